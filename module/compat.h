@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Where the supported kernels (6.1, 6.12, 7.2) spell a thing differently, the
+ * newest spelling is used everywhere else, and made here for the older ones.
+ */
+#ifndef BBUF_COMPAT_H
+#define BBUF_COMPAT_H
+
+#include <linux/version.h>
+
+/* 6.5: splicing out of a file without page cache got a function of its own. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+#define copy_splice_read generic_file_splice_read
+#endif
+
+/* 6.3: a device type's devnode callback promises not to change the device. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+#define BBUF_DEVNODE_CONST
+#else
+#define BBUF_DEVNODE_CONST const
+#endif
+
+#endif /* BBUF_COMPAT_H */

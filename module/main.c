@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * bbuf: a bounded FIFO for handing work between the processes of one machine.
+ *
+ * Loading the module makes /dev/bbuf; unloading it, which needs that nobody has
+ * it open, removes it with all that is queued.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/ctype.h>
+#include <linux/err.h>
+#include <linux/init.h>
+#include <linux/kernel.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/string.h>
+
+#include "bbuf.h"
+
+/* Digits of a 64-bit number, the suffix and the end. */
+#define BBUF_SIZE_DIGITS	32
+
+/* "64K" and the like: a number, 0x for hexadecimal, and perhaps K, M or G. */
+static int bbuf_parse_size(const char *text, unsigned long *size)
+{
+	static const char suffixes[] = "KMG";
+	char digits[BBUF_SIZE_DIGITS];
+	unsigned int shift = 0;
+	unsigned long number;
+	const char *suffix;
+	ssize_t len;
+	int ret;
+
+	len = strscpy(digits, text, sizeof(digits));
+	if (len > 0 && digits[len - 1] == '\n')
+		digits[--len] = '\0';
+	if (len <= 0)
+		return -EINVAL;
+
+	suffix = strchr(suffixes, toupper(digits[len - 1]));
+	if (suffix) {
+		shift = 10 * (suffix - suffixes + 1);
+		digits[len - 1] = '\0';
+	}
+	ret = kstrtoul(digits, 0, &number);
+	if (ret)
+		return ret;
+	if (number > ULONG_MAX >> shift)
+		return -ERANGE;
+	*size = number << shift;
+	return 0;
+}
+
+static int bbuf_param_set_size(const char *val, const struct kernel_param *kp)
+{
+	unsigned long size;
+
+	if (bbuf_parse_size(val, &size) || !size || size > BBUF_CAPACITY_CEILING) {
+		pr_err("%s=%.*s: must be 1 to %u bytes, for example 64K\n",
+		       kp->name, (int)strcspn(val, "\n"), val, BBUF_CAPACITY_CEILING);
+		return -EINVAL;
+	}
+	*(unsigned long *)kp->arg = size;
+	return 0;
+}
+
+static const struct kernel_param_ops bbuf_param_size_ops = {
+	.set = bbuf_param_set_size,
+	.get = param_get_ulong,
+};
+
+static int bbuf_param_set_mode(const char *val, const struct kernel_param *kp)
+{
+	unsigned int mode;
+
+	if (kstrtouint(val, 8, &mode) || mode > 0777) {
+		pr_err("%s=%.*s: must be permissions in octal, 0 to 0777, for example 0660\n",
+		       kp->name, (int)strcspn(val, "\n"), val);
+		return -EINVAL;
+	}
+	*(unsigned int *)kp->arg = mode;
+	return 0;
+}
+
+static int bbuf_param_get_mode(char *buffer, const struct kernel_param *kp)
+{
+	return sysfs_emit(buffer, "0%03o\n", *(unsigned int *)kp->arg);
+}
+
+static const struct kernel_param_ops bbuf_param_mode_ops = {
+	.set = bbuf_param_set_mode,
+	.get = bbuf_param_get_mode,
+};
+
+static unsigned long max_capacity = SZ_16M;
+module_param_cb(max_capacity, &bbuf_param_size_ops, &max_capacity, 0644);
+MODULE_PARM_DESC(max_capacity, "Largest capacity that a queue may be given, in bytes (default 16M)");
+
+static unsigned long capacity = SZ_64K;
+module_param_cb(capacity, &bbuf_param_size_ops, &capacity, 0444);
+MODULE_PARM_DESC(capacity, "Capacity of /dev/bbuf in bytes, any number from 1 up to max_capacity (default 64K)");
+
+static unsigned int mode = 0600;
+module_param_cb(mode, &bbuf_param_mode_ops, &mode, 0444);
+MODULE_PARM_DESC(mode, "Permissions of /dev/bbuf, in octal (default 0600)");
+
+static struct bbuf_node *bbuf_default;
+
+static int __init bbuf_init(void)
+{
+	int ret;
+
+	if (capacity > max_capacity) {
+		pr_err("capacity=%lu: must be no more than max_capacity=%lu; raise that, too\n",
+		       capacity, max_capacity);
+		return -EINVAL;
+	}
+
+	ret = bbuf_registry_init();
+	if (ret)
+		return ret;
+	bbuf_default = bbuf_node_create(capacity, mode);
+	if (IS_ERR(bbuf_default)) {
+		bbuf_registry_uninit();
+		return PTR_ERR(bbuf_default);
+	}
+	return 0;
+}
+module_init(bbuf_init);
+
+static void __exit bbuf_exit(void)
+{
+	bbuf_node_destroy(bbuf_default);
+	bbuf_registry_uninit();
+}
+module_exit(bbuf_exit);
+
+MODULE_AUTHOR("The bbuf maintainers");
+MODULE_DESCRIPTION("Bounded FIFO between the processes of one machine: /dev/bbuf");
+MODULE_LICENSE("GPL");
