@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# Shared by the scripts in this directory, which source it.
+
+top=$(realpath "${BASH_SOURCE[0]%/*}/../..")
+vm=$top/selftests/vm
+cache=${BBUF_CACHE:-$HOME/.cache/bbuf}
+
+say() {
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+}
+
+# Status 125 is what "run" promises for a failure of its own.
+die() {
+	say "$*"
+	exit 125
+}
+
+have() {
+	command -v "$1" >/dev/null
+}
+
+as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	else
+		have sudo || die "must be root (or have sudo) to run: $*"
+		sudo -- "$@"
+	fi
+}
+
+# Output is shown only if the command fails: apt-get has a lot to say.
+quietly() {
+	local out status=0
+
+	out=$("$@" 2>&1) || status=$?
+	[ "$status" = 0 ] || printf '%s\n' "$out" >&2
+	return "$status"
+}
+
+apt_update() {
+	say "updating the package lists"
+	quietly as_root apt-get -qq update || die "apt-get update failed"
+}
+
+# Two builds at once must not download or unpack the same thing.
+lock_cache() {
+	mkdir -p "$cache" || die "cannot make $cache (set BBUF_CACHE to another place)"
+	exec {cache_lock}>"$cache/lock"
+	flock "$cache_lock"
+}
+
+unlock_cache() {
+	exec {cache_lock}>&-
+}
