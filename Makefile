@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# "make help" lists the targets. Everything is built below build/; what is downloaded goes
+# to BBUF_CACHE (~/.cache/bbuf).
+
+top	:= $(CURDIR)
+build	:= $(top)/build
+vm	:= selftests/vm
+
+# Where the kernel's headers (or its build tree) are, and the release they are of.
+KDIR	?= /lib/modules/$(shell uname -r)/build
+release	= $(shell sed -n 's/^.define UTS_RELEASE "\(.*\)"/\1/p' \
+		$(KDIR)/include/generated/utsrelease.h 2>/dev/null)
+
+PREFIX	?= /usr/local
+SUDO	?= $(if $(filter 0,$(shell id -u)),,sudo)
+
+# Read by the scripts in selftests/vm: which kernel the virtual machine boots.
+export KERNEL KERNEL_MODULES BBUF_CACHE
+
+sources	:= Kbuild $(shell find module -name '*.[chS]')
+kbuild	= $(build)/$(release)
+ko	= $(kbuild)/bbuf.ko
+
+.PHONY: all module tools demo check shell load unload install lint clean help
+.DEFAULT_GOAL := all
+
+all: module tools	## build the module for the running kernel, and the tools
+
+help:			## list the targets
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@echo
+	@echo 'Variables: KDIR= (build the module with these headers), KERNEL= (boot this'
+	@echo 'kernel: $(vm)/kernel --help), TESTS= (run these, such as bbuf:poll),'
+	@echo 'PARAMS= (of the module, for load), PREFIX= and DESTDIR= (for install).'
+
+# The kernel's build system writes beside the sources, so each kernel gets a copy of them.
+module: headers		## build the module only (KDIR= for another kernel)
+	@$(MAKE) --no-print-directory $(ko)
+
+$(build)/%/bbuf.ko: $(sources)
+	@mkdir -p $(@D)
+	@rsync -a --delete --include='*/' --include='*.[chS]' --exclude='*' module $(@D)
+	@cp -p Kbuild $(@D)
+	$(MAKE) -C $(KDIR) M=$(@D) modules
+	@touch $@
+
+.PHONY: headers
+headers:
+	@test -n "$(release)" || { \
+		echo 'There are no kernel headers in $(KDIR).'; \
+		echo 'Install them (on Debian: apt-get install linux-headers-$(shell uname -r)),'; \
+		echo 'or name those of another kernel with KDIR=. make demo and make check'; \
+		echo 'need none: they download a kernel and boot it in a virtual machine.'; \
+		exit 1; } >&2
+
+tools:			## build the tools
+	@mkdir -p $(build)/tools
+	@$(MAKE) --no-print-directory -C userspace OUTPUT=$(build)/tools
+
+demo:			## watch producers and consumers at work, in a virtual machine
+	@$(vm)/run $$([ -t 0 ] && [ -t 1 ] && echo --tty) -- demo
+
+check:			## run the tests in a virtual machine (TESTS= picks some)
+	@$(vm)/check $(TESTS)
+
+shell:			## get a prompt in a virtual machine with the module loaded
+	@$(vm)/run --tty -- bash -i
+
+load: module		## insert the module into this machine's kernel (PARAMS= for it)
+	@$(SUDO) insmod $(ko) $(PARAMS) || { \
+		echo 'The kernel did not take the module; its log (dmesg) says why.'; \
+		if od -An -tu1 -j4 -N1 /sys/firmware/efi/efivars/SecureBoot-* 2>&1 | \
+				grep -qx ' *1'; then \
+			echo 'Secure Boot is on, so it must be signed with a key that this'; \
+			echo 'machine trusts: see "Secure Boot" in README.md.'; \
+		fi; exit 1; } >&2
+	@echo 'loaded: /dev/bbuf is there'
+
+unload:			## remove the module from this machine's kernel
+	@$(SUDO) rmmod bbuf
+
+install: module tools	## install the module and the tools (PREFIX=, DESTDIR=)
+	$(MAKE) -C $(KDIR) M=$(kbuild) INSTALL_MOD_PATH=$(DESTDIR) modules_install
+	$(MAKE) -C userspace OUTPUT=$(build)/tools PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) install
+
+lint:			## check the sources with everything that CI checks them with
+	@$(vm)/lint
+
+clean:			## remove what was built; the cache folder stays
+	rm -rf $(build)
+
+# What the virtual machine runs: called by $(vm)/run, for the kernel whose headers are in
+# KDIR and whose source is in KSRC. The vm-install-* put it below ROOT.
+tests	= $(build)/selftests/$(notdir $(KSRC))
+ksft	= $(KSRC)/tools/testing/selftests
+kselftest = $(ROOT)/usr/lib/kselftest
+bbuf_tests = $(MAKE) --no-print-directory -C selftests/bbuf KSFT=$(ksft) OUTPUT=$(tests)
+
+.PHONY: vm-init vm-tests vm-install-module vm-install-tools vm-install-tests
+
+vm-init: $(build)/vm/init
+
+$(build)/vm/init: $(vm)/init.c
+	@mkdir -p $(@D)
+	$(CC) -O2 -Wall -Wextra -Werror -static -o $@ $<
+
+vm-tests:
+	@mkdir -p $(tests)
+	@$(bbuf_tests)
+	@$(bbuf_tests) -s COLLECTION=bbuf emit_tests >$(tests)/kselftest-list.txt
+
+vm-install-module:
+	@install -D -t $(ROOT)/usr/lib/bbuf $(ko)
+
+vm-install-tools:
+	@$(MAKE) -C userspace OUTPUT=$(build)/tools PREFIX=/usr DESTDIR=$(ROOT) install
+
+vm-install-tests:
+	@$(bbuf_tests) INSTALL_PATH=$(kselftest)/bbuf install
+	@cp -R $(ksft)/run_kselftest.sh $(ksft)/kselftest $(tests)/kselftest-list.txt $(kselftest)
