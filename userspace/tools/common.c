@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What all tools share. See common.h.
+ */
+#include <ctype.h>
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common.h"
+
+#define CAPACITY_PARAMETER	"/sys/module/bbuf/parameters/capacity"
+
+uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
+}
+
+/* Returns early when a signal arrives: the caller looks whether it should stop. */
+void sleep_until(uint64_t deadline_ns)
+{
+	struct timespec ts = {
+		.tv_sec = deadline_ns / NSEC_PER_SEC,
+		.tv_nsec = deadline_ns % NSEC_PER_SEC,
+	};
+
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
+}
+
+/* A number in decimal, of digits alone: strtoull() would take "-1", too. */
+static bool parse_number(const char *text, uint64_t *number, const char **rest)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)*text))
+		return false;
+	errno = 0;
+	*number = strtoull(text, &end, 10);
+	*rest = end;
+	return !errno;
+}
+
+bool parse_size(const char *text, uint64_t *bytes)
+{
+	static const char suffixes[] = "KMG";
+	const char *rest, *suffix;
+	unsigned int shift = 0;
+	uint64_t number;
+
+	if (!parse_number(text, &number, &rest))
+		return false;
+	if (*rest) {
+		suffix = strchr(suffixes, toupper((unsigned char)*rest));
+		if (!suffix || rest[1])
+			return false;
+		shift = 10 * (suffix - suffixes + 1);
+	}
+	if (number > UINT64_MAX >> shift)
+		return false;
+	*bytes = number << shift;
+	return true;
+}
+
+static bool parse_time(const char *text, uint64_t *ns)
+{
+	static const struct {
+		const char *name;
+		double ns;
+	} units[] = {
+		{ "ns", 1 }, { "us", NSEC_PER_USEC }, { "ms", NSEC_PER_MSEC },
+		{ "s", NSEC_PER_SEC }, { "min", 60.0 * NSEC_PER_SEC },
+	};
+	double number, product;
+	size_t i;
+	char *end;
+
+	if (!isdigit((unsigned char)*text))
+		return false;
+	number = strtod(text, &end);
+	for (i = 0; i < ARRAY_SIZE(units); i++) {
+		if (strcmp(end, units[i].name))
+			continue;
+		product = number * units[i].ns;
+		if (!isfinite(product) || product >= (double)INT64_MAX)
+			return false;
+		*ns = product;
+		return true;
+	}
+	return false;
+}
+
+uint64_t arg_size(struct argp_state *state, const char *what, const char *arg)
+{
+	uint64_t bytes = 0;
+
+	if (!parse_size(arg, &bytes) || !bytes || bytes > SSIZE_MAX)
+		argp_error(state, "--%s=%s: must be a size such as 4096, 64K or 1M", what, arg);
+	return bytes;
+}
+
+uint64_t arg_count(struct argp_state *state, const char *what, const char *arg)
+{
+	uint64_t number = 0;
+	const char *rest;
+
+	if (!parse_number(arg, &number, &rest) || *rest || !number)
+		argp_error(state, "--%s=%s: must be a number, 1 or more", what, arg);
+	return number;
+}
+
+uint64_t arg_time(struct argp_state *state, const char *what, const char *arg)
+{
+	uint64_t ns = 0;
+
+	if (!parse_time(arg, &ns) || !ns)
+		argp_error(state, "--%s=%s: must be a time such as 500ms or 2s", what, arg);
+	return ns;
+}
+
+/* As people write it: 64K, but 1000 where no suffix would be exact. */
+const char *format_size(char text[TEXT_MAX], uint64_t bytes)
+{
+	static const char suffixes[] = { '\0', 'K', 'M', 'G' };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(suffixes) - 1 && bytes && !(bytes % 1024); i++)
+		bytes /= 1024;
+	snprintf(text, TEXT_MAX, "%llu%.1s", (unsigned long long)bytes, &suffixes[i]);
+	return text;
+}
+
+const char *format_time(char text[TEXT_MAX], uint64_t ns)
+{
+	static const struct {
+		const char *name;
+		uint64_t ns;
+	} units[] = {
+		{ "s", NSEC_PER_SEC }, { "ms", NSEC_PER_MSEC }, { "us", NSEC_PER_USEC },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(units) - 1 && ns < units[i].ns; i++)
+		;
+	snprintf(text, TEXT_MAX, "%.3g %s", (double)ns / units[i].ns, units[i].name);
+	return text;
+}
+
+void *xcalloc(size_t n, size_t size)
+{
+	void *mem = calloc(n, size);
+
+	if (!mem)
+		err(EXIT_FAILURE, "%zu bytes of memory", n * size);
+	return mem;
+}
+
+void *xrealloc(void *mem, size_t n, size_t size)
+{
+	mem = reallocarray(mem, n, size);
+	if (!mem)
+		err(EXIT_FAILURE, "memory for %zu entries", n);
+	return mem;
+}
+
+static const char *access_name(int flags)
+{
+	return (flags & O_ACCMODE) == O_WRONLY ? "writing" : "reading";
+}
+
+/* Says why the device can't be opened and what to do about it. */
+static _Noreturn void device_refused(const char *path, int flags, int error)
+{
+	struct stat st;
+
+	switch (error) {
+	case ENOENT:
+		errx(EXIT_FAILURE, "%s: no such device: load the module with "
+		     "`insmod bbuf.ko` or `make load`", path);
+	case ENXIO:
+	case ENODEV:
+		errx(EXIT_FAILURE, "%s: nothing is behind this node: load the module with "
+		     "`insmod bbuf.ko` or `make load`", path);
+	case EACCES:
+	case EPERM:
+		if (stat(path, &st))
+			break;
+		errx(EXIT_FAILURE, "%s: opening for %s: not permitted: it belongs to user %u, "
+		     "group %u, with mode %04o; be one of them, or load the module with a "
+		     "wider mode=", path, access_name(flags), st.st_uid, st.st_gid,
+		     st.st_mode & 07777);
+	}
+	errno = error;
+	err(EXIT_FAILURE, "%s: opening for %s", path, access_name(flags));
+}
+
+int device_open(const char *path, int flags)
+{
+	int fd = open(path, flags | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0)
+		device_refused(path, flags, errno);
+	if (fstat(fd, &st))
+		err(EXIT_FAILURE, "%s", path);
+	if (S_ISREG(st.st_mode))
+		errx(EXIT_FAILURE, "%s: is a regular file, not a device: something wrote to that "
+		     "name while no module was loaded; remove it and load the module", path);
+	if (!S_ISCHR(st.st_mode) && !S_ISFIFO(st.st_mode))
+		errx(EXIT_FAILURE, "%s: is neither a queue nor a FIFO", path);
+	return fd;
+}
+
+/* Bytes that the queue holds at most; 0 if that can't be learnt. */
+uint64_t device_capacity(int fd)
+{
+	int pipe_size = fcntl(fd, F_GETPIPE_SZ);
+	char text[TEXT_MAX] = "";
+	uint64_t bytes = 0;
+	FILE *file;
+
+	if (pipe_size > 0)
+		return pipe_size;
+	file = fopen(CAPACITY_PARAMETER, "re");
+	if (!file)
+		return 0;
+	if (fgets(text, sizeof(text), file)) {
+		text[strcspn(text, "\n")] = '\0';
+		parse_size(text, &bytes);
+	}
+	fclose(file);
+	return bytes;
+}
+
+/* Bytes queued now. */
+uint64_t device_fill(int fd)
+{
+	int bytes;
+
+	if (ioctl(fd, FIONREAD, &bytes))
+		err(EXIT_FAILURE, "FIONREAD: is this a bbuf device?");
+	return bytes;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A crew: any number of workers that do the same at one side of a queue, until they
+ * are done, somebody interrupts them, or nothing has moved for too long.
+ *
+ * Workers are threads, so that the tool can see when all are done, count for each of
+ * them what its calls met, and check across all of them what came. Each opens the
+ * device for itself, as processes would: the queue can't tell the difference.
+ */
+#ifndef BBUF_TOOLS_CREW_H
+#define BBUF_TOOLS_CREW_H
+
+#include <argp.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "port.h"
+
+/**
+ * struct crew_options - what the user may say to each crew
+ * @device: path of the queue
+ * @mode: how to wait
+ * @jobs: how many workers
+ * @buffer: most bytes that one call moves, if no item is longer
+ * @idle_ns: end when nothing has moved for so long; 0 for never
+ * @watch_ns: show how full the queue is so often; 0 for never
+ * @json: report for machines
+ * @quiet: no report
+ */
+struct crew_options {
+	const char *device;
+	enum port_mode mode;
+	unsigned int jobs;
+	size_t buffer;
+	uint64_t idle_ns;
+	uint64_t watch_ns;
+	bool json;
+	bool quiet;
+};
+
+extern const struct argp crew_argp;
+
+/* Why the work ended. */
+enum crew_end {
+	CREW_DONE,		/* the workers had done all, or one failed */
+	CREW_INTERRUPTED,	/* by SIGINT or SIGTERM */
+	CREW_IDLE,		/* nothing moved for as long as --idle says */
+};
+
+/**
+ * struct worker - one of the crew
+ * @crew: the crew
+ * @thread: the thread that it is
+ * @number: from 1 up
+ * @port: its end of the queue
+ * @failed: it could not do its work, and has said why
+ */
+struct worker {
+	struct crew *crew;
+	pthread_t thread;
+	unsigned int number;
+	struct port port;
+	bool failed;
+};
+
+/**
+ * struct crew - workers at one side
+ * @options: what the user asked for
+ * @flags: O_RDONLY or O_WRONLY
+ * @work: what each worker does; returns false if it failed
+ * @plan: what the tool wants its workers to know
+ * @workers: the workers
+ * @running: how many have not finished
+ * @moved: bytes that all of them moved
+ * @stop: all waiting shall end
+ */
+struct crew {
+	struct crew_options options;
+	int flags;
+	bool (*work)(struct worker *worker);
+	void *plan;
+	struct worker *workers;
+	atomic_uint running;
+	atomic_ullong moved;
+	atomic_bool stop;
+};
+
+enum crew_end crew_run(struct crew *crew);
+void crew_free(struct crew *crew);
+bool crew_failed(const struct crew *crew);
+void crew_stop(struct crew *crew);
+void crew_moved(struct worker *worker, size_t bytes);
+
+#endif /* BBUF_TOOLS_CREW_H */

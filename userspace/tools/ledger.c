@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The ledger of a verifying consumer. See ledger.h.
+ *
+ * Items are noted in the order in which they left the queue, so that the next item of
+ * a producer must carry the next number. A higher one leaves a gap. A lower one was
+ * reordered if it fills a gap, and is a duplicate if not. What is in a gap at the end
+ * was lost.
+ */
+#include <stdlib.h>
+
+#include "common.h"
+#include "ledger.h"
+
+static struct account *account_find(struct ledger *ledger, uint32_t producer)
+{
+	size_t i;
+
+	for (i = 0; i < ledger->count; i++)
+		if (ledger->accounts[i].producer == producer)
+			return &ledger->accounts[i];
+	ledger->accounts = xrealloc(ledger->accounts, ledger->count + 1,
+				    sizeof(*ledger->accounts));
+	ledger->accounts[ledger->count] = (struct account){ .producer = producer };
+	return &ledger->accounts[ledger->count++];
+}
+
+static void account_add_gap(struct account *account, uint64_t from, uint64_t to)
+{
+	if (from == to)
+		return;
+	account->gaps = xrealloc(account->gaps, account->gap_count + 1, sizeof(*account->gaps));
+	account->gaps[account->gap_count++] = (struct gap){ .from = from, .to = to };
+}
+
+/* Takes a number out of the gap that it is in, if any. */
+static bool account_fill_gap(struct account *account, uint64_t seq)
+{
+	struct gap *gap;
+	uint64_t to;
+
+	for (gap = account->gaps; gap < account->gaps + account->gap_count; gap++) {
+		if (seq < gap->from || seq >= gap->to)
+			continue;
+		to = gap->to;
+		gap->to = seq;
+		account_add_gap(account, seq + 1, to);
+		return true;
+	}
+	return false;
+}
+
+static uint64_t account_lost(const struct account *account)
+{
+	uint64_t lost = 0;
+	size_t i;
+
+	for (i = 0; i < account->gap_count; i++)
+		lost += account->gaps[i].to - account->gaps[i].from;
+	return lost;
+}
+
+/* The number of an end marker says up to where items should have come. */
+static void account_advance(struct account *account, uint64_t seq)
+{
+	if (seq <= account->next)
+		return;
+	account_add_gap(account, account->next, seq);
+	account->next = seq;
+}
+
+static void account_note_data(struct account *account, uint64_t seq)
+{
+	account->items++;
+	if (seq >= account->next) {
+		account_advance(account, seq);
+		account->next = seq + 1;
+	} else if (account_fill_gap(account, seq)) {
+		account->reordered++;
+	} else {
+		account->duplicated++;
+	}
+}
+
+void ledger_note(struct ledger *ledger, const struct item *head)
+{
+	struct account *account = account_find(ledger, head->producer);
+
+	if (head->kind == ITEM_DATA) {
+		account_note_data(account, head->seq);
+	} else if (account->ended) {
+		account->duplicated++;
+	} else {
+		account_advance(account, head->seq);
+		account->ended = true;
+		ledger->ended++;
+	}
+}
+
+static void account_report(const struct account *account, FILE *out)
+{
+	uint64_t lost = account_lost(account);
+
+	if (!lost && !account->duplicated && !account->reordered && account->ended)
+		return;
+	fprintf(out, "  producer %u: %llu items, %llu lost, %llu duplicated, %llu reordered%s\n",
+		account->producer, (unsigned long long)account->items, (unsigned long long)lost,
+		(unsigned long long)account->duplicated, (unsigned long long)account->reordered,
+		account->ended ? "" : "; it has not ended");
+}
+
+static void verdict_print(const struct ledger *ledger, const struct account *sum,
+			  size_t producers, uint64_t lost, FILE *out)
+{
+	fprintf(out, "%llu items of %zu producers (%zu of %zu ended): "
+		"%llu lost, %llu torn, %llu duplicated, %llu reordered\n",
+		(unsigned long long)sum->items, ledger->count, ledger->ended, producers,
+		(unsigned long long)lost, (unsigned long long)ledger->torn,
+		(unsigned long long)sum->duplicated, (unsigned long long)sum->reordered);
+	if (ledger->lost_track)
+		fprintf(out, "  bytes came that begin no item: were they left in the queue before? "
+			"`consumer --discard --idle 100ms` empties it\n");
+}
+
+/* Says whether all items of so many producers came, as they were sent. */
+bool ledger_report(const struct ledger *ledger, size_t producers, FILE *out)
+{
+	const struct account *account, *end = ledger->accounts + ledger->count;
+	struct account sum = { 0 };
+	uint64_t lost = 0;
+	bool good, whole;
+
+	for (account = ledger->accounts; account < end; account++) {
+		sum.items += account->items;
+		sum.duplicated += account->duplicated;
+		sum.reordered += account->reordered;
+		lost += account_lost(account);
+	}
+	producers = MAX(producers, ledger->count);
+	whole = ledger->ended == producers;
+	good = !lost && !sum.duplicated && !sum.reordered && !ledger->torn && !ledger->lost_track;
+
+	fputs(!good ? "verification FAILED: " : whole ? "verified: " : "verified, INCOMPLETE: ",
+	      out);
+	verdict_print(ledger, &sum, producers, lost, out);
+	for (account = ledger->accounts; account < end; account++)
+		account_report(account, out);
+	return good && whole;
+}
+
+void ledger_free(struct ledger *ledger)
+{
+	size_t i;
+
+	for (i = 0; i < ledger->count; i++)
+		free(ledger->accounts[i].gaps);
+	free(ledger->accounts);
+}

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * producer: puts standard input, or numbered items that it makes, into a queue.
+ */
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common.h"
+#include "crew.h"
+#include "item.h"
+
+#define SIZE_DEFAULT	64
+
+enum option_key {
+	KEY_ITEMS = 'n',
+	KEY_SIZE = 's',
+	KEY_RATE = 'r',
+};
+
+/**
+ * struct plan - what to produce
+ * @crew: options of all crews
+ * @generate: make items rather than read standard input
+ * @items: how many each worker makes; UINT64_MAX for no end
+ * @size: bytes of each item
+ * @rate: items a second and worker; 0 for as many as go
+ */
+struct plan {
+	struct crew_options crew;
+	bool generate;
+	uint64_t items;
+	uint32_t size;
+	uint64_t rate;
+};
+
+static const struct argp_option option_list[] = {
+	{ .name = "items", .key = KEY_ITEMS, .arg = "N",
+	  .doc = "numbered items that each worker makes (default: without end)" },
+	{ .name = "size", .key = KEY_SIZE, .arg = "SIZE",
+	  .doc = "bytes of each item, 24 or more (default 64)" },
+	{ .name = "rate", .key = KEY_RATE, .arg = "N",
+	  .doc = "items a second from each worker (default: as many as go)" },
+	{ 0 }
+};
+
+static uint32_t arg_item_size(struct argp_state *state, const char *arg)
+{
+	uint64_t size = arg_size(state, "size", arg);
+
+	if (size < sizeof(struct item) || size > ITEM_SIZE_MAX)
+		argp_error(state, "--size=%s: must be %zu to %u bytes", arg, sizeof(struct item),
+			   ITEM_SIZE_MAX);
+	return size;
+}
+
+/* Refuses what can't work. */
+static void plan_check(const struct plan *plan, struct argp_state *state)
+{
+	const struct crew_options *crew = &plan->crew;
+
+	if (!plan->generate && crew->jobs > 1)
+		argp_error(state, "--jobs=%u: several workers would mix up standard input; "
+			   "give --items, too", crew->jobs);
+	if (plan->generate && plan->size > PIPE_BUF && crew->jobs > 1 && crew->mode != MODE_BLOCK)
+		argp_error(state, "--size=%u --mode=%s --jobs=%u: a write of more than %u bytes "
+			   "that does not wait may put in a part, and other workers' bytes would "
+			   "come after it; use --mode=block", plan->size,
+			   port_mode_name(crew->mode), crew->jobs, PIPE_BUF);
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct plan *plan = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &plan->crew;
+		return 0;
+	case ARGP_KEY_END:
+		plan_check(plan, state);
+		return 0;
+	case KEY_ITEMS:
+		plan->items = arg_count(state, "items", arg);
+		break;
+	case KEY_SIZE:
+		plan->size = arg_item_size(state, arg);
+		break;
+	case KEY_RATE:
+		plan->rate = arg_count(state, "rate", arg);
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	plan->generate = true;
+	return 0;
+}
+
+static const struct argp_child children[] = {
+	{ .argp = &crew_argp, .header = "Options of producer and consumer:" },
+	{ 0 }
+};
+
+static const struct argp argp = {
+	.options = option_list,
+	.parser = parse,
+	.children = children,
+	.doc = "Puts standard input into a queue; or, with --items, --size or --rate, numbered "
+	       "items that `consumer --verify' can check, each by one write, and an end "
+	       "marker after the last. Then reports on standard error what it met.\v"
+	       "The report counts, for each worker: calls of write(); slept, the calls during "
+	       "which the thread gave up its CPU, and the time spent in those; EAGAIN, the calls "
+	       "that moved nothing; polls, the calls of poll() or epoll_wait(); switches, the "
+	       "voluntary context switches in all these calls, from getrusage(). Rates are from "
+	       "the first byte moved to the last; MB are 1,000,000 bytes.\n\n"
+	       HELP_SIZES "\n" HELP_EXIT ".",
+};
+
+/* False when writing ended; *good then says whether that is as it should be. */
+static bool put(struct worker *worker, const void *bytes, size_t n, bool *good)
+{
+	if (port_write_all(&worker->port, bytes, n)) {
+		crew_moved(worker, n);
+		return true;
+	}
+	*good = errno == EINTR;
+	if (!*good)
+		warn("%s: writing", worker->crew->options.device);
+	return false;
+}
+
+static void pace(const struct worker *worker, const struct plan *plan, uint64_t start, uint64_t seq)
+{
+	uint64_t due = start + (double)seq * NSEC_PER_SEC / plan->rate;
+
+	while (now_ns() < due && !atomic_load(&worker->crew->stop))
+		sleep_until(due);
+}
+
+static bool work_generate(struct worker *worker)
+{
+	const struct plan *plan = worker->crew->plan;
+	struct item *item = xcalloc(1, plan->size);
+	uint64_t start = now_ns(), seq;
+	uint32_t id = gettid();
+	bool good = true;
+
+	for (seq = 0; seq < plan->items; seq++) {
+		if (plan->rate)
+			pace(worker, plan, start, seq);
+		item_make(item, ITEM_DATA, plan->size, id, seq);
+		if (!put(worker, item, plan->size, &good))
+			break;
+		worker->port.meter.items++;
+	}
+	if (seq == plan->items) {
+		item_make(item, ITEM_END, plan->size, id, seq);
+		put(worker, item, plan->size, &good);
+	}
+	free(item);
+	return good;
+}
+
+static bool work_pass(struct worker *worker)
+{
+	const struct crew *crew = worker->crew;
+	char *buf = xcalloc(1, crew->options.buffer);
+	bool good = true;
+	ssize_t n;
+
+	do {
+		n = read(STDIN_FILENO, buf, crew->options.buffer);
+		if (n < 0 && errno != EINTR) {
+			warn("standard input");
+			good = false;
+			break;
+		}
+	} while ((n < 0 && !atomic_load(&crew->stop)) ||
+		 (n > 0 && put(worker, buf, n, &good)));
+	free(buf);
+	return good;
+}
+
+/* Ended early though there was more to write? */
+static bool cut_short(const struct plan *plan, enum crew_end end)
+{
+	if (end == CREW_IDLE)
+		warnx("%s: nothing moved for as long as --idle says: does anybody read?",
+		      plan->crew.device);
+	return end != CREW_DONE && plan->items != UINT64_MAX;
+}
+
+int main(int argc, char **argv)
+{
+	struct plan plan = { .items = UINT64_MAX, .size = SIZE_DEFAULT };
+	struct crew crew = { .flags = O_WRONLY, .plan = &plan };
+	enum crew_end end;
+	bool failed;
+
+	argp_err_exit_status = EXIT_USAGE;
+	argp_parse(&argp, argc, argv, 0, NULL, &plan);
+	crew.options = plan.crew;
+	crew.work = plan.generate ? work_generate : work_pass;
+
+	end = crew_run(&crew);
+	failed = crew_failed(&crew) || cut_short(&plan, end);
+	crew_free(&crew);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

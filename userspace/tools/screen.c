@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Drawing for people. See screen.h.
+ */
+#include <langinfo.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "common.h"
+#include "screen.h"
+
+/* Columns where nothing tells how many there are, and the most that text should take. */
+#define WIDTH_DEFAULT	96
+#define WIDTH_MAX	100
+
+/* Steps of a block character: eighths of a cell. */
+#define EIGHTHS		8
+
+static const char *const codes[] = {
+	[COLOUR_NONE] = "0",
+	[COLOUR_BOLD] = "1",
+	[COLOUR_DIM] = "2",
+	[COLOUR_RED] = "31",
+	[COLOUR_GREEN] = "32",
+	[COLOUR_YELLOW] = "33",
+	[COLOUR_BLUE] = "34",
+	[COLOUR_CYAN] = "36",
+};
+
+void screen_init(struct screen *screen, FILE *out)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+	bool dumb = !term || !strcmp(term, "dumb");
+	struct winsize size;
+
+	setlocale(LC_CTYPE, "");
+	*screen = (struct screen){ .out = out, .width = WIDTH_DEFAULT };
+	screen->tty = isatty(fileno(out)) && !dumb;
+	if (!screen->tty)
+		return;
+	screen->utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
+	screen->colour = !no_color || !*no_color;
+	if (!ioctl(fileno(out), TIOCGWINSZ, &size) && size.ws_col)
+		screen->width = MIN(size.ws_col, WIDTH_MAX);
+}
+
+static void colour_begin(const struct screen *screen, enum colour colour)
+{
+	if (screen->colour && colour != COLOUR_NONE)
+		fprintf(screen->out, "\033[%sm", codes[colour]);
+}
+
+static void colour_end(const struct screen *screen, enum colour colour)
+{
+	if (screen->colour && colour != COLOUR_NONE)
+		fprintf(screen->out, "\033[%sm", codes[COLOUR_NONE]);
+}
+
+/* Left-aligned in width columns; a negative width aligns to the right, as in printf(). */
+void screen_text(const struct screen *screen, enum colour colour, int width, const char *text)
+{
+	colour_begin(screen, colour);
+	fprintf(screen->out, "%*s", -width, text);
+	colour_end(screen, colour);
+}
+
+void screen_heading(const struct screen *screen, const char *text)
+{
+	putc('\n', screen->out);
+	screen_text(screen, COLOUR_BOLD, 0, text);
+	putc('\n', screen->out);
+}
+
+/* Green when there is room, yellow when it gets tight, red when full. */
+static enum colour bar_colour(double part)
+{
+	return part >= 1 ? COLOUR_RED : part >= 0.5 ? COLOUR_YELLOW : COLOUR_GREEN;
+}
+
+static void bar_utf8(const struct screen *screen, unsigned int eighths, unsigned int cells)
+{
+	static const char *const blocks[EIGHTHS + 1] = {
+		"·", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"
+	};
+	unsigned int i;
+
+	for (i = 0; i < cells; i++) {
+		unsigned int here = MIN(eighths, EIGHTHS);
+
+		fputs(blocks[here], screen->out);
+		eighths -= here;
+	}
+}
+
+/* A horizontal bar of so many cells; anything above nothing shows. */
+void screen_bar(const struct screen *screen, double part, unsigned int cells)
+{
+	unsigned int steps = cells * (screen->utf8 ? EIGHTHS : 1);
+	unsigned int set = MIN(steps, part * steps + 0.5);
+	enum colour colour = bar_colour(part);
+	unsigned int i;
+
+	if (part > 0)
+		set = MAX(set, 1U);
+	if (screen->utf8) {
+		colour_begin(screen, colour);
+		bar_utf8(screen, set, cells);
+		colour_end(screen, colour);
+		return;
+	}
+	putc('[', screen->out);
+	for (i = 0; i < cells; i++)
+		putc(i < set ? '#' : '.', screen->out);
+	putc(']', screen->out);
+}
+
+/* Parts of a whole side by side, each in one cell: how a level changed. */
+void screen_graph(const struct screen *screen, const double *parts, unsigned int count)
+{
+	static const char *const heights[EIGHTHS + 1] = {
+		"·", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"
+	};
+	static const char digits[] = ".123456789#";
+	unsigned int i;
+
+	for (i = 0; i < count; i++) {
+		unsigned int steps = screen->utf8 ? EIGHTHS : sizeof(digits) - 2;
+		unsigned int height = MIN(steps, parts[i] * steps + 0.5);
+
+		if (!screen->utf8) {
+			putc(digits[height], screen->out);
+			continue;
+		}
+		colour_begin(screen, bar_colour(parts[i]));
+		fputs(heights[height], screen->out);
+		colour_end(screen, bar_colour(parts[i]));
+	}
+}

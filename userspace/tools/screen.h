@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Drawing for people. Colours and block characters on a terminal only; everywhere else
+ * the same in plain ASCII, without an escape sequence. NO_COLOR is honoured.
+ */
+#ifndef BBUF_TOOLS_SCREEN_H
+#define BBUF_TOOLS_SCREEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum colour {
+	COLOUR_NONE,
+	COLOUR_BOLD,
+	COLOUR_DIM,
+	COLOUR_RED,
+	COLOUR_GREEN,
+	COLOUR_YELLOW,
+	COLOUR_BLUE,
+	COLOUR_CYAN,
+};
+
+/**
+ * struct screen - where to draw
+ * @out: the stream
+ * @tty: it is a terminal
+ * @utf8: it shows block characters
+ * @colour: it shows colours
+ * @width: columns that may be used
+ */
+struct screen {
+	FILE *out;
+	bool tty;
+	bool utf8;
+	bool colour;
+	unsigned int width;
+};
+
+void screen_init(struct screen *screen, FILE *out);
+void screen_bar(const struct screen *screen, double part, unsigned int cells);
+void screen_graph(const struct screen *screen, const double *parts, unsigned int count);
+void screen_heading(const struct screen *screen, const char *text);
+void screen_text(const struct screen *screen, enum colour colour, int width, const char *text);
+
+#endif /* BBUF_TOOLS_SCREEN_H */

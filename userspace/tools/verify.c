@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A crew of consumers that checks items. See verify.h.
+ */
+#include <err.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common.h"
+#include "item.h"
+#include "verify.h"
+
+/* What a worker took in one turn: whole items, unless reading ended. */
+struct batch {
+	char *bytes;
+	size_t size;
+	size_t len;
+	size_t whole;	/* bytes of those that are whole items */
+};
+
+void verifier_init(struct verifier *verifier, uint64_t producers)
+{
+	*verifier = (struct verifier){ .producers = producers };
+	pthread_mutex_init(&verifier->turn, NULL);
+}
+
+void verifier_uninit(struct verifier *verifier)
+{
+	pthread_mutex_destroy(&verifier->turn);
+	ledger_free(&verifier->ledger);
+}
+
+/* Reads up to n more bytes. False: there are none, and *good says if that is an error. */
+static bool batch_read(struct batch *batch, struct worker *worker, size_t n, bool *good)
+{
+	ssize_t ret;
+
+	if (batch->size < batch->len + n) {
+		batch->size = batch->len + n;
+		batch->bytes = xrealloc(batch->bytes, batch->size, 1);
+	}
+	ret = port_read(&worker->port, batch->bytes + batch->len, n);
+	*good = ret >= 0 || errno == EINTR;
+	if (!*good)
+		warn("%s: reading", worker->crew->options.device);
+	if (ret <= 0)
+		return false;
+	crew_moved(worker, ret);
+	batch->len += ret;
+	return true;
+}
+
+/*
+ * Notes the items that are whole, and tells how many bytes are missing to the next: 0
+ * when nothing follows, or nothing that could be an item.
+ */
+static size_t batch_note(struct batch *batch, struct verifier *verifier, struct worker *worker)
+{
+	size_t rest;
+	struct item head;
+
+	while ((rest = batch->len - batch->whole)) {
+		if (rest < sizeof(head))
+			return sizeof(head) - rest;
+		memcpy(&head, batch->bytes + batch->whole, sizeof(head));
+		if (!item_plausible(&head)) {
+			verifier->ledger.lost_track = true;
+			return 0;
+		}
+		if (rest < head.size)
+			return head.size - rest;
+		ledger_note(&verifier->ledger, &head);
+		worker->port.meter.items += head.kind == ITEM_DATA;
+		batch->whole += head.size;
+	}
+	return 0;
+}
+
+/* One turn at the device. False when it was the last one. */
+static bool verifier_turn(struct verifier *verifier, struct worker *worker, struct batch *batch,
+			  bool *good)
+{
+	size_t want = worker->crew->options.buffer;
+	bool more = true;
+
+	batch->len = 0;
+	batch->whole = 0;
+	pthread_mutex_lock(&verifier->turn);
+	while (want && more) {
+		more = batch_read(batch, worker, want, good);
+		want = batch_note(batch, verifier, worker);
+	}
+	if (verifier->ledger.ended >= verifier->producers || verifier->ledger.lost_track)
+		crew_stop(worker->crew);
+	pthread_mutex_unlock(&verifier->turn);
+	return more;
+}
+
+static void verifier_check(struct verifier *verifier, const struct batch *batch)
+{
+	struct item head;
+	size_t pos;
+
+	for (pos = 0; pos < batch->whole; pos += head.size) {
+		memcpy(&head, batch->bytes + pos, sizeof(head));
+		if (!item_intact(batch->bytes + pos))
+			atomic_fetch_add(&verifier->torn, 1);
+	}
+}
+
+/* What each worker does. */
+bool verifier_work(struct verifier *verifier, struct worker *worker)
+{
+	struct batch batch = { 0 };
+	bool more, good = true;
+
+	do {
+		more = verifier_turn(verifier, worker, &batch, &good);
+		verifier_check(verifier, &batch);
+	} while (more);
+	free(batch.bytes);
+	return good;
+}
+
+/* When all workers have finished. */
+bool verifier_report(struct verifier *verifier)
+{
+	verifier->ledger.torn = atomic_load(&verifier->torn);
+	return ledger_report(&verifier->ledger, verifier->producers, stderr);
+}

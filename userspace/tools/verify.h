@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A crew of consumers that checks the items which it takes out of a stream.
+ *
+ * The stream has no item boundaries: a read may end within an item, whose rest another
+ * reader would get. Hence the workers take turns at the device. One that has the turn
+ * reads until what it has ends with a whole item, notes all items in the ledger, in the
+ * order in which they left the queue, and gives the turn away. It checks their sums
+ * while the others read.
+ */
+#ifndef BBUF_TOOLS_VERIFY_H
+#define BBUF_TOOLS_VERIFY_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "crew.h"
+#include "ledger.h"
+
+/**
+ * struct verifier - what the workers of one crew share
+ * @producers: how many producers must end
+ * @turn: held to read from the device, and to change @ledger
+ * @ledger: what came
+ * @torn: items whose sum was wrong
+ */
+struct verifier {
+	uint64_t producers;
+	pthread_mutex_t turn;
+	struct ledger ledger;
+	atomic_ullong torn;
+};
+
+void verifier_init(struct verifier *verifier, uint64_t producers);
+void verifier_uninit(struct verifier *verifier);
+bool verifier_work(struct verifier *verifier, struct worker *worker);
+bool verifier_report(struct verifier *verifier);
+
+#endif /* BBUF_TOOLS_VERIFY_H */
