@@ -1,0 +1,458 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include <kselftest.h>
+
+#include "common.h"
+
+#define MODULE_FILE	"/lib/bbuf/bbuf.ko"	/* unless BBUF_KO names another */
+#define LINE_MAX_LEN	256
+#define LOOKS		3	/* how often a sleeper is looked at to call it undisturbed */
+
+long now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000L + now.tv_nsec / 1000000L;
+}
+
+void pause_ms(long ms)
+{
+	usleep(ms * 1000);
+}
+
+/* Files of the kernel */
+
+bool proc_field(const char *path, const char *key, char *value, size_t size)
+{
+	FILE *file = fopen(path, "re");
+	char line[LINE_MAX_LEN];
+	bool found = false;
+
+	if (!file)
+		return false;
+	while (!found && fgets(line, sizeof(line), file)) {
+		if (strncmp(line, key, strlen(key)))
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		snprintf(value, size, "%s", line + strlen(key));
+		found = true;
+	}
+	fclose(file);
+	return found;
+}
+
+int file_put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int error = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		error = -errno;
+	close(fd);
+	return error;
+}
+
+long file_number(const char *path)
+{
+	char text[LINE_MAX_LEN];
+
+	return proc_field(path, "", text, sizeof(text)) ? strtol(text, NULL, 0) : -1;
+}
+
+/* The module */
+
+static const char *module_file(void)
+{
+	const char *file = getenv("BBUF_KO");
+
+	return file ? file : MODULE_FILE;
+}
+
+int bbuf_load(const char *parameters)
+{
+	int fd = open(module_file(), O_RDONLY | O_CLOEXEC);
+	char command[LINE_MAX_LEN];
+	int error = 0;
+
+	if (fd < 0) {
+		snprintf(command, sizeof(command), "modprobe -q bbuf %s", parameters);
+		return system(command) ? -EINVAL : 0;
+	}
+	if (syscall(SYS_finit_module, fd, parameters, 0))
+		error = -errno;
+	close(fd);
+	return error;
+}
+
+int bbuf_unload(void)
+{
+	return syscall(SYS_delete_module, "bbuf", O_NONBLOCK) ? -errno : 0;
+}
+
+static bool bbuf_loaded(void)
+{
+	return !access(BBUF_PARAMETERS, F_OK);
+}
+
+/* Files that a task of an earlier test held are closed soon after it was killed. */
+static bool bbuf_unused(void)
+{
+	return eventually(file_number("/sys/module/bbuf/refcnt") == 0);
+}
+
+int bbuf_reload(size_t capacity)
+{
+	char parameters[LINE_MAX_LEN];
+
+	if (bbuf_loaded()) {
+		int error = bbuf_unused() ? bbuf_unload() : -EBUSY;
+
+		if (error)
+			return error;
+	}
+	snprintf(parameters, sizeof(parameters), "capacity=%zu", capacity);
+	return bbuf_load(parameters);
+}
+
+static int bbuf_want(size_t capacity)
+{
+	if (file_number(BBUF_PARAMETERS "capacity") == (long)capacity)
+		return 0;
+	return bbuf_reload(capacity);
+}
+
+static void bbuf_restore(void)
+{
+	int error = bbuf_want(DEFAULT_CAPACITY);
+
+	if (error)
+		fprintf(stderr, "# cannot load bbuf with its defaults: %s\n", strerror(-error));
+}
+
+void bbuf_require(void)
+{
+	if (access(BBUF_DEVICE, F_OK) && bbuf_load("")) {
+		ksft_print_header();
+		ksft_exit_skip("no %s, and no module to load\n", BBUF_DEVICE);
+	}
+	atexit(bbuf_restore);
+}
+
+/* The queue */
+
+int queued(int fd)
+{
+	int bytes;
+
+	return ioctl(fd, FIONREAD, &bytes) ? -1 : bytes;
+}
+
+int bbuf_open(size_t capacity, int *fd, int *nb)
+{
+	int error = bbuf_unused() ? bbuf_want(capacity) : -EBUSY;
+
+	if (error)
+		return error;
+	*fd = open(BBUF_DEVICE, O_RDWR | O_CLOEXEC);
+	*nb = open(BBUF_DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (*fd < 0 || *nb < 0)
+		return -errno;
+	return discard(*nb, queued(*nb)) ? 0 : -EIO;
+}
+
+int bbuf_reopen(size_t capacity, int *fd, int *nb)
+{
+	close(*fd);
+	close(*nb);
+	return bbuf_open(capacity, fd, nb);
+}
+
+/* Bytes that can be told apart */
+
+unsigned char pattern(size_t position)
+{
+	return position * 167 + (position >> 8) * 59 + (position >> 16);
+}
+
+void pattern_fill(void *buf, size_t position, size_t n)
+{
+	unsigned char *byte = buf;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		byte[i] = pattern(position + i);
+}
+
+bool pattern_matches(const void *buf, size_t position, size_t n)
+{
+	const unsigned char *byte = buf;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (byte[i] != pattern(position + i))
+			return false;
+	return true;
+}
+
+ssize_t put(int fd, size_t position, size_t n)
+{
+	unsigned char *buf = malloc(n + 1);
+	ssize_t done;
+	int error;
+
+	if (!buf)
+		return -1;
+	pattern_fill(buf, position, n);
+	done = write(fd, buf, n);
+	error = errno;
+	free(buf);
+	errno = error;
+	return done;
+}
+
+static bool read_all(int fd, unsigned char *buf, size_t n)
+{
+	while (n) {
+		ssize_t got = read(fd, buf, n);
+
+		if (got <= 0)
+			return false;
+		buf += got;
+		n -= got;
+	}
+	return true;
+}
+
+/* Memory that is there, so that a call goes through it in one step. */
+static unsigned char *touched(size_t n)
+{
+	unsigned char *buf = malloc(n + 1);
+
+	if (buf)
+		memset(buf, pattern(n), n + 1);
+	return buf;
+}
+
+bool take(int fd, size_t position, size_t n)
+{
+	unsigned char *buf = touched(n);
+	bool good = buf && read_all(fd, buf, n) && pattern_matches(buf, position, n);
+
+	free(buf);
+	return good;
+}
+
+bool fill(int fd, size_t n)
+{
+	unsigned char *buf = touched(n);
+	bool good = buf && write(fd, buf, n) == (ssize_t)n;
+
+	free(buf);
+	return good;
+}
+
+bool discard(int fd, size_t n)
+{
+	unsigned char *buf = touched(n);
+	bool good = buf && read_all(fd, buf, n);
+
+	free(buf);
+	return good;
+}
+
+unsigned char *cliff(size_t n, size_t position)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+	size_t whole = (n + page - 1) / page * page;
+	unsigned char *map = mmap(NULL, whole + page, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (map == MAP_FAILED || mprotect(map + whole, page, PROT_NONE))
+		return NULL;
+	pattern_fill(map + whole - n, position, n);
+	return map + whole - n;
+}
+
+/* Tasks */
+
+static struct task_result *own_result;
+
+static void on_signal(int signal)
+{
+	(void)signal;
+	own_result->signals++;
+}
+
+static void task_run(struct task *t)
+{
+	struct sigaction action = {
+		.sa_handler = on_signal,
+		.sa_flags = t->restart ? SA_RESTART : 0,
+	};
+	long value;
+
+	own_result = t->result;
+	sigaction(SIGUSR1, &action, NULL);
+	value = t->fn(t);
+	t->result->value = value < 0 ? -errno : value;
+	store(t->result->done, true);
+	_exit(0);
+}
+
+int task_start(struct task *t)
+{
+	pid_t parent = getpid();
+
+	t->result = mmap(NULL, sizeof(*t->result) + t->len, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (t->result == MAP_FAILED)
+		return -1;
+	t->pid = fork();
+	if (t->pid)
+		return t->pid < 0 ? -1 : 0;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(1);
+	task_run(t);
+	return 0;
+}
+
+static long read_once(struct task *t)
+{
+	return read(t->fd, t->result->data, t->len);
+}
+
+static long write_once(struct task *t)
+{
+	pattern_fill(t->result->data, t->position, t->len);
+	return write(t->fd, t->result->data, t->len);
+}
+
+struct task task_reader(int fd, size_t n)
+{
+	return (struct task){ .fn = read_once, .nr = SYS_read, .fd = fd, .len = n };
+}
+
+struct task task_writer(int fd, size_t position, size_t n)
+{
+	return (struct task){
+		.fn = write_once, .nr = SYS_write, .fd = fd, .len = n, .position = position,
+	};
+}
+
+struct task_view {
+	char state;
+	long nr;		/* -1: in no system call, or not asleep */
+	long argument;
+	unsigned long switches;
+};
+
+/*
+ * What a task is at. /proc/PID/syscall names a system call only while the task is off
+ * the CPU, so the order counts: the counter read after it covers that sleep.
+ */
+static struct task_view task_look(const struct task *t)
+{
+	struct task_view view = { .nr = -1 };
+	char path[LINE_MAX_LEN], text[LINE_MAX_LEN];
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", t->pid);
+	if (proc_field(path, "", text, sizeof(text)) &&
+	    sscanf(text, "%ld %li", &view.nr, &view.argument) < 2)
+		view.nr = -1;
+	snprintf(path, sizeof(path), "/proc/%d/status", t->pid);
+	if (proc_field(path, "State:\t", text, sizeof(text)))
+		view.state = text[0];
+	if (proc_field(path, "voluntary_ctxt_switches:\t", text, sizeof(text)))
+		view.switches = strtoul(text, NULL, 10);
+	return view;
+}
+
+static bool task_asleep(const struct task *t, const struct task_view *view)
+{
+	return view->state == 'S' && view->nr == t->nr &&
+	       (t->fd < 0 || view->argument == t->fd);
+}
+
+/* Settled: asleep where it should be, or dead. */
+static bool task_settled(const struct task *t, struct task_view *view)
+{
+	*view = task_look(t);
+	return task_asleep(t, view) || view->state == 'Z';
+}
+
+bool task_sleeps(struct task *t)
+{
+	struct task_view view;
+
+	if (!eventually(task_settled(t, &view)))
+		return false;
+	t->switches = view.switches;
+	return view.state != 'Z';
+}
+
+bool task_blocks(struct task *t)
+{
+	return !task_start(t) && task_sleeps(t);
+}
+
+bool task_undisturbed(struct task *t)
+{
+	int i;
+
+	for (i = 0; i < LOOKS; i++) {
+		struct task_view view = task_look(t);
+
+		if (!task_asleep(t, &view) || view.switches != t->switches)
+			return false;
+		pause_ms(1);
+	}
+	return true;
+}
+
+unsigned long task_wakeups(struct task *t)
+{
+	return task_look(t).switches - t->switches;
+}
+
+bool task_done(const struct task *t)
+{
+	return load(t->result->done);
+}
+
+long task_wait(struct task *t)
+{
+	if (!eventually(waitpid(t->pid, NULL, WNOHANG))) {
+		task_kill(t);
+		return -ETIME;
+	}
+	return task_done(t) ? t->result->value : -ECHILD;
+}
+
+bool task_signal(struct task *t)
+{
+	int before = load(t->result->signals);
+
+	return !kill(t->pid, SIGUSR1) && eventually(load(t->result->signals) != before);
+}
+
+void task_kill(struct task *t)
+{
+	kill(t->pid, SIGKILL);
+	waitpid(t->pid, NULL, 0);
+}

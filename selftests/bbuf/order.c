@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Who is served when: first come, first served, and nobody is starved. */
+#include <poll.h>
+
+#include "fixture.h"
+
+#define CAPACITY	DEFAULT_CAPACITY
+#define QUEUE		4	/* tasks that wait behind each other */
+
+BBUF_FIXTURE(order)
+
+static bool is_writable(int fd)
+{
+	struct pollfd pollfd = { .fd = fd, .events = POLLOUT };
+
+	return poll(&pollfd, 1, 0) == 1;
+}
+
+TEST_F(order, blocked_readers_are_served_as_they_came)
+{
+	struct task reader[QUEUE];
+	int i;
+
+	for (i = 0; i < QUEUE; i++) {
+		reader[i] = task_reader(self->fd, 1);
+		ASSERT_TRUE(task_blocks(&reader[i]));
+	}
+	for (i = 0; i < QUEUE; i++) {
+		ASSERT_EQ(1, put(self->fd, i, 1));
+		ASSERT_EQ(1, task_wait(&reader[i]));
+		ASSERT_TRUE(pattern_matches(reader[i].result->data, i, 1));
+	}
+}
+
+TEST_F(order, one_write_for_all_blocked_readers_is_shared_out_as_they_came)
+{
+	struct task reader[QUEUE];
+	int i;
+
+	for (i = 0; i < QUEUE; i++) {
+		reader[i] = task_reader(self->fd, 10);
+		ASSERT_TRUE(task_blocks(&reader[i]));
+	}
+	ASSERT_EQ(10 * QUEUE, put(self->fd, 0, 10 * QUEUE));
+	for (i = 0; i < QUEUE; i++) {
+		ASSERT_EQ(10, task_wait(&reader[i]));
+		ASSERT_TRUE(pattern_matches(reader[i].result->data, 10 * i, 10));
+	}
+}
+
+TEST_F(order, blocked_writers_are_served_as_they_came)
+{
+	struct task writer[QUEUE];
+	int i;
+
+	ASSERT_TRUE(fill(self->fd, CAPACITY));
+	for (i = 0; i < QUEUE; i++) {
+		writer[i] = task_writer(self->fd, 10 * i, 10);
+		ASSERT_TRUE(task_blocks(&writer[i]));
+	}
+	for (i = 0; i < QUEUE; i++) {
+		ASSERT_TRUE(discard(self->nb, 10));
+		ASSERT_EQ(10, task_wait(&writer[i]));
+	}
+	ASSERT_TRUE(discard(self->nb, CAPACITY - 10 * QUEUE));
+	ASSERT_TRUE(take(self->nb, 0, 10 * QUEUE));
+}
+
+TEST_F(order, one_read_lets_all_blocked_writers_in_as_they_came)
+{
+	struct task writer[QUEUE];
+	int i;
+
+	ASSERT_TRUE(fill(self->fd, CAPACITY));
+	for (i = 0; i < QUEUE; i++) {
+		writer[i] = task_writer(self->fd, 10 * i, 10);
+		ASSERT_TRUE(task_blocks(&writer[i]));
+	}
+	ASSERT_TRUE(discard(self->nb, CAPACITY));
+	for (i = 0; i < QUEUE; i++)
+		ASSERT_EQ(10, task_wait(&writer[i]));
+	ASSERT_TRUE(take(self->nb, 0, 10 * QUEUE));
+}
+
+TEST_F(order, a_small_writer_waits_behind_a_big_one_although_it_would_fit)
+{
+	struct task big = task_writer(self->fd, 0, 100);
+	struct task small = task_writer(self->fd, 100, 1);
+
+	ASSERT_TRUE(fill(self->fd, CAPACITY - 10));
+	ASSERT_TRUE(task_blocks(&big));
+	ASSERT_TRUE(task_blocks(&small));
+	ASSERT_EQ(CAPACITY - 10, queued(self->fd));
+	ASSERT_TRUE(discard(self->nb, 91));
+	ASSERT_EQ(100, task_wait(&big));
+	ASSERT_EQ(1, task_wait(&small));
+	ASSERT_TRUE(discard(self->nb, CAPACITY - 10 - 91));
+	ASSERT_TRUE(take(self->nb, 0, 101));
+}
+
+/* Nonblocking writes of a byte that succeed one after the other. */
+static int pass(int nb)
+{
+	int passed = 0;
+
+	while (put(nb, passed, 1) == 1)
+		passed++;
+	return errno == EAGAIN ? passed : -1;
+}
+
+TEST_F(order, nonblocking_writes_pass_a_waiting_writer_only_once)
+{
+	struct task waiter = task_writer(self->fd, 0, 6000);
+
+	ASSERT_TRUE(fill(self->fd, CAPACITY - 5000));
+	ASSERT_TRUE(task_blocks(&waiter));
+	ASSERT_GE(1, pass(self->nb));
+	ASSERT_EQ(0, pass(self->nb));
+	ASSERT_FALSE(is_writable(self->nb));
+	ASSERT_TRUE(discard(self->nb, 10));
+	ASSERT_EQ(0, pass(self->nb));
+	ASSERT_TRUE(discard(self->nb, 6000));
+	ASSERT_EQ(6000, task_wait(&waiter));
+	ASSERT_TRUE(is_writable(self->nb));
+	ASSERT_EQ(1, put(self->nb, 0, 1));
+}
+
+TEST_F(order, nonblocking_writes_pass_each_waiting_writer_only_once)
+{
+	struct task waiter[QUEUE];
+	int i;
+
+	ASSERT_TRUE(fill(self->fd, CAPACITY - 5000));
+	for (i = 0; i < QUEUE; i++) {
+		waiter[i] = task_writer(self->fd, 0, 6000);
+		ASSERT_TRUE(task_blocks(&waiter[i]));
+	}
+	ASSERT_GE(QUEUE, pass(self->nb));
+	ASSERT_EQ(0, pass(self->nb));
+	for (i = 0; i < QUEUE; i++)
+		task_kill(&waiter[i]);
+}
+
+TEST_F(order, the_end_of_a_turn_wakes_pollers)
+{
+	struct pollfd pollfd = { .fd = self->nb, .events = POLLOUT };
+	struct task waiter = task_writer(self->fd, 0, 6000);
+
+	ASSERT_TRUE(fill(self->fd, CAPACITY - 5000));
+	ASSERT_TRUE(task_blocks(&waiter));
+	ASSERT_GE(1, pass(self->nb));
+	ASSERT_EQ(0, poll(&pollfd, 1, 0));
+	task_kill(&waiter);
+	ASSERT_EQ(1, poll(&pollfd, 1, DEADLINE_MS));
+	ASSERT_EQ(1, put(self->nb, 0, 1));
+}
+
+static long nonblocking_writes(struct task *t)
+{
+	for (;;)
+		put(t->fd, 0, 1);
+	return 0;
+}
+
+TEST_F(order, nonblocking_writers_do_not_starve_a_big_writer)
+{
+	struct task big = task_writer(self->fd, 0, CAPACITY);
+	struct task greedy = { .fn = nonblocking_writes, .fd = self->nb };
+
+	ASSERT_TRUE(fill(self->fd, CAPACITY));
+	ASSERT_TRUE(task_blocks(&big));
+	ASSERT_EQ(0, task_start(&greedy));
+	/* However much room a reader makes, the greedy one gets but a byte of it. */
+	ASSERT_TRUE(eventually(({
+		if (!task_done(&big))
+			discard(self->nb, queued(self->fd));
+		task_done(&big);
+	})));
+	ASSERT_EQ(CAPACITY, task_wait(&big));
+	task_kill(&greedy);
+}
+
+/*
+ * The first byte wakes the waiting reader, who needs a while to run: a nonblocking read may
+ * take that byte before it does, but not the second one too.
+ */
+TEST_F(order, nonblocking_reads_pass_a_waiting_reader_only_once)
+{
+	int round;
+
+	for (round = 0; round < 50; round++) {
+		struct task waiter = task_reader(self->fd, 1);
+		char byte;
+
+		ASSERT_TRUE(task_blocks(&waiter));
+		ASSERT_EQ(1, put(self->fd, 0, 1));
+		if (read(self->nb, &byte, 1) == 1) {
+			ASSERT_EQ(1, put(self->fd, 1, 1));
+			ASSERT_FAILS(EAGAIN, read(self->nb, &byte, 1));
+		}
+		ASSERT_EQ(1, task_wait(&waiter));
+		ASSERT_EQ(0, queued(self->fd));
+	}
+}
+
+BBUF_HARNESS_MAIN
