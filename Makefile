@@ -18,6 +18,9 @@ SUDO	?= $(if $(filter 0,$(shell id -u)),,sudo)
 # Read by the scripts in selftests/vm: which kernel the virtual machine boots.
 export KERNEL KERNEL_MODULES BBUF_CACHE
 
+# BTF of a module is made from the kernel's vmlinux, which headers alone do not have.
+no_btf	= $(if $(wildcard $(KDIR)/vmlinux),,CONFIG_DEBUG_INFO_BTF_MODULES=)
+
 sources	:= Kbuild $(shell find module -name '*.[chS]')
 kbuild	= $(build)/$(release)
 ko	= $(kbuild)/bbuf.ko
@@ -42,7 +45,7 @@ $(build)/%/bbuf.ko: $(sources)
 	@mkdir -p $(@D)
 	@rsync -a --delete --include='*/' --include='*.[chS]' --exclude='*' module $(@D)
 	@cp -p Kbuild $(@D)
-	$(MAKE) -C $(KDIR) M=$(@D) modules
+	$(MAKE) -C $(KDIR) M=$(@D) $(no_btf) modules
 	@touch $@
 
 .PHONY: headers
@@ -55,8 +58,8 @@ headers:
 		exit 1; } >&2
 
 tools:			## build the tools
-	@mkdir -p $(build)/tools
-	@$(MAKE) --no-print-directory -C userspace OUTPUT=$(build)/tools
+	@mkdir -p $(build)/userspace
+	@$(MAKE) --no-print-directory -C userspace OUTPUT=$(build)/userspace
 
 demo:			## watch producers and consumers at work, in a virtual machine
 	@$(vm)/run $$([ -t 0 ] && [ -t 1 ] && echo --tty) -- demo
@@ -65,7 +68,7 @@ check:			## run the tests in a virtual machine (TESTS= picks some)
 	@$(vm)/check $(TESTS)
 
 shell:			## get a prompt in a virtual machine with the module loaded
-	@$(vm)/run --tty -- bash -i
+	@$(vm)/run --tty -- bash -i || [ $$? -lt 120 ]
 
 load: module		## insert the module into this machine's kernel (PARAMS= for it)
 	@$(SUDO) insmod $(ko) $(PARAMS) || { \
@@ -82,10 +85,10 @@ unload:			## remove the module from this machine's kernel
 
 install: module tools	## install the module and the tools (PREFIX=, DESTDIR=)
 	$(MAKE) -C $(KDIR) M=$(kbuild) INSTALL_MOD_PATH=$(DESTDIR) modules_install
-	$(MAKE) -C userspace OUTPUT=$(build)/tools PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) install
+	$(MAKE) -C userspace OUTPUT=$(build)/userspace PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) install
 
 lint:			## check the sources with everything that CI checks them with
-	@$(vm)/lint
+	@.ci/run --lint
 
 clean:			## remove what was built; the cache folder stays
 	rm -rf $(build)
@@ -114,7 +117,7 @@ vm-install-module:
 	@install -D -t $(ROOT)/usr/lib/bbuf $(ko)
 
 vm-install-tools:
-	@$(MAKE) -C userspace OUTPUT=$(build)/tools PREFIX=/usr DESTDIR=$(ROOT) install
+	@$(MAKE) -C userspace OUTPUT=$(build)/userspace PREFIX=/usr DESTDIR=$(ROOT) install
 
 vm-install-tests:
 	@$(bbuf_tests) INSTALL_PATH=$(kselftest)/bbuf install
