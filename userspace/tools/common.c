@@ -173,6 +173,15 @@ void *xrealloc(void *mem, size_t n, size_t size)
 	return mem;
 }
 
+/* Says whether all that was printed has been written, as an exit code. */
+int output_end(void)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return EXIT_SUCCESS;
+	warn("standard output");
+	return EXIT_FAILURE;
+}
+
 static const char *access_name(int flags)
 {
 	return (flags & O_ACCMODE) == O_WRONLY ? "writing" : "reading";
@@ -250,4 +259,17 @@ uint64_t device_fill(int fd)
 	if (ioctl(fd, FIONREAD, &bytes))
 		err(EXIT_FAILURE, "FIONREAD: is this a bbuf device?");
 	return bytes;
+}
+
+/* For tools that need a queue to themselves. Returns its capacity. */
+uint64_t device_require_empty(int fd, const char *path)
+{
+	uint64_t capacity = device_capacity(fd), fill = device_fill(fd);
+
+	if (!capacity)
+		errx(EXIT_FAILURE, "%s: can't learn its capacity: is it a bbuf device?", path);
+	if (fill)
+		errx(EXIT_FAILURE, "%s: holds %llu bytes: empty it with "
+		     "`consumer --discard --idle 100ms`", path, (unsigned long long)fill);
+	return capacity;
 }

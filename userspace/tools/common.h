@@ -48,8 +48,11 @@ const char *format_time(char text[TEXT_MAX], uint64_t ns);
 void *xcalloc(size_t n, size_t size);
 void *xrealloc(void *mem, size_t n, size_t size);
 
+int output_end(void);
+
 int device_open(const char *path, int flags);
 uint64_t device_capacity(int fd);
 uint64_t device_fill(int fd);
+uint64_t device_require_empty(int fd, const char *path);
 
 #endif /* BBUF_TOOLS_COMMON_H */

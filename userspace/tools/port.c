@@ -51,31 +51,42 @@ struct sample {
 	uint64_t switches;
 };
 
-static struct sample sample_take(void)
+static uint64_t switches_so_far(void)
 {
 	struct rusage usage;
 
 	getrusage(RUSAGE_THREAD, &usage);
-	return (struct sample){ .ns = now_ns(), .switches = usage.ru_nvcsw };
+	return usage.ru_nvcsw;
 }
 
-static void meter_call(struct meter *meter, const struct sample *before)
+/* Looks at the clock last, nearest to the call. */
+static struct sample sample_before(void)
 {
-	struct sample after = sample_take();
+	struct sample sample;
 
-	if (after.switches == before->switches)
+	sample.switches = switches_so_far();
+	sample.ns = now_ns();
+	return sample;
+}
+
+/* Looks at the clock first. */
+static struct sample sample_after(void)
+{
+	struct sample sample;
+
+	sample.ns = now_ns();
+	sample.switches = switches_so_far();
+	return sample;
+}
+
+static void meter_call(struct meter *meter, const struct sample *before,
+		       const struct sample *after)
+{
+	if (after->switches == before->switches)
 		return;
-	meter->switches += after.switches - before->switches;
+	meter->switches += after->switches - before->switches;
 	meter->sleeps++;
-	meter->asleep_ns += after.ns - before->ns;
-}
-
-static void meter_moved(struct meter *meter, const struct sample *before, ssize_t n, bool reader)
-{
-	meter->bytes += n;
-	meter->last_ns = now_ns();
-	if (!meter->first_ns)
-		meter->first_ns = reader ? meter->last_ns : before->ns;
+	meter->asleep_ns += after->ns - before->ns;
 }
 
 /* first_ns and last_ns become those of the whole group. */
@@ -127,47 +138,66 @@ static bool port_wait(struct port *port)
 {
 	struct pollfd pollfd = { .fd = port->fd, .events = port->events };
 	struct epoll_event event;
-	struct sample before;
-	int ret;
+	struct sample before, after;
+	int ret, error;
 
 	if (port->mode == MODE_NONBLOCK)
 		return true;
 
-	before = sample_take();
+	before = sample_before();
 	if (port->mode == MODE_EPOLL)
 		ret = epoll_wait(port->epfd, &event, 1, -1);
 	else
 		ret = poll(&pollfd, 1, -1);
-	meter_call(&port->meter, &before);
+	error = errno;
+	after = sample_after();
+	meter_call(&port->meter, &before, &after);
 	port->meter.polls++;
+	errno = error;
 	return ret > 0 || errno == EINTR;
 }
 
-/* Exactly one of @in and @out is given. */
-static ssize_t port_move(struct port *port, void *in, const void *out, size_t n)
+static void port_moved(struct port *port, size_t n, uint64_t began_ns, uint64_t ended_ns)
 {
 	struct meter *meter = &port->meter;
-	struct sample before;
+
+	meter->bytes += n;
+	meter->last_ns = ended_ns;
+	if (!meter->first_ns)
+		meter->first_ns = port->events == POLLIN ? ended_ns : began_ns;
+}
+
+/* One call. Exactly one of @in and @out is given. */
+static ssize_t port_call(struct port *port, void *in, const void *out, size_t n)
+{
+	struct sample before = sample_before(), after;
+	ssize_t ret = in ? read(port->fd, in, n) : write(port->fd, out, n);
+	int error = errno;
+
+	after = sample_after();
+	meter_call(&port->meter, &before, &after);
+	port->meter.calls++;
+	if (ret > 0)
+		port_moved(port, ret, before.ns, after.ns);
+	else if (ret < 0 && error == EAGAIN)
+		port->meter.eagains++;
+	errno = error;
+	return ret;
+}
+
+/* Calls until one moves something. */
+static ssize_t port_move(struct port *port, void *in, const void *out, size_t n)
+{
 	ssize_t ret;
 
-	do {
-		if (atomic_load(port->stop)) {
-			errno = EINTR;
-			return -1;
-		}
-		before = sample_take();
-		ret = in ? read(port->fd, in, n) : write(port->fd, out, n);
-		meter_call(meter, &before);
-		meter->calls++;
-		if (ret > 0)
-			meter_moved(meter, &before, ret, in);
+	while (!atomic_load(port->stop)) {
+		ret = port_call(port, in, out, n);
 		if (ret >= 0)
 			return ret;
-		if (errno == EAGAIN)
-			meter->eagains++;
-		else if (errno != EINTR)
+		if (errno == EAGAIN ? !port_wait(port) : errno != EINTR)
 			return -1;
-	} while (errno == EINTR || port_wait(port));
+	}
+	errno = EINTR;
 	return -1;
 }
 

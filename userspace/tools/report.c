@@ -2,15 +2,12 @@
 /*
  * What a crew tells about its work. See report.h.
  */
-#include <err.h>
 #include <fcntl.h>
-#include <libsmartcols/libsmartcols.h>
-#include <stdarg.h>
-#include <stdlib.h>
 
 #include "common.h"
 #include "report.h"
 #include "screen.h"
+#include "table.h"
 
 #define BYTES_PER_MB	1e6
 
@@ -29,10 +26,7 @@ enum column {
 	COLUMN_COUNT
 };
 
-static const struct {
-	const char *heading;
-	const char *json;
-} columns[COLUMN_COUNT] = {
+static const struct table_column columns[COLUMN_COUNT] = {
 	[COLUMN_WORKER] = { "", "worker" },
 	[COLUMN_BYTES] = { "bytes", "bytes" },
 	[COLUMN_ITEMS] = { "items", "items" },
@@ -51,92 +45,47 @@ static const char *crew_name(const struct crew *crew)
 	return crew->flags == O_WRONLY ? "producer" : "consumer";
 }
 
-__attribute__((format(printf, 3, 4)))
-static void cell(struct libscols_line *line, enum column column, const char *fmt, ...)
-{
-	va_list args;
-	char *text;
-	int len;
-
-	va_start(args, fmt);
-	len = vasprintf(&text, fmt, args);
-	va_end(args);
-	if (len < 0 || scols_line_refer_data(line, column, text))
-		errx(EXIT_FAILURE, "no memory for the report");
-}
-
-static void cell_count(struct libscols_line *line, enum column column, uint64_t count)
-{
-	cell(line, column, "%llu", (unsigned long long)count);
-}
-
 /* Cells that don't apply stay empty: rates of one call, items where there are none. */
-static void report_line(struct libscols_table *table, const struct meter *meter,
+static void report_row(struct libscols_table *table, const struct meter *meter,
 			const char *name, unsigned int number)
 {
 	double seconds = (double)(meter->last_ns - meter->first_ns) / NSEC_PER_SEC;
-	struct libscols_line *line = scols_table_new_line(table, NULL);
+	struct libscols_line *row = table_row(table);
 
-	if (!line)
-		errx(EXIT_FAILURE, "no memory for the report");
 	if (number)
-		cell(line, COLUMN_WORKER, "%s %u", name, number);
+		table_cell(row, COLUMN_WORKER, "%s %u", name, number);
 	else
-		cell(line, COLUMN_WORKER, "%s", name);
-	cell_count(line, COLUMN_BYTES, meter->bytes);
+		table_cell(row, COLUMN_WORKER, "%s", name);
+	table_count(row, COLUMN_BYTES, meter->bytes);
 	if (meter->items)
-		cell_count(line, COLUMN_ITEMS, meter->items);
-	cell_count(line, COLUMN_CALLS, meter->calls);
-	cell_count(line, COLUMN_SLEPT, meter->sleeps);
-	cell(line, COLUMN_ASLEEP, "%.1f", (double)meter->asleep_ns / NSEC_PER_MSEC);
-	cell_count(line, COLUMN_EAGAIN, meter->eagains);
-	cell_count(line, COLUMN_POLLS, meter->polls);
-	cell_count(line, COLUMN_SWITCHES, meter->switches);
+		table_count(row, COLUMN_ITEMS, meter->items);
+	table_count(row, COLUMN_CALLS, meter->calls);
+	table_count(row, COLUMN_SLEPT, meter->sleeps);
+	table_cell(row, COLUMN_ASLEEP, "%.1f", (double)meter->asleep_ns / NSEC_PER_MSEC);
+	table_count(row, COLUMN_EAGAIN, meter->eagains);
+	table_count(row, COLUMN_POLLS, meter->polls);
+	table_count(row, COLUMN_SWITCHES, meter->switches);
 	if (seconds > 0)
-		cell(line, COLUMN_MB_RATE, "%.2f", meter->bytes / BYTES_PER_MB / seconds);
+		table_cell(row, COLUMN_MB_RATE, "%.2f", meter->bytes / BYTES_PER_MB / seconds);
 	if (seconds > 0 && meter->items)
-		cell(line, COLUMN_ITEM_RATE, "%.0f", meter->items / seconds);
-}
-
-static struct libscols_table *report_table(const struct crew *crew)
-{
-	bool json = crew->options.json;
-	struct libscols_table *table = scols_new_table();
-	struct libscols_column *column;
-	unsigned int i;
-
-	if (!table)
-		errx(EXIT_FAILURE, "no memory for the report");
-	scols_table_set_stream(table, stderr);
-	scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
-	scols_table_enable_json(table, json);
-	scols_table_set_name(table, crew_name(crew));
-	for (i = 0; i < COLUMN_COUNT; i++) {
-		column = scols_table_new_column(table, json ? columns[i].json : columns[i].heading,
-						0, i == COLUMN_WORKER ? 0 : SCOLS_FL_RIGHT);
-		if (!column)
-			errx(EXIT_FAILURE, "no memory for the report");
-		if (i != COLUMN_WORKER)
-			scols_column_set_json_type(column, SCOLS_JSON_NUMBER);
-	}
-	return table;
+		table_cell(row, COLUMN_ITEM_RATE, "%.0f", meter->items / seconds);
 }
 
 /* A line for each worker and, when there are several, one for all of them. */
 void report_print(const struct crew *crew)
 {
-	struct libscols_table *table = report_table(crew);
+	struct libscols_table *table = table_new(stderr, columns, COLUMN_COUNT,
+						 crew->options.json ? crew_name(crew) : NULL);
 	struct meter sum = { 0 };
 	unsigned int i;
 
 	for (i = 0; i < crew->options.jobs; i++) {
-		report_line(table, &crew->workers[i].port.meter, crew_name(crew), i + 1);
+		report_row(table, &crew->workers[i].port.meter, crew_name(crew), i + 1);
 		meter_add(&sum, &crew->workers[i].port.meter);
 	}
 	if (crew->options.jobs > 1)
-		report_line(table, &sum, "all", 0);
-	scols_print_table(table);
-	scols_unref_table(table);
+		report_row(table, &sum, "all", 0);
+	table_print(table);
 }
 
 /* How full the queue is: a bar that moves on a terminal, a line each time elsewhere. */

@@ -4,6 +4,7 @@
  */
 #include <langinfo.h>
 #include <locale.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -15,6 +16,9 @@
 /* Columns where nothing tells how many there are, and the most that text should take. */
 #define WIDTH_DEFAULT	96
 #define WIDTH_MAX	100
+
+/* A bar of fewer cells would tell nothing. */
+#define CELLS_MIN	4
 
 /* Steps of a block character: eighths of a cell. */
 #define EIGHTHS		8
@@ -59,7 +63,7 @@ static void colour_end(const struct screen *screen, enum colour colour)
 		fprintf(screen->out, "\033[%sm", codes[COLOUR_NONE]);
 }
 
-/* Left-aligned in width columns; a negative width aligns to the right, as in printf(). */
+/* Left-aligned in width columns. */
 void screen_text(const struct screen *screen, enum colour colour, int width, const char *text)
 {
 	colour_begin(screen, colour);
@@ -67,11 +71,17 @@ void screen_text(const struct screen *screen, enum colour colour, int width, con
 	colour_end(screen, colour);
 }
 
-void screen_heading(const struct screen *screen, const char *text)
+void screen_heading(const struct screen *screen, const char *fmt, ...)
 {
+	va_list args;
+
+	va_start(args, fmt);
 	putc('\n', screen->out);
-	screen_text(screen, COLOUR_BOLD, 0, text);
+	colour_begin(screen, COLOUR_BOLD);
+	vfprintf(screen->out, fmt, args);
+	colour_end(screen, COLOUR_BOLD);
 	putc('\n', screen->out);
+	va_end(args);
 }
 
 /* Green when there is room, yellow when it gets tight, red when full. */
@@ -93,6 +103,13 @@ static void bar_utf8(const struct screen *screen, unsigned int eighths, unsigned
 		fputs(blocks[here], screen->out);
 		eighths -= here;
 	}
+}
+
+/* Cells of a bar that takes what is left of the width. */
+unsigned int screen_bar_cells(const struct screen *screen, unsigned int taken)
+{
+	taken += screen->utf8 ? 0 : strlen("[]");
+	return screen->width > taken + CELLS_MIN ? screen->width - taken : CELLS_MIN;
 }
 
 /* A horizontal bar of so many cells; anything above nothing shows. */

@@ -39,9 +39,11 @@ struct screen {
 };
 
 void screen_init(struct screen *screen, FILE *out);
+unsigned int screen_bar_cells(const struct screen *screen, unsigned int taken);
 void screen_bar(const struct screen *screen, double part, unsigned int cells);
 void screen_graph(const struct screen *screen, const double *parts, unsigned int count);
-void screen_heading(const struct screen *screen, const char *text);
+__attribute__((format(printf, 2, 3)))
+void screen_heading(const struct screen *screen, const char *fmt, ...);
 void screen_text(const struct screen *screen, enum colour colour, int width, const char *text);
 
 #endif /* BBUF_TOOLS_SCREEN_H */

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * copies: shows what an I/O costs, which is two copies of each byte, and a system call
+ * for each buffer.
+ */
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "common.h"
+#include "screen.h"
+#include "table.h"
+
+#define BYTES_DEFAULT	(1U << 20)
+#define BYTES_PER_MB	1e6
+
+/* User to kernel, and kernel to user. */
+#define COPIES_PER_BYTE	2
+
+/* Columns of the chart beside the bars. */
+#define LABEL_WIDTH	10
+#define TIME_WIDTH	10
+
+enum option_key {
+	KEY_DEVICE = 'd',
+	KEY_BYTES = 'n',
+};
+
+/**
+ * struct run - the same bytes, moved with buffers of one size
+ * @size: bytes that one call moves
+ * @calls: system calls that it took
+ * @ns: how long it took
+ */
+struct run {
+	size_t size;
+	uint64_t calls;
+	uint64_t ns;
+};
+
+/**
+ * struct plan - what to move
+ * @device: path of the queue
+ * @bytes: how many bytes go through it in each run
+ * @runs: one for each size
+ * @count: how many runs there are
+ */
+struct plan {
+	const char *device;
+	size_t bytes;
+	struct run *runs;
+	size_t count;
+};
+
+static const struct argp_option option_list[] = {
+	{ .name = "device", .key = KEY_DEVICE, .arg = "PATH",
+	  .doc = "the queue (default " DEFAULT_DEVICE ")" },
+	{ .name = "bytes", .key = KEY_BYTES, .arg = "SIZE",
+	  .doc = "how much to move with each size (default 1M)" },
+	{ 0 }
+};
+
+static void plan_add(struct plan *plan, size_t size)
+{
+	plan->runs = xrealloc(plan->runs, plan->count + 1, sizeof(*plan->runs));
+	plan->runs[plan->count++] = (struct run){ .size = size };
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	static const size_t defaults[] = { 1, 64, 4096, 65536 };
+	struct plan *plan = state->input;
+	size_t i;
+
+	switch (key) {
+	case KEY_DEVICE:
+		plan->device = arg;
+		break;
+	case KEY_BYTES:
+		plan->bytes = arg_size(state, "bytes", arg);
+		break;
+	case ARGP_KEY_ARG:
+		plan_add(plan, arg_size(state, "SIZE", arg));
+		break;
+	case ARGP_KEY_NO_ARGS:
+		for (i = 0; i < ARRAY_SIZE(defaults); i++)
+			plan_add(plan, defaults[i]);
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+static const struct argp argp = {
+	.options = option_list,
+	.parser = parse,
+	.args_doc = "[SIZE...]",
+	.doc = "Moves the same bytes through a queue in calls of each SIZE (default 1, 64, 4096 "
+	       "and 65536 bytes), and shows what that costs.\v"
+	       "One thread writes a buffer and reads it back, so that nothing ever waits: what "
+	       "is left are the system calls and the two copies, from user to kernel memory and "
+	       "back. A size above the queue's capacity is left out. The queue must be empty, "
+	       "and no one else may use it meanwhile.\n\n"
+	       HELP_SIZES "\n" HELP_EXIT ".",
+};
+
+/* Moves n bytes by one call, or dies. */
+static void must_move(const struct plan *plan, ssize_t ret, size_t n, const char *what)
+{
+	if (ret < 0)
+		err(EXIT_FAILURE, "%s: %s %zu bytes%s", plan->device, what, n,
+		    errno == EAGAIN ? ": does anybody else use it?" : "");
+	if ((size_t)ret != n)
+		errx(EXIT_FAILURE, "%s: %s %zu bytes moved only %zd: does anybody else use it?",
+		     plan->device, what, n, ret);
+}
+
+static void run_measure(struct run *run, const struct plan *plan, int fds[2], const char *source,
+			char *sink)
+{
+	uint64_t start = now_ns();
+	size_t done, n;
+
+	for (done = 0; done < plan->bytes; done += n) {
+		n = MIN(run->size, plan->bytes - done);
+		must_move(plan, write(fds[1], source + done, n), n, "writing");
+		must_move(plan, read(fds[0], sink + done, n), n, "reading");
+		run->calls += 2;
+	}
+	run->ns = now_ns() - start;
+	if (memcmp(source, sink, plan->bytes))
+		errx(EXIT_FAILURE, "%s: other bytes came out than went in: does anybody else "
+		     "use it?", plan->device);
+	memset(sink, 0, plan->bytes);
+}
+
+/* Bytes of which no two stretches are alike, and memory that is really there. */
+static char *random_bytes(size_t n)
+{
+	char *bytes = xcalloc(1, n);
+	size_t done;
+	ssize_t ret;
+
+	for (done = 0; done < n; done += ret) {
+		ret = getrandom(bytes + done, n - done, 0);
+		if (ret < 0)
+			err(EXIT_FAILURE, "random bytes");
+	}
+	return bytes;
+}
+
+static void plan_run(struct plan *plan)
+{
+	int fds[] = {
+		device_open(plan->device, O_RDONLY | O_NONBLOCK),
+		device_open(plan->device, O_WRONLY | O_NONBLOCK),
+	};
+	uint64_t capacity = device_require_empty(fds[0], plan->device);
+	char *source = random_bytes(plan->bytes), *sink = random_bytes(plan->bytes);
+	size_t i, kept = 0;
+
+	for (i = 0; i < plan->count; i++) {
+		if (plan->runs[i].size > capacity) {
+			warnx("%s holds %llu bytes: size %zu left out", plan->device,
+			      (unsigned long long)capacity, plan->runs[i].size);
+			continue;
+		}
+		run_measure(&plan->runs[i], plan, fds, source, sink);
+		plan->runs[kept++] = plan->runs[i];
+	}
+	plan->count = kept;
+	free(source);
+	free(sink);
+	close(fds[0]);
+	close(fds[1]);
+	if (!kept)
+		errx(EXIT_FAILURE, "%s: no size is left to measure", plan->device);
+}
+
+static double run_speed(const struct run *run, size_t bytes)
+{
+	return bytes / BYTES_PER_MB * NSEC_PER_SEC / run->ns;
+}
+
+static void draw_table(const struct screen *screen, const struct plan *plan)
+{
+	static const struct table_column columns[] = {
+		{ .heading = "bytes a call" }, { .heading = "system calls" },
+		{ .heading = "bytes copied" }, { .heading = "ms" }, { .heading = "ns/call" },
+		{ .heading = "MB/s" }, { .heading = "times faster" },
+	};
+	struct libscols_table *table = table_new(screen->out, columns, ARRAY_SIZE(columns), NULL);
+	const struct run *run;
+
+	for (run = plan->runs; run < plan->runs + plan->count; run++) {
+		struct libscols_line *row = table_row(table);
+		size_t column = 0;
+
+		table_cell(row, column++, "%zu", run->size);
+		table_count(row, column++, run->calls);
+		table_count(row, column++, plan->bytes * COPIES_PER_BYTE);
+		table_cell(row, column++, "%.2f", (double)run->ns / NSEC_PER_MSEC);
+		table_cell(row, column++, "%.0f", (double)run->ns / run->calls);
+		table_cell(row, column++, "%.2f", run_speed(run, plan->bytes));
+		table_cell(row, column++, "%.1f", (double)plan->runs->ns / run->ns);
+	}
+	table_print(table);
+}
+
+static void draw_chart(const struct screen *screen, const struct plan *plan)
+{
+	unsigned int cells = screen_bar_cells(screen, LABEL_WIDTH + TIME_WIDTH);
+	const struct run *run;
+	uint64_t longest = 1;
+	char text[TEXT_MAX];
+
+	for (run = plan->runs; run < plan->runs + plan->count; run++)
+		longest = MAX(longest, run->ns);
+	screen_heading(screen, "time for the same %s", format_size(text, plan->bytes));
+	for (run = plan->runs; run < plan->runs + plan->count; run++) {
+		fprintf(screen->out, "%*zu  ", LABEL_WIDTH - 2, run->size);
+		screen_bar(screen, (double)run->ns / longest, cells);
+		fprintf(screen->out, "%*s\n", TIME_WIDTH, format_time(text, run->ns));
+	}
+}
+
+/*
+ * A run takes calls * c + bytes * b. Two runs give both: c is what a call costs,
+ * whatever it carries, and b is what a byte costs.
+ */
+static void draw_costs(const struct screen *screen, const struct plan *plan)
+{
+	const struct run *many = &plan->runs[0], *few = &plan->runs[plan->count - 1];
+	double per_call, per_byte;
+
+	if (many->calls <= few->calls)
+		return;
+	per_call = ((double)many->ns - few->ns) / (many->calls - few->calls);
+	per_byte = (few->ns - few->calls * per_call) / plan->bytes;
+	if (per_call <= 0 || per_byte <= 0)
+		return;
+	fprintf(screen->out, "\nFrom the first and the last line: a call costs %.0f ns, whatever it "
+		"carries; a byte, copied\ntwice, %.2f ns. Larger buffers save calls, never copies; "
+		"from about %.0f bytes a call on,\nthe copies cost more than the calls.\n",
+		per_call, per_byte, 2 * per_call / per_byte);
+}
+
+int main(int argc, char **argv)
+{
+	struct plan plan = { .device = DEFAULT_DEVICE, .bytes = BYTES_DEFAULT };
+	struct screen screen;
+	char text[TEXT_MAX];
+
+	argp_err_exit_status = EXIT_USAGE;
+	argp_parse(&argp, argc, argv, 0, NULL, &plan);
+	plan_run(&plan);
+
+	screen_init(&screen, stdout);
+	screen_heading(&screen, "%s through %s: user memory -> kernel -> user memory",
+		       format_size(text, plan.bytes), plan.device);
+	draw_table(&screen, &plan);
+	draw_chart(&screen, &plan);
+	draw_costs(&screen, &plan);
+	free(plan.runs);
+	return output_end();
+}

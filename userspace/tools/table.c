@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Tables. See table.h.
+ */
+#include <err.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "table.h"
+
+static _Noreturn void no_memory(void)
+{
+	errx(EXIT_FAILURE, "no memory for a table");
+}
+
+/* A json_name makes it JSON. All columns but the first hold numbers. */
+struct libscols_table *table_new(FILE *out, const struct table_column *columns, size_t count,
+				 const char *json_name)
+{
+	struct libscols_table *table = scols_new_table();
+	struct libscols_column *column;
+	const char *name;
+	size_t i;
+
+	if (!table)
+		no_memory();
+	scols_table_set_stream(table, out);
+	scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
+	scols_table_enable_json(table, json_name != NULL);
+	if (json_name && scols_table_set_name(table, json_name))
+		no_memory();
+	for (i = 0; i < count; i++) {
+		name = json_name ? columns[i].json : columns[i].heading;
+		column = scols_table_new_column(table, name, 0, i ? SCOLS_FL_RIGHT : 0);
+		if (!column)
+			no_memory();
+		if (i)
+			scols_column_set_json_type(column, SCOLS_JSON_NUMBER);
+	}
+	return table;
+}
+
+struct libscols_line *table_row(struct libscols_table *table)
+{
+	struct libscols_line *row = scols_table_new_line(table, NULL);
+
+	if (!row)
+		no_memory();
+	return row;
+}
+
+void table_cell(struct libscols_line *row, size_t column, const char *fmt, ...)
+{
+	va_list args;
+	char *text;
+	int len;
+
+	va_start(args, fmt);
+	len = vasprintf(&text, fmt, args);
+	va_end(args);
+	if (len < 0 || scols_line_refer_data(row, column, text))
+		no_memory();
+}
+
+void table_count(struct libscols_line *row, size_t column, uint64_t count)
+{
+	table_cell(row, column, "%llu", (unsigned long long)count);
+}
+
+/* Frees it, too. */
+void table_print(struct libscols_table *table)
+{
+	scols_print_table(table);
+	scols_unref_table(table);
+}

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * timeline: shows one producer and one consumer side by side, while they fill and empty
+ * a queue: blocking, with O_NONBLOCK, and with poll.
+ */
+#include <err.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "act.h"
+#include "common.h"
+#include "screen.h"
+#include "table.h"
+
+/* By default, so many items fill the queue. */
+#define SLOTS		4
+#define WAITS_DEFAULT	4
+#define PAUSE_DEFAULT	(10 * NSEC_PER_MSEC)
+
+/* Columns of the timeline; the bar gets what is left. */
+#define TIME_WIDTH	8
+#define ROLE_WIDTH	33
+#define GAP		"  "
+
+/* Room for what an event is described with. */
+#define NOTE_MAX	128
+
+enum option_key {
+	KEY_DEVICE = 'd',
+	KEY_MODE = 'm',
+	KEY_SIZE = 's',
+	KEY_WAITS = 'n',
+	KEY_PAUSE = 'p',
+};
+
+struct plan {
+	struct script script;
+	bool mode_given;
+	enum port_mode mode;
+	uint64_t capacity;
+};
+
+static const struct argp_option option_list[] = {
+	{ .name = "device", .key = KEY_DEVICE, .arg = "PATH",
+	  .doc = "the queue (default " DEFAULT_DEVICE ")" },
+	{ .name = "mode", .key = KEY_MODE, .arg = "MODE",
+	  .doc = "show this way to wait only: block, nonblock, poll or epoll "
+		 "(default: the first three, one after another)" },
+	{ .name = "size", .key = KEY_SIZE, .arg = "SIZE",
+	  .doc = "bytes of an item (default: a quarter of the capacity)" },
+	{ .name = "waits", .key = KEY_WAITS, .arg = "N",
+	  .doc = "how many items find the queue full, and how many find it empty (default 4)" },
+	{ .name = "pause", .key = KEY_PAUSE, .arg = "TIME",
+	  .doc = "how long the slower side pauses before each item (default 10ms)" },
+	{ 0 }
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct plan *plan = state->input;
+
+	switch (key) {
+	case KEY_DEVICE:
+		plan->script.device = arg;
+		break;
+	case KEY_MODE:
+		plan->mode = arg_mode(state, arg);
+		plan->mode_given = true;
+		break;
+	case KEY_SIZE:
+		plan->script.size = arg_size(state, "size", arg);
+		break;
+	case KEY_WAITS:
+		plan->script.trickle = arg_count(state, "waits", arg);
+		break;
+	case KEY_PAUSE:
+		plan->script.pause_ns = arg_time(state, "pause", arg);
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+static const struct argp argp = {
+	.options = option_list,
+	.parser = parse,
+	.doc = "Shows a producer and a consumer, side by side, at a queue: first the consumer is "
+	       "slow, so that the queue fills; then the producer, so that it runs empty. They do "
+	       "this blocking, with O_NONBLOCK, and with poll(); a table compares the costs.\v"
+	       "All that is shown was measured by the two threads, on one clock. A call stands "
+	       "where it returned, and a wait where it began; a thread that was woken may return "
+	       "before the call that woke it. The fill level is what FIONREAD said next to the "
+	       "call. A thread slept if getrusage() counted a voluntary context switch during "
+	       "its call. The queue must be empty, and no one else may use it meanwhile.\n\n"
+	       HELP_SIZES "\n" HELP_EXIT ".",
+};
+
+/* Learns what depends on the queue, and looks whether it can be used. */
+static void plan_fit(struct plan *plan)
+{
+	struct script *script = &plan->script;
+	int fd = device_open(script->device, O_RDONLY | O_NONBLOCK);
+
+	plan->capacity = device_require_empty(fd, script->device);
+	close(fd);
+	if (!script->size)
+		script->size = MAX(plan->capacity / SLOTS, 1U);
+	script->burst = plan->capacity / script->size + script->trickle;
+}
+
+static bool is_full(const struct event *event, const struct plan *plan)
+{
+	return event->fill + event->bytes > plan->capacity;
+}
+
+/* "write 4K, no room: sleeps" */
+static void describe_wait(char note[NOTE_MAX], const struct event *event, const struct act *act,
+			  const struct plan *plan)
+{
+	static const char *const how[MODE_COUNT] = {
+		[MODE_BLOCK] = "sleeps",
+		[MODE_NONBLOCK] = "EAGAIN",
+		[MODE_POLL] = "poll sleeps",
+		[MODE_EPOLL] = "epoll sleeps",
+	};
+	char size[TEXT_MAX];
+
+	format_size(size, event->bytes);
+	if (event->role == PRODUCER)
+		snprintf(note, NOTE_MAX, "write %s%s: %s", size,
+			 is_full(event, plan) ? ", no room" : "", how[act->mode]);
+	else
+		snprintf(note, NOTE_MAX, "read %s%s: %s", size, event->fill ? "" : ", empty",
+			 how[act->mode]);
+}
+
+/* "woke after 10 ms: wrote 4K" */
+static void describe_move(char note[NOTE_MAX], const struct event *event, const struct act *act)
+{
+	const char *done = event->role == PRODUCER ? "wrote" : "read";
+	char size[TEXT_MAX], waited[TEXT_MAX];
+
+	format_size(size, event->bytes);
+	format_time(waited, event->waited_ns);
+	if (!event->waited_ns)
+		snprintf(note, NOTE_MAX, "%s %s", done, size);
+	else if (act->mode == MODE_NONBLOCK)
+		snprintf(note, NOTE_MAX, "%llu tries, %s: %s %s",
+			 (unsigned long long)event->eagains, waited, done, size);
+	else
+		snprintf(note, NOTE_MAX, "woke after %s: %s %s", waited, done, size);
+}
+
+static void draw_event(const struct screen *screen, const struct event *event,
+		       const struct act *act, const struct plan *plan)
+{
+	unsigned int cells = screen_bar_cells(screen, TIME_WIDTH + 2 * (strlen(GAP) + ROLE_WIDTH));
+	enum colour colour = event->waits ? COLOUR_RED :
+			     event->waited_ns ? COLOUR_GREEN : COLOUR_NONE;
+	char note[NOTE_MAX];
+
+	if (event->waits)
+		describe_wait(note, event, act, plan);
+	else
+		describe_move(note, event, act);
+	fprintf(screen->out, "%*.3f" GAP, TIME_WIDTH, (double)event->ns / NSEC_PER_MSEC);
+	screen_text(screen, colour, ROLE_WIDTH, event->role == PRODUCER ? note : "");
+	screen_bar(screen, (double)event->fill / plan->capacity, cells);
+	if (event->role == CONSUMER) {
+		fputs(GAP, screen->out);
+		screen_text(screen, colour, 0, note);
+	}
+	putc('\n', screen->out);
+}
+
+/* The level between two events is what the first one found. */
+static void draw_levels(const struct screen *screen, const struct act *act,
+			const struct plan *plan)
+{
+	unsigned int count = screen->width - TIME_WIDTH - strlen(GAP), i;
+	double *parts = xcalloc(count, sizeof(*parts));
+	double level = 0;
+	size_t next = 0;
+
+	for (i = 0; i < count; i++) {
+		uint64_t until = act->wall_ns * (i + 1) / count;
+
+		for (; next < act->event_count && act->events[next].ns <= until; next++)
+			level = (double)act->events[next].fill / plan->capacity;
+		parts[i] = level;
+	}
+	fprintf(screen->out, "%*s" GAP, TIME_WIDTH, "level");
+	screen_graph(screen, parts, count);
+	putc('\n', screen->out);
+	free(parts);
+}
+
+static void draw_act(const struct screen *screen, const struct act *act, const struct plan *plan)
+{
+	unsigned int cells = screen_bar_cells(screen, TIME_WIDTH + 2 * (strlen(GAP) + ROLE_WIDTH));
+	static const char *const titles[MODE_COUNT] = {
+		[MODE_BLOCK] = "blocking: who finds no room, or no data, sleeps in the call",
+		[MODE_NONBLOCK] = "O_NONBLOCK: the call returns EAGAIN at once, and is tried again",
+		[MODE_POLL] = "poll: after EAGAIN, poll() sleeps until the queue is ready",
+		[MODE_EPOLL] = "epoll: after EAGAIN, epoll_wait() sleeps until the queue is ready",
+	};
+	size_t i;
+
+	screen_heading(screen, "%s", titles[act->mode]);
+	fprintf(screen->out, "%*s" GAP "%-*s%-*s" GAP "%s\n", TIME_WIDTH, "ms", ROLE_WIDTH,
+		"producer", (int)cells, "fill level", "consumer");
+	for (i = 0; i < act->event_count; i++)
+		draw_event(screen, &act->events[i], act, plan);
+	draw_levels(screen, act, plan);
+}
+
+static void draw_intent(const struct screen *screen, const struct plan *plan)
+{
+	const struct script *script = &plan->script;
+	char capacity[TEXT_MAX], size[TEXT_MAX], pause[TEXT_MAX];
+
+	format_size(capacity, plan->capacity);
+	format_size(size, script->size);
+	format_time(pause, script->pause_ns);
+	fprintf(screen->out, "%s holds %s. A burst: %llu items of %s, as fast as they go, to a consumer "
+		"that pauses %s\nbefore each. Then a trickle: %llu items, with %s between them, to a "
+		"consumer that does not pause.\n", script->device, capacity,
+		(unsigned long long)script->burst, size, pause,
+		(unsigned long long)script->trickle, pause);
+}
+
+static double per_wait(const struct act *act, uint64_t count)
+{
+	return act->waits ? (double)count / act->waits : 0;
+}
+
+static void draw_comparison(const struct screen *screen, const struct act *acts, size_t count)
+{
+	static const struct table_column columns[] = {
+		{ .heading = "" }, { .heading = "ms" }, { .heading = "calls" },
+		{ .heading = "EAGAIN" }, { .heading = "polls" }, { .heading = "switches" },
+		{ .heading = "CPU ms" }, { .heading = "waits" },
+		{ .heading = "extra calls/wait" }, { .heading = "switches/wait" },
+	};
+	struct libscols_table *table;
+	const struct act *act;
+
+	screen_heading(screen, "the same items three ways: what a wait costs");
+	table = table_new(screen->out, columns, ARRAY_SIZE(columns), NULL);
+	for (act = acts; act < acts + count; act++) {
+		const struct meter *meter = &act->meter;
+		struct libscols_line *row = table_row(table);
+		size_t column = 0;
+
+		table_cell(row, column++, "%s", port_mode_name(act->mode));
+		table_cell(row, column++, "%.1f", (double)act->wall_ns / NSEC_PER_MSEC);
+		table_count(row, column++, meter->calls);
+		table_count(row, column++, meter->eagains);
+		table_count(row, column++, meter->polls);
+		table_count(row, column++, meter->switches);
+		table_cell(row, column++, "%.1f", (double)act->cpu_ns / NSEC_PER_MSEC);
+		table_count(row, column++, act->waits);
+		table_cell(row, column++, "%.1f", per_wait(act, meter->eagains + meter->polls));
+		table_cell(row, column++, "%.1f", per_wait(act, meter->switches));
+	}
+	table_print(table);
+}
+
+int main(int argc, char **argv)
+{
+	static const enum port_mode all_modes[] = { MODE_BLOCK, MODE_NONBLOCK, MODE_POLL };
+	struct plan plan = {
+		.script = {
+			.device = DEFAULT_DEVICE,
+			.trickle = WAITS_DEFAULT,
+			.pause_ns = PAUSE_DEFAULT,
+		},
+	};
+	struct act acts[ARRAY_SIZE(all_modes)];
+	size_t count, i;
+	struct screen screen;
+
+	argp_err_exit_status = EXIT_USAGE;
+	argp_parse(&argp, argc, argv, 0, NULL, &plan);
+	plan_fit(&plan);
+	count = plan.mode_given ? 1 : ARRAY_SIZE(all_modes);
+
+	screen_init(&screen, stdout);
+	draw_intent(&screen, &plan);
+	for (i = 0; i < count; i++) {
+		act_run(&acts[i], &plan.script, plan.mode_given ? plan.mode : all_modes[i]);
+		draw_act(&screen, &acts[i], &plan);
+	}
+	draw_comparison(&screen, acts, count);
+	for (i = 0; i < count; i++)
+		act_free(&acts[i]);
+	return output_end();
+}
