@@ -4,6 +4,7 @@
 # Shared by the scripts in this directory, which source it.
 
 top=$(realpath "${BASH_SOURCE[0]%/*}/../..")
+# shellcheck disable=SC2034 # for those who source this
 vm=$top/selftests/vm
 cache=${BBUF_CACHE:-$HOME/.cache/bbuf}
 
