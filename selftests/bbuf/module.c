@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Loading and unloading: parameters, what appears, what is left behind. */
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "fixture.h"
+
+#define LOG_LINE	1024
+#define NOBODY		65534
+
+/* Nothing loaded, and nobody in the way of loading. */
+FIXTURE(module) {
+	int log;	/* at its end: what comes next are the test's own messages */
+};
+
+FIXTURE_SETUP(module)
+{
+	int fd, nb;
+
+	ASSERT_EQ(0, bbuf_open(DEFAULT_CAPACITY, &fd, &nb));
+	close(fd);
+	close(nb);
+	ASSERT_EQ(0, bbuf_unload());
+	self->log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
+	ASSERT_LE(0, self->log);
+	ASSERT_EQ(0, lseek(self->log, 0, SEEK_END));
+}
+
+FIXTURE_TEARDOWN(module)
+{
+	close(self->log);
+	EXPECT_EQ(0, bbuf_reload(DEFAULT_CAPACITY));
+}
+
+/* Whether a message came that starts like this. */
+static bool was_logged(int log, const char *start)
+{
+	char line[LOG_LINE];
+	ssize_t n;
+
+	for (;;) {
+		const char *text;
+
+		n = read(log, line, sizeof(line) - 1);
+		if (n < 0)
+			return false;
+		line[n] = '\0';
+		text = strchr(line, ';');
+		if (text && !strncmp(text + 1, start, strlen(start)))
+			return true;
+	}
+}
+
+static bool file_mentions(const char *path, const char *word)
+{
+	FILE *file = fopen(path, "re");
+	char line[LOG_LINE];
+	bool found = false;
+
+	while (file && !found && fgets(line, sizeof(line), file))
+		found = strstr(line, word);
+	if (file)
+		fclose(file);
+	return found;
+}
+
+static bool anything_left(void)
+{
+	return !access(BBUF_DEVICE, F_OK) || !access("/sys/module/bbuf", F_OK) ||
+	       !access("/sys/class/bbuf", F_OK) || file_mentions("/proc/devices", "bbuf") ||
+	       file_mentions("/proc/modules", "bbuf");
+}
+
+TEST_F(module, loaded_makes_the_device)
+{
+	struct stat stat_buf;
+
+	ASSERT_EQ(0, bbuf_load(""));
+	ASSERT_EQ(0, stat(BBUF_DEVICE, &stat_buf));
+	ASSERT_TRUE(S_ISCHR(stat_buf.st_mode));
+	ASSERT_EQ(0600, stat_buf.st_mode & 07777);
+	ASSERT_EQ(0, stat_buf.st_uid);
+	ASSERT_EQ(DEFAULT_CAPACITY, file_number(BBUF_PARAMETERS "capacity"));
+	ASSERT_TRUE(file_mentions("/proc/devices", "bbuf"));
+}
+
+TEST_F(module, unloaded_leaves_nothing_behind)
+{
+	ASSERT_FALSE(anything_left());
+	ASSERT_EQ(0, bbuf_load(""));
+	ASSERT_TRUE(anything_left());
+	ASSERT_EQ(0, bbuf_unload());
+	ASSERT_FALSE(anything_left());
+}
+
+TEST_F(module, unloaded_with_data_queued_leaves_nothing_behind)
+{
+	int fd;
+
+	ASSERT_EQ(0, bbuf_load(""));
+	fd = open(BBUF_DEVICE, O_RDWR);
+	ASSERT_LE(0, fd);
+	ASSERT_TRUE(fill(fd, DEFAULT_CAPACITY));
+	close(fd);
+	ASSERT_EQ(0, bbuf_unload());
+	ASSERT_FALSE(anything_left());
+	ASSERT_EQ(0, bbuf_load(""));
+	fd = open(BBUF_DEVICE, O_RDWR);
+	ASSERT_EQ(0, queued(fd));
+	close(fd);
+}
+
+TEST_F(module, in_use_refuses_to_unload_and_works_on)
+{
+	int fd;
+
+	ASSERT_EQ(0, bbuf_load(""));
+	fd = open(BBUF_DEVICE, O_RDWR | O_NONBLOCK);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(100, put(fd, 0, 100));
+	ASSERT_EQ(-EWOULDBLOCK, bbuf_unload());
+	ASSERT_EQ(0, access(BBUF_DEVICE, F_OK));
+	ASSERT_TRUE(take(fd, 0, 100));
+	ASSERT_EQ(-EWOULDBLOCK, bbuf_unload());
+	close(fd);
+	ASSERT_EQ(0, bbuf_unload());
+}
+
+TEST_F(module, with_a_sleeper_refuses_to_unload)
+{
+	struct task reader;
+	int fd;
+
+	ASSERT_EQ(0, bbuf_load(""));
+	fd = open(BBUF_DEVICE, O_RDWR);
+	reader = task_reader(fd, 10);
+	ASSERT_TRUE(task_blocks(&reader));
+	close(fd);
+	ASSERT_EQ(-EWOULDBLOCK, bbuf_unload());
+	ASSERT_TRUE(task_undisturbed(&reader));
+	task_kill(&reader);
+}
+
+TEST_F(module, loads_and_unloads_many_times)
+{
+	int i;
+
+	for (i = 0; i < 50; i++) {
+		int fd;
+
+		ASSERT_EQ(0, bbuf_load(""));
+		fd = open(BBUF_DEVICE, O_RDWR);
+		ASSERT_LE(0, fd);
+		ASSERT_TRUE(fill(fd, 1));
+		close(fd);
+		ASSERT_EQ(0, bbuf_unload());
+	}
+	ASSERT_FALSE(anything_left());
+}
+
+/* Parameters */
+
+TEST_F(module, refuses_a_bad_parameter_and_says_which_and_why)
+{
+	static const char * const bad[] = {
+		"capacity=0", "capacity=-1", "capacity=", "capacity=K", "capacity=64X",
+		"capacity=1.5K", "capacity=lots", "capacity=17M", "capacity=9223372036854775808",
+		"capacity=18446744073709551617", "capacity=17179869184G",
+		"max_capacity=0", "max_capacity=many",
+		"mode=8", "mode=01000", "mode=rw",
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		char message[LOG_LINE];
+
+		snprintf(message, sizeof(message), "bbuf: %s: must be ",
+			 strcmp(bad[i], "capacity=17M") ? bad[i] : "capacity=17825792");
+		EXPECT_EQ(-EINVAL, bbuf_load(bad[i])) {
+			TH_LOG("%s", bad[i]);
+		}
+		EXPECT_TRUE(was_logged(self->log, message)) {
+			TH_LOG("not logged: %s", message);
+		}
+		ASSERT_FALSE(anything_left());
+	}
+}
+
+TEST_F(module, takes_any_capacity_to_the_byte)
+{
+	static const struct {
+		const char *parameters;
+		ssize_t capacity;
+	} sizes[] = {
+		{ "capacity=1", 1 }, { "capacity=7", 7 }, { "capacity=4095", 4095 },
+		{ "capacity=4K", 4096 }, { "capacity=4097", 4097 },
+		{ "capacity=65537", 65537 }, { "capacity=1000003", 1000003 },
+		{ "capacity=1M", 1 << 20 }, { "capacity=16m", 1 << 24 },
+		{ "max_capacity=20M capacity=17M", 17 << 20 },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		ssize_t capacity = sizes[i].capacity, lead = capacity / 3;
+		int fd;
+
+		ASSERT_EQ(0, bbuf_load(sizes[i].parameters));
+		ASSERT_EQ(capacity, file_number(BBUF_PARAMETERS "capacity"));
+		fd = open(BBUF_DEVICE, O_RDWR | O_NONBLOCK);
+		ASSERT_LE(0, fd);
+		ASSERT_TRUE(fill(fd, lead));
+		ASSERT_TRUE(discard(fd, lead));
+		ASSERT_EQ(capacity, put(fd, 0, capacity));
+		ASSERT_EQ(capacity, queued(fd));
+		ASSERT_FAILS(EAGAIN, put(fd, 0, 1));
+		ASSERT_TRUE(take(fd, 0, capacity));
+		close(fd);
+		ASSERT_EQ(0, bbuf_unload());
+	}
+}
+
+TEST_F(module, limit_changes_while_it_runs)
+{
+	static const char limit[] = BBUF_PARAMETERS "max_capacity";
+
+	ASSERT_EQ(0, bbuf_load(""));
+	ASSERT_EQ(16 << 20, file_number(limit));
+	ASSERT_EQ(0, file_put(limit, "32M\n"));
+	ASSERT_EQ(32 << 20, file_number(limit));
+	ASSERT_EQ(-EINVAL, file_put(limit, "0"));
+	ASSERT_TRUE(was_logged(self->log, "bbuf: max_capacity=0: must be "));
+	ASSERT_EQ(-EINVAL, file_put(limit, "much"));
+	ASSERT_EQ(32 << 20, file_number(limit));
+}
+
+TEST_F(module, other_parameters_stay_as_they_were_loaded)
+{
+	struct stat stat_buf;
+
+	ASSERT_EQ(0, bbuf_load(""));
+	ASSERT_EQ(0, stat(BBUF_PARAMETERS "capacity", &stat_buf));
+	ASSERT_EQ(0444, stat_buf.st_mode & 07777);
+	ASSERT_EQ(0, stat(BBUF_PARAMETERS "mode", &stat_buf));
+	ASSERT_EQ(0444, stat_buf.st_mode & 07777);
+}
+
+static long open_as_nobody(struct task *t)
+{
+	if (setgid(NOBODY) || setuid(NOBODY))
+		return -1;
+	return open(BBUF_DEVICE, t->arg[0]);
+}
+
+TEST_F(module, device_is_for_root_alone)
+{
+	struct task opener = { .fn = open_as_nobody, .arg = { O_RDONLY } };
+
+	ASSERT_EQ(0, bbuf_load(""));
+	ASSERT_EQ(0, task_start(&opener));
+	ASSERT_EQ(-EACCES, task_wait(&opener));
+}
+
+TEST_F(module, mode_lets_others_in_as_far_as_it_says)
+{
+	struct task reader = { .fn = open_as_nobody, .arg = { O_RDONLY } };
+	struct task writer = { .fn = open_as_nobody, .arg = { O_WRONLY } };
+	struct stat stat_buf;
+
+	ASSERT_EQ(0, bbuf_load("mode=0604"));
+	ASSERT_EQ(0, stat(BBUF_DEVICE, &stat_buf));
+	ASSERT_EQ(0604, stat_buf.st_mode & 07777);
+	ASSERT_EQ(0, task_start(&reader));
+	ASSERT_LE(0, task_wait(&reader));
+	ASSERT_EQ(0, task_start(&writer));
+	ASSERT_EQ(-EACCES, task_wait(&writer));
+}
+
+BBUF_HARNESS_MAIN
