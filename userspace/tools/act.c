@@ -72,7 +72,7 @@ static size_t actor_move(struct actor *actor, size_t n)
 	struct event event = {
 		.role = actor->role,
 		.bytes = n,
-		.fill = device_fill(actor->port.fd),
+		.fill = device_fill(actor->port.fd, actor->script->device),
 		.ns = now_ns(),
 	};
 	uint64_t before = event.ns;
@@ -87,7 +87,7 @@ static size_t actor_move(struct actor *actor, size_t n)
 	}
 	event.ns = meter->last_ns;
 	event.bytes = n;
-	event.fill = device_fill(actor->port.fd);
+	event.fill = device_fill(actor->port.fd, actor->script->device);
 	actor_note(actor, &event);
 	return n;
 }
@@ -124,17 +124,24 @@ static void actor_perform(struct actor *actor)
 	}
 }
 
+static uint64_t cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
+}
+
 static void *actor_main(void *arg)
 {
 	struct actor *actor = arg;
-	struct timespec cpu;
 
 	pthread_barrier_wait(actor->start);
 	actor->start_ns = now_ns();
+	actor->cpu_ns = -cpu_ns();
 	actor_perform(actor);
+	actor->cpu_ns += cpu_ns();
 	actor->end_ns = now_ns();
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
-	actor->cpu_ns = cpu.tv_sec * NSEC_PER_SEC + cpu.tv_nsec;
 	return NULL;
 }
 

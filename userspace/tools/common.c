@@ -252,19 +252,19 @@ uint64_t device_capacity(int fd)
 }
 
 /* Bytes queued now. */
-uint64_t device_fill(int fd)
+uint64_t device_fill(int fd, const char *path)
 {
 	int bytes;
 
 	if (ioctl(fd, FIONREAD, &bytes))
-		err(EXIT_FAILURE, "FIONREAD: is this a bbuf device?");
+		err(EXIT_FAILURE, "%s: can't learn how much it holds: is it a bbuf device?", path);
 	return bytes;
 }
 
 /* For tools that need a queue to themselves. Returns its capacity. */
 uint64_t device_require_empty(int fd, const char *path)
 {
-	uint64_t capacity = device_capacity(fd), fill = device_fill(fd);
+	uint64_t capacity = device_capacity(fd), fill = device_fill(fd, path);
 
 	if (!capacity)
 		errx(EXIT_FAILURE, "%s: can't learn its capacity: is it a bbuf device?", path);

@@ -52,7 +52,7 @@ int output_end(void);
 
 int device_open(const char *path, int flags);
 uint64_t device_capacity(int fd);
-uint64_t device_fill(int fd);
+uint64_t device_fill(int fd, const char *path);
 uint64_t device_require_empty(int fd, const char *path);
 
 #endif /* BBUF_TOOLS_COMMON_H */

@@ -196,6 +196,7 @@ static void draw_table(const struct screen *screen, const struct plan *plan)
 	};
 	struct libscols_table *table = table_new(screen->out, columns, ARRAY_SIZE(columns), NULL);
 	const struct run *run;
+	char copied[TEXT_MAX];
 
 	for (run = plan->runs; run < plan->runs + plan->count; run++) {
 		struct libscols_line *row = table_row(table);
@@ -203,7 +204,8 @@ static void draw_table(const struct screen *screen, const struct plan *plan)
 
 		table_cell(row, column++, "%zu", run->size);
 		table_count(row, column++, run->calls);
-		table_count(row, column++, plan->bytes * COPIES_PER_BYTE);
+		table_cell(row, column++, "%s",
+			   format_size(copied, plan->bytes * COPIES_PER_BYTE));
 		table_cell(row, column++, "%.2f", (double)run->ns / NSEC_PER_MSEC);
 		table_cell(row, column++, "%.0f", (double)run->ns / run->calls);
 		table_cell(row, column++, "%.2f", run_speed(run, plan->bytes));
@@ -221,6 +223,7 @@ static void draw_chart(const struct screen *screen, const struct plan *plan)
 
 	for (run = plan->runs; run < plan->runs + plan->count; run++)
 		longest = MAX(longest, run->ns);
+	putc('\n', screen->out);
 	screen_heading(screen, "time for the same %s", format_size(text, plan->bytes));
 	for (run = plan->runs; run < plan->runs + plan->count; run++) {
 		fprintf(screen->out, "%*zu  ", LABEL_WIDTH - 2, run->size);

@@ -114,7 +114,10 @@ void crew_stop(struct crew *crew)
 
 void crew_moved(struct worker *worker, size_t bytes)
 {
-	atomic_fetch_add_explicit(&worker->crew->moved, bytes, memory_order_relaxed);
+	struct crew *crew = worker->crew;
+
+	atomic_fetch_add_explicit(&crew->moved, bytes, memory_order_relaxed);
+	atomic_store_explicit(&crew->moved_ns, worker->port.meter.last_ns, memory_order_relaxed);
 }
 
 bool crew_failed(const struct crew *crew)
@@ -175,6 +178,7 @@ static void crew_start(struct crew *crew)
 
 	crew->workers = xcalloc(options->jobs, sizeof(*crew->workers));
 	atomic_store(&crew->running, options->jobs);
+	atomic_store(&crew->moved_ns, now_ns());
 	for (i = 0; i < options->jobs; i++) {
 		crew->workers[i].crew = crew;
 		crew->workers[i].number = i + 1;
@@ -215,14 +219,10 @@ static int signal_wait(const sigset_t *awaited, uint64_t deadline_ns)
 /**
  * struct shift - what the main thread remembers while the workers work
  * @end: why it ended
- * @moved: bytes moved when it looked last
- * @moved_ns: when it saw that number change
  * @shown_ns: when it showed how full the queue is
  */
 struct shift {
 	enum crew_end end;
-	uint64_t moved;
-	uint64_t moved_ns;
 	uint64_t shown_ns;
 };
 
@@ -234,7 +234,7 @@ static uint64_t shift_deadline(const struct shift *shift, const struct crew *cre
 	if (atomic_load(&crew->stop))
 		return now_ns() + RECALL_NS;
 	if (options->idle_ns)
-		deadline = shift->moved_ns + options->idle_ns;
+		deadline = atomic_load(&crew->moved_ns) + options->idle_ns;
 	if (options->watch_ns)
 		deadline = MIN(deadline, shift->shown_ns + options->watch_ns);
 	return deadline;
@@ -250,14 +250,10 @@ static void shift_end(struct shift *shift, struct crew *crew, enum crew_end end)
 static void shift_look(struct shift *shift, struct crew *crew)
 {
 	const struct crew_options *options = &crew->options;
-	uint64_t now = now_ns(), moved = atomic_load(&crew->moved);
+	uint64_t now = now_ns();
 
-	if (moved != shift->moved) {
-		shift->moved = moved;
-		shift->moved_ns = now;
-	} else if (options->idle_ns && now - shift->moved_ns >= options->idle_ns) {
+	if (options->idle_ns && atomic_load(&crew->moved_ns) + options->idle_ns <= now)
 		shift_end(shift, crew, CREW_IDLE);
-	}
 	if (options->watch_ns && now - shift->shown_ns >= options->watch_ns) {
 		report_watch(crew);
 		shift->shown_ns = now;
@@ -267,8 +263,7 @@ static void shift_look(struct shift *shift, struct crew *crew)
 /* The main thread, while the workers work. */
 static enum crew_end crew_supervise(struct crew *crew, const sigset_t *awaited)
 {
-	uint64_t start = now_ns();
-	struct shift shift = { .moved_ns = start, .shown_ns = start };
+	struct shift shift = { .shown_ns = now_ns() };
 	int sig;
 
 	while (atomic_load(&crew->running)) {

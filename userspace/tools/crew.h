@@ -74,6 +74,7 @@ struct worker {
  * @workers: the workers
  * @running: how many have not finished
  * @moved: bytes that all of them moved
+ * @moved_ns: when one of them did so last
  * @stop: all waiting shall end
  */
 struct crew {
@@ -84,6 +85,7 @@ struct crew {
 	struct worker *workers;
 	atomic_uint running;
 	atomic_ullong moved;
+	atomic_ullong moved_ns;
 	atomic_bool stop;
 };
 

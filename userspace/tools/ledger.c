@@ -103,23 +103,23 @@ static void account_report(const struct account *account, FILE *out)
 
 	if (!lost && !account->duplicated && !account->reordered && account->ended)
 		return;
-	fprintf(out, "  producer %u: %llu items, %llu lost, %llu duplicated, %llu reordered%s\n",
+	fprintf(out, "  producer %u: items %llu, lost %llu, duplicated %llu, reordered %llu%s\n",
 		account->producer, (unsigned long long)account->items, (unsigned long long)lost,
 		(unsigned long long)account->duplicated, (unsigned long long)account->reordered,
-		account->ended ? "" : "; it has not ended");
+		account->ended ? "" : ", has not ended");
 }
 
 static void verdict_print(const struct ledger *ledger, const struct account *sum,
 			  size_t producers, uint64_t lost, FILE *out)
 {
-	fprintf(out, "%llu items of %zu producers (%zu of %zu ended): "
-		"%llu lost, %llu torn, %llu duplicated, %llu reordered\n",
-		(unsigned long long)sum->items, ledger->count, ledger->ended, producers,
+	fprintf(out, "items %llu, producers ended %zu of %zu, "
+		"lost %llu, torn %llu, duplicated %llu, reordered %llu\n",
+		(unsigned long long)sum->items, ledger->ended, producers,
 		(unsigned long long)lost, (unsigned long long)ledger->torn,
 		(unsigned long long)sum->duplicated, (unsigned long long)sum->reordered);
 	if (ledger->lost_track)
-		fprintf(out, "  bytes came that begin no item: were they left in the queue before? "
-			"`consumer --discard --idle 100ms` empties it\n");
+		fprintf(out, "  bytes came that begin no item; if they were left in the queue from "
+			"before,\n  `consumer --discard --idle 100ms` empties it\n");
 }
 
 /* Says whether all items of so many producers came, as they were sent. */

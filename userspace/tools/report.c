@@ -45,11 +45,19 @@ static const char *crew_name(const struct crew *crew)
 	return crew->flags == O_WRONLY ? "producer" : "consumer";
 }
 
-/* Cells that don't apply stay empty: rates of one call, items where there are none. */
-static void report_row(struct libscols_table *table, const struct meter *meter,
-			const char *name, unsigned int number)
+/* One call alone has no rate: 0. */
+static void report_rate(struct libscols_line *row, enum column column, double count,
+			const struct meter *meter)
 {
 	double seconds = (double)(meter->last_ns - meter->first_ns) / NSEC_PER_SEC;
+
+	table_cell(row, column, "%.*f", column == COLUMN_MB_RATE ? 2 : 0,
+		   seconds > 0 ? count / seconds : 0);
+}
+
+static void report_row(struct libscols_table *table, const struct meter *meter,
+		       const char *name, unsigned int number)
+{
 	struct libscols_line *row = table_row(table);
 
 	if (number)
@@ -57,18 +65,15 @@ static void report_row(struct libscols_table *table, const struct meter *meter,
 	else
 		table_cell(row, COLUMN_WORKER, "%s", name);
 	table_count(row, COLUMN_BYTES, meter->bytes);
-	if (meter->items)
-		table_count(row, COLUMN_ITEMS, meter->items);
+	table_count(row, COLUMN_ITEMS, meter->items);
 	table_count(row, COLUMN_CALLS, meter->calls);
 	table_count(row, COLUMN_SLEPT, meter->sleeps);
 	table_cell(row, COLUMN_ASLEEP, "%.1f", (double)meter->asleep_ns / NSEC_PER_MSEC);
 	table_count(row, COLUMN_EAGAIN, meter->eagains);
 	table_count(row, COLUMN_POLLS, meter->polls);
 	table_count(row, COLUMN_SWITCHES, meter->switches);
-	if (seconds > 0)
-		table_cell(row, COLUMN_MB_RATE, "%.2f", meter->bytes / BYTES_PER_MB / seconds);
-	if (seconds > 0 && meter->items)
-		table_cell(row, COLUMN_ITEM_RATE, "%.0f", meter->items / seconds);
+	report_rate(row, COLUMN_MB_RATE, meter->bytes / BYTES_PER_MB, meter);
+	report_rate(row, COLUMN_ITEM_RATE, meter->items, meter);
 }
 
 /* A line for each worker and, when there are several, one for all of them. */
@@ -92,7 +97,7 @@ void report_print(const struct crew *crew)
 void report_watch(const struct crew *crew)
 {
 	int fd = crew->workers[0].port.fd;
-	uint64_t capacity = device_capacity(fd), fill = device_fill(fd);
+	uint64_t capacity = device_capacity(fd), fill = device_fill(fd, crew->options.device);
 	char queued[TEXT_MAX];
 	struct screen screen;
 

@@ -76,7 +76,6 @@ void screen_heading(const struct screen *screen, const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	putc('\n', screen->out);
 	colour_begin(screen, COLOUR_BOLD);
 	vfprintf(screen->out, fmt, args);
 	colour_end(screen, COLOUR_BOLD);
