@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# Shared by the scripts in this directory, which source it.
+# Shared by the scripts in this directory, which source it after "set -euo pipefail".
+
+# An error inside $(...) ends the script too.
+shopt -s inherit_errexit
 
 top=$(realpath "${BASH_SOURCE[0]%/*}/../..")
 # shellcheck disable=SC2034 # for those who source this
@@ -45,13 +48,14 @@ apt_update() {
 	quietly as_root apt-get -qq update || die "apt-get update failed"
 }
 
-# Two builds at once must not download or unpack the same thing.
-lock_cache() {
-	mkdir -p "$cache" || die "cannot make $cache (set BBUF_CACHE to another place)"
-	exec {cache_lock}>"$cache/lock"
-	flock "$cache_lock"
+# Two builds at once must not download, unpack or compile the same thing. Not to be called
+# twice: the lock is let go at the end, or by unlock.
+lock() {
+	mkdir -p "$1" || die "cannot make $1"
+	exec {lock_fd}>"$1/lock"
+	flock "$lock_fd"
 }
 
-unlock_cache() {
-	exec {cache_lock}>&-
+unlock() {
+	exec {lock_fd}>&-
 }
