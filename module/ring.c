@@ -3,11 +3,13 @@
  * The storage of a queue. See ring.h.
  */
 #include <linux/atomic.h>
+#include <linux/bits.h>
 #include <linux/errno.h>
 #include <linux/gfp.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/uio.h>
 
 #include "ring.h"
@@ -50,7 +52,9 @@ int bbuf_ring_alloc(struct bbuf_ring *ring)
 	if (likely(READ_ONCE(ring->data)))
 		return 0;
 
-	data = kvmalloc(ring->size, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	/* Rather fail than have somebody killed for it. */
+	data = kvmalloc(READ_ONCE(ring->size),
+			GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	if (!data)
 		return -ENOMEM;
 	if (cmpxchg(&ring->data, NULL, data))
@@ -87,4 +91,101 @@ size_t bbuf_ring_copy(const struct bbuf_ring *ring, size_t off, struct iov_iter 
 	if (done == first && n > first)
 		done += bbuf_ring_copy_span(ring->data, iter, n - first);
 	return done;
+}
+
+/*
+ * The length of a record stands before it, seven bits a byte, the lowest first; all
+ * bytes but the last have the top bit set. So it takes no more bytes than the record
+ * itself, and one byte for most.
+ */
+#define BBUF_LENGTH_BITS	7
+#define BBUF_LENGTH_MORE	BIT(BBUF_LENGTH_BITS)
+
+/**
+ * bbuf_ring_record_size() - size of a ring that can hold records with their lengths
+ * @capacity: bytes that the records have together
+ *
+ * Return: its size in bytes.
+ */
+size_t bbuf_ring_record_size(size_t capacity)
+{
+	return 2 * capacity;
+}
+
+/**
+ * bbuf_ring_put_length() - store the length of a record that follows
+ * @ring: the ring, with its memory
+ * @off: offset in the ring, less than its size
+ * @len: the length in bytes, at least 1
+ *
+ * Return: bytes of the ring that the length takes.
+ */
+size_t bbuf_ring_put_length(struct bbuf_ring *ring, size_t off, size_t len)
+{
+	u8 *data = ring->data;
+	size_t n = 0;
+
+	do {
+		u8 more = len >> BBUF_LENGTH_BITS ? BBUF_LENGTH_MORE : 0;
+
+		data[off] = (len & (BBUF_LENGTH_MORE - 1)) | more;
+		off = bbuf_ring_step(ring, off, 1);
+		len >>= BBUF_LENGTH_BITS;
+		n++;
+	} while (len);
+	return n;
+}
+
+/**
+ * bbuf_ring_get_length() - find the length of a record
+ * @ring: the ring, with its memory
+ * @off: offset in the ring where bbuf_ring_put_length() stored it
+ * @len: where to return it
+ *
+ * Return: bytes of the ring that the length takes.
+ */
+size_t bbuf_ring_get_length(const struct bbuf_ring *ring, size_t off, size_t *len)
+{
+	const u8 *data = ring->data;
+	unsigned int shift = 0;
+	size_t n = 0;
+	u8 byte;
+
+	*len = 0;
+	do {
+		byte = data[off];
+		off = bbuf_ring_step(ring, off, 1);
+		*len |= (size_t)(byte & (BBUF_LENGTH_MORE - 1)) << shift;
+		shift += BBUF_LENGTH_BITS;
+		n++;
+	} while (byte & BBUF_LENGTH_MORE);
+	return n;
+}
+
+/**
+ * bbuf_ring_transfer() - copy what one ring holds to the start of another
+ * @from: a ring; without its memory if @n is 0
+ * @off: offset in it to start at
+ * @n: bytes to copy, no more than either ring's size
+ * @to: a ring with its memory
+ */
+void bbuf_ring_transfer(const struct bbuf_ring *from, size_t off, size_t n, struct bbuf_ring *to)
+{
+	size_t first = min(n, from->size - off);
+
+	if (!n)
+		return;
+	memcpy(to->data, from->data + off, first);
+	memcpy(to->data + first, from->data, n - first);
+}
+
+/**
+ * bbuf_ring_swap() - exchange the memory of two rings
+ * @a: a ring; others may be in bbuf_ring_alloc() with it, no more
+ * @b: a ring that nobody else uses
+ */
+void bbuf_ring_swap(struct bbuf_ring *a, struct bbuf_ring *b)
+{
+	b->data = xchg(&a->data, b->data);
+	b->size = xchg(&a->size, b->size);
 }

@@ -26,6 +26,11 @@ void bbuf_ring_init(struct bbuf_ring *ring, size_t size);
 void bbuf_ring_uninit(struct bbuf_ring *ring);
 int bbuf_ring_alloc(struct bbuf_ring *ring);
 size_t bbuf_ring_copy(const struct bbuf_ring *ring, size_t off, struct iov_iter *iter, size_t n);
+size_t bbuf_ring_record_size(size_t capacity);
+size_t bbuf_ring_put_length(struct bbuf_ring *ring, size_t off, size_t len);
+size_t bbuf_ring_get_length(const struct bbuf_ring *ring, size_t off, size_t *len);
+void bbuf_ring_transfer(const struct bbuf_ring *from, size_t off, size_t n, struct bbuf_ring *to);
+void bbuf_ring_swap(struct bbuf_ring *a, struct bbuf_ring *b);
 
 /**
  * bbuf_ring_step() - where one is after going on from an offset
