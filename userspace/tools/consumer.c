@@ -199,7 +199,7 @@ static bool work_verify(struct worker *worker)
 /* How it went, as an exit code. */
 static int plan_result(struct plan *plan, const struct crew *crew, enum crew_end end)
 {
-	bool verified = !plan->verify || verifier_report(&plan->verifier);
+	bool verified = !plan->verify || verifier_report(&plan->verifier, plan->crew.json);
 
 	if (crew_failed(crew))
 		return EXIT_FAILURE;

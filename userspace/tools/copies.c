@@ -15,7 +15,7 @@
 #include "screen.h"
 #include "table.h"
 
-#define BYTES_DEFAULT	(1U << 20)
+#define BYTES_DEFAULT	(1024U * 1024)
 #define BYTES_PER_MB	1e6
 
 /* User to kernel, and kernel to user. */
@@ -194,7 +194,7 @@ static void draw_table(const struct screen *screen, const struct plan *plan)
 		{ .heading = "bytes copied" }, { .heading = "ms" }, { .heading = "ns/call" },
 		{ .heading = "MB/s" }, { .heading = "times faster" },
 	};
-	struct libscols_table *table = table_new(screen->out, columns, ARRAY_SIZE(columns), NULL);
+	struct libscols_table *table = table_new(columns, ARRAY_SIZE(columns), NULL);
 	const struct run *run;
 	char copied[TEXT_MAX];
 
@@ -211,7 +211,7 @@ static void draw_table(const struct screen *screen, const struct plan *plan)
 		table_cell(row, column++, "%.2f", run_speed(run, plan->bytes));
 		table_cell(row, column++, "%.1f", (double)plan->runs->ns / run->ns);
 	}
-	table_print(table);
+	table_print(table, screen->out);
 }
 
 static void draw_chart(const struct screen *screen, const struct plan *plan)
@@ -247,8 +247,8 @@ static void draw_costs(const struct screen *screen, const struct plan *plan)
 	per_byte = (few->ns - few->calls * per_call) / plan->bytes;
 	if (per_call <= 0 || per_byte <= 0)
 		return;
-	fprintf(screen->out, "\nFrom the first and the last line: a call costs %.0f ns, whatever it "
-		"carries; a byte, copied\ntwice, %.2f ns. Larger buffers save calls, never copies; "
+	fprintf(screen->out, "\nFrom the first and the last line: a call costs %.0f ns, whatever "
+		"it carries; a byte, copied\ntwice, %.2f ns. Larger buffers save calls, never copies; "
 		"from about %.0f bytes a call on,\nthe copies cost more than the calls.\n",
 		per_call, per_byte, 2 * per_call / per_byte);
 }

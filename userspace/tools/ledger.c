@@ -7,10 +7,12 @@
  * reordered if it fills a gap, and is a duplicate if not. What is in a gap at the end
  * was lost.
  */
+#include <err.h>
 #include <stdlib.h>
 
 #include "common.h"
 #include "ledger.h"
+#include "table.h"
 
 static struct account *account_find(struct ledger *ledger, uint32_t producer)
 {
@@ -97,55 +99,82 @@ void ledger_note(struct ledger *ledger, const struct item *head)
 	}
 }
 
-static void account_report(const struct account *account, FILE *out)
+static void account_report(const struct account *account)
 {
 	uint64_t lost = account_lost(account);
 
-	if (!lost && !account->duplicated && !account->reordered && account->ended)
-		return;
-	fprintf(out, "  producer %u: items %llu, lost %llu, duplicated %llu, reordered %llu%s\n",
-		account->producer, (unsigned long long)account->items, (unsigned long long)lost,
-		(unsigned long long)account->duplicated, (unsigned long long)account->reordered,
-		account->ended ? "" : ", has not ended");
+	if (lost || account->duplicated || account->reordered || !account->ended)
+		warnx("producer %u: items %llu, lost %llu, duplicated %llu, reordered %llu%s",
+		      account->producer, (unsigned long long)account->items,
+		      (unsigned long long)lost, (unsigned long long)account->duplicated,
+		      (unsigned long long)account->reordered,
+		      account->ended ? "" : ", has not ended");
 }
 
-static void verdict_print(const struct ledger *ledger, const struct account *sum,
-			  size_t producers, uint64_t lost, FILE *out)
+struct verdict {
+	uint64_t lost;
+	uint64_t duplicated;
+	uint64_t reordered;
+	uint64_t items;
+	size_t producers;
+	bool good;
+	bool whole;
+};
+
+static struct verdict ledger_judge(const struct ledger *ledger, size_t producers)
 {
-	fprintf(out, "items %llu, producers ended %zu of %zu, "
-		"lost %llu, torn %llu, duplicated %llu, reordered %llu\n",
-		(unsigned long long)sum->items, ledger->ended, producers,
-		(unsigned long long)lost, (unsigned long long)ledger->torn,
-		(unsigned long long)sum->duplicated, (unsigned long long)sum->reordered);
-	if (ledger->lost_track)
-		fprintf(out, "  bytes came that begin no item; if they were left in the queue from "
-			"before,\n  `consumer --discard --idle 100ms` empties it\n");
+	const struct account *account, *end = ledger->accounts + ledger->count;
+	struct verdict verdict = { .producers = MAX(producers, ledger->count) };
+
+	for (account = ledger->accounts; account < end; account++) {
+		verdict.items += account->items;
+		verdict.lost += account_lost(account);
+		verdict.duplicated += account->duplicated;
+		verdict.reordered += account->reordered;
+	}
+	verdict.whole = ledger->ended == verdict.producers;
+	verdict.good = !verdict.lost && !verdict.duplicated && !verdict.reordered &&
+		       !ledger->torn && !ledger->lost_track;
+	return verdict;
+}
+
+static void verdict_print(const struct verdict *verdict, const struct ledger *ledger, bool json)
+{
+	static const struct table_column columns[] = {
+		{ "", "verdict" }, { "items", "items" }, { "producers", "producers" },
+		{ "ended", "ended" }, { "lost", "lost" }, { "torn", "torn" },
+		{ "duplicated", "duplicated" }, { "reordered", "reordered" },
+	};
+	struct libscols_table *table = table_new(columns, ARRAY_SIZE(columns),
+						 json ? "verification" : NULL);
+	struct libscols_line *row = table_row(table);
+	size_t column = 0;
+
+	table_cell(row, column++, "%s", !verdict->good ? "FAILED" :
+		   verdict->whole ? "verified" : "INCOMPLETE");
+	table_count(row, column++, verdict->items);
+	table_count(row, column++, verdict->producers);
+	table_count(row, column++, ledger->ended);
+	table_count(row, column++, verdict->lost);
+	table_count(row, column++, ledger->torn);
+	table_count(row, column++, verdict->duplicated);
+	table_count(row, column++, verdict->reordered);
+	table_print(table, stderr);
 }
 
 /* Says whether all items of so many producers came, as they were sent. */
-bool ledger_report(const struct ledger *ledger, size_t producers, FILE *out)
+bool ledger_report(const struct ledger *ledger, size_t producers, bool json)
 {
-	const struct account *account, *end = ledger->accounts + ledger->count;
-	struct account sum = { 0 };
-	uint64_t lost = 0;
-	bool good, whole;
+	struct verdict verdict = ledger_judge(ledger, producers);
+	size_t i;
 
-	for (account = ledger->accounts; account < end; account++) {
-		sum.items += account->items;
-		sum.duplicated += account->duplicated;
-		sum.reordered += account->reordered;
-		lost += account_lost(account);
-	}
-	producers = MAX(producers, ledger->count);
-	whole = ledger->ended == producers;
-	good = !lost && !sum.duplicated && !sum.reordered && !ledger->torn && !ledger->lost_track;
-
-	fputs(!good ? "verification FAILED: " : whole ? "verified: " : "verified, INCOMPLETE: ",
-	      out);
-	verdict_print(ledger, &sum, producers, lost, out);
-	for (account = ledger->accounts; account < end; account++)
-		account_report(account, out);
-	return good && whole;
+	verdict_print(&verdict, ledger, json);
+	for (i = 0; i < ledger->count && !json; i++)
+		account_report(&ledger->accounts[i]);
+	if (ledger->lost_track)
+		warnx("bytes came that begin no item; if they were left in the queue from before, "
+		      "`consumer --discard --idle 100ms` empties it");
+	return verdict.good && verdict.whole;
 }
 
 void ledger_free(struct ledger *ledger)

@@ -9,7 +9,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "item.h"
 
@@ -58,7 +57,7 @@ struct ledger {
 };
 
 void ledger_note(struct ledger *ledger, const struct item *head);
-bool ledger_report(const struct ledger *ledger, size_t producers, FILE *out);
+bool ledger_report(const struct ledger *ledger, size_t producers, bool json);
 void ledger_free(struct ledger *ledger);
 
 #endif /* BBUF_TOOLS_LEDGER_H */

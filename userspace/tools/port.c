@@ -211,16 +211,3 @@ ssize_t port_write(struct port *port, const void *buf, size_t n)
 {
 	return port_move(port, NULL, buf, n);
 }
-
-bool port_write_all(struct port *port, const void *buf, size_t n)
-{
-	const char *pos = buf;
-	ssize_t ret;
-
-	for (; n; n -= ret, pos += ret) {
-		ret = port_write(port, pos, n);
-		if (ret < 0)
-			return false;
-	}
-	return true;
-}

@@ -73,7 +73,6 @@ void port_open(struct port *port, const char *path, int flags, enum port_mode mo
 void port_close(struct port *port);
 ssize_t port_read(struct port *port, void *buf, size_t n);
 ssize_t port_write(struct port *port, const void *buf, size_t n);
-bool port_write_all(struct port *port, const void *buf, size_t n);
 
 void meter_add(struct meter *sum, const struct meter *meter);
 

@@ -123,14 +123,20 @@ static const struct argp argp = {
 /* False when writing ended; *good then says whether that is as it should be. */
 static bool put(struct worker *worker, const void *bytes, size_t n, bool *good)
 {
-	if (port_write_all(&worker->port, bytes, n)) {
-		crew_moved(worker, n);
-		return true;
+	const char *pos = bytes;
+	ssize_t ret;
+
+	for (; n; n -= ret, pos += ret) {
+		ret = port_write(&worker->port, pos, n);
+		if (ret < 0) {
+			*good = errno == EINTR;
+			if (!*good)
+				warn("%s: writing", worker->crew->options.device);
+			return false;
+		}
+		crew_moved(worker, ret);
 	}
-	*good = errno == EINTR;
-	if (!*good)
-		warn("%s: writing", worker->crew->options.device);
-	return false;
+	return true;
 }
 
 static void pace(const struct worker *worker, const struct plan *plan, uint64_t start, uint64_t seq)

@@ -79,8 +79,8 @@ static void report_row(struct libscols_table *table, const struct meter *meter,
 /* A line for each worker and, when there are several, one for all of them. */
 void report_print(const struct crew *crew)
 {
-	struct libscols_table *table = table_new(stderr, columns, COLUMN_COUNT,
-						 crew->options.json ? crew_name(crew) : NULL);
+	struct libscols_table *table = table_new(columns, COLUMN_COUNT,
+					       crew->options.json ? crew_name(crew) : NULL);
 	struct meter sum = { 0 };
 	unsigned int i;
 
@@ -90,7 +90,7 @@ void report_print(const struct crew *crew)
 	}
 	if (crew->options.jobs > 1)
 		report_row(table, &sum, "all", 0);
-	table_print(table);
+	table_print(table, stderr);
 }
 
 /* How full the queue is: a bar that moves on a terminal, a line each time elsewhere. */

@@ -133,25 +133,35 @@ void screen_bar(const struct screen *screen, double part, unsigned int cells)
 	putc(']', screen->out);
 }
 
-/* Parts of a whole side by side, each in one cell: how a level changed. */
-void screen_graph(const struct screen *screen, const double *parts, unsigned int count)
+static void graph_utf8(const struct screen *screen, const double *parts, unsigned int count)
 {
 	static const char *const heights[EIGHTHS + 1] = {
 		"·", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"
 	};
-	static const char digits[] = ".123456789#";
+	enum colour colour = COLOUR_NONE;
 	unsigned int i;
 
 	for (i = 0; i < count; i++) {
-		unsigned int steps = screen->utf8 ? EIGHTHS : sizeof(digits) - 2;
-		unsigned int height = MIN(steps, parts[i] * steps + 0.5);
-
-		if (!screen->utf8) {
-			putc(digits[height], screen->out);
-			continue;
+		if (bar_colour(parts[i]) != colour) {
+			colour_end(screen, colour);
+			colour = bar_colour(parts[i]);
+			colour_begin(screen, colour);
 		}
-		colour_begin(screen, bar_colour(parts[i]));
-		fputs(heights[height], screen->out);
-		colour_end(screen, bar_colour(parts[i]));
+		fputs(heights[(int)(MIN(parts[i], 1.0) * EIGHTHS + 0.5)], screen->out);
 	}
+	colour_end(screen, colour);
+}
+
+/* Parts of a whole side by side, each in one cell: how a level changed. */
+void screen_graph(const struct screen *screen, const double *parts, unsigned int count)
+{
+	static const char tenths[] = ".123456789#";
+	unsigned int i;
+
+	if (screen->utf8) {
+		graph_utf8(screen, parts, count);
+		return;
+	}
+	for (i = 0; i < count; i++)
+		putc(tenths[(int)(MIN(parts[i], 1.0) * (strlen(tenths) - 1) + 0.5)], screen->out);
 }

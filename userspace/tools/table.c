@@ -15,7 +15,7 @@ static _Noreturn void no_memory(void)
 }
 
 /* A json_name makes it JSON. All columns but the first hold numbers. */
-struct libscols_table *table_new(FILE *out, const struct table_column *columns, size_t count,
+struct libscols_table *table_new(const struct table_column *columns, size_t count,
 				 const char *json_name)
 {
 	struct libscols_table *table = scols_new_table();
@@ -25,9 +25,8 @@ struct libscols_table *table_new(FILE *out, const struct table_column *columns, 
 
 	if (!table)
 		no_memory();
-	scols_table_set_stream(table, out);
 	scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
-	scols_table_enable_json(table, json_name != NULL);
+	scols_table_enable_json(table, !!json_name);
 	if (json_name && scols_table_set_name(table, json_name))
 		no_memory();
 	for (i = 0; i < count; i++) {
@@ -68,9 +67,14 @@ void table_count(struct libscols_line *row, size_t column, uint64_t count)
 	table_cell(row, column, "%llu", (unsigned long long)count);
 }
 
-/* Frees it, too. */
-void table_print(struct libscols_table *table)
+/* All at once, so that what two processes print does not get mixed. Frees it, too. */
+void table_print(struct libscols_table *table, FILE *out)
 {
-	scols_print_table(table);
+	char *text;
+
+	if (scols_print_table_to_string(table, &text))
+		no_memory();
+	fprintf(out, "%s%s", text, scols_table_is_json(table) ? "" : "\n");
+	free(text);
 	scols_unref_table(table);
 }

@@ -22,12 +22,12 @@ struct table_column {
 	const char *json;
 };
 
-struct libscols_table *table_new(FILE *out, const struct table_column *columns, size_t count,
+struct libscols_table *table_new(const struct table_column *columns, size_t count,
 				 const char *json_name);
 struct libscols_line *table_row(struct libscols_table *table);
 __attribute__((format(printf, 3, 4)))
 void table_cell(struct libscols_line *row, size_t column, const char *fmt, ...);
 void table_count(struct libscols_line *row, size_t column, uint64_t count);
-void table_print(struct libscols_table *table);
+void table_print(struct libscols_table *table, FILE *out);
 
 #endif /* BBUF_TOOLS_TABLE_H */

@@ -170,7 +170,10 @@ static void draw_event(const struct screen *screen, const struct event *event,
 	else
 		describe_move(note, event, act);
 	fprintf(screen->out, "%*.3f" GAP, TIME_WIDTH, (double)event->ns / NSEC_PER_MSEC);
-	screen_text(screen, colour, ROLE_WIDTH, event->role == PRODUCER ? note : "");
+	if (event->role == PRODUCER)
+		screen_text(screen, colour, ROLE_WIDTH, note);
+	else
+		fprintf(screen->out, "%*s", ROLE_WIDTH, "");
 	screen_bar(screen, (double)event->fill / plan->capacity, cells);
 	if (event->role == CONSUMER) {
 		fputs(GAP, screen->out);
@@ -229,9 +232,9 @@ static void draw_intent(const struct screen *screen, const struct plan *plan)
 	format_size(capacity, plan->capacity);
 	format_size(size, script->size);
 	format_time(pause, script->pause_ns);
-	fprintf(screen->out, "%s holds %s. A burst: %llu items of %s, as fast as they go, to a consumer "
-		"that pauses %s\nbefore each. Then a trickle: %llu items, with %s between them, to a "
-		"consumer that does not pause.\n", script->device, capacity,
+	fprintf(screen->out, "%s holds %s. A burst: %llu items of %s, as fast as they go, to a "
+		"consumer that pauses %s\nbefore each. Then a trickle: %llu items, with %s between "
+		"them, to a consumer that does not pause.\n", script->device, capacity,
 		(unsigned long long)script->burst, size, pause,
 		(unsigned long long)script->trickle, pause);
 }
@@ -254,7 +257,7 @@ static void draw_comparison(const struct screen *screen, const struct act *acts,
 
 	putc('\n', screen->out);
 	screen_heading(screen, "what a wait costs: calls that move nothing, or context switches");
-	table = table_new(screen->out, columns, ARRAY_SIZE(columns), NULL);
+	table = table_new(columns, ARRAY_SIZE(columns), NULL);
 	for (act = acts; act < acts + count; act++) {
 		const struct meter *meter = &act->meter;
 		struct libscols_line *row = table_row(table);
@@ -271,7 +274,7 @@ static void draw_comparison(const struct screen *screen, const struct act *acts,
 		table_cell(row, column++, "%.1f", per_wait(act, meter->eagains + meter->polls));
 		table_cell(row, column++, "%.1f", per_wait(act, meter->switches));
 	}
-	table_print(table);
+	table_print(table, screen->out);
 }
 
 /* Who does something for the first time pays for pages and caches: do it twice. */
@@ -296,6 +299,7 @@ int main(int argc, char **argv)
 		},
 	};
 	struct act acts[ARRAY_SIZE(all_modes)];
+	enum port_mode mode;
 	size_t count, i;
 	struct screen screen;
 
@@ -307,7 +311,8 @@ int main(int argc, char **argv)
 	screen_init(&screen, stdout);
 	draw_intent(&screen, &plan);
 	for (i = 0; i < count; i++) {
-		rehearse_and_run(&acts[i], &plan.script, plan.mode_given ? plan.mode : all_modes[i]);
+		mode = plan.mode_given ? plan.mode : all_modes[i];
+		rehearse_and_run(&acts[i], &plan.script, mode);
 		draw_act(&screen, &acts[i], &plan);
 	}
 	draw_comparison(&screen, acts, count);

@@ -124,8 +124,8 @@ bool verifier_work(struct verifier *verifier, struct worker *worker)
 }
 
 /* When all workers have finished. */
-bool verifier_report(struct verifier *verifier)
+bool verifier_report(struct verifier *verifier, bool json)
 {
 	verifier->ledger.torn = atomic_load(&verifier->torn);
-	return ledger_report(&verifier->ledger, verifier->producers, stderr);
+	return ledger_report(&verifier->ledger, verifier->producers, json);
 }

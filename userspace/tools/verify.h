@@ -36,6 +36,6 @@ struct verifier {
 void verifier_init(struct verifier *verifier, uint64_t producers);
 void verifier_uninit(struct verifier *verifier);
 bool verifier_work(struct verifier *verifier, struct worker *worker);
-bool verifier_report(struct verifier *verifier);
+bool verifier_report(struct verifier *verifier, bool json);
 
 #endif /* BBUF_TOOLS_VERIFY_H */
