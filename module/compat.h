@@ -11,6 +11,10 @@
 /* 6.5: splicing out of a file without page cache got a function of its own. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
 #define copy_splice_read generic_file_splice_read
+/* Before, it read straight into a pipe, whose pages came with the copy. */
+#define bbuf_iter_allocates(iter) iov_iter_is_pipe(iter)
+#else
+#define bbuf_iter_allocates(iter) false
 #endif
 
 /* 6.3: a device type's devnode callback promises not to change the device. */
@@ -18,6 +22,13 @@
 #define BBUF_DEVNODE_CONST
 #else
 #define BBUF_DEVNODE_CONST const
+#endif
+
+/* 6.10: a trace event knows by itself from where a string of it is taken. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+#define bbuf_assign_str(field, string) __assign_str(field, string)
+#else
+#define bbuf_assign_str(field, string) __assign_str(field)
 #endif
 
 #endif /* BBUF_COMPAT_H */

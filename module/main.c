@@ -20,7 +20,7 @@
 /* Digits of a 64-bit number, the suffix and the end. */
 #define BBUF_SIZE_DIGITS	32
 
-/* "64K" and the like: a number, 0x for hexadecimal, and perhaps K, M or G. */
+/* "64K" and the like: a decimal number, and perhaps K, M or G. */
 static int bbuf_parse_size(const char *text, unsigned long *size)
 {
 	static const char suffixes[] = "KMG";
@@ -42,7 +42,7 @@ static int bbuf_parse_size(const char *text, unsigned long *size)
 		shift = 10 * (suffix - suffixes + 1);
 		digits[len - 1] = '\0';
 	}
-	ret = kstrtoul(digits, 0, &number);
+	ret = kstrtoul(digits, 10, &number);
 	if (ret)
 		return ret;
 	if (number > ULONG_MAX >> shift)
@@ -92,8 +92,8 @@ static const struct kernel_param_ops bbuf_param_mode_ops = {
 	.get = bbuf_param_get_mode,
 };
 
-static unsigned long max_capacity = SZ_16M;
-module_param_cb(max_capacity, &bbuf_param_size_ops, &max_capacity, 0644);
+unsigned long bbuf_max_capacity = SZ_16M;
+module_param_cb(max_capacity, &bbuf_param_size_ops, &bbuf_max_capacity, 0644);
 MODULE_PARM_DESC(max_capacity, "Largest capacity that a queue may be given, in bytes (default 16M)");
 
 static unsigned long capacity = SZ_64K;
@@ -110,9 +110,9 @@ static int __init bbuf_init(void)
 {
 	int ret;
 
-	if (capacity > max_capacity) {
+	if (capacity > bbuf_max_capacity) {
 		pr_err("capacity=%lu: must be no more than max_capacity=%lu; raise that, too\n",
-		       capacity, max_capacity);
+		       capacity, bbuf_max_capacity);
 		return -EINVAL;
 	}
 

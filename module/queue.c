@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The bounded buffer: who may go, who waits, who is woken.
+ * The bounded buffer: who may go, who waits, who is woken, and when it ends.
  *
  * A queue has two sides, producers and consumers, that mirror each other. Each
  * side has a position, the bytes it has moved since the queue was made. Consumers
@@ -11,18 +11,20 @@
  * Locks
  *
  *   side->lock       Mutex. Held to move @pos and @off and to join or leave the
- *                    line. Copies are made under it with page faults disabled,
- *                    so that it is never held while anybody sleeps: not for room,
- *                    not for data, not for a page of user memory. A call that may
- *                    not wait can take it. The two sides' mutexes are never held
- *                    together: no reader waits for a writer's copy.
+ *                    line. Copies are made under it with page faults disabled, so
+ *                    that nobody ever sleeps with it: not for room, not for data,
+ *                    not for a page of user memory. It is held for one copy at the
+ *                    most, so that a call that may not wait can take it. Reading
+ *                    and writing take their own side's, so no reader waits for a
+ *                    writer's copy. Who needs both, to end or change the queue or to
+ *                    drop what is queued, takes the producers' first.
  *   side->line_lock  Spinlock, inside either side's mutex. The line of waiters
  *                    changes under both locks of the side; so the side reads it
  *                    under the mutex, and whoever calls the front under the
  *                    spinlock. @wanted is written under the spinlock, @closed
  *                    under the mutex, both are read without.
  *   q->drain_lock    Spinlock, inside the consumers' mutex: those in fsync.
- *   side->poll.lock  Of the wait queue; inside a mutex, not inside a spinlock.
+ *   side->poll.lock  Of the wait queue; inside a mutex or none, not in a spinlock.
  *
  * The line
  *
@@ -32,14 +34,17 @@
  *   up (a signal), so that order is kept; and one event wakes one.
  *
  *   A call that doesn't wait never joins to sleep. It may go past those who do,
- *   but past each of them only once; then that one is firm, and as long as it is
- *   in front the side is closed: calls that don't wait get EAGAIN and poll reports
- *   the side as not ready. Neither kind can starve the other.
+ *   but past each front only once; then that one is firm, and as long as it is in
+ *   front the side is closed (@closed is "there is a front, and it is firm"): calls
+ *   that don't wait get EAGAIN and poll reports the side as not ready. So they can't
+ *   starve the line, and have a fair race with it. When they take what the front
+ *   was called for, that was woken for nothing; it keeps its place.
  *
  *   Who must sleep in the middle of its work, because it writes more than the
  *   capacity or because a page of its memory is missing, goes to the front of the
  *   line and is firm at once. Being there it owns the side without any lock: all
- *   others queue up behind it, or get EAGAIN.
+ *   others queue up behind it, or get EAGAIN. While it copies the side is @busy, too:
+ *   the ring must not be changed under it.
  *
  * Why no wakeup is lost
  *
@@ -48,49 +53,34 @@
  *   so at least one of them sees the other:
  *
  *     A  the mover: @pos is published; smp_mb(); then it reads @wanted, @closed,
- *        the poll queue, @fasync and @drains.        bbuf_side_notify(), moved()
+ *        the poll queue, @fasync and @drains.        bbuf_side_notify()
  *     B  who waits: @wanted is set (or @closed cleared, the poll queue or @drains
  *        joined); smp_mb(); then it reads @pos.      wait(), exit(), poll(), ...
  *
- *   The front, once called, is awake until it has looked again under the mutex;
- *   @wanted is 0 meanwhile. Whoever leaves the line, whatever the reason, does B
+ *   The front, once called, looks again under the mutex before it sleeps, and @wanted
+ *   is 0 until then, or until another front came and went before it; being called
+ *   once more costs it one look. Whoever leaves the line, whatever the reason, does B
  *   for the next one: a call that reached somebody who gave up is passed on.
  *
  *   The bytes themselves are ordered by a second pair:
  *
- *     C  copy, then store-release of @pos.           bbuf_side_move()
+ *     C  copy, then store-release of @pos.           bbuf_side_moved()
  *     D  load-acquire of the peer's @pos, then copy. bbuf_side_avail()
  */
 #include <linux/fs.h>
+#include <linux/jiffies.h>
+#include <linux/ktime.h>
 #include <linux/limits.h>
 #include <linux/minmax.h>
 #include <linux/sched/signal.h>
-#include <linux/uaccess.h>
-#include <linux/uio.h>
 
-#include "bbuf.h"
-
-/**
- * struct bbuf_waiter - a call that has its place in the line of a side
- * @node: in bbuf_side.line; empty while the call needs no place
- * @called: completed when @need may be there
- * @need: bytes of room or data without which there is no going on
- * @firm: nobody goes past it: somebody did, or it is at work
- *
- * Lives on its task's stack; changed under both locks of the side.
- */
-struct bbuf_waiter {
-	struct list_head node;
-	struct completion called;
-	size_t need;
-	bool firm;
-};
+#include "queue.h"
 
 /**
  * struct bbuf_drainer - a call that waits until a position has been read
  * @node: in bbuf_queue.drains
  * @target: position that the consumers must reach
- * @reached: completed when they have
+ * @reached: completed when they have, or never will
  */
 struct bbuf_drainer {
 	struct list_head node;
@@ -98,43 +88,112 @@ struct bbuf_drainer {
 	struct completion reached;
 };
 
-/*
- * How far the side may go: bytes of room for producers, of data for consumers.
+static bool bbuf_side_produces(const struct bbuf_side *side)
+{
+	return side == &side->queue->producer;
+}
+
+/**
+ * bbuf_side_avail() - how far a side may go
+ * @side: the side
  *
- * Without the lock the answer may be old. The own position is read first: the
- * peer can only have gone on since, so the difference is never negative.
+ * The own position is read first: the peer can only have gone on since, so the
+ * difference is never negative. Without the side's lock the own position may be old,
+ * and the answer too large, even beyond the capacity: so somebody may be called for
+ * nothing, but nobody is forgotten.
+ *
+ * Return: bytes of room for producers, of data for consumers.
  */
-static size_t bbuf_side_avail(const struct bbuf_side *side)
+size_t bbuf_side_avail(const struct bbuf_side *side)
 {
 	/* Acquire: before the peer's. */
 	unsigned long pos = smp_load_acquire(&side->pos);
 
 	/* D: what lies before the peer's position was copied before; see C. */
-	return smp_load_acquire(&side->peer->pos) + side->span - pos;
+	return smp_load_acquire(&side->peer->pos) + READ_ONCE(side->span) - pos;
+}
+
+/*
+ * Can a call go on that needs so many bytes?
+ *
+ * Besides, nothing holds up a side that has ended, nor a producer that may drop
+ * what is queued; and consumers that would rather have more take what there is as
+ * soon as a producer waits for room, or the two might wait for each other.
+ */
+static bool bbuf_side_may_go(const struct bbuf_side *side, size_t need)
+{
+	size_t avail;
+
+	/* Acquire: the position that is read next is the last. */
+	if (smp_load_acquire(&side->ended))
+		return true;
+	avail = bbuf_side_avail(side);
+	if (avail >= need)
+		return true;
+	if (bbuf_side_produces(side))
+		return READ_ONCE(side->queue->policy) & BBUF_DROP_OLDEST;
+	return avail && !list_empty(&side->peer->line);
 }
 
 /* Would a call that doesn't wait find something to do? This is what poll reports. */
 static bool bbuf_side_ready(const struct bbuf_side *side)
 {
-	return !READ_ONCE(side->closed) && bbuf_side_avail(side) >= side->mark;
+	return !READ_ONCE(side->closed) && bbuf_side_may_go(side, READ_ONCE(side->mark));
 }
 
-static struct bbuf_waiter *bbuf_side_front(struct bbuf_side *side)
+/* What poll reports. */
+static __poll_t bbuf_side_events(const struct bbuf_side *side)
 {
-	return list_first_entry_or_null(&side->line, struct bbuf_waiter, node);
+	__poll_t events = bbuf_side_ready(side) ? side->events : 0;
+	u32 state = READ_ONCE(side->queue->state);
+
+	if (state & BBUF_DESTROYED)
+		return EPOLLHUP | EPOLLERR;
+	if (!smp_load_acquire(&side->ended))	/* before the position */
+		return events;
+	if (bbuf_side_produces(side))
+		return EPOLLERR;
+	events |= EPOLLRDHUP;
+	if (!bbuf_side_avail(side))
+		events |= side->events | EPOLLHUP;
+	return events;
 }
 
-/* Wake the front of the line if it sleeps and has what it needs. */
+static struct bbuf_call *bbuf_side_front(struct bbuf_side *side)
+{
+	return list_first_entry_or_null(&side->line, struct bbuf_call, node);
+}
+
+/* Without how many bytes can the call not go on? */
+static size_t bbuf_side_need(const struct bbuf_side *side, const struct bbuf_call *call)
+{
+	const struct bbuf_queue *q = side->queue;
+	size_t capacity = q->producer.span;
+
+	if (!bbuf_side_produces(side))
+		return min3(side->mark, call->left, capacity);
+	if (q->type == BBUF_RECORD)
+		return min(call->len, capacity);
+	if (call->nowait)
+		return call->len <= min_t(size_t, capacity, PIPE_BUF) ? call->len : 1;
+	if (call->len <= capacity)
+		return call->left;
+	/* In pieces, and neither side wakes the other for each byte. */
+	return min(call->left, max_t(size_t, capacity / 2, 1));
+}
+
+/* Wake the front of the line if it sleeps and can go on. */
 static void bbuf_side_call(struct bbuf_side *side)
 {
-	size_t wanted = READ_ONCE(side->wanted);
+	size_t wanted = READ_ONCE(side->wanted);	/* A */
 
-	if (!wanted || bbuf_side_avail(side) < wanted)
+	if (!wanted || !bbuf_side_may_go(side, wanted))
 		return;
 
 	spin_lock(&side->line_lock);
-	if (side->wanted && bbuf_side_avail(side) >= side->wanted) {
+	if (side->wanted && bbuf_side_may_go(side, side->wanted)) {
 		WRITE_ONCE(side->wanted, 0);
+		side->wakeups++;
 		complete(&bbuf_side_front(side)->called);
 	}
 	spin_unlock(&side->line_lock);
@@ -145,61 +204,89 @@ static void bbuf_side_announce(struct bbuf_side *side)
 {
 	/* After the full barrier of the caller, A or B. */
 	bool polled = waitqueue_active(&side->poll);
+	__poll_t events;
 
 	if (!polled && !READ_ONCE(side->fasync))
 		return;
-	if (!bbuf_side_ready(side))
+	events = bbuf_side_events(side);
+	if (!events)
 		return;
 	if (polled)
-		wake_up_interruptible_poll(&side->poll, side->events);
+		wake_up_interruptible_poll(&side->poll, events);
 	kill_fasync(&side->fasync, SIGIO, side->band);
 }
 
-/* The peer has moved: whom of this side does it concern? */
-static void bbuf_side_notify(struct bbuf_side *side)
+/**
+ * bbuf_side_notify() - something has changed that this side may wait for
+ * @side: the side
+ *
+ * Calls the front of its line, and those who poll, if it concerns them.
+ */
+void bbuf_side_notify(struct bbuf_side *side)
 {
-	smp_mb();	/* A: position, then waiters; see B */
+	smp_mb();	/* A: the change, then waiters; see B */
 	bbuf_side_call(side);
 	bbuf_side_announce(side);
 }
 
 /* Take a place in the line, the last or, for who is at work, the first. */
-static void bbuf_side_join(struct bbuf_side *side, struct bbuf_waiter *w, size_t need)
+static void bbuf_side_join(struct bbuf_side *side, struct bbuf_call *call)
 {
 	lockdep_assert_held(&side->lock);
 
-	init_completion(&w->called);
-	w->need = need;
+	init_completion(&call->called);
+	side->waiters++;
 	spin_lock(&side->line_lock);
-	if (w->firm) {
-		list_add(&w->node, &side->line);
+	if (call->firm) {
+		list_add(&call->node, &side->line);
 		WRITE_ONCE(side->wanted, 0);
 	} else {
-		list_add_tail(&w->node, &side->line);
+		list_add_tail(&call->node, &side->line);
 	}
 	spin_unlock(&side->line_lock);
 }
 
-/* Own the side without its lock, until bbuf_side_exit(). */
-static void bbuf_side_hold(struct bbuf_side *side, struct bbuf_waiter *w)
+/**
+ * bbuf_side_hold() - own a side without its lock, until bbuf_side_exit()
+ * @side: the side; its lock is held
+ * @call: the call that may go on
+ */
+void bbuf_side_hold(struct bbuf_side *side, struct bbuf_call *call)
 {
 	lockdep_assert_held(&side->lock);
 
-	w->firm = true;
-	if (list_empty(&w->node))
-		bbuf_side_join(side, w, 1);
+	call->firm = true;
+	if (list_empty(&call->node))
+		bbuf_side_join(side, call);
 	WRITE_ONCE(side->closed, true);
 }
 
-/* Go past those in line, without waiting; the first of them won't be passed again. */
-static int bbuf_side_pass(struct bbuf_side *side, size_t need)
+/**
+ * bbuf_side_set_busy() - say that the front of the line copies without the lock
+ * @side: the side; its lock is held
+ * @busy: it begins to, or it is done
+ *
+ * Meanwhile the ring is neither moved nor emptied under it.
+ */
+void bbuf_side_set_busy(struct bbuf_side *side, bool busy)
 {
-	struct bbuf_waiter *front = bbuf_side_front(side);
+	lockdep_assert_held(&side->lock);
+
+	WRITE_ONCE(side->busy, busy);
+	if (!busy)
+		wake_up(&side->queue->idle);
+}
+
+/* Go past those in line, without waiting; the first of them won't be passed again. */
+static int bbuf_side_pass(struct bbuf_side *side, struct bbuf_call *call)
+{
+	struct bbuf_call *front;
 
 	lockdep_assert_held(&side->lock);
 
-	if (side->closed || bbuf_side_avail(side) < need)
+	if (side->closed || !bbuf_side_may_go(side, bbuf_side_need(side, call)))
 		return -EAGAIN;
+	front = bbuf_side_front(side);
 	if (front) {
 		front->firm = true;
 		WRITE_ONCE(side->closed, true);
@@ -207,72 +294,127 @@ static int bbuf_side_pass(struct bbuf_side *side, size_t need)
 	return 0;
 }
 
-/* Sleep in line, with the lock dropped, until in front and @need bytes are there. */
-static int bbuf_side_wait(struct bbuf_side *side, struct bbuf_waiter *w, size_t need)
+/* Sleep until called, with the lock dropped. */
+static int bbuf_side_sleep(struct bbuf_side *side, struct bbuf_call *call)
+{
+	u64 start = ktime_get_ns();
+	long ret;
+
+	side->blocked++;
+	mutex_unlock(&side->lock);
+	ret = wait_for_completion_interruptible_timeout(&call->called, call->timeout);
+	mutex_lock(&side->lock);
+	side->blocked_ns += ktime_get_ns() - start;
+
+	if (ret > 0) {
+		if (call->timeout != MAX_SCHEDULE_TIMEOUT)
+			call->timeout = ret;
+		return 0;
+	}
+	if (!ret)
+		return -ETIMEDOUT;
+	/* A call that began anew would have all its time again. */
+	return call->timeout == MAX_SCHEDULE_TIMEOUT ? ret : -EINTR;
+}
+
+/* Stay in line, until in front and able to go on. */
+static int bbuf_side_wait(struct bbuf_side *side, struct bbuf_call *call)
 {
 	int ret = 0;
 
 	lockdep_assert_held(&side->lock);
 
-	while (!ret && (bbuf_side_front(side) != w || bbuf_side_avail(side) < need)) {
-		reinit_completion(&w->called);
+	while (!ret && (bbuf_side_front(side) != call ||
+			!bbuf_side_may_go(side, bbuf_side_need(side, call)))) {
 		spin_lock(&side->line_lock);
-		w->need = need;
-		if (bbuf_side_front(side) == w)
-			WRITE_ONCE(side->wanted, need);
+		reinit_completion(&call->called);
+		if (bbuf_side_front(side) == call)
+			WRITE_ONCE(side->wanted, bbuf_side_need(side, call));
 		spin_unlock(&side->line_lock);
 
 		smp_mb();	/* B: wanted, then position; see A */
 		bbuf_side_call(side);
-
-		mutex_unlock(&side->lock);
-		ret = wait_for_completion_interruptible(&w->called);
-		mutex_lock(&side->lock);
+		ret = bbuf_side_sleep(side, call);
 	}
 	return ret;
 }
 
-/*
- * Come to where @need bytes may be moved. The lock is held before and after, also
- * on failure, and dropped for any sleep.
+/**
+ * bbuf_side_error() - what a call gets on a side that has ended
+ * @side: the side; its lock is held
+ *
+ * Return: -ENODEV if the queue was destroyed; for producers, -EPIPE if no more is
+ * to come; otherwise 0.
  */
-static int bbuf_side_enter(struct bbuf_side *side, struct bbuf_waiter *w, size_t need, bool nowait)
+int bbuf_side_error(const struct bbuf_side *side)
 {
-	if (nowait)
-		return bbuf_side_pass(side, need);
-	if (list_empty(&w->node)) {
-		if (list_empty(&side->line) && bbuf_side_avail(side) >= need)
-			return 0;
-		bbuf_side_join(side, w, need);
+	if (!smp_load_acquire(&side->ended))	/* before the position, see may_go() */
+		return 0;
+	if (READ_ONCE(side->queue->state) & BBUF_DESTROYED)
+		return -ENODEV;
+	return bbuf_side_produces(side) ? -EPIPE : 0;
+}
+
+/**
+ * bbuf_side_enter() - come to where bytes may be moved
+ * @side: the side; its lock is held before and after, also on failure, and dropped
+ *        for any sleep
+ * @call: the call
+ *
+ * Return: 0: the call may go on, with as many bytes as it needs, or fewer if the
+ * side has ended or may drop what is queued. -EAGAIN, -ETIMEDOUT, -ERESTARTSYS or
+ * -EINTR (a signal), or what bbuf_side_error() says.
+ */
+int bbuf_side_enter(struct bbuf_side *side, struct bbuf_call *call)
+{
+	int ret = bbuf_side_error(side);
+
+	if (ret)
+		return ret;
+	if (call->nowait) {
+		ret = bbuf_side_pass(side, call);
+	} else if (!list_empty(&call->node)) {
+		ret = bbuf_side_wait(side, call);
+	} else if (!list_empty(&side->line) ||
+		   !bbuf_side_may_go(side, bbuf_side_need(side, call))) {
+		bbuf_side_join(side, call);
+		if (bbuf_side_produces(side))
+			bbuf_side_notify(side->peer);	/* it may wait for more than there is */
+		ret = bbuf_side_wait(side, call);
 	}
-	return bbuf_side_wait(side, w, need);
+	return ret ?: bbuf_side_error(side);
 }
 
 /* Leave the line; true if that opens the side again to those who don't wait. */
-static bool bbuf_side_leave(struct bbuf_side *side, struct bbuf_waiter *w)
+static bool bbuf_side_leave(struct bbuf_side *side, struct bbuf_call *call)
 {
-	bool was_front = bbuf_side_front(side) == w;
+	bool was_front = bbuf_side_front(side) == call;
 	bool was_closed = side->closed;
-	struct bbuf_waiter *next;
+	struct bbuf_call *next;
 
 	lockdep_assert_held(&side->lock);
 
+	side->waiters--;
 	spin_lock(&side->line_lock);
-	list_del(&w->node);
+	list_del(&call->node);
 	next = bbuf_side_front(side);
 	if (was_front) {
-		WRITE_ONCE(side->wanted, next ? next->need : 0);
+		WRITE_ONCE(side->wanted, next ? bbuf_side_need(side, next) : 0);
 		WRITE_ONCE(side->closed, next && next->firm);
 	}
 	spin_unlock(&side->line_lock);
 	return was_closed && !side->closed;
 }
 
-/* Be done: drop the lock and hand on what is left to whoever comes next. */
-static void bbuf_side_exit(struct bbuf_side *side, struct bbuf_waiter *w)
+/**
+ * bbuf_side_exit() - be done: hand on what is left to whoever comes next
+ * @side: the side; its lock is held, and dropped
+ * @call: the call
+ */
+void bbuf_side_exit(struct bbuf_side *side, struct bbuf_call *call)
 {
-	bool queued = !list_empty(&w->node);
-	bool reopened = queued && bbuf_side_leave(side, w);
+	bool queued = !list_empty(&call->node);
+	bool reopened = queued && bbuf_side_leave(side, call);
 
 	mutex_unlock(&side->lock);
 	if (!queued)
@@ -283,12 +425,16 @@ static void bbuf_side_exit(struct bbuf_side *side, struct bbuf_waiter *w)
 		bbuf_side_announce(side);
 }
 
-/* Complete those in fsync whose bytes have all been read. */
-static void bbuf_queue_drained(struct bbuf_queue *q)
+/**
+ * bbuf_queue_drained() - complete those in fsync whose bytes were read, or never will be
+ * @q: the queue; bbuf_side_notify() was called after what has changed
+ */
+void bbuf_queue_drained(struct bbuf_queue *q)
 {
 	struct bbuf_drainer *d, *next;
 	unsigned long pos;
 
+	/* After the full barrier of the caller, A or B. */
 	if (list_empty(&q->drains))
 		return;
 
@@ -296,7 +442,7 @@ static void bbuf_queue_drained(struct bbuf_queue *q)
 	/* Acquire: readers are done with what fsync reports as read. */
 	pos = smp_load_acquire(&q->consumer.pos);
 	list_for_each_entry_safe(d, next, &q->drains, node) {
-		if ((long)(pos - d->target) >= 0) {
+		if ((long)(pos - d->target) >= 0 || (READ_ONCE(q->state) & BBUF_DESTROYED)) {
 			list_del_init(&d->node);
 			complete(&d->reached);
 		}
@@ -304,179 +450,46 @@ static void bbuf_queue_drained(struct bbuf_queue *q)
 	spin_unlock(&q->drain_lock);
 }
 
-/* Publish that @n bytes have been copied, and tell whom it concerns. */
-static void bbuf_side_moved(struct bbuf_queue *q, struct bbuf_side *side, size_t n)
+/**
+ * bbuf_side_moved() - publish what has been copied, and tell whom it concerns
+ * @side: the side; its lock is held
+ * @bytes: that were moved
+ * @stored: bytes of the ring that they take
+ * @records: that they are
+ */
+void bbuf_side_moved(struct bbuf_side *side, size_t bytes, size_t stored, size_t records)
 {
+	struct bbuf_queue *q = side->queue;
+
 	lockdep_assert_held(&side->lock);
 
-	if (!n)
+	if (!bytes)
 		return;
-	side->off = bbuf_ring_step(&q->ring, side->off, n);
+	side->off = bbuf_ring_step(&q->ring, side->off, stored);
+	side->records += records;
 	/* C: the copy was made before; see D. */
-	smp_store_release(&side->pos, side->pos + n);
+	smp_store_release(&side->pos, side->pos + bytes);
 
 	bbuf_side_notify(side->peer);
-	if (side == &q->consumer)
-		bbuf_queue_drained(q);
-}
-
-/*
- * Copy @n bytes, which bbuf_side_enter() found to be there, and publish them.
- *
- * Mostly the user's pages are present, and the copy is made under the lock. If
- * one is not, getting it may take as long as whoever provides it likes: so the
- * rest is copied without the lock, from a place in line that keeps all others
- * off. The same for a waiter that is firm already: it has that place.
- *
- * Returns how many bytes went; fewer than @n if the memory behind @iter is bad.
- */
-static size_t bbuf_side_move(struct bbuf_queue *q, struct bbuf_side *side,
-			     struct bbuf_waiter *w, struct iov_iter *iter, size_t n)
-{
-	size_t moved = 0;
-	size_t more;
-
-	if (!w->firm) {
-		pagefault_disable();
-		moved = bbuf_ring_copy(&q->ring, side->off, iter, n);
-		pagefault_enable();
-		bbuf_side_moved(q, side, moved);
-		if (moved == n || !user_backed_iter(iter))
-			return moved;
-		bbuf_side_hold(side, w);
+	if (bbuf_side_produces(side)) {
+		q->peak = max(q->peak, side->span - bbuf_side_avail(side));
+		return;
 	}
-
-	mutex_unlock(&side->lock);
-	more = bbuf_ring_copy(&q->ring, side->off, iter, n - moved);
-	mutex_lock(&side->lock);
-	bbuf_side_moved(q, side, more);
-	return moved + more;
-}
-
-/* Without how much room may a write of @len bytes, @left of them to go, not go on? */
-static size_t bbuf_write_need(const struct bbuf_queue *q, size_t len, size_t left, bool nowait)
-{
-	size_t capacity = q->ring.size;
-
-	if (nowait)
-		return len <= min_t(size_t, capacity, PIPE_BUF) ? len : 1;
-	if (len <= capacity)
-		return len;
-	/* In pieces, and neither side wakes the other for each byte. */
-	return min(left, max_t(size_t, capacity / 2, 1));
-}
-
-/**
- * bbuf_queue_write() - put bytes into a queue
- * @q: the queue
- * @from: the bytes; moves on by as many as were queued
- * @nowait: never sleep for room: all or nothing up to PIPE_BUF bytes and the
- *          capacity, as much as fits beyond
- *
- * A write of up to the capacity waits for room for all of it and goes in whole,
- * a larger one in pieces, both with no other writer's bytes in between. The first
- * write gives the queue its memory, charged to the caller's memory cgroup.
- *
- * Context: process context; may sleep for room unless @nowait, and in any case
- * for the queue's own memory and for pages of the caller's.
- * Return: bytes queued, 0 only if there were none to queue; or, with nothing
- * queued, -EAGAIN (@nowait, and no room or a writer in front), -ERESTARTSYS (a
- * signal), -EFAULT (a bad address), -ENOMEM (no memory for the queue). An error
- * after some bytes gives their count.
- */
-ssize_t bbuf_queue_write(struct bbuf_queue *q, struct iov_iter *from, bool nowait)
-{
-	struct bbuf_side *side = &q->producer;
-	struct bbuf_waiter w = { .node = LIST_HEAD_INIT(w.node) };
-	const size_t len = iov_iter_count(from);
-	const bool pieces = len > q->ring.size && !nowait;
-	size_t left = len;
-	int ret;
-
-	if (!len)
-		return 0;
-	ret = bbuf_ring_alloc(&q->ring);
-	if (ret)
-		return ret;
-
-	mutex_lock(&side->lock);
-	do {
-		size_t n, moved;
-
-		ret = bbuf_side_enter(side, &w, bbuf_write_need(q, len, left, nowait), nowait);
-		if (ret)
-			break;
-		if (pieces)
-			bbuf_side_hold(side, &w);
-		n = min(left, bbuf_side_avail(side));
-		moved = bbuf_side_move(q, side, &w, from, n);
-		left -= moved;
-		if (moved < n)
-			ret = -EFAULT;
-	} while (!ret && left && pieces && !fatal_signal_pending(current));
-	bbuf_side_exit(side, &w);
-
-	return left < len ? len - left : ret;
-}
-
-/**
- * bbuf_queue_read() - take bytes out of a queue
- * @q: the queue
- * @to: where they go; moves on by as many as were taken
- * @nowait: never sleep for data
- *
- * Takes what is there, up to what @to holds, as soon as there is any. What can't
- * be delivered stays queued.
- *
- * Context: process context; may sleep for data unless @nowait, and in any case
- * for pages of the caller's memory.
- * Return: bytes taken, 0 only if none were asked for; or, with nothing taken,
- * -EAGAIN (@nowait, and nothing queued or a reader in front), -ERESTARTSYS (a
- * signal), -EFAULT (a bad address).
- */
-ssize_t bbuf_queue_read(struct bbuf_queue *q, struct iov_iter *to, bool nowait)
-{
-	struct bbuf_side *side = &q->consumer;
-	struct bbuf_waiter w = { .node = LIST_HEAD_INIT(w.node) };
-	size_t moved = 0;
-	int ret;
-
-	if (!iov_iter_count(to))
-		return 0;
-
-	mutex_lock(&side->lock);
-	ret = bbuf_side_enter(side, &w, 1, nowait);
-	if (!ret) {
-		moved = bbuf_side_move(q, side, &w, to,
-				       min(iov_iter_count(to), bbuf_side_avail(side)));
-		if (!moved)
-			ret = -EFAULT;
-	}
-	bbuf_side_exit(side, &w);
-
-	return moved ?: ret;
-}
-
-/**
- * bbuf_queue_used() - how many bytes are queued
- * @q: the queue
- *
- * Return: what reads could take now, no more than the capacity; old as soon as it
- * is returned, if others use the queue.
- */
-size_t bbuf_queue_used(const struct bbuf_queue *q)
-{
-	return min(bbuf_side_avail(&q->consumer), q->ring.size);
+	bbuf_queue_drained(q);
+	if (READ_ONCE(side->ended))
+		bbuf_side_announce(side);	/* perhaps the end has come */
 }
 
 /**
  * bbuf_queue_drain() - wait until all that is queued now has been read
  * @q: the queue
  *
- * What is queued later doesn't prolong it.
+ * What is queued later doesn't prolong it. What is dropped or flushed counts as
+ * read.
  *
  * Context: process context; sleeps.
- * Return: 0, or -ERESTARTSYS for a signal.
+ * Return: 0, -ENODEV (the queue was destroyed), or -EINTR for a signal: a call that
+ * began anew would wait for more.
  */
 int bbuf_queue_drain(struct bbuf_queue *q)
 {
@@ -494,9 +507,11 @@ int bbuf_queue_drain(struct bbuf_queue *q)
 	ret = wait_for_completion_interruptible(&d.reached);
 
 	spin_lock(&q->drain_lock);
-	list_del(&d.node);
+	list_del(&d.node);	/* again, if it was completed: it is in no list then */
 	spin_unlock(&q->drain_lock);
-	return ret;
+	if (ret)
+		return -EINTR;
+	return READ_ONCE(q->state) & BBUF_DESTROYED ? -ENODEV : 0;
 }
 
 /**
@@ -505,7 +520,7 @@ int bbuf_queue_drain(struct bbuf_queue *q)
  * @file: an open file of it
  * @wait: where to be told of changes, as poll gives it
  *
- * Return: the events of the sides that @file is open for and that are ready.
+ * Return: the events of the sides that @file is open for.
  */
 __poll_t bbuf_queue_poll(struct bbuf_queue *q, struct file *file, poll_table *wait)
 {
@@ -517,10 +532,10 @@ __poll_t bbuf_queue_poll(struct bbuf_queue *q, struct file *file, poll_table *wa
 		poll_wait(file, &q->producer.poll, wait);
 
 	smp_mb();	/* B: poll queue, then position and closed; see A */
-	if ((file->f_mode & FMODE_READ) && bbuf_side_ready(&q->consumer))
-		events |= q->consumer.events;
-	if ((file->f_mode & FMODE_WRITE) && bbuf_side_ready(&q->producer))
-		events |= q->producer.events;
+	if (file->f_mode & FMODE_READ)
+		events |= bbuf_side_events(&q->consumer);
+	if (file->f_mode & FMODE_WRITE)
+		events |= bbuf_side_events(&q->producer);
 	return events;
 }
 
@@ -548,39 +563,89 @@ int bbuf_queue_fasync(struct bbuf_queue *q, int fd, struct file *file, int on)
 	return min(ret, 0);
 }
 
-static void bbuf_side_init(struct bbuf_side *side, struct bbuf_side *peer)
+/**
+ * bbuf_queue_ring_size() - bytes of memory behind a queue
+ * @q: the queue
+ * @capacity: bytes that it is to hold
+ *
+ * Return: bytes that its ring needs.
+ */
+size_t bbuf_queue_ring_size(const struct bbuf_queue *q, size_t capacity)
 {
+	return q->type == BBUF_RECORD ? bbuf_ring_record_size(capacity) : capacity;
+}
+
+static void bbuf_side_set_limits(struct bbuf_side *side, size_t span, size_t mark)
+{
+	WRITE_ONCE(side->span, span);
+	WRITE_ONCE(side->mark, mark);
+}
+
+/* What the front of the line needs may have changed. */
+static void bbuf_side_want_anew(struct bbuf_side *side)
+{
+	spin_lock(&side->line_lock);
+	if (side->wanted)
+		WRITE_ONCE(side->wanted, bbuf_side_need(side, bbuf_side_front(side)));
+	spin_unlock(&side->line_lock);
+}
+
+/**
+ * bbuf_queue_set_limits() - change how much is full, and enough
+ * @q: the queue; both sides' locks are held, or nobody uses it yet
+ * @capacity: bytes that it is to hold
+ * @read_mark: bytes of data that poll calls ready, no more than the capacity
+ * @write_mark: bytes of room, likewise
+ */
+void bbuf_queue_set_limits(struct bbuf_queue *q, size_t capacity, size_t read_mark,
+			   size_t write_mark)
+{
+	bbuf_side_set_limits(&q->producer, capacity, write_mark);
+	bbuf_side_set_limits(&q->consumer, 0, read_mark);
+	bbuf_side_want_anew(&q->producer);
+	bbuf_side_want_anew(&q->consumer);
+}
+
+static void bbuf_side_init(struct bbuf_side *side, struct bbuf_queue *q, struct bbuf_side *peer)
+{
+	side->queue = q;
+	side->peer = peer;
 	spin_lock_init(&side->line_lock);
 	INIT_LIST_HEAD(&side->line);
 	init_waitqueue_head(&side->poll);
-	side->peer = peer;
 }
 
 /**
  * bbuf_queue_init() - make an empty queue
  * @q: zeroed memory for it
+ * @name: for traces; stays
+ * @type: one of enum bbuf_type
  * @capacity: bytes it can hold, 1 to %BBUF_CAPACITY_CEILING
+ * @policy: of BBUF_EOF_ON_CLOSE, BBUF_DROP_OLDEST
  *
  * Its buffer comes with the first write.
  */
-void bbuf_queue_init(struct bbuf_queue *q, size_t capacity)
+void bbuf_queue_init(struct bbuf_queue *q, const char *name, u32 type, size_t capacity, u32 policy)
 {
-	bbuf_ring_init(&q->ring, capacity);
+	q->name = name;
+	q->type = type;
+	q->policy = policy;
+	bbuf_ring_init(&q->ring, bbuf_queue_ring_size(q, capacity));
+	init_waitqueue_head(&q->idle);
 	spin_lock_init(&q->drain_lock);
 	INIT_LIST_HEAD(&q->drains);
 
-	bbuf_side_init(&q->producer, &q->consumer);
+	/* The mutexes are each made in a place of its own, for lockdep to tell them apart. */
+	bbuf_side_init(&q->producer, q, &q->consumer);
 	mutex_init(&q->producer.lock);
-	q->producer.span = capacity;
-	q->producer.mark = min_t(size_t, capacity, PIPE_BUF);
 	q->producer.events = EPOLLOUT | EPOLLWRNORM;
 	q->producer.band = POLL_OUT;
 
-	bbuf_side_init(&q->consumer, &q->producer);
+	bbuf_side_init(&q->consumer, q, &q->producer);
 	mutex_init(&q->consumer.lock);
-	q->consumer.mark = 1;
 	q->consumer.events = EPOLLIN | EPOLLRDNORM;
 	q->consumer.band = POLL_IN;
+	bbuf_queue_set_limits(q, capacity, 1, min_t(size_t, capacity, PIPE_BUF));
 }
 
 /**

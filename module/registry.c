@@ -9,6 +9,7 @@
 #include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/slab.h>
+#include <linux/stat.h>
 
 #include "bbuf.h"
 #include "compat.h"
@@ -26,7 +27,7 @@ static char *bbuf_node_devnode(BBUF_DEVNODE_CONST struct device *dev, umode_t *m
 			       kuid_t *uid, kgid_t *gid)
 {
 	if (mode)
-		*mode = container_of(dev, struct bbuf_node, dev)->mode;
+		*mode = S_IFCHR | container_of(dev, struct bbuf_node, dev)->mode;
 	return NULL;
 }
 
@@ -61,7 +62,8 @@ struct bbuf_node *bbuf_node_create(size_t capacity, umode_t mode)
 	if (!node)
 		return ERR_PTR(-ENOMEM);
 
-	bbuf_queue_init(&node->queue, capacity);
+	node->name = BBUF_DEFAULT_NAME;
+	bbuf_queue_init(&node->queue, node->name, BBUF_STREAM, capacity, 0);
 	node->mode = mode;
 	cdev_init(&node->cdev, &bbuf_fops);
 	node->cdev.owner = THIS_MODULE;

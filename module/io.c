@@ -1,0 +1,461 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Moving bytes and records between a queue and its users: what a read and a write
+ * are. When they may go on is queue.c's to say.
+ */
+#include <linux/limits.h>
+#include <linux/minmax.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/uaccess.h>
+#include <linux/uio.h>
+
+#include "compat.h"
+#include "io.h"
+
+static const struct bbuf_manner bbuf_at_once = { .nowait = true };
+
+static void bbuf_call_init(struct bbuf_call *call, const struct bbuf_manner *how, size_t len)
+{
+	INIT_LIST_HEAD(&call->node);
+	call->len = len;
+	call->left = len;
+	call->timeout = how->timeout;
+	call->nowait = how->nowait;
+	call->firm = false;
+}
+
+/* A record with its frame, to where it is read. */
+static size_t bbuf_copy_framed(const struct bbuf_ring *ring, size_t off, struct iov_iter *to,
+			       size_t len)
+{
+	struct bbuf_frame frame = { .len = len };
+	size_t pad = BBUF_FRAME_SPACE(len) - sizeof(frame) - len;
+	size_t done;
+
+	done = copy_to_iter(&frame, sizeof(frame), to);
+	if (done == sizeof(frame))
+		done += bbuf_ring_copy(ring, off, to, len);
+	if (done == sizeof(frame) + len)
+		done += iov_iter_zero(min(pad, iov_iter_count(to)), to);
+	return done;
+}
+
+/**
+ * struct bbuf_span - a part of the ring that a call moves
+ * @off: where it begins
+ * @len: how many bytes
+ * @framed: with a frame before it
+ */
+struct bbuf_span {
+	size_t off;
+	size_t len;
+	bool framed;
+};
+
+static size_t bbuf_span_copy(const struct bbuf_queue *q, const struct bbuf_span *span,
+			     struct iov_iter *iter)
+{
+	if (span->framed)
+		return bbuf_copy_framed(&q->ring, span->off, iter, span->len);
+	return bbuf_ring_copy(&q->ring, span->off, iter, span->len);
+}
+
+/*
+ * Copy a part of the ring that bbuf_side_enter() found to be there.
+ *
+ * Mostly the user's pages are present, and the copy is made under the lock. If
+ * one is not, getting it may take as long as whoever provides it likes: so the
+ * copy is made anew without the lock, from a place in line that keeps all others
+ * off. The same for a call that is firm already: it has that place.
+ *
+ * Returns whether all of it went; how far it came is @iter's to tell. It came
+ * nowhere if the caller is being killed: nobody would know, so the queue is to stay
+ * as it was.
+ */
+static bool bbuf_side_copy(struct bbuf_side *side, struct bbuf_call *call,
+			   const struct bbuf_span *span, struct iov_iter *iter)
+{
+	const struct bbuf_queue *q = side->queue;
+	size_t want = span->len + (span->framed ? sizeof(struct bbuf_frame) : 0);
+	size_t done;
+
+	if (!call->firm && !bbuf_iter_allocates(iter)) {
+		pagefault_disable();
+		done = bbuf_span_copy(q, span, iter);
+		pagefault_enable();
+		if (done >= want || !user_backed_iter(iter))
+			return done >= want;
+		iov_iter_revert(iter, done);
+	}
+
+	bbuf_side_hold(side, call);
+	bbuf_side_set_busy(side, true);
+	mutex_unlock(&side->lock);
+	done = bbuf_span_copy(q, span, iter);
+	mutex_lock(&side->lock);
+	bbuf_side_set_busy(side, false);
+	if (done < want && fatal_signal_pending(current))
+		iov_iter_revert(iter, done);
+	return done >= want;
+}
+
+/* Lose the oldest of what is queued, at least @bytes; false if a reader has it in hand. */
+static bool bbuf_drop(struct bbuf_queue *q, size_t bytes)
+{
+	struct bbuf_side *side = &q->consumer;
+	size_t dropped = 0, records = 0;
+	bool busy;
+
+	mutex_lock(&side->lock);
+	busy = side->busy;
+	while (!busy && dropped < bytes) {
+		size_t len = bytes, head = 0;
+
+		if (q->type == BBUF_RECORD) {
+			head = bbuf_ring_get_length(&q->ring, side->off, &len);
+			records++;
+		}
+		bbuf_side_moved(side, len, head + len, head ? 1 : 0);
+		dropped += len;
+	}
+	mutex_unlock(&side->lock);
+	q->dropped_bytes += dropped;
+	q->dropped_records += records;
+	return !busy;
+}
+
+/*
+ * How many of @want bytes may be written now? All there is room for; where the
+ * oldest may be dropped, all.
+ */
+static size_t bbuf_make_room(struct bbuf_queue *q, size_t want)
+{
+	size_t room = bbuf_side_avail(&q->producer);
+
+	want = min(want, q->producer.span);
+	if (room < want && (q->policy & BBUF_DROP_OLDEST) && bbuf_drop(q, want - room))
+		room = want;
+	return min(room, want);
+}
+
+/* The newest is lost instead: a reader has the oldest in hand. */
+static void bbuf_drop_new(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *from)
+{
+	q->dropped_bytes += call->left;
+	q->dropped_records += q->type == BBUF_RECORD;
+	iov_iter_advance(from, call->left);
+	call->left = 0;
+}
+
+/* Queue the next piece of a stream, or all of it. */
+static int bbuf_put_piece(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *from)
+{
+	struct bbuf_side *side = &q->producer;
+	size_t before = iov_iter_count(from);
+	struct bbuf_span span = { .off = side->off };
+	bool whole;
+	int ret;
+
+	span.len = bbuf_make_room(q, call->left);
+	if (!span.len) {
+		bbuf_drop_new(q, call, from);
+		return 0;
+	}
+	whole = bbuf_side_copy(side, call, &span, from);
+	ret = bbuf_side_error(side);
+	if (ret)
+		return ret;	/* it ended meanwhile */
+	span.len = before - iov_iter_count(from);
+	bbuf_side_moved(side, span.len, span.len, 0);
+	call->left -= span.len;
+	return whole ? 0 : -EFAULT;
+}
+
+static ssize_t bbuf_write_stream(struct bbuf_queue *q, struct iov_iter *from,
+				 const struct bbuf_manner *how)
+{
+	struct bbuf_side *side = &q->producer;
+	struct bbuf_call call;
+	bool pieces;
+	int ret;
+
+	bbuf_call_init(&call, how, iov_iter_count(from));
+	mutex_lock(&side->lock);
+	do {
+		ret = bbuf_side_enter(side, &call);
+		if (ret)
+			break;
+		pieces = call.left > side->span && !call.nowait;
+		if (pieces)
+			bbuf_side_hold(side, &call);
+		ret = bbuf_put_piece(q, &call, from);
+		cond_resched();
+	} while (!ret && call.left && !call.nowait && !fatal_signal_pending(current));
+	bbuf_side_exit(side, &call);
+
+	return call.left < call.len ? call.len - call.left : ret;
+}
+
+/* Queue one record of @len bytes. */
+static int bbuf_put_record(struct bbuf_queue *q, struct iov_iter *from, size_t len,
+			   struct bbuf_call *call)
+{
+	struct bbuf_side *side = &q->producer;
+	struct bbuf_span span = { .len = len };
+	size_t head;
+	int ret;
+
+	if (len > side->span)
+		return bbuf_side_error(side) ?: -EMSGSIZE;
+	ret = bbuf_side_enter(side, call);
+	if (ret)
+		return ret;
+	if (len > side->span)
+		return -EMSGSIZE;	/* it has shrunk meanwhile */
+	if (bbuf_make_room(q, len) < len) {
+		bbuf_drop_new(q, call, from);
+		return 0;
+	}
+	head = bbuf_ring_put_length(&q->ring, side->off, len);
+	span.off = bbuf_ring_step(&q->ring, side->off, head);
+	if (!bbuf_side_copy(side, call, &span, from))
+		return -EFAULT;
+	ret = bbuf_side_error(side);
+	if (ret)
+		return ret;	/* it ended meanwhile */
+	bbuf_side_moved(side, len, head + len, 1);
+	return 0;
+}
+
+static int bbuf_write_record(struct bbuf_queue *q, struct iov_iter *from, size_t len,
+			     struct bbuf_manner *how)
+{
+	struct bbuf_side *side = &q->producer;
+	struct bbuf_call call;
+	int ret;
+
+	bbuf_call_init(&call, how, len);
+	mutex_lock(&side->lock);
+	ret = bbuf_put_record(q, from, len, &call);
+	bbuf_side_exit(side, &call);
+	how->timeout = call.timeout;
+	return ret;
+}
+
+/* The next frame, and whether there is one. */
+static int bbuf_next_frame(struct iov_iter *from, struct bbuf_frame *frame)
+{
+	if (copy_from_iter(frame, sizeof(*frame), from) != sizeof(*frame))
+		return iov_iter_count(from) ? -EFAULT : -EINVAL;
+	if (frame->reserved || !frame->len || frame->len > iov_iter_count(from))
+		return -EINVAL;
+	return 0;
+}
+
+static ssize_t bbuf_write_framed(struct bbuf_queue *q, struct iov_iter *from,
+				 const struct bbuf_manner *how)
+{
+	struct bbuf_manner left = *how;
+	struct bbuf_frame frame;
+	ssize_t done = 0;
+	size_t pad;
+	int ret = 0;
+
+	while (iov_iter_count(from)) {
+		ret = bbuf_next_frame(from, &frame);
+		if (!ret)
+			ret = bbuf_write_record(q, from, frame.len, &left);
+		if (ret)
+			break;
+		pad = BBUF_FRAME_SPACE(frame.len) - sizeof(frame) - frame.len;
+		pad = min(pad, iov_iter_count(from));
+		iov_iter_advance(from, pad);
+		done += sizeof(frame) + frame.len + pad;
+	}
+	return done ?: ret;
+}
+
+/**
+ * bbuf_write() - put bytes or records into a queue
+ * @q: the queue
+ * @from: the bytes: for a stream, one record, or records with their frames
+ * @how: whether and how long to wait, and whether there are frames
+ *
+ * A write to a stream of up to the capacity waits for room for all of it and goes
+ * in whole, a larger one in pieces, both with no other writer's bytes in between;
+ * one that doesn't wait goes in whole up to PIPE_BUF bytes and the capacity, and as
+ * much as fits of it beyond. A record goes in whole. The first write gives the queue
+ * its memory, charged to the caller's memory cgroup.
+ *
+ * Context: process context; may sleep for room unless it may not wait, and in any
+ * case for the queue's own memory and for pages of the caller's.
+ * Return: bytes taken from @from, 0 only if there were none; or, with nothing
+ * queued, -EAGAIN (no room or a writer in front), -ETIMEDOUT, -ERESTARTSYS or -EINTR
+ * (a signal), -EFAULT (a bad address), -EMSGSIZE (a record longer than the capacity),
+ * -EINVAL (a bad frame), -EPIPE (shut down), -ENODEV (destroyed), -ENOMEM (no memory
+ * for the queue). An error after some of it gives the count.
+ */
+ssize_t bbuf_write(struct bbuf_queue *q, struct iov_iter *from, const struct bbuf_manner *how)
+{
+	struct bbuf_manner once = *how;
+	size_t len = iov_iter_count(from);
+	int ret;
+
+	if (!len)
+		return 0;
+	ret = bbuf_ring_alloc(&q->ring);
+	if (ret)
+		return ret;
+	if (q->type == BBUF_STREAM)
+		return bbuf_write_stream(q, from, how);
+	if (how->framed)
+		return bbuf_write_framed(q, from, how);
+	return bbuf_write_record(q, from, len, &once) ?: len;
+}
+
+static ssize_t bbuf_get_stream(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to,
+			       bool take)
+{
+	struct bbuf_side *side = &q->consumer;
+	size_t before = iov_iter_count(to);
+	struct bbuf_span span = {
+		.off = side->off,
+		.len = min(before, bbuf_side_avail(side)),
+	};
+	size_t done;
+
+	if (!span.len)
+		return 0;
+	bbuf_side_copy(side, call, &span, to);
+	done = before - iov_iter_count(to);
+	if (take) {
+		bbuf_side_moved(side, done, done, 0);
+	}
+	return done ?: -EFAULT;
+}
+
+static ssize_t bbuf_get_record(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to,
+			       bool framed, bool take)
+{
+	struct bbuf_side *side = &q->consumer;
+	size_t before = iov_iter_count(to);
+	struct bbuf_span span = { .framed = framed };
+	size_t head;
+
+	if (!bbuf_side_avail(side))
+		return 0;
+	head = bbuf_ring_get_length(&q->ring, side->off, &span.len);
+	if (span.len + (framed ? sizeof(struct bbuf_frame) : 0) > before)
+		return -EMSGSIZE;
+	span.off = bbuf_ring_step(&q->ring, side->off, head);
+	if (!bbuf_side_copy(side, call, &span, to)) {
+		iov_iter_revert(to, before - iov_iter_count(to));
+		return -EFAULT;
+	}
+	if (take) {
+		bbuf_side_moved(side, span.len, head + span.len, 1);
+	}
+	return before - iov_iter_count(to);
+}
+
+/* As many records as fit and are there. */
+static ssize_t bbuf_get_framed(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to)
+{
+	ssize_t done = 0, ret;
+
+	do {
+		ret = bbuf_get_record(q, call, to, true, true);
+		if (ret > 0)
+			done += ret;
+	} while (ret > 0);
+	return done ?: ret;
+}
+
+/**
+ * bbuf_read() - take bytes or records out of a queue
+ * @q: the queue
+ * @to: where they go
+ * @how: whether and how long to wait, and whether to have frames
+ *
+ * Takes what is there, up to what @to holds, as soon as there is enough; of a record
+ * queue one record, or, with frames, as many as fit. What can't be delivered stays
+ * queued.
+ *
+ * Context: process context; may sleep for data unless it may not wait, and in any
+ * case for pages of the caller's memory.
+ * Return: bytes delivered, 0 if none were asked for or the end has come; or, with
+ * nothing taken, -EAGAIN (nothing queued or a reader in front), -ETIMEDOUT,
+ * -ERESTARTSYS or -EINTR (a signal), -EFAULT (a bad address), -EMSGSIZE (the record is
+ * longer), -ENODEV (destroyed).
+ */
+ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, const struct bbuf_manner *how)
+{
+	struct bbuf_side *side = &q->consumer;
+	struct bbuf_call call;
+	ssize_t ret;
+
+	if (!iov_iter_count(to))
+		return 0;
+
+	bbuf_call_init(&call, how, iov_iter_count(to));
+	mutex_lock(&side->lock);
+	ret = bbuf_side_enter(side, &call);
+	if (!ret) {
+		if (q->type == BBUF_STREAM)
+			ret = bbuf_get_stream(q, &call, to, true);
+		else if (how->framed)
+			ret = bbuf_get_framed(q, &call, to);
+		else
+			ret = bbuf_get_record(q, &call, to, false, true);
+	}
+	bbuf_side_exit(side, &call);
+	return ret;
+}
+
+/**
+ * bbuf_peek() - copy what is queued first, and leave it there
+ * @q: the queue
+ * @to: where it goes
+ *
+ * Return: bytes copied, 0 at the end; -EAGAIN (nothing queued, or a reader has it in
+ * hand), -EFAULT, -EMSGSIZE (the record is longer), -ENODEV.
+ */
+ssize_t bbuf_peek(struct bbuf_queue *q, struct iov_iter *to)
+{
+	struct bbuf_side *side = &q->consumer;
+	struct bbuf_call call;
+	ssize_t ret;
+
+	bbuf_call_init(&call, &bbuf_at_once, iov_iter_count(to));
+	mutex_lock(&side->lock);
+	ret = bbuf_side_error(side);
+	if (!ret && (side->busy || (!bbuf_side_avail(side) && !side->ended)))
+		ret = -EAGAIN;
+	if (!ret && q->type == BBUF_STREAM)
+		ret = bbuf_get_stream(q, &call, to, false);
+	else if (!ret)
+		ret = bbuf_get_record(q, &call, to, false, false);
+	bbuf_side_exit(side, &call);
+	return ret;
+}
+
+/**
+ * bbuf_readable() - what FIONREAD tells
+ * @q: the queue
+ *
+ * Return: bytes that the next reads can return: of a record queue the length of
+ * the next record.
+ */
+size_t bbuf_readable(struct bbuf_queue *q)
+{
+	struct bbuf_side *side = &q->consumer;
+	size_t len;
+
+	mutex_lock(&side->lock);
+	len = bbuf_side_avail(side);
+	if (len && q->type == BBUF_RECORD)
+		bbuf_ring_get_length(&q->ring, side->off, &len);
+	mutex_unlock(&side->lock);
+	return len;
+}

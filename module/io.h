@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Moving bytes and records between a queue and its users.
+ */
+#ifndef BBUF_IO_H
+#define BBUF_IO_H
+
+#include "queue.h"
+
+/**
+ * struct bbuf_manner - how a file, or one call, wants to move bytes
+ * @nowait: never sleep for the other side
+ * @framed: records with their frames
+ * @timeout: jiffies to sleep at the most, or MAX_SCHEDULE_TIMEOUT
+ */
+struct bbuf_manner {
+	bool nowait;
+	bool framed;
+	long timeout;
+};
+
+ssize_t bbuf_write(struct bbuf_queue *q, struct iov_iter *from, const struct bbuf_manner *how);
+ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, const struct bbuf_manner *how);
+ssize_t bbuf_peek(struct bbuf_queue *q, struct iov_iter *to);
+size_t bbuf_readable(struct bbuf_queue *q);
+
+#endif /* BBUF_IO_H */

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A queue: two sides that wait for each other, and the ring between them.
+ */
+#ifndef BBUF_QUEUE_H
+#define BBUF_QUEUE_H
+
+#include <linux/bits.h>
+#include <linux/cache.h>
+#include <linux/completion.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/poll.h>
+#include <linux/sizes.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+
+#include "ring.h"
+#include "uapi/linux/bbuf.h"
+
+struct bbuf_queue;
+
+/*
+ * No queue can be larger, whatever max_capacity says: FIONREAD reports an int, and no
+ * more is allocated or copied at once than an int can say.
+ */
+#define BBUF_CAPACITY_CEILING	SZ_512M
+
+/**
+ * struct bbuf_side - the producers of a queue, or its consumers
+ * @lock: held to move @pos and to change the line; never while sleeping for
+ *        room, for data or for a page of user memory
+ * @off: where in the ring @pos is; under @lock
+ * @queue: whose side it is; constant
+ * @peer: the other side; constant
+ * @events: what poll reports of this side when it is ready; constant
+ * @band: the same for SIGIO; constant
+ * @busy: the front of the line copies without @lock; under @lock
+ * @files: open for this side; under @lock
+ * @waiters: calls in line; under @lock
+ * @records: moved since the queue was made; under @lock
+ * @blocked: times that a call slept in line; under @lock
+ * @blocked_ns: nanoseconds they slept; under @lock
+ * @pos: bytes moved since the queue was made, free running; written under @lock,
+ *       read by the other side without
+ * @span: how far @pos may be ahead of the peer's: the capacity for producers, 0
+ *        for consumers; written under both sides' @lock, read without
+ * @mark: what poll calls ready: this many bytes of room, or of data; as @span
+ * @line_lock: with @lock, held to change the line; alone, to call its front
+ * @closed: the front of the line is firm, nobody may go past it: written under
+ *          @lock, read by poll and by wakers without
+ * @ended: no more is to come, or to be taken: as @closed
+ * @wanted: bytes that the front of the line is to be called for; 0 when it need
+ *          not be. Written under @line_lock, read by the other side without
+ * @wakeups: of the front; under @line_lock
+ * @line: the calls that wait, in order of arrival
+ * @poll: those who poll for this side
+ * @fasync: those who asked for SIGIO about it
+ *
+ * The first part is the own side's alone, the second what the other side looks at,
+ * too: each has cache lines of its own.
+ */
+struct bbuf_side {
+	struct mutex lock;	/* for moving on */
+	size_t off;
+	struct bbuf_queue *queue;
+	struct bbuf_side *peer;
+	__poll_t events;
+	int band;
+	bool busy;
+	unsigned int files;
+	unsigned int waiters;
+	u64 records;
+	u64 blocked;
+	u64 blocked_ns;
+
+	unsigned long pos ____cacheline_aligned_in_smp;
+	size_t span;
+	size_t mark;
+	spinlock_t line_lock;	/* for calling the front */
+	bool closed;
+	bool ended;
+	size_t wanted;
+	u64 wakeups;
+	struct list_head line;
+	wait_queue_head_t poll;
+	struct fasync_struct *fasync;
+} ____cacheline_aligned_in_smp;
+
+/* In bbuf_queue.state beside BBUF_SHUT and BBUF_DESTROYED: the last writer has closed. */
+#define BBUF_LEFT	BIT(31)
+
+/**
+ * struct bbuf_queue - a bounded FIFO
+ * @producer: those who write
+ * @consumer: those who read
+ * @ring: where the bytes are; its place and size change under both sides' locks
+ * @name: for traces; constant
+ * @type: one of enum bbuf_type; constant
+ * @policy: of BBUF_EOF_ON_CLOSE, BBUF_DROP_OLDEST; written under both sides' locks,
+ *          read under one, or without
+ * @state: of BBUF_SHUT, BBUF_LEFT, BBUF_DESTROYED; as @policy
+ * @peak: most bytes that were queued at once; under the producers' lock
+ * @dropped_bytes: lost to BBUF_DROP_OLDEST; under the producers' lock
+ * @dropped_records: the same in records
+ * @flushed_bytes: discarded; under the consumers' lock
+ * @idle: those who wait until no side is busy
+ * @drain_lock: protects @drains
+ * @drains: those who wait until what they found queued has been read
+ *
+ * The rules of its locks stand on top of queue.c.
+ */
+struct bbuf_queue {
+	struct bbuf_side producer;
+	struct bbuf_side consumer;
+	struct bbuf_ring ring;
+	const char *name;
+	u32 type;
+	u32 policy;
+	u32 state;
+	size_t peak;
+	u64 dropped_bytes;
+	u64 dropped_records;
+	u64 flushed_bytes;
+	wait_queue_head_t idle;
+	spinlock_t drain_lock;	/* for drains */
+	struct list_head drains;
+};
+
+/**
+ * struct bbuf_call - a call that wants to move bytes, and its place in line
+ * @node: in bbuf_side.line; empty while the call needs no place
+ * @called: completed when it may be able to go on
+ * @len: bytes that it wants to move at once, or in pieces
+ * @left: of @len, not yet moved
+ * @timeout: jiffies that it may still sleep, or MAX_SCHEDULE_TIMEOUT
+ * @nowait: it may not sleep for the other side
+ * @firm: nobody goes past it: somebody did, or it is at work
+ *
+ * Lives on its task's stack; @node changes under both locks of the side, the rest
+ * under the mutex.
+ */
+struct bbuf_call {
+	struct list_head node;
+	struct completion called;
+	size_t len;
+	size_t left;
+	long timeout;
+	bool nowait;
+	bool firm;
+};
+
+void bbuf_queue_init(struct bbuf_queue *q, const char *name, u32 type, size_t capacity, u32 policy);
+void bbuf_queue_uninit(struct bbuf_queue *q);
+int bbuf_queue_open(struct bbuf_queue *q, fmode_t mode);
+void bbuf_queue_release(struct bbuf_queue *q, fmode_t mode);
+int bbuf_queue_shutdown(struct bbuf_queue *q);
+int bbuf_queue_reopen(struct bbuf_queue *q);
+void bbuf_queue_destroy(struct bbuf_queue *q);
+int bbuf_queue_set(struct bbuf_queue *q, const struct bbuf_set *set);
+void bbuf_queue_info(struct bbuf_queue *q, struct bbuf_info *info);
+int bbuf_queue_flush(struct bbuf_queue *q);
+int bbuf_queue_drain(struct bbuf_queue *q);
+__poll_t bbuf_queue_poll(struct bbuf_queue *q, struct file *file, poll_table *wait);
+int bbuf_queue_fasync(struct bbuf_queue *q, int fd, struct file *file, int on);
+
+/* For io.c, which moves the bytes, and manage.c. */
+void bbuf_side_notify(struct bbuf_side *side);
+void bbuf_queue_drained(struct bbuf_queue *q);
+size_t bbuf_queue_ring_size(const struct bbuf_queue *q, size_t capacity);
+void bbuf_queue_set_limits(struct bbuf_queue *q, size_t capacity, size_t read_mark,
+			   size_t write_mark);
+size_t bbuf_side_avail(const struct bbuf_side *side);
+int bbuf_side_enter(struct bbuf_side *side, struct bbuf_call *call);
+void bbuf_side_hold(struct bbuf_side *side, struct bbuf_call *call);
+void bbuf_side_exit(struct bbuf_side *side, struct bbuf_call *call);
+void bbuf_side_set_busy(struct bbuf_side *side, bool busy);
+void bbuf_side_moved(struct bbuf_side *side, size_t bytes, size_t stored, size_t records);
+int bbuf_side_error(const struct bbuf_side *side);
+
+#endif /* BBUF_QUEUE_H */

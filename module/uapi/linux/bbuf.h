@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * bbuf: bounded FIFOs between the processes of one machine.
+ *
+ * Queues are used with read(2) and write(2) alone. What is here makes and removes
+ * them, through /dev/bbuf-control, and tells and changes what they are, through an
+ * open file of theirs.
+ *
+ * The size of each structure is part of its command's number. A structure may be
+ * passed shorter than the kernel's, from older programs: what is missing counts as
+ * 0; or longer, from newer ones: E2BIG if what the kernel doesn't know is not 0.
+ * Unknown flags and reserved fields that are not 0 give EINVAL.
+ */
+#ifndef _UAPI_LINUX_BBUF_H
+#define _UAPI_LINUX_BBUF_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/* Bytes of a queue's name with the NUL: 1 to 63 of A-Z a-z 0-9 _ - . and no dot first. */
+#define BBUF_NAME_SIZE		64
+
+/**
+ * enum bbuf_type - what a queue keeps apart
+ * @BBUF_STREAM: nothing: a FIFO of bytes
+ * @BBUF_RECORD: writes: each is a record, that a read takes whole
+ */
+enum bbuf_type {
+	BBUF_STREAM	= 0,
+	BBUF_RECORD	= 1,
+};
+
+/*
+ * Policies of a queue.
+ *
+ * BBUF_EOF_ON_CLOSE: readers see the end when the last file open for writing is
+ *	closed and what is queued has been read, until one is opened again, as with
+ *	a pipe. Without it only BBUF_IOC_SHUTDOWN makes an end.
+ * BBUF_DROP_OLDEST: a write that finds no room makes room: what was queued first
+ *	is lost, and counted. Without it writers wait.
+ */
+#define BBUF_EOF_ON_CLOSE	(1U << 0)
+#define BBUF_DROP_OLDEST	(1U << 1)
+
+/* For uid and gid: those of the caller. */
+#define BBUF_ID_CALLER		0xffffffffU
+
+/**
+ * struct bbuf_create - a queue to be made: BBUF_IOC_CREATE on /dev/bbuf-control
+ * @name: of the queue; its node is /dev/bbuf-NAME
+ * @capacity: bytes it can hold, from 1 to the module's max_capacity
+ * @type: one of enum bbuf_type
+ * @policy: any of BBUF_EOF_ON_CLOSE, BBUF_DROP_OLDEST
+ * @mode: permissions of the node, as chmod(2) takes them
+ * @uid: owner of the node, or BBUF_ID_CALLER
+ * @gid: group of the node, or BBUF_ID_CALLER
+ * @reserved: 0
+ *
+ * Errors: EINVAL (a bad name, type, policy, mode, owner or group, a capacity of 0),
+ * ERANGE (a capacity beyond max_capacity), EEXIST, ENOSPC (no numbers left), ENOMEM.
+ */
+struct bbuf_create {
+	char name[BBUF_NAME_SIZE];
+	__u64 capacity;
+	__u32 type;
+	__u32 policy;
+	__u32 mode;
+	__u32 uid;
+	__u32 gid;
+	__u32 reserved;
+};
+
+/**
+ * struct bbuf_destroy - a queue to be removed: BBUF_IOC_DESTROY on /dev/bbuf-control
+ * @name: of the queue
+ *
+ * Its node is gone at once, those who wait in it get ENODEV, as does everybody who
+ * still has it open, and its memory goes with the last of them.
+ *
+ * Errors: ENOENT, EINVAL (a bad name), EPERM (the queue "default" stays).
+ */
+struct bbuf_destroy {
+	char name[BBUF_NAME_SIZE];
+};
+
+/* States of a queue. */
+#define BBUF_SHUT		(1U << 0)	/* writers get EPIPE, readers an end */
+#define BBUF_DESTROYED		(1U << 1)
+
+/**
+ * struct bbuf_side_info - what one side of a queue has done
+ * @bytes: moved since the queue was made
+ * @records: the same in records; 0 for a stream
+ * @files: open for this side now
+ * @waiters: calls that wait in line now
+ * @blocked: times that a call slept in line
+ * @blocked_ns: nanoseconds they slept, all together
+ * @wakeups: of the front of the line
+ */
+struct bbuf_side_info {
+	__u64 bytes;
+	__u64 records;
+	__u32 files;
+	__u32 waiters;
+	__u64 blocked;
+	__u64 blocked_ns;
+	__u64 wakeups;
+};
+
+/**
+ * struct bbuf_info - all that is to be known of a queue: BBUF_IOC_INFO
+ * @name: of the queue
+ * @type: one of enum bbuf_type
+ * @policy: any of BBUF_EOF_ON_CLOSE, BBUF_DROP_OLDEST
+ * @state: any of BBUF_SHUT, BBUF_DESTROYED
+ * @reserved: 0
+ * @capacity: bytes it can hold
+ * @read_mark: bytes that must be queued for poll to report it readable
+ * @write_mark: bytes of room for poll to report it writable
+ * @bytes: queued now
+ * @records: queued now; 0 for a stream
+ * @peak: most bytes that were queued at once
+ * @dropped_bytes: lost to BBUF_DROP_OLDEST
+ * @dropped_records: the same in records
+ * @flushed_bytes: discarded by BBUF_IOC_FLUSH
+ * @in: the producers
+ * @out: the consumers
+ */
+struct bbuf_info {
+	char name[BBUF_NAME_SIZE];
+	__u32 type;
+	__u32 policy;
+	__u32 state;
+	__u32 reserved;
+	__u64 capacity;
+	__u64 read_mark;
+	__u64 write_mark;
+	__u64 bytes;
+	__u64 records;
+	__u64 peak;
+	__u64 dropped_bytes;
+	__u64 dropped_records;
+	__u64 flushed_bytes;
+	struct bbuf_side_info in;
+	struct bbuf_side_info out;
+};
+
+#define BBUF_SET_CAPACITY	(1U << 0)
+#define BBUF_SET_READ_MARK	(1U << 1)
+#define BBUF_SET_WRITE_MARK	(1U << 2)
+#define BBUF_SET_POLICY		(1U << 3)
+
+/**
+ * struct bbuf_set - what a queue is to become: BBUF_IOC_SET
+ * @fields: which of the following are meant: BBUF_SET_CAPACITY and so on
+ * @policy: any of BBUF_EOF_ON_CLOSE, BBUF_DROP_OLDEST
+ * @capacity: bytes it can hold, from 1 to the module's max_capacity
+ * @read_mark: from 1 to the capacity; of a record queue 1
+ * @write_mark: from 1 to the capacity
+ *
+ * All of it or nothing. Needs a file that is open for reading and writing. Marks
+ * that are not given with a new capacity are lowered to it.
+ *
+ * Errors: EBADF (access mode), EINVAL, ERANGE (beyond max_capacity), EBUSY (what is
+ * queued would not fit), ENOMEM, EINTR, ENODEV.
+ */
+struct bbuf_set {
+	__u32 fields;
+	__u32 policy;
+	__u64 capacity;
+	__u64 read_mark;
+	__u64 write_mark;
+};
+
+/* Flags of an open file. */
+#define BBUF_FRAMED		(1U << 0)	/* see struct bbuf_frame */
+
+/**
+ * struct bbuf_options - of one open file: BBUF_IOC_SET_OPTIONS, BBUF_IOC_GET_OPTIONS
+ * @flags: BBUF_FRAMED, for a record queue
+ * @reserved: 0
+ * @read_timeout: nanoseconds after which a read that waits fails with ETIMEDOUT; 0
+ *                for never
+ * @write_timeout: the same for writes
+ *
+ * They belong to what open(2) returned and to all its duplicates.
+ */
+struct bbuf_options {
+	__u32 flags;
+	__u32 reserved;
+	__u64 read_timeout;
+	__u64 write_timeout;
+};
+
+/**
+ * struct bbuf_frame - stands before each record in framed reads and writes
+ * @len: bytes of the record that follows
+ * @reserved: 0
+ *
+ * A framed read returns as many whole records as fit. A framed write takes many; it
+ * returns the bytes of those that were queued, which is less than all only if
+ * something ended it in between. The next frame follows at a multiple of 8 bytes;
+ * bytes in between are 0 in reads, and without meaning in writes.
+ */
+struct bbuf_frame {
+	__u32 len;
+	__u32 reserved;
+};
+
+#define BBUF_FRAME_ALIGN	8
+/* Bytes that a record of @len bytes takes with its frame. */
+#define BBUF_FRAME_SPACE(len) \
+	((sizeof(struct bbuf_frame) + (len) + BBUF_FRAME_ALIGN - 1) & ~(BBUF_FRAME_ALIGN - 1UL))
+
+/**
+ * struct bbuf_peek - what is queued first, without taking it: BBUF_IOC_PEEK
+ * @buffer: address of memory for it
+ * @size: bytes of that memory
+ *
+ * Never waits. The ioctl returns the bytes copied: of a stream up to @size, of a
+ * record queue the next record.
+ *
+ * Errors: EBADF (access mode), EAGAIN (nothing queued), EMSGSIZE (the record is
+ * longer than @size), EFAULT, ENODEV. 0 is the end of file.
+ */
+struct bbuf_peek {
+	__u64 buffer;
+	__u64 size;
+};
+
+#define BBUF_IOC_MAGIC		0xBB
+
+/* On /dev/bbuf-control. */
+#define BBUF_IOC_CREATE		_IOW(BBUF_IOC_MAGIC, 0x00, struct bbuf_create)
+#define BBUF_IOC_DESTROY	_IOW(BBUF_IOC_MAGIC, 0x01, struct bbuf_destroy)
+
+/* On a queue. */
+#define BBUF_IOC_INFO		_IOR(BBUF_IOC_MAGIC, 0x10, struct bbuf_info)
+#define BBUF_IOC_SET		_IOW(BBUF_IOC_MAGIC, 0x11, struct bbuf_set)
+#define BBUF_IOC_GET_OPTIONS	_IOR(BBUF_IOC_MAGIC, 0x12, struct bbuf_options)
+#define BBUF_IOC_SET_OPTIONS	_IOW(BBUF_IOC_MAGIC, 0x13, struct bbuf_options)
+#define BBUF_IOC_PEEK		_IOW(BBUF_IOC_MAGIC, 0x14, struct bbuf_peek)
+/* Discard what is queued; needs a file open for reading. Returns 0. */
+#define BBUF_IOC_FLUSH		_IO(BBUF_IOC_MAGIC, 0x15)
+/* No more is to come; needs a file open for writing. */
+#define BBUF_IOC_SHUTDOWN	_IO(BBUF_IOC_MAGIC, 0x16)
+/* Take that back: a new round; needs a file open for writing. */
+#define BBUF_IOC_REOPEN		_IO(BBUF_IOC_MAGIC, 0x17)
+
+#endif /* _UAPI_LINUX_BBUF_H */
