@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the parts of the module know of each other. They depend one way:
- * main -> registry -> file -> io, manage -> queue -> ring.
+ * main -> control -> registry -> file -> io, manage -> queue -> ring.
  */
 #ifndef BBUF_H
 #define BBUF_H
 
 #include <linux/cdev.h>
 #include <linux/device.h>
+#include <linux/list.h>
 #include <linux/types.h>
 
 #include "queue.h"
@@ -20,24 +21,33 @@
  * struct bbuf_node - a queue and its place in /dev
  * @dev: its device, which holds the memory of all of this
  * @cdev: what open() finds
+ * @entry: among all nodes; protected by the registry's mutex
  * @mode: permissions of the node, as chmod(2) takes them
+ * @uid: owner of the node
+ * @gid: group of the node
  * @name: of the queue
  * @queue: the queue
  */
 struct bbuf_node {
 	struct device dev;
 	struct cdev cdev;
+	struct list_head entry;
 	umode_t mode;
-	const char *name;
+	kuid_t uid;
+	kgid_t gid;
+	char name[BBUF_NAME_SIZE];
 	struct bbuf_queue queue;
 };
 
 extern const struct file_operations bbuf_fops;
 extern unsigned long bbuf_max_capacity;
 
+int bbuf_control_init(void);
+void bbuf_control_uninit(void);
+
 int bbuf_registry_init(void);
 void bbuf_registry_uninit(void);
-struct bbuf_node *bbuf_node_create(size_t capacity, umode_t mode);
-void bbuf_node_destroy(struct bbuf_node *node);
+int bbuf_registry_create(const struct bbuf_create *what);
+int bbuf_registry_destroy(const char *name);
 
 #endif /* BBUF_H */

@@ -104,7 +104,20 @@ static unsigned int mode = 0600;
 module_param_cb(mode, &bbuf_param_mode_ops, &mode, 0444);
 MODULE_PARM_DESC(mode, "Permissions of /dev/bbuf, in octal (default 0600)");
 
-static struct bbuf_node *bbuf_default;
+/* /dev/bbuf, which is there from the start. */
+static int __init bbuf_create_default(void)
+{
+	struct bbuf_create what = {
+		.name		= BBUF_DEFAULT_NAME,
+		.capacity	= capacity,
+		.type		= BBUF_STREAM,
+		.mode		= mode,
+		.uid		= BBUF_ID_CALLER,
+		.gid		= BBUF_ID_CALLER,
+	};
+
+	return bbuf_registry_create(&what);
+}
 
 static int __init bbuf_init(void)
 {
@@ -119,18 +132,18 @@ static int __init bbuf_init(void)
 	ret = bbuf_registry_init();
 	if (ret)
 		return ret;
-	bbuf_default = bbuf_node_create(capacity, mode);
-	if (IS_ERR(bbuf_default)) {
+	ret = bbuf_create_default();
+	if (!ret)
+		ret = bbuf_control_init();
+	if (ret)
 		bbuf_registry_uninit();
-		return PTR_ERR(bbuf_default);
-	}
-	return 0;
+	return ret;
 }
 module_init(bbuf_init);
 
 static void __exit bbuf_exit(void)
 {
-	bbuf_node_destroy(bbuf_default);
+	bbuf_control_uninit();
 	bbuf_registry_uninit();
 }
 module_exit(bbuf_exit);

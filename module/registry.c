@@ -5,18 +5,27 @@
  * Queues have a device region of their own: misc devices share few minors, and
  * are opened under one mutex for all.
  */
+#include <linux/cred.h>
 #include <linux/err.h>
 #include <linux/fs.h>
+#include <linux/idr.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/stat.h>
+#include <linux/string.h>
+#include <linux/uidgid.h>
 
 #include "bbuf.h"
 #include "compat.h"
 
-#define BBUF_MINORS	1
+#define BBUF_MINORS	65536
 
 static dev_t bbuf_region;
+static DEFINE_IDA(bbuf_minors);
+
+/* Held to make and remove nodes: a name is free again when its node is gone. */
+static DEFINE_MUTEX(bbuf_nodes_lock);
+static LIST_HEAD(bbuf_nodes);
 
 static struct class bbuf_class = {
 	.name = "bbuf",
@@ -26,9 +35,17 @@ static struct class bbuf_class = {
 static char *bbuf_node_devnode(BBUF_DEVNODE_CONST struct device *dev, umode_t *mode,
 			       kuid_t *uid, kgid_t *gid)
 {
+	const struct bbuf_node *node = container_of(dev, struct bbuf_node, dev);
+
 	if (mode)
-		*mode = S_IFCHR | container_of(dev, struct bbuf_node, dev)->mode;
-	return NULL;
+		*mode = S_IFCHR | node->mode;	/* 0 would not be taken for a mode */
+	if (uid)
+		*uid = node->uid;
+	if (gid)
+		*gid = node->gid;
+	if (!strcmp(node->name, BBUF_DEFAULT_NAME))
+		return kstrdup("bbuf", GFP_KERNEL);
+	return kasprintf(GFP_KERNEL, "bbuf-%s", node->name);
 }
 
 static void bbuf_node_release(struct device *dev)
@@ -36,6 +53,7 @@ static void bbuf_node_release(struct device *dev)
 	struct bbuf_node *node = container_of(dev, struct bbuf_node, dev);
 
 	bbuf_queue_uninit(&node->queue);
+	ida_free(&bbuf_minors, MINOR(dev->devt));
 	kfree(node);
 }
 
@@ -45,59 +63,122 @@ static const struct device_type bbuf_node_type = {
 	.release	= bbuf_node_release,
 };
 
-/**
- * bbuf_node_create() - make a queue and show it in /dev
- * @capacity: of the queue, in bytes, 1 to %BBUF_CAPACITY_CEILING
- * @mode: permissions of its node, as chmod(2) takes them
- *
- * Context: process context; may sleep.
- * Return: the node, or an ERR_PTR() of -ENOMEM or what the device core says.
- */
-struct bbuf_node *bbuf_node_create(size_t capacity, umode_t mode)
+static struct bbuf_node *bbuf_find(const char *name)
 {
 	struct bbuf_node *node;
-	int ret;
 
-	node = kzalloc(sizeof(*node), GFP_KERNEL);
+	lockdep_assert_held(&bbuf_nodes_lock);
+	list_for_each_entry(node, &bbuf_nodes, entry)
+		if (!strcmp(node->name, name))
+			return node;
+	return NULL;
+}
+
+static int bbuf_node_set_owner(struct bbuf_node *node, u32 uid, u32 gid)
+{
+	struct user_namespace *ns = current_user_ns();
+
+	node->uid = uid == BBUF_ID_CALLER ? current_fsuid() : make_kuid(ns, uid);
+	node->gid = gid == BBUF_ID_CALLER ? current_fsgid() : make_kgid(ns, gid);
+	return uid_valid(node->uid) && gid_valid(node->gid) ? 0 : -EINVAL;
+}
+
+/* Its memory, and its number; put_device() frees both. */
+static struct bbuf_node *bbuf_node_alloc(const struct bbuf_create *what)
+{
+	struct bbuf_node *node;
+	int minor;
+
+	node = kzalloc(sizeof(*node), GFP_KERNEL_ACCOUNT);
 	if (!node)
 		return ERR_PTR(-ENOMEM);
+	minor = ida_alloc_max(&bbuf_minors, BBUF_MINORS - 1, GFP_KERNEL);
+	if (minor < 0) {
+		kfree(node);
+		return ERR_PTR(minor);
+	}
 
-	node->name = BBUF_DEFAULT_NAME;
-	bbuf_queue_init(&node->queue, node->name, BBUF_STREAM, capacity, 0);
-	node->mode = mode;
+	strscpy(node->name, what->name, sizeof(node->name));
+	node->mode = what->mode;
+	bbuf_queue_init(&node->queue, node->name, what->type, what->capacity, what->policy);
 	cdev_init(&node->cdev, &bbuf_fops);
 	node->cdev.owner = THIS_MODULE;
 
 	device_initialize(&node->dev);
 	node->dev.class = &bbuf_class;
 	node->dev.type = &bbuf_node_type;
-	node->dev.devt = bbuf_region;
-
-	/* From here on the device's last reference frees the node. */
-	ret = dev_set_name(&node->dev, "bbuf");
-	if (ret)
-		goto err_put;
-	ret = cdev_device_add(&node->cdev, &node->dev);
-	if (ret)
-		goto err_put;
+	node->dev.devt = MKDEV(MAJOR(bbuf_region), MINOR(bbuf_region) + minor);
 	return node;
+}
 
-err_put:
+static int bbuf_node_add(struct bbuf_node *node)
+{
+	int ret;
+
+	mutex_lock(&bbuf_nodes_lock);
+	if (bbuf_find(node->name))
+		ret = -EEXIST;
+	else
+		ret = cdev_device_add(&node->cdev, &node->dev);
+	if (!ret)
+		list_add_tail(&node->entry, &bbuf_nodes);
+	mutex_unlock(&bbuf_nodes_lock);
+	return ret;
+}
+
+/* The node goes, its users are sent home, and the last of them frees it. */
+static void bbuf_node_remove(struct bbuf_node *node)
+{
+	lockdep_assert_held(&bbuf_nodes_lock);
+
+	list_del(&node->entry);
+	cdev_device_del(&node->cdev, &node->dev);
+	bbuf_queue_destroy(&node->queue);
 	put_device(&node->dev);
-	return ERR_PTR(ret);
 }
 
 /**
- * bbuf_node_destroy() - take a queue out of /dev
- * @node: what bbuf_node_create() returned
+ * bbuf_registry_create() - make a queue and show it in /dev
+ * @what: its name, type, capacity, policy, mode, owner: checked, but for the last
  *
- * Context: process context; may sleep. No file has it open: the module could not
- * be unloaded otherwise.
+ * Context: process context; may sleep.
+ * Return: 0, -EEXIST, -EINVAL (an owner that is none here), -ENOSPC (no numbers left),
+ * -ENOMEM, or what the device core says.
  */
-void bbuf_node_destroy(struct bbuf_node *node)
+int bbuf_registry_create(const struct bbuf_create *what)
 {
-	cdev_device_del(&node->cdev, &node->dev);
-	put_device(&node->dev);
+	struct bbuf_node *node = bbuf_node_alloc(what);
+	int ret;
+
+	if (IS_ERR(node))
+		return PTR_ERR(node);
+	ret = bbuf_node_set_owner(node, what->uid, what->gid);
+	if (!ret)
+		ret = dev_set_name(&node->dev, "%s", node->name);
+	if (!ret)
+		ret = bbuf_node_add(node);
+	if (ret)
+		put_device(&node->dev);
+	return ret;
+}
+
+/**
+ * bbuf_registry_destroy() - take a queue out of /dev, whoever uses it
+ * @name: of the queue
+ *
+ * Context: process context; may sleep.
+ * Return: 0 or -ENOENT.
+ */
+int bbuf_registry_destroy(const char *name)
+{
+	struct bbuf_node *node;
+
+	mutex_lock(&bbuf_nodes_lock);
+	node = bbuf_find(name);
+	if (node)
+		bbuf_node_remove(node);
+	mutex_unlock(&bbuf_nodes_lock);
+	return node ? 0 : -ENOENT;
 }
 
 /**
@@ -119,12 +200,19 @@ int bbuf_registry_init(void)
 }
 
 /**
- * bbuf_registry_uninit() - give back what bbuf_registry_init() took
+ * bbuf_registry_uninit() - remove all queues, and give back what bbuf_registry_init() took
  *
- * All nodes have been destroyed.
+ * No file of a queue is open: the module could not be unloaded otherwise.
  */
 void bbuf_registry_uninit(void)
 {
+	struct bbuf_node *node, *next;
+
+	mutex_lock(&bbuf_nodes_lock);
+	list_for_each_entry_safe(node, next, &bbuf_nodes, entry)
+		bbuf_node_remove(node);
+	mutex_unlock(&bbuf_nodes_lock);
 	class_unregister(&bbuf_class);
 	unregister_chrdev_region(bbuf_region, BBUF_MINORS);
+	ida_destroy(&bbuf_minors);
 }

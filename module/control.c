@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /dev/bbuf-control: root makes and removes queues by it.
+ */
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+
+#include "bbuf.h"
+
+/* A name is part of a path, and of a line in somebody's terminal. */
+static bool bbuf_name_ok(const char name[BBUF_NAME_SIZE])
+{
+	static const char good[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.";
+	size_t len = strnlen(name, BBUF_NAME_SIZE);
+
+	return len && len < BBUF_NAME_SIZE && name[0] != '.' && strspn(name, good) == len &&
+	       !memchr_inv(name + len, 0, BBUF_NAME_SIZE - len);
+}
+
+static long bbuf_control_create(unsigned int cmd, const void __user *arg)
+{
+	struct bbuf_create create;
+	int ret;
+
+	ret = copy_struct_from_user(&create, sizeof(create), arg, _IOC_SIZE(cmd));
+	if (ret)
+		return ret;
+	if (!bbuf_name_ok(create.name) || !create.capacity || create.reserved ||
+	    create.type > BBUF_RECORD || create.mode & ~0777 ||
+	    create.policy & ~(BBUF_EOF_ON_CLOSE | BBUF_DROP_OLDEST))
+		return -EINVAL;
+	if (create.capacity > READ_ONCE(bbuf_max_capacity))
+		return -ERANGE;
+	if (!strcmp(create.name, "control"))
+		return -EEXIST;		/* its node would be this one */
+	return bbuf_registry_create(&create);
+}
+
+static long bbuf_control_destroy(unsigned int cmd, const void __user *arg)
+{
+	struct bbuf_destroy destroy;
+	int ret;
+
+	ret = copy_struct_from_user(&destroy, sizeof(destroy), arg, _IOC_SIZE(cmd));
+	if (ret)
+		return ret;
+	if (!bbuf_name_ok(destroy.name))
+		return -EINVAL;
+	if (!strcmp(destroy.name, BBUF_DEFAULT_NAME))
+		return -EPERM;
+	return bbuf_registry_destroy(destroy.name);
+}
+
+static long bbuf_control_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	const void __user *uarg = (const void __user *)arg;
+
+	if (_IOC_TYPE(cmd) != BBUF_IOC_MAGIC || _IOC_DIR(cmd) != _IOC_WRITE)
+		return -ENOTTY;
+	switch (_IOC_NR(cmd)) {
+	case _IOC_NR(BBUF_IOC_CREATE):
+		return bbuf_control_create(cmd, uarg);
+	case _IOC_NR(BBUF_IOC_DESTROY):
+		return bbuf_control_destroy(cmd, uarg);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static const struct file_operations bbuf_control_fops = {
+	.owner		= THIS_MODULE,
+	.unlocked_ioctl	= bbuf_control_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
+};
+
+static struct miscdevice bbuf_control = {
+	.minor	= MISC_DYNAMIC_MINOR,
+	.name	= "bbuf-control",
+	.mode	= 0600,
+	.fops	= &bbuf_control_fops,
+};
+
+/**
+ * bbuf_control_init() - show the control device
+ *
+ * Return: 0 or a negative errno.
+ */
+int bbuf_control_init(void)
+{
+	return misc_register(&bbuf_control);
+}
+
+/**
+ * bbuf_control_uninit() - remove the control device
+ */
+void bbuf_control_uninit(void)
+{
+	misc_deregister(&bbuf_control);
+}
