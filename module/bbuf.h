@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the parts of the module know of each other. They depend one way:
- * main -> control -> registry -> file -> io, manage -> queue -> ring.
+ * main -> control -> registry -> file, sysfs -> io, manage -> queue -> ring.
  */
 #ifndef BBUF_H
 #define BBUF_H
@@ -40,6 +40,7 @@ struct bbuf_node {
 };
 
 extern const struct file_operations bbuf_fops;
+extern const struct attribute_group *bbuf_groups[];
 extern unsigned long bbuf_max_capacity;
 
 int bbuf_control_init(void);

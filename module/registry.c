@@ -59,6 +59,7 @@ static void bbuf_node_release(struct device *dev)
 
 static const struct device_type bbuf_node_type = {
 	.name		= "bbuf",
+	.groups		= bbuf_groups,
 	.devnode	= bbuf_node_devnode,
 	.release	= bbuf_node_release,
 };
