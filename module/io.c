@@ -12,6 +12,7 @@
 
 #include "compat.h"
 #include "io.h"
+#include "trace.h"
 
 static const struct bbuf_manner bbuf_at_once = { .nowait = true };
 
@@ -168,6 +169,7 @@ static int bbuf_put_piece(struct bbuf_queue *q, struct bbuf_call *call, struct i
 		return ret;	/* it ended meanwhile */
 	span.len = before - iov_iter_count(from);
 	bbuf_side_moved(side, span.len, span.len, 0);
+	trace_bbuf_write(q, span.len, 0);
 	call->left -= span.len;
 	return whole ? 0 : -EFAULT;
 }
@@ -225,6 +227,7 @@ static int bbuf_put_record(struct bbuf_queue *q, struct iov_iter *from, size_t l
 	if (ret)
 		return ret;	/* it ended meanwhile */
 	bbuf_side_moved(side, len, head + len, 1);
+	trace_bbuf_write(q, len, 1);
 	return 0;
 }
 
@@ -331,6 +334,7 @@ static ssize_t bbuf_get_stream(struct bbuf_queue *q, struct bbuf_call *call, str
 	done = before - iov_iter_count(to);
 	if (take) {
 		bbuf_side_moved(side, done, done, 0);
+		trace_bbuf_read(q, done, 0);
 	}
 	return done ?: -EFAULT;
 }
@@ -355,6 +359,7 @@ static ssize_t bbuf_get_record(struct bbuf_queue *q, struct bbuf_call *call, str
 	}
 	if (take) {
 		bbuf_side_moved(side, span.len, head + span.len, 1);
+		trace_bbuf_read(q, span.len, 1);
 	}
 	return before - iov_iter_count(to);
 }

@@ -9,6 +9,7 @@
 #include <linux/wait.h>
 
 #include "queue.h"
+#include "trace.h"
 
 /* The end of a round has come, or is taken back. Both sides' locks are held. */
 static void bbuf_queue_set_state(struct bbuf_queue *q, u32 state)
@@ -82,7 +83,11 @@ static int bbuf_queue_change_state(struct bbuf_queue *q, u32 set, u32 clear)
  */
 int bbuf_queue_shutdown(struct bbuf_queue *q)
 {
-	return bbuf_queue_change_state(q, BBUF_SHUT, 0);
+	int ret = bbuf_queue_change_state(q, BBUF_SHUT, 0);
+
+	if (!ret)
+		trace_bbuf_shutdown(q);
+	return ret;
 }
 
 /**

@@ -75,6 +75,7 @@
 #include <linux/sched/signal.h>
 
 #include "queue.h"
+#include "trace.h"
 
 /**
  * struct bbuf_drainer - a call that waits until a position has been read
@@ -195,6 +196,7 @@ static void bbuf_side_call(struct bbuf_side *side)
 		WRITE_ONCE(side->wanted, 0);
 		side->wakeups++;
 		complete(&bbuf_side_front(side)->called);
+		trace_bbuf_wake(side->queue, bbuf_side_produces(side));
 	}
 	spin_unlock(&side->line_lock);
 }
@@ -300,6 +302,10 @@ static int bbuf_side_sleep(struct bbuf_side *side, struct bbuf_call *call)
 	u64 start = ktime_get_ns();
 	long ret;
 
+	if (bbuf_side_produces(side))
+		trace_bbuf_full(side->queue, bbuf_side_need(side, call));
+	else
+		trace_bbuf_empty(side->queue, bbuf_side_need(side, call));
 	side->blocked++;
 	mutex_unlock(&side->lock);
 	ret = wait_for_completion_interruptible_timeout(&call->called, call->timeout);

@@ -17,6 +17,7 @@
 
 #include "bbuf.h"
 #include "compat.h"
+#include "trace.h"
 
 #define BBUF_MINORS	65536
 
@@ -121,8 +122,10 @@ static int bbuf_node_add(struct bbuf_node *node)
 		ret = -EEXIST;
 	else
 		ret = cdev_device_add(&node->cdev, &node->dev);
-	if (!ret)
+	if (!ret) {
 		list_add_tail(&node->entry, &bbuf_nodes);
+		trace_bbuf_create(&node->queue);
+	}
 	mutex_unlock(&bbuf_nodes_lock);
 	return ret;
 }
@@ -135,6 +138,7 @@ static void bbuf_node_remove(struct bbuf_node *node)
 	list_del(&node->entry);
 	cdev_device_del(&node->cdev, &node->dev);
 	bbuf_queue_destroy(&node->queue);
+	trace_bbuf_destroy(&node->queue);
 	put_device(&node->dev);
 }
 
