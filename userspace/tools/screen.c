@@ -26,12 +26,9 @@
 static const char *const codes[] = {
 	[COLOUR_NONE] = "0",
 	[COLOUR_BOLD] = "1",
-	[COLOUR_DIM] = "2",
 	[COLOUR_RED] = "31",
 	[COLOUR_GREEN] = "32",
 	[COLOUR_YELLOW] = "33",
-	[COLOUR_BLUE] = "34",
-	[COLOUR_CYAN] = "36",
 };
 
 void screen_init(struct screen *screen, FILE *out)
