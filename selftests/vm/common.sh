@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 #
 # Shared by the scripts in this directory, which source it after "set -euo pipefail".
 
@@ -7,7 +7,6 @@
 shopt -s inherit_errexit
 
 top=$(realpath "${BASH_SOURCE[0]%/*}/../..")
-# shellcheck disable=SC2034 # for those who source this
 vm=$top/selftests/vm
 cache=${BBUF_CACHE:-$HOME/.cache/bbuf}
 

@@ -199,11 +199,16 @@ static void load_module(void)
 	close(fd);
 }
 
+/*
+ * The session is init's own: were the command its leader, the terminal would be hung up
+ * when it ends, and the last of its output dropped.
+ */
 static void become_terminal(int line, const struct options *options)
 {
 	struct winsize size = { .ws_row = options->rows, .ws_col = options->columns };
 	struct termios termios;
 
+	setsid();
 	if (ioctl(line, TIOCSCTTY, 0) != 0 || tcgetattr(line, &termios) != 0)
 		report("error terminal: %m\n");
 	termios.c_iflag |= BRKINT | ICRNL | IXON;
@@ -211,6 +216,14 @@ static void become_terminal(int line, const struct options *options)
 	termios.c_lflag |= ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN;
 	tcsetattr(line, TCSANOW, &termios);
 	ioctl(line, TIOCSWINSZ, &size);
+}
+
+static void take_foreground(int line)
+{
+	signal(SIGTTOU, SIG_IGN);
+	setpgid(0, 0);
+	tcsetpgrp(line, getpid());
+	signal(SIGTTOU, SIG_DFL);
 }
 
 static void __attribute__((noreturn)) exec_command(int in, int out)
@@ -241,17 +254,19 @@ static pid_t start_command(int line, const struct options *options, int *output)
 	int ends[2] = { -1, -1 };
 	pid_t pid;
 
-	if (!options->tty && pipe2(ends, O_CLOEXEC) != 0)
+	if (options->tty)
+		become_terminal(line, options);
+	else if (pipe2(ends, O_CLOEXEC) != 0)
 		report("error pipe: %m\n");
 	pid = fork();
 	if (pid < 0)
 		report("error fork: %m\n");
 	if (pid == 0) {
-		setsid();
 		if (options->tty) {
-			become_terminal(line, options);
+			take_foreground(line);
 			exec_command(line, line);
 		}
+		setsid();
 		exec_command(null, ends[1]);
 	}
 	close(null);
@@ -288,15 +303,20 @@ static void drain_output(int from, int to)
 	tcdrain(to);
 }
 
-/* Reaps whoever ended. True once that was the command. */
+/*
+ * Reaps whoever ended. True once that was the command. There is no shell to go back to for
+ * a command that is stopped, by ^Z for example, so it goes on.
+ */
 static bool command_ended(pid_t command, int *status)
 {
 	bool ended = false;
 	int wstatus;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &wstatus, WNOHANG)) > 0) {
-		if (pid != command)
+	while ((pid = waitpid(-1, &wstatus, WNOHANG | WUNTRACED)) > 0) {
+		if (WIFSTOPPED(wstatus))
+			kill(pid, SIGCONT);
+		if (pid != command || WIFSTOPPED(wstatus))
 			continue;
 		ended = true;
 		*status = WIFEXITED(wstatus) ? WEXITSTATUS(wstatus) : 128 + WTERMSIG(wstatus);
