@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Making and removing queues, and changing what they are. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+#define CONTROL		"/dev/bbuf-control"
+
+static int control(unsigned long command, const void *what)
+{
+	int fd = open(CONTROL, O_RDWR | O_CLOEXEC);
+	int ret, error;
+
+	if (fd < 0)
+		return -1;
+	ret = ioctl(fd, command, what);
+	error = errno;
+	close(fd);
+	errno = error;
+	return ret;
+}
+
+BBUF_API int bbuf_create(const char *name, const struct bbuf_config *config)
+{
+	static const struct bbuf_config usual = BBUF_CONFIG_INIT;
+	struct bbuf_create create = { };
+
+	if (!bbuf_name_fits(name))
+		return -1;
+	if (!config)
+		config = &usual;
+	strcpy(create.name, name);
+	create.capacity = config->capacity;
+	create.type = config->type;
+	create.policy = config->policy;
+	create.mode = config->mode;
+	create.uid = config->uid;
+	create.gid = config->gid;
+	return control(BBUF_IOC_CREATE, &create);
+}
+
+BBUF_API int bbuf_destroy(const char *name)
+{
+	struct bbuf_destroy destroy = { };
+
+	if (!bbuf_name_fits(name))
+		return -1;
+	strcpy(destroy.name, name);
+	return control(BBUF_IOC_DESTROY, &destroy);
+}
+
+BBUF_API int bbuf_get_info(struct bbuf *queue, struct bbuf_info *info)
+{
+	return ioctl(queue->fd, BBUF_IOC_INFO, info);
+}
+
+BBUF_API int bbuf_shutdown(struct bbuf *queue)
+{
+	return ioctl(queue->fd, BBUF_IOC_SHUTDOWN);
+}
+
+BBUF_API int bbuf_reopen(struct bbuf *queue)
+{
+	return ioctl(queue->fd, BBUF_IOC_REOPEN);
+}
+
+BBUF_API int bbuf_drain(struct bbuf *queue)
+{
+	return fsync(queue->fd);
+}
+
+BBUF_API int bbuf_flush(struct bbuf *queue)
+{
+	return ioctl(queue->fd, BBUF_IOC_FLUSH);
+}
+
+BBUF_API int bbuf_set(struct bbuf *queue, const struct bbuf_set *set)
+{
+	return ioctl(queue->fd, BBUF_IOC_SET, set);
+}
+
+BBUF_API int bbuf_resize(struct bbuf *queue, uint64_t capacity)
+{
+	const struct bbuf_set set = { .fields = BBUF_SET_CAPACITY, .capacity = capacity };
+
+	return bbuf_set(queue, &set);
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Putting and getting.
+ *
+ * Whether and how long to wait is a matter of each call here, and, but for not
+ * waiting at all, of the open file in the kernel. The kernel's timeout is used
+ * although it may take a system call more, since who waits in its line is served in
+ * order; who polls and tries again is not.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+
+#include "internal.h"
+
+#define NS_PER_S	1000000000LL
+
+static bool timeout_valid(const struct timespec *t)
+{
+	return t->tv_sec >= 0 && t->tv_nsec >= 0 && t->tv_nsec < NS_PER_S;
+}
+
+static bool timeout_is_zero(const struct timespec *t)
+{
+	return !t->tv_sec && !t->tv_nsec;
+}
+
+/* In nanoseconds, or so many that nobody sees the difference. */
+static __u64 timeout_ns(const struct timespec *t)
+{
+	__u64 ns;
+
+	if (__builtin_mul_overflow((__u64)t->tv_sec, (__u64)NS_PER_S, &ns) ||
+	    __builtin_add_overflow(ns, (__u64)t->tv_nsec, &ns))
+		return UINT64_MAX;
+	return ns;
+}
+
+static int set_options(struct bbuf *queue, const struct bbuf_options *options)
+{
+	if (!memcmp(options, &queue->options, sizeof(*options)))
+		return 0;
+	if (ioctl(queue->fd, BBUF_IOC_SET_OPTIONS, options))
+		return -1;
+	queue->options = *options;
+	return 0;
+}
+
+/*
+ * Make the file serve the next call as that wants it: with frames or without, and
+ * with the time to wait, that @field of @options is for. Returns flags for
+ * preadv2(2) and pwritev2(2), or -1.
+ */
+static int prepare(struct bbuf *queue, struct bbuf_options *options, __u32 framed,
+		   __u64 *field, const struct timespec *timeout)
+{
+	int flags = 0;
+
+	if (timeout && !timeout_valid(timeout)) {
+		errno = EINVAL;
+		return -1;
+	}
+	options->flags = (options->flags & ~BBUF_FRAMED) | framed;
+	if (!timeout)
+		*field = 0;
+	else if (timeout_is_zero(timeout))
+		flags = RWF_NOWAIT;
+	else
+		*field = timeout_ns(timeout);
+	return set_options(queue, options) ? -1 : flags;
+}
+
+ssize_t bbuf_write(struct bbuf *queue, __u32 framed, const void *data, size_t len,
+		   const struct timespec *timeout)
+{
+	struct iovec iov = { .iov_base = (void *)data, .iov_len = len };
+	struct bbuf_options options = queue->options;
+	int flags = prepare(queue, &options, framed, &options.write_timeout, timeout);
+
+	return flags < 0 ? -1 : pwritev2(queue->fd, &iov, 1, -1, flags);
+}
+
+ssize_t bbuf_read(struct bbuf *queue, __u32 framed, void *buffer, size_t size,
+		  const struct timespec *timeout)
+{
+	struct iovec iov = { .iov_base = buffer, .iov_len = size };
+	struct bbuf_options options = queue->options;
+	int flags = prepare(queue, &options, framed, &options.read_timeout, timeout);
+
+	return flags < 0 ? -1 : preadv2(queue->fd, &iov, 1, -1, flags);
+}
+
+BBUF_API ssize_t bbuf_put(struct bbuf *queue, const void *data, size_t len,
+			  const struct timespec *timeout)
+{
+	return bbuf_write(queue, 0, data, len, timeout);
+}
+
+BBUF_API ssize_t bbuf_get(struct bbuf *queue, void *buffer, size_t size,
+			  const struct timespec *timeout)
+{
+	return bbuf_read(queue, 0, buffer, size, timeout);
+}
+
+BBUF_API ssize_t bbuf_peek(struct bbuf *queue, void *buffer, size_t size)
+{
+	struct bbuf_peek peek = { .buffer = (uintptr_t)buffer, .size = size };
+
+	return ioctl(queue->fd, BBUF_IOC_PEEK, &peek);
+}

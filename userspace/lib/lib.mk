@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The library; part of ../Makefile. A program of this tree adds $(libbbuf-cflags) to its
+# compiler's flags and links with $(libbbuf).
+
+libbbuf-version := 0.1.0
+libbbuf-cflags := -Ilib -I../module/uapi
+
+lib := $(OUTPUT)/lib
+libbbuf := $(lib)/libbbuf.a
+lib-soname := libbbuf.so.$(firstword $(subst ., ,$(libbbuf-version)))
+lib-shared := $(lib)/libbbuf.so.$(libbbuf-version)
+lib-objs := $(patsubst lib/%.c,$(lib)/%.o,$(wildcard lib/*.c))
+
+libdir ?= $(PREFIX)/lib
+includedir ?= $(PREFIX)/include
+pkgconfigdir ?= $(libdir)/pkgconfig
+OBJCOPY ?= objcopy
+
+.PHONY: lib install-lib
+
+lib: $(libbbuf) $(lib-shared)
+
+$(lib)/%.o: lib/%.c | $(lib)
+	$(CC) $(cflags) $(libbbuf-cflags) -fPIC -fvisibility=hidden -MMD -MP -c -o $@ $<
+
+# One object, so that what is hidden in the shared library is hidden here, too.
+$(libbbuf): $(lib-objs)
+	rm -f $@
+	$(LD) -r -o $(lib)/libbbuf.o $^
+	$(OBJCOPY) --localize-hidden $(lib)/libbbuf.o
+	$(AR) rcs $@ $(lib)/libbbuf.o
+
+$(lib-shared): $(lib-objs) lib/libbbuf.map
+	$(CC) $(cflags) $(LDFLAGS) -shared -Wl,-soname,$(lib-soname) -Wl,-z,defs \
+		-Wl,--no-undefined-version -Wl,--version-script=lib/libbbuf.map \
+		-o $@ $(lib-objs)
+
+$(lib):
+	mkdir -p $@
+
+install-lib: lib
+	$(INSTALL) -d $(DESTDIR)$(pkgconfigdir) $(DESTDIR)$(includedir)/linux
+	$(INSTALL) -m 0644 $(libbbuf) $(DESTDIR)$(libdir)
+	$(INSTALL) -m 0755 $(lib-shared) $(DESTDIR)$(libdir)
+	ln -sf $(notdir $(lib-shared)) $(DESTDIR)$(libdir)/$(lib-soname)
+	ln -sf $(lib-soname) $(DESTDIR)$(libdir)/libbbuf.so
+	$(INSTALL) -m 0644 lib/bbuf.h $(DESTDIR)$(includedir)
+	$(INSTALL) -m 0644 ../module/uapi/linux/bbuf.h $(DESTDIR)$(includedir)/linux
+	sed -e 's|@prefix@|$(PREFIX)|' -e 's|@version@|$(libbbuf-version)|' \
+		-e 's|@libdir@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(libdir))|' \
+		-e 's|@includedir@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(includedir))|' \
+		lib/libbbuf.pc.in >$(DESTDIR)$(pkgconfigdir)/libbbuf.pc
+	chmod 0644 $(DESTDIR)$(pkgconfigdir)/libbbuf.pc
+
+-include $(wildcard $(lib)/*.d)

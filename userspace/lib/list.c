@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What queues there are, from /sys/class/bbuf.
+ *
+ * Everybody may read there, and it leaves no trace: to open a queue for BBUF_IOC_INFO
+ * takes permission, and would count as one more reader or writer.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+#define CLASS		"/sys/class/bbuf"
+#define VALUE_SIZE	32	/* more than a word or a number of 64 bits takes */
+
+/* A file with a number, and the field that it is. */
+static const struct number {
+	const char *file;
+	size_t offset;
+	size_t size;
+} numbers[] = {
+#define NUMBER(file, field) \
+	{ file, offsetof(struct bbuf_info, field), sizeof(((struct bbuf_info *)NULL)->field) }
+
+	NUMBER("capacity", capacity),
+	NUMBER("read_mark", read_mark),
+	NUMBER("write_mark", write_mark),
+	NUMBER("bytes", bytes),
+	NUMBER("records", records),
+	NUMBER("peak", peak),
+	NUMBER("dropped_bytes", dropped_bytes),
+	NUMBER("dropped_records", dropped_records),
+	NUMBER("flushed_bytes", flushed_bytes),
+	NUMBER("bytes_in", in.bytes),
+	NUMBER("records_in", in.records),
+	NUMBER("writers", in.files),
+	NUMBER("waiting_writers", in.waiters),
+	NUMBER("blocked_full", in.blocked),
+	NUMBER("blocked_full_ns", in.blocked_ns),
+	NUMBER("wakeups_writers", in.wakeups),
+	NUMBER("bytes_out", out.bytes),
+	NUMBER("records_out", out.records),
+	NUMBER("readers", out.files),
+	NUMBER("waiting_readers", out.waiters),
+	NUMBER("blocked_empty", out.blocked),
+	NUMBER("blocked_empty_ns", out.blocked_ns),
+	NUMBER("wakeups_readers", out.wakeups),
+#undef NUMBER
+};
+
+/* A file with a word, and the bit that is set if it is a certain one. */
+static const struct word {
+	const char *file;
+	const char *word;
+	size_t offset;
+	__u32 bit;
+} words[] = {
+	{ "type", "record", offsetof(struct bbuf_info, type), BBUF_RECORD },
+	{ "state", "shut", offsetof(struct bbuf_info, state), BBUF_SHUT },
+	{ "eof_on_close", "1", offsetof(struct bbuf_info, policy), BBUF_EOF_ON_CLOSE },
+	{ "drop_oldest", "1", offsetof(struct bbuf_info, policy), BBUF_DROP_OLDEST },
+};
+
+#define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
+
+/* The contents of a file without the newline. */
+static int read_value(int dir, const char *file, char value[VALUE_SIZE])
+{
+	int fd = openat(dir, file, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+	int error;
+
+	if (fd < 0)
+		return -1;
+	n = read(fd, value, VALUE_SIZE - 1);
+	error = errno;
+	close(fd);
+	errno = error;
+	if (n < 0)
+		return -1;
+	value[n] = '\0';
+	value[strcspn(value, "\n")] = '\0';
+	return 0;
+}
+
+static int read_number(int dir, const struct number *number, struct bbuf_info *info)
+{
+	char *field = (char *)info + number->offset;
+	char value[VALUE_SIZE];
+	__u64 wide;
+	__u32 narrow;
+
+	if (read_value(dir, number->file, value))
+		return -1;
+	wide = strtoull(value, NULL, 10);
+	narrow = (__u32)wide;
+	memcpy(field, number->size == sizeof(wide) ? (void *)&wide : &narrow, number->size);
+	return 0;
+}
+
+static int read_word(int dir, const struct word *word, struct bbuf_info *info)
+{
+	__u32 *field = (__u32 *)((char *)info + word->offset);
+	char value[VALUE_SIZE];
+
+	if (read_value(dir, word->file, value))
+		return -1;
+	if (!strcmp(value, word->word))
+		*field |= word->bit;
+	return 0;
+}
+
+static int read_info(int dir, struct bbuf_info *info)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(words); i++)
+		if (read_word(dir, &words[i], info))
+			return -1;
+	for (i = 0; i < ARRAY_SIZE(numbers); i++)
+		if (read_number(dir, &numbers[i], info))
+			return -1;
+	return 0;
+}
+
+BBUF_API int bbuf_lookup(const char *name, struct bbuf_info *info)
+{
+	char path[sizeof(CLASS "/") + BBUF_NAME_SIZE] = CLASS "/";
+	int dir, ret, error;
+
+	if (!bbuf_name_fits(name))
+		return -1;
+	dir = open(strcat(path, name), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return -1;
+	memset(info, 0, sizeof(*info));
+	strcpy(info->name, name);
+	ret = read_info(dir, info);
+	error = errno == ENODEV ? ENOENT : errno;	/* destroyed while a file was open */
+	close(dir);
+	errno = error;
+	return ret;
+}
+
+/* An array that grows. */
+struct list {
+	struct bbuf_info *infos;
+	size_t count;
+	size_t space;
+};
+
+/* Append a queue, unless it has gone meanwhile. */
+static int list_add(struct list *list, const char *name)
+{
+	if (list->count == list->space) {
+		size_t space = list->space ? 2 * list->space : 16;
+		void *infos = reallocarray(list->infos, space, sizeof(*list->infos));
+
+		if (!infos)
+			return -1;
+		list->infos = infos;
+		list->space = space;
+	}
+	if (!bbuf_lookup(name, &list->infos[list->count]))
+		list->count++;
+	else if (errno != ENOENT)
+		return -1;
+	return 0;
+}
+
+static int list_fill(struct list *list, DIR *dir)
+{
+	const struct dirent *entry;
+
+	for (;;) {
+		errno = 0;
+		entry = readdir(dir);
+		if (!entry)
+			return errno ? -1 : 0;
+		if (entry->d_name[0] != '.' && list_add(list, entry->d_name))
+			return -1;
+	}
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	const struct bbuf_info *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+BBUF_API int bbuf_list(struct bbuf_info **list, size_t *count)
+{
+	struct list found = { };
+	DIR *dir = opendir(CLASS);
+	int ret, error;
+
+	if (!dir)
+		return -1;
+	ret = list_fill(&found, dir);
+	error = errno;
+	closedir(dir);
+	if (ret) {
+		free(found.infos);
+		errno = error;
+		return -1;
+	}
+	if (found.count)
+		qsort(found.infos, found.count, sizeof(*found.infos), compare_names);
+	*list = found.infos;
+	*count = found.count;
+	return 0;
+}
+
+BBUF_API void bbuf_list_free(struct bbuf_info *list)
+{
+	free(list);
+}
