@@ -218,16 +218,13 @@ static long bbuf_ioctl_peek(struct bbuf_file *bf, unsigned int cmd, void __user 
 {
 	struct bbuf_peek peek;
 	struct iov_iter to;
-	struct iovec iov;
 	int ret;
 
 	ret = bbuf_copy_struct(&peek, sizeof(peek), cmd, arg);
 	if (ret)
 		return ret;
-	ret = import_single_range(ITER_DEST, u64_to_user_ptr(peek.buffer),
-				  min_t(u64, peek.size, MAX_RW_COUNT), &iov, &to);
-	if (ret)
-		return ret;
+	iov_iter_ubuf(&to, ITER_DEST, u64_to_user_ptr(peek.buffer),
+		      min_t(u64, peek.size, MAX_RW_COUNT));
 	return bbuf_peek(&bf->node->queue, &to);
 }
 
