@@ -18,8 +18,9 @@ SUDO	?= $(if $(filter 0,$(shell id -u)),,sudo)
 # Read by the scripts in selftests/vm: which kernel the virtual machine boots.
 export KERNEL KERNEL_MODULES BBUF_CACHE
 
-# BTF of a module is made from the kernel's vmlinux, which headers alone do not have.
-no_btf	= $(if $(wildcard $(KDIR)/vmlinux),,CONFIG_DEBUG_INFO_BTF_MODULES=)
+# BTF of a module is made by pahole from the kernel's vmlinux, and can be done without.
+no_btf	= $(if $(and $(wildcard $(KDIR)/vmlinux),$(shell command -v pahole)),,\
+		CONFIG_DEBUG_INFO_BTF_MODULES=)
 
 sources	:= Kbuild $(shell find module -name '*.[chS]')
 kbuild	= $(build)/$(release)
