@@ -236,7 +236,7 @@ ssize_t bbuf_batch_get(struct bbuf *queue, struct bbuf_batch *batch,
  *
  * Through /dev/bbuf-control, which is root's. The node is /dev/bbuf-NAME.
  *
- * Return: 0. Errors: EINVAL (the name, or a value in @config), E2BIG (a capacity
+ * Return: 0. Errors: EINVAL (the name, or a value in @config), ERANGE (a capacity
  * beyond the module's max_capacity), EEXIST, ENOSPC (no numbers left), ENOMEM, EACCES
  * (not root), ENOENT (the module is not loaded).
  */
@@ -359,7 +359,7 @@ int bbuf_flush(struct bbuf *queue);
  * All of it or nothing.
  *
  * Return: 0. Errors: EINVAL (a mark of 0 or beyond the capacity, an unknown policy),
- * E2BIG (a capacity beyond the module's max_capacity), EBUSY (more is queued than the
+ * ERANGE (a capacity beyond the module's max_capacity), EBUSY (more is queued than the
  * new capacity), ENOMEM, EINTR (a signal), ENODEV (destroyed), EBADF (not open for both).
  */
 int bbuf_set(struct bbuf *queue, const struct bbuf_set *set);
