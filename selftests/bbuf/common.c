@@ -165,6 +165,8 @@ int bbuf_open(size_t capacity, int *fd, int *nb)
 {
 	int error = bbuf_unused() ? bbuf_want(capacity) : -EBUSY;
 
+	/* A test that hangs in the device must not outlive a program that ran out of time. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (error)
 		return error;
 	*fd = open(BBUF_DEVICE, O_RDWR | O_CLOEXEC);

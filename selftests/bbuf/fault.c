@@ -175,6 +175,28 @@ TEST_F(fault, nonblocking_reader_does_not_wait_for_a_stalled_reader)
 	ASSERT_EQ(0, queued(self->nb));
 }
 
+static long poll_readable(struct task *t)
+{
+	struct pollfd pollfd = { .fd = t->arg[0], .events = POLLIN };
+
+	return poll(&pollfd, 1, -1);
+}
+
+TEST_F(fault, a_poller_is_woken_when_a_stalled_reader_leaves_something)
+{
+	struct call reader = { .fd = self->fd, .buf = self->buf };
+	struct task poller = {
+		.fn = poll_readable, .nr = SYS_poll, .fd = -1, .arg = { self->nb },
+	};
+
+	REQUIRE_USERFAULTFD();
+	ASSERT_EQ(LENGTH + 1, put(self->fd, 0, LENGTH + 1));
+	ASSERT_TRUE(call_stalls(&reader, self->uffd));
+	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_EQ(LENGTH, call_finish(&reader, self->uffd, self->missing, self->page));
+	ASSERT_EQ(1, task_wait(&poller));
+}
+
 TEST_F(fault, writers_go_on_while_a_reader_is_stalled)
 {
 	struct call reader = { .fd = self->fd, .buf = self->buf };

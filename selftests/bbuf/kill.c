@@ -125,7 +125,9 @@ TEST_F(kill, of_active_writers_tears_and_loses_no_item)
 
 	SET_CAPACITY(1021);
 	for (i = 0; i < PRODUCERS; i++) {
-		writer[i] = (struct task){ .fn = write_items, .fd = self->fd, .arg = { started++ } };
+		writer[i] = (struct task){
+			.fn = write_items, .fd = self->fd, .arg = { started++ },
+		};
 		ASSERT_EQ(0, task_start(&writer[i]));
 	}
 	while (kills < KILLS) {

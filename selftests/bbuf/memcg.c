@@ -8,8 +8,8 @@
 
 #include "fixture.h"
 
-#define CAPACITY	(4 << 20)
-#define SLACK		(1 << 20)	/* what else a task's cgroup may be charged for */
+#define CAPACITY	(4 * 1024 * 1024)
+#define SLACK		(CAPACITY / 4)	/* what else a task's cgroup may be charged for */
 
 FIXTURE(memcg) {
 	char root[PATH_MAX / 4];	/* cgroup2, mounted for the test */

@@ -141,20 +141,6 @@ TEST_F(order, nonblocking_writes_pass_each_waiting_writer_only_once)
 		task_kill(&waiter[i]);
 }
 
-TEST_F(order, the_end_of_a_turn_wakes_pollers)
-{
-	struct pollfd pollfd = { .fd = self->nb, .events = POLLOUT };
-	struct task waiter = task_writer(self->fd, 0, 6000);
-
-	ASSERT_TRUE(fill(self->fd, CAPACITY - 5000));
-	ASSERT_TRUE(task_blocks(&waiter));
-	ASSERT_GE(1, pass(self->nb));
-	ASSERT_EQ(0, poll(&pollfd, 1, 0));
-	task_kill(&waiter);
-	ASSERT_EQ(1, poll(&pollfd, 1, DEADLINE_MS));
-	ASSERT_EQ(1, put(self->nb, 0, 1));
-}
-
 static long nonblocking_writes(struct task *t)
 {
 	for (;;)

@@ -235,6 +235,34 @@ TEST_F(poll, wakes_every_plain_poller)
 		ASSERT_EQ(POLLIN, task_wait(&poller[i]));
 }
 
+/* Two ways in which a side is closed to those who don't wait, and opens again. */
+
+TEST_F(poll, for_room_is_woken_when_a_writer_that_was_passed_gives_up)
+{
+	struct task writer = task_writer(self->fd, 0, 6000);
+	struct task poller = task_poller(self->fd, POLLOUT);
+
+	ASSERT_TRUE(fill(self->fd, CAPACITY - 5000));
+	ASSERT_TRUE(task_blocks(&writer));
+	while (put(self->nb, 0, 1) == 1)
+		continue;
+	ASSERT_TRUE(task_blocks(&poller));
+	task_kill(&writer);
+	ASSERT_EQ(POLLOUT, task_wait(&poller));
+}
+
+TEST_F(poll, for_room_is_woken_when_a_large_write_ends)
+{
+	struct task writer = task_writer(self->fd, 0, CAPACITY + 1);
+	struct task poller = task_poller(self->fd, POLLOUT);
+
+	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_TRUE(take(self->fd, 0, CAPACITY));
+	ASSERT_EQ(CAPACITY + 1, task_wait(&writer));
+	ASSERT_EQ(POLLOUT, task_wait(&poller));
+}
+
 /* select */
 
 static int select_now(int fd, bool *readable, bool *writable)

@@ -152,7 +152,7 @@ TEST_F(read, that_faults_half_way_leaves_what_it_could_not_deliver)
 
 static long read_into_nowhere(struct task *t)
 {
-	return read(t->fd, NULL + t->position, t->len);
+	return read(t->fd, (void *)t->arg[0], t->len);
 }
 
 TEST_F(read, that_faults_hands_the_bytes_to_the_next_reader)

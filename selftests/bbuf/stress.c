@@ -184,11 +184,11 @@ TEST_F(stress, everything_arrives_once_in_all_modes_under_signals)
 #define MESSAGES	300
 
 struct message {
-	unsigned char producer;
+	unsigned short producer;
 	unsigned short number;
-	unsigned short length;	/* of what follows */
+	unsigned int length;	/* of what follows */
 	unsigned char body[2 * CAPACITY];
-} __attribute__((packed));
+};
 
 #define MESSAGE_HEAD	offsetof(struct message, body)
 

@@ -38,7 +38,7 @@ static int ring_open(struct ring *ring)
 	if (ring->fd < 0)
 		return -errno;
 	if (!(p->features & IORING_FEAT_SINGLE_MMAP))
-		return -ENOSYS;
+		return -EOPNOTSUPP;
 	sq = p->sq_off.array + p->sq_entries * sizeof(unsigned int);
 	cq = p->cq_off.cqes + p->cq_entries * sizeof(struct io_uring_cqe);
 	ring->size = sq > cq ? sq : cq;
@@ -201,6 +201,19 @@ TEST_F(uring, write_to_a_full_queue_waits_for_a_read_without_a_worker)
 	ASSERT_EQ(1000, ring_wait(&self->ring));
 	ASSERT_TRUE(take(self->nb, 0, 1000));
 	ASSERT_EQ(0, workers());
+}
+
+TEST_F(uring, write_of_more_than_fits_takes_what_fits)
+{
+	static unsigned char in[CAPACITY];
+
+	REQUIRE_URING();
+	pattern_fill(in, 0, sizeof(in));
+	ASSERT_TRUE(fill(self->fd, CAPACITY - 300));
+	ASSERT_EQ(1, ring_submit(&self->ring, request(IORING_OP_WRITE, self->fd, in, CAPACITY)));
+	ASSERT_EQ(300, ring_wait(&self->ring));
+	ASSERT_TRUE(discard(self->nb, CAPACITY - 300));
+	ASSERT_TRUE(take(self->nb, 0, 300));
 }
 
 TEST_F(uring, many_reads_are_each_completed_by_one_write)
