@@ -29,7 +29,7 @@ ko	= $(kbuild)/bbuf.ko
 .PHONY: all module tools demo check shell load unload install lint clean help
 .DEFAULT_GOAL := all
 
-all: module tools	## build the module for the running kernel, and the tools
+all: tools module	## build the module for the running kernel, and the tools
 
 help:			## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
