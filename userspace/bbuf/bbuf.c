@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * bbuf: makes, shows, changes and uses queues from the command line.
+ */
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+
+/**
+ * struct command - one of bbuf's
+ * @name: what it is called by
+ * @title: the same as it stands in its own help
+ * @summary: for the list of all
+ * @run: does it, and returns the exit code
+ */
+struct command {
+	const char *name;
+	char *title;
+	const char *summary;
+	int (*run)(int argc, char **argv);
+};
+
+#define COMMAND(name, summary)	{ #name, "bbuf " #name, summary, cmd_##name }
+
+static const struct command commands[] = {
+	COMMAND(create, "make a queue"),
+	COMMAND(destroy, "remove queues, whoever uses them"),
+	COMMAND(list, "show all queues in a table"),
+	COMMAND(info, "show all there is to know of a queue"),
+	COMMAND(set, "change a queue while it is in use"),
+	COMMAND(put, "put arguments, lines or files into a queue"),
+	COMMAND(get, "take out of a queue, to standard output"),
+	COMMAND(peek, "show what comes next, and leave it there"),
+	COMMAND(drain, "wait until all that is queued now was taken"),
+	COMMAND(flush, "discard what is queued"),
+	COMMAND(shutdown, "let writers put no more, and readers see an end"),
+	COMMAND(reopen, "take shutdown back"),
+	COMMAND(top, "watch all queues"),
+};
+
+static void usage(FILE *out)
+{
+	size_t i;
+
+	fputs("Usage: bbuf COMMAND [QUEUE] [OPTION...]\n"
+	      "Makes, shows, changes and uses bounded queues in the kernel.\n\n", out);
+	for (i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(out, "  %-10s%s\n", commands[i].name, commands[i].summary);
+	fputs("\nThe queue `default' is /dev/bbuf, any other is /dev/bbuf-QUEUE.\n"
+	      "`bbuf COMMAND --help' tells more, bbuf(1) all.\n", out);
+}
+
+static const struct command *find(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(commands); i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *command;
+
+	setlocale(LC_ALL, "");
+	argp_err_exit_status = EXIT_USAGE;
+	if (argc < 2) {
+		usage(stderr);
+		return EXIT_USAGE;
+	}
+	if (!strcmp(argv[1], "--help")) {
+		usage(stdout);
+		return output_end();
+	}
+	command = find(argv[1]);
+	if (!command) {
+		fprintf(stderr, "bbuf: there is no command `%s': see `bbuf --help'\n", argv[1]);
+		return EXIT_USAGE;
+	}
+	argv[1] = command->title;
+	return command->run(argc - 1, argv + 1);
+}

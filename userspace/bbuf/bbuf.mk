@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The command bbuf; part of ../Makefile.
+
+bbuf-obj := $(obj)/bbuf
+bbuf-objs := $(patsubst bbuf/%.c,$(bbuf-obj)/%.o,$(wildcard bbuf/*.c)) \
+	     $(addprefix $(obj)/,common.o screen.o table.o)
+bbuf-libs := -lsmartcols -lncursesw -ltinfo
+
+bashcompdir ?= $(PREFIX)/share/bash-completion/completions
+
+.PHONY: install-bbuf
+
+$(OUTPUT)/bbuf: $(bbuf-objs) $(libbbuf)
+	$(CC) $(cflags) $(LDFLAGS) -o $@ $^ $(bbuf-libs)
+
+$(bbuf-obj)/%.o: bbuf/%.c | $(bbuf-obj)
+	$(CC) $(cflags) $(libbbuf-cflags) -Itools -MMD -MP -c -o $@ $<
+
+$(bbuf-obj): | $(obj)
+	@echo '#include <curses.h>' | $(CC) -E - >/dev/null 2>&1 || { \
+		echo 'curses.h is missing: apt-get install libncurses-dev' >&2; \
+		exit 1; }
+	mkdir -p $@
+
+install-bbuf: $(OUTPUT)/bbuf
+	$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(bashcompdir)
+	$(INSTALL) -m 0755 $(OUTPUT)/bbuf $(DESTDIR)$(PREFIX)/bin
+	$(INSTALL) -m 0644 bbuf/completion.bash $(DESTDIR)$(bashcompdir)/bbuf
+
+-include $(wildcard $(bbuf-obj)/*.d)

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the commands of bbuf share: exit codes, options, and saying what went wrong.
+ */
+#ifndef BBUF_COMMAND_H
+#define BBUF_COMMAND_H
+
+#include <argp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include <bbuf.h>
+
+#include "common.h"
+
+/* Exit codes beside EXIT_SUCCESS, EXIT_FAILURE and EXIT_USAGE. */
+#define EXIT_WOULD_BLOCK	3
+#define EXIT_TIMED_OUT		4
+#define EXIT_END		5
+
+#define HELP_EXIT_WAIT	\
+	"Exit status: 0 success, 1 failure, 2 wrong usage, 3 it would have to wait " \
+	"(--nonblock), 4 timed out (--timeout)"
+
+/* Bytes that are read at once, and that records are collected in. */
+#define CHUNK		65536U
+
+int cmd_create(int argc, char **argv);
+int cmd_destroy(int argc, char **argv);
+int cmd_list(int argc, char **argv);
+int cmd_info(int argc, char **argv);
+int cmd_set(int argc, char **argv);
+int cmd_put(int argc, char **argv);
+int cmd_get(int argc, char **argv);
+int cmd_peek(int argc, char **argv);
+int cmd_drain(int argc, char **argv);
+int cmd_flush(int argc, char **argv);
+int cmd_shutdown(int argc, char **argv);
+int cmd_reopen(int argc, char **argv);
+int cmd_top(int argc, char **argv);
+
+/**
+ * struct patience - how long to wait: --timeout, --nonblock
+ * @given: what was given
+ * @timeout: as libbbuf takes it: &given, or NULL for as long as it takes
+ */
+struct patience {
+	struct timespec given;
+	const struct timespec *timeout;
+};
+
+extern const struct argp patience_argp;
+
+/**
+ * struct separator - what stands between items: --lines, --null
+ * @given: something does
+ * @byte: that
+ */
+struct separator {
+	bool given;
+	char byte;
+};
+
+extern const struct argp separator_argp;
+
+bool arg_yes(struct argp_state *state, const char *what, const char *arg);
+error_t arg_queue(int key, char *arg, struct argp_state *state, const char **queue);
+const char *parse_one_queue(int argc, char **argv, const char *doc);
+
+/**
+ * struct subject - what is being done, for messages
+ * @queue: its name, or a path, as the user gave it
+ * @operation: the command
+ */
+struct subject {
+	const char *queue;
+	const char *operation;
+};
+
+/* For "%s": the plural of a regular word. */
+static inline const char *plural(uint64_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
+__attribute__((format(printf, 2, 3)))
+void say(const struct subject *subject, const char *fmt, ...);
+int fail(const struct subject *subject, int error);
+int fail_too_big(const struct subject *subject, uint64_t capacity);
+struct bbuf *queue_open(const struct subject *subject, int flags);
+bool queue_info(const struct subject *subject, struct bbuf_info *info);
+char *queue_path(const char *queue);
+bool module_loaded(void);
+const char *format_slept(char text[TEXT_MAX], uint64_t ns);
+
+#endif /* BBUF_COMMAND_H */

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# Completion of bbuf for bash. What there is to complete is asked of bbuf itself.
+
+# The first words of the lines that list the commands.
+_bbuf_commands()
+{
+	bbuf --help 2>/dev/null | sed -n 's/^  \([a-z]*\)  .*/\1/p'
+}
+
+# Long options, with the = of those that take an argument.
+_bbuf_options()
+{
+	bbuf "$1" --help 2>/dev/null | grep -oE -- '--[a-z-]+(\[?=)?' | tr -d '[' | sort -u
+}
+
+_bbuf_queues()
+{
+	local path
+
+	for path in /sys/class/bbuf/*; do
+		[ ! -e "$path" ] || echo "${path##*/}"
+	done
+}
+
+_bbuf_values()
+{
+	case $1 in
+	--owner)	compgen -u -- "$2" ;;
+	--group)	compgen -g -- "$2" ;;
+	--eof-on-close | --drop-oldest)
+			compgen -W 'yes no' -- "$2" ;;
+	--sort)		compgen -W 'name fill in out waiting slept' -- "$2" ;;
+	esac
+}
+
+# What may stand in the place of a word that is no option.
+_bbuf_words()
+{
+	local command=$1 place=$2 word=$3
+
+	case $command in
+	create | list | top)
+		;;
+	destroy)
+		compgen -W "$(_bbuf_queues)" -- "$word" ;;
+	put)
+		if [ "$place" = 2 ]; then
+			compgen -W "$(_bbuf_queues)" -- "$word"
+		else
+			compgen -f -- "$word"
+		fi ;;
+	*)
+		[ "$place" != 2 ] || compgen -W "$(_bbuf_queues)" -- "$word" ;;
+	esac
+}
+
+# A = is a word of its own: "--owner", "=", "us". The answer is for the last of them.
+_bbuf()
+{
+	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
+	local command=${COMP_WORDS[1]} option=''
+
+	if [ "$before" = = ]; then
+		option=${COMP_WORDS[COMP_CWORD - 2]}
+	elif [ "$word" = = ]; then
+		option=$before word=''
+	fi
+	if [ -n "$option" ]; then
+		mapfile -t COMPREPLY < <(_bbuf_values "$option" "$word")
+	elif [ "$COMP_CWORD" = 1 ]; then
+		mapfile -t COMPREPLY < <(compgen -W "$(_bbuf_commands) --help" -- "$word")
+	elif [[ $word = -* ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$(_bbuf_options "$command")" -- "$word")
+		[[ ${COMPREPLY[*]} != *= ]] || compopt -o nospace 2>/dev/null
+	else
+		mapfile -t COMPREPLY < <(_bbuf_words "$command" "$COMP_CWORD" "$word")
+	fi
+}
+
+complete -F _bbuf bbuf

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * bbuf create, bbuf destroy: what goes through the control device.
+ */
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+
+#define MODE_MAX	0777
+
+enum option_key {
+	KEY_RECORDS = 'r',
+	KEY_CAPACITY = 'c',
+	KEY_MODE = 'm',
+	KEY_OWNER = 'o',
+	KEY_GROUP = 'g',
+	KEY_EOF_ON_CLOSE = 'e',
+	KEY_DROP_OLDEST = 'd',
+};
+
+/**
+ * struct plan - the queue to be made
+ * @name: of it
+ * @config: all else
+ */
+struct plan {
+	const char *name;
+	struct bbuf_config config;
+};
+
+static const struct argp_option option_list[] = {
+	{ .name = "records", .key = KEY_RECORDS,
+	  .doc = "each write is a record, that one read takes whole (default: a stream of bytes)" },
+	{ .name = "capacity", .key = KEY_CAPACITY, .arg = "SIZE",
+	  .doc = "bytes it can hold (default 64K)" },
+	{ .name = "mode", .key = KEY_MODE, .arg = "MODE",
+	  .doc = "permissions of its node, in octal (default 0600)" },
+	{ .name = "owner", .key = KEY_OWNER, .arg = "USER",
+	  .doc = "who owns its node, by name or number (default: you)" },
+	{ .name = "group", .key = KEY_GROUP, .arg = "GROUP",
+	  .doc = "the group of its node, by name or number (default: yours)" },
+	{ .name = "eof-on-close", .key = KEY_EOF_ON_CLOSE,
+	  .doc = "readers see the end when the last writer closes (default: only by shutdown)" },
+	{ .name = "drop-oldest", .key = KEY_DROP_OLDEST,
+	  .doc = "a write that finds no room drops what is oldest (default: it waits)" },
+	{ 0 }
+};
+
+static mode_t arg_mode(struct argp_state *state, const char *arg)
+{
+	unsigned long mode;
+	char *end;
+
+	mode = strtoul(arg, &end, 8);
+	if (end == arg || *end || strspn(arg, "01234567") != strlen(arg) || mode > MODE_MAX)
+		argp_error(state, "--mode=%s: must be octal, from 0 to 0777", arg);
+	return mode;
+}
+
+/* A number that is not BBUF_ID_CALLER, which would mean something else. */
+static bool parse_id(const char *text, uint32_t *id)
+{
+	unsigned long number;
+	char *end;
+
+	if (!*text || strspn(text, "0123456789") != strlen(text))
+		return false;
+	errno = 0;
+	number = strtoul(text, &end, 10);
+	if (errno || number >= BBUF_ID_CALLER)
+		return false;
+	*id = number;
+	return true;
+}
+
+static uid_t arg_user(struct argp_state *state, const char *arg)
+{
+	const struct passwd *user = getpwnam(arg);
+	uint32_t id = 0;
+
+	if (user)
+		return user->pw_uid;
+	if (!parse_id(arg, &id))
+		argp_error(state, "--owner=%s: there is no such user", arg);
+	return id;
+}
+
+static gid_t arg_group(struct argp_state *state, const char *arg)
+{
+	const struct group *group = getgrnam(arg);
+	uint32_t id = 0;
+
+	if (group)
+		return group->gr_gid;
+	if (!parse_id(arg, &id))
+		argp_error(state, "--group=%s: there is no such group", arg);
+	return id;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct plan *plan = state->input;
+	struct bbuf_config *config = &plan->config;
+
+	switch (key) {
+	case KEY_RECORDS:
+		config->type = BBUF_RECORD;
+		return 0;
+	case KEY_CAPACITY:
+		config->capacity = arg_size(state, "capacity", arg);
+		return 0;
+	case KEY_MODE:
+		config->mode = arg_mode(state, arg);
+		return 0;
+	case KEY_OWNER:
+		config->uid = arg_user(state, arg);
+		return 0;
+	case KEY_GROUP:
+		config->gid = arg_group(state, arg);
+		return 0;
+	case KEY_EOF_ON_CLOSE:
+		config->policy |= BBUF_EOF_ON_CLOSE;
+		return 0;
+	case KEY_DROP_OLDEST:
+		config->policy |= BBUF_DROP_OLDEST;
+		return 0;
+	default:
+		return arg_queue(key, arg, state, &plan->name);
+	}
+}
+
+static const struct argp create_argp = {
+	.options = option_list,
+	.parser = parse,
+	.args_doc = "QUEUE",
+	.doc = "Makes a queue; its node is /dev/bbuf-QUEUE.\v"
+	       "A name has 1 to 63 of A-Z a-z 0-9 _ - . and no dot first.\n\n"
+	       HELP_SIZES "\n" HELP_EXIT ".",
+};
+
+static int fail_control(const struct subject *subject, int error)
+{
+	if (error == EACCES)
+		say(subject, "only root makes and removes queues: use sudo");
+	else
+		return fail(subject, error);
+	return EXIT_FAILURE;
+}
+
+int cmd_create(int argc, char **argv)
+{
+	struct plan plan = { .config = BBUF_CONFIG_INIT };
+	struct subject subject = { .operation = "create" };
+
+	argp_parse(&create_argp, argc, argv, 0, NULL, &plan);
+	subject.queue = plan.name;
+	if (!bbuf_create(plan.name, &plan.config))
+		return EXIT_SUCCESS;
+	switch (errno) {
+	case ERANGE:
+		return fail_too_big(&subject, plan.config.capacity);
+	case EEXIST:
+		say(&subject, "the name is taken: choose another, or `bbuf destroy' that queue");
+		return EXIT_FAILURE;
+	case ENOSPC:
+		say(&subject, "there are as many queues as there can be: destroy some");
+		return EXIT_FAILURE;
+	default:
+		return fail_control(&subject, errno);
+	}
+}
+
+/**
+ * struct names - the queues to be removed
+ * @first: of them
+ * @count: how many
+ */
+struct names {
+	char **first;
+	int count;
+};
+
+static error_t parse_names(int key, char *arg, struct argp_state *state)
+{
+	struct names *names = state->input;
+
+	(void)arg;
+	switch (key) {
+	case ARGP_KEY_ARGS:
+		names->first = state->argv + state->next;
+		names->count = state->argc - state->next;
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "which queue?");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp destroy_argp = {
+	.parser = parse_names,
+	.args_doc = "QUEUE...",
+	.doc = "Removes queues with what is queued in them. Who has one open, or waits in it, "
+	       "gets an error.\v" HELP_EXIT " of any of them.",
+};
+
+static int destroy(const char *name)
+{
+	const struct subject subject = { name, "destroy" };
+
+	if (!bbuf_destroy(name))
+		return EXIT_SUCCESS;
+	if (errno != EPERM)
+		return fail_control(&subject, errno);
+	say(&subject, "this queue stays as long as the module is loaded; `bbuf flush' empties it");
+	return EXIT_FAILURE;
+}
+
+int cmd_destroy(int argc, char **argv)
+{
+	struct names names;
+	int ret = EXIT_SUCCESS, i;
+
+	argp_parse(&destroy_argp, argc, argv, 0, NULL, &names);
+	for (i = 0; i < names.count; i++)
+		if (destroy(names.first[i]))
+			ret = EXIT_FAILURE;
+	return ret;
+}

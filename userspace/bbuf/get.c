@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * bbuf get, bbuf peek: out of a queue, to standard output.
+ */
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "command.h"
+#include "output.h"
+#include "watch.h"
+
+#define WITHOUT_END	UINT64_MAX
+
+enum option_key {
+	KEY_NUMBER = 'n',
+	KEY_FOLLOW = 'f',
+};
+
+/**
+ * struct plan - what to get, and how
+ * @queue: out of which
+ * @number: records, or bytes of a stream; 0 for one record, or what there is
+ * @separator: what to put behind each record
+ * @patience: how long to wait
+ */
+struct plan {
+	const char *queue;
+	uint64_t number;
+	struct separator separator;
+	struct patience patience;
+};
+
+/**
+ * struct get - work in progress
+ * @subject: for messages
+ * @plan: what is to be done
+ * @queue: out of which
+ * @records: it is a record queue
+ * @left: records, or bytes of a stream, that are still wanted
+ * @buffer: for a record, or for bytes of a stream
+ * @size: bytes of @buffer
+ * @output: what was taken
+ */
+struct get {
+	struct subject subject;
+	const struct plan *plan;
+	struct bbuf *queue;
+	bool records;
+	uint64_t left;
+	char *buffer;
+	size_t size;
+	struct output output;
+};
+
+static const struct argp_option option_list[] = {
+	{ .name = "number", .key = KEY_NUMBER, .arg = "N",
+	  .doc = "N records; of a stream N bytes (default: one record; of a stream what there "
+		 "is, but something)" },
+	{ .name = "follow", .key = KEY_FOLLOW, .doc = "until the end" },
+	{ 0 }
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct plan *plan = state->input;
+	uint64_t number = WITHOUT_END;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &plan->separator;
+		state->child_inputs[1] = &plan->patience;
+		return 0;
+	case KEY_NUMBER:
+		number = arg_size(state, "number", arg);
+		break;
+	case KEY_FOLLOW:
+		break;
+	default:
+		return arg_queue(key, arg, state, &plan->queue);
+	}
+	if (plan->number)
+		argp_error(state, "give one of --number and --follow, once");
+	plan->number = number;
+	return 0;
+}
+
+static const struct argp_child children[] = {
+	{ .argp = &separator_argp },
+	{ .argp = &patience_argp },
+	{ 0 }
+};
+
+static const struct argp argp = {
+	.options = option_list,
+	.parser = parse,
+	.children = children,
+	.args_doc = "QUEUE",
+	.doc = "Takes records, or bytes of a stream, out of a queue and writes them to standard "
+	       "output, unchanged; --lines and --null add something behind each record.\v"
+	       "Takes no more when nobody reads standard output, or a signal asks to end. If "
+	       "something that was taken can't be written, it says how much.\n\n"
+	       HELP_SIZES "\n" HELP_EXIT_WAIT ", 5 the end came before all was there.",
+};
+
+/* Room for any record, or for all that a stream can hold. */
+static void get_prepare(struct get *get)
+{
+	struct bbuf_info info;
+
+	if (bbuf_get_info(get->queue, &info))
+		exit(fail(&get->subject, errno));
+	get->records = info.type == BBUF_RECORD;
+	get->size = info.capacity;
+	free(get->buffer);
+	get->buffer = malloc(get->size);
+	if (!get->buffer)
+		err(EXIT_FAILURE, "%zu bytes of memory", get->size);
+}
+
+static void get_uninit(struct get *get)
+{
+	output_free(&get->output);
+	free(get->buffer);
+	bbuf_close(get->queue);
+}
+
+/* One record, or as many bytes as there are and are wanted. */
+static ssize_t get_one(struct get *get)
+{
+	size_t size = get->records ? get->size : MIN(get->size, get->left);
+	ssize_t ret = bbuf_get(get->queue, get->buffer, size, get->plan->patience.timeout);
+
+	if (ret > 0)
+		output_add(&get->output, get->buffer, ret);
+	if (ret < 0 && errno == EMSGSIZE) {	/* the capacity has grown since */
+		get_prepare(get);
+		return get_one(get);
+	}
+	return ret > 0 && get->records ? 1 : ret;
+}
+
+/*
+ * Several records, but no more than are wanted: the batch has room for as many of the
+ * smallest. If it has none for the next one, that is taken by itself.
+ */
+static ssize_t get_several(struct get *get)
+{
+	size_t size = MIN(get->left, CHUNK / BBUF_FRAME_SPACE(1)) * BBUF_FRAME_SPACE(1);
+	struct bbuf_batch *batch = bbuf_batch_new(size);
+	const void *data;
+	ssize_t ret;
+	size_t len;
+
+	if (!batch)
+		err(EXIT_FAILURE, "a batch of %zu bytes", size);
+	ret = bbuf_batch_get(get->queue, batch, get->plan->patience.timeout);
+	while (bbuf_batch_next(batch, &data, &len))
+		output_add(&get->output, data, len);
+	bbuf_batch_free(batch);
+	return ret < 0 && errno == EMSGSIZE ? get_one(get) : ret;
+}
+
+static int get_failed(const struct get *get, int error)
+{
+	if (error == EAGAIN)
+		say(&get->subject, "nothing to take now");
+	else if (error == ETIMEDOUT)
+		say(&get->subject, "timed out waiting for something to take");
+	else
+		return fail(&get->subject, error);
+	return error == EAGAIN ? EXIT_WOULD_BLOCK : EXIT_TIMED_OUT;
+}
+
+/* The end was what --follow waits for; otherwise something is missing. */
+static int get_ended(const struct get *get)
+{
+	if (get->plan->number == WITHOUT_END)
+		return EXIT_SUCCESS;
+	say(&get->subject, "it is shut down, and nothing more is queued");
+	return EXIT_END;
+}
+
+static int get_stopped(const struct get *get)
+{
+	if (watch_stop() == SIGPIPE)
+		say(&get->subject, "nobody reads standard output any more; nothing was lost");
+	return EXIT_FAILURE;
+}
+
+static int get_all(struct get *get)
+{
+	ssize_t ret;
+
+	while (get->left) {
+		if (watch_stop())
+			return get_stopped(get);
+		ret = get->records && get->left > 1 ? get_several(get) : get_one(get);
+		if (!ret)
+			return get_ended(get);
+		if (ret < 0 && errno == EINTR)
+			continue;
+		if (ret < 0)
+			return get_failed(get, errno);
+		if (!output_write(&get->output))
+			return EXIT_FAILURE;
+		get->left = get->plan->number ? get->left - ret : 0;
+	}
+	return EXIT_SUCCESS;
+}
+
+int cmd_get(int argc, char **argv)
+{
+	struct plan plan = { 0 };
+	struct get get = { .plan = &plan, .subject.operation = "get" };
+	int status;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &plan);
+	get.subject.queue = plan.queue;
+	get.queue = queue_open(&get.subject, O_RDONLY);
+	get_prepare(&get);
+	get.output = (struct output){ .subject = &get.subject, .separator = plan.separator };
+	get.left = plan.number ? plan.number : get.records ? 1 : get.size;
+
+	watch_start();
+	status = get_all(&get);
+	get_uninit(&get);
+	watch_end();
+	return status;
+}
+
+static ssize_t peek(struct get *get)
+{
+	ssize_t ret = bbuf_peek(get->queue, get->buffer, get->size);
+
+	if (ret < 0 && errno == EMSGSIZE) {	/* the capacity has grown since */
+		get_prepare(get);
+		return peek(get);
+	}
+	return ret;
+}
+
+static int peek_write(const struct get *get, size_t len)
+{
+	fwrite(get->buffer, 1, len, stdout);
+	if (get->plan->separator.given)
+		putchar(get->plan->separator.byte);
+	return output_end();
+}
+
+static error_t parse_peek(int key, char *arg, struct argp_state *state)
+{
+	struct plan *plan = state->input;
+
+	if (key != ARGP_KEY_INIT)
+		return arg_queue(key, arg, state, &plan->queue);
+	state->child_inputs[0] = &plan->separator;
+	return 0;
+}
+
+static const struct argp_child peek_children[] = {
+	{ .argp = &separator_argp },
+	{ 0 }
+};
+
+static const struct argp peek_argp = {
+	.parser = parse_peek,
+	.children = peek_children,
+	.args_doc = "QUEUE",
+	.doc = "Writes the next record, or all that is queued in a stream, to standard output, "
+	       "and leaves it in the queue. Never waits.\v"
+	       HELP_EXIT ", 3 nothing is queued, 5 nothing is queued and no more will come.",
+};
+
+int cmd_peek(int argc, char **argv)
+{
+	struct plan plan = { 0 };
+	struct get get = { .plan = &plan, .subject.operation = "peek" };
+	ssize_t ret;
+	int status;
+
+	argp_parse(&peek_argp, argc, argv, 0, NULL, &plan);
+	get.subject.queue = plan.queue;
+	get.queue = queue_open(&get.subject, O_RDONLY);
+	get_prepare(&get);
+	ret = peek(&get);
+	if (ret > 0)
+		status = peek_write(&get, ret);
+	else if (!ret)
+		status = get_ended(&get);
+	else
+		status = get_failed(&get, errno);
+	get_uninit(&get);
+	return status;
+}

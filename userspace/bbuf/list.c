@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * bbuf list, bbuf info: what queues there are, and all there is to know of one.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "command.h"
+#include "table.h"
+
+#define KEY_JSON	'J'
+
+enum kind {
+	KIND_NAME,
+	KIND_TYPE,
+	KIND_STATE,
+	KIND_EOF_ON_CLOSE,
+	KIND_DROP_OLDEST,
+	KIND_SIZE,
+	KIND_COUNT,
+	KIND_COUNT_32,
+};
+
+/**
+ * struct field - one thing to know about a queue
+ * @key: in JSON; as its file in /sys/class/bbuf/QUEUE is called
+ * @heading: of its column in `bbuf list'; NULL if it is not shown there
+ * @kind: what it is
+ * @offset: in struct bbuf_info, if it is a number
+ */
+struct field {
+	const char *key;
+	const char *heading;
+	enum kind kind;
+	size_t offset;
+};
+
+#define SIZE(key, heading, member) \
+	{ key, heading, KIND_SIZE, offsetof(struct bbuf_info, member) }
+#define COUNT(key, heading, member) \
+	{ key, heading, KIND_COUNT, offsetof(struct bbuf_info, member) }
+#define COUNT_32(key, heading, member) \
+	{ key, heading, KIND_COUNT_32, offsetof(struct bbuf_info, member) }
+
+static const struct field fields[] = {
+	{ "name", "QUEUE", KIND_NAME, 0 },
+	{ "type", "TYPE", KIND_TYPE, 0 },
+	{ "state", "STATE", KIND_STATE, 0 },
+	{ "eof_on_close", NULL, KIND_EOF_ON_CLOSE, 0 },
+	{ "drop_oldest", NULL, KIND_DROP_OLDEST, 0 },
+	SIZE("capacity", "CAPACITY", capacity),
+	SIZE("read_mark", NULL, read_mark),
+	SIZE("write_mark", NULL, write_mark),
+	SIZE("bytes", "QUEUED", bytes),
+	COUNT("records", "RECORDS", records),
+	SIZE("peak", NULL, peak),
+	COUNT("dropped_bytes", NULL, dropped_bytes),
+	COUNT("dropped_records", NULL, dropped_records),
+	COUNT("flushed_bytes", NULL, flushed_bytes),
+	COUNT_32("writers", "WRITERS", in.files),
+	COUNT_32("readers", "READERS", out.files),
+	COUNT_32("waiting_writers", "W-WAIT", in.waiters),
+	COUNT_32("waiting_readers", "R-WAIT", out.waiters),
+	COUNT("bytes_in", NULL, in.bytes),
+	COUNT("bytes_out", NULL, out.bytes),
+	COUNT("records_in", NULL, in.records),
+	COUNT("records_out", NULL, out.records),
+	COUNT("blocked_full", NULL, in.blocked),
+	COUNT("blocked_empty", NULL, out.blocked),
+	COUNT("blocked_full_ns", NULL, in.blocked_ns),
+	COUNT("blocked_empty_ns", NULL, out.blocked_ns),
+	COUNT("wakeups_writers", NULL, in.wakeups),
+	COUNT("wakeups_readers", NULL, out.wakeups),
+};
+
+static const char *type_name(const struct bbuf_info *info)
+{
+	return info->type == BBUF_RECORD ? "record" : "stream";
+}
+
+static const char *state_name(const struct bbuf_info *info)
+{
+	return info->state & BBUF_SHUT ? "shut" : "open";
+}
+
+static uint64_t field_number(const struct field *field, const struct bbuf_info *info)
+{
+	const char *at = (const char *)info + field->offset;
+
+	switch (field->kind) {
+	case KIND_EOF_ON_CLOSE:
+		return !!(info->policy & BBUF_EOF_ON_CLOSE);
+	case KIND_DROP_OLDEST:
+		return !!(info->policy & BBUF_DROP_OLDEST);
+	case KIND_COUNT_32:
+		return *(const uint32_t *)at;
+	default:
+		return *(const uint64_t *)at;
+	}
+}
+
+static void show_field(struct libscols_line *row, size_t column, const struct field *field,
+		       const struct bbuf_info *info, bool json)
+{
+	char text[TEXT_MAX];
+
+	switch (field->kind) {
+	case KIND_NAME:
+		table_cell(row, column, "%s", info->name);
+		break;
+	case KIND_TYPE:
+		table_cell(row, column, "%s", type_name(info));
+		break;
+	case KIND_STATE:
+		table_cell(row, column, "%s", state_name(info));
+		break;
+	case KIND_SIZE:
+		if (!json) {
+			table_cell(row, column, "%s",
+				   format_size(text, field_number(field, info)));
+			break;
+		}
+		/* fall through */
+	default:
+		table_count(row, column, field_number(field, info));
+	}
+}
+
+/* The kinds of a column, where they differ from what table_new() makes of it. */
+static void set_kind(struct libscols_table *table, size_t column, enum kind kind)
+{
+	struct libscols_column *col = scols_table_get_column(table, column);
+
+	switch (kind) {
+	case KIND_TYPE:
+	case KIND_STATE:
+		scols_column_set_flags(col, 0);
+		scols_column_set_json_type(col, SCOLS_JSON_STRING);
+		break;
+	case KIND_EOF_ON_CLOSE:
+	case KIND_DROP_OLDEST:
+		scols_column_set_json_type(col, SCOLS_JSON_BOOLEAN);
+		break;
+	default:
+		break;
+	}
+}
+
+/* All fields as JSON, or those with a heading for people. */
+static int print(const struct bbuf_info *list, size_t count, bool json)
+{
+	struct table_column columns[ARRAY_SIZE(fields)];
+	const struct field *shown[ARRAY_SIZE(fields)];
+	struct libscols_table *table;
+	struct libscols_line *row;
+	size_t width = 0, i, j;
+
+	for (i = 0; i < ARRAY_SIZE(fields); i++) {
+		if (!json && !fields[i].heading)
+			continue;
+		columns[width] = (struct table_column){ fields[i].heading, fields[i].key };
+		shown[width++] = &fields[i];
+	}
+	table = table_new(columns, width, json ? "queues" : NULL);
+	for (j = 0; j < width; j++)
+		set_kind(table, j, shown[j]->kind);
+	for (i = 0; i < count; i++) {
+		row = table_row(table);
+		for (j = 0; j < width; j++)
+			show_field(row, j, shown[j], &list[i], json);
+	}
+	table_print(table, stdout);
+	return output_end();
+}
+
+static const struct argp_option option_list[] = {
+	{ .name = "json", .key = KEY_JSON,
+	  .doc = "as JSON, with everything that is in /sys/class/bbuf/QUEUE" },
+	{ 0 }
+};
+
+static error_t parse_list(int key, char *arg, struct argp_state *state)
+{
+	bool *json = state->input;
+
+	(void)arg;
+	if (key != KEY_JSON)
+		return ARGP_ERR_UNKNOWN;
+	*json = true;
+	return 0;
+}
+
+static const struct argp list_argp = {
+	.options = option_list,
+	.parser = parse_list,
+	.doc = "Shows all queues.\v" HELP_EXIT ".",
+};
+
+int cmd_list(int argc, char **argv)
+{
+	const struct subject subject = { .operation = "list" };
+	struct bbuf_info *list;
+	bool json = false;
+	size_t count;
+	int ret;
+
+	argp_parse(&list_argp, argc, argv, 0, NULL, &json);
+	if (bbuf_list(&list, &count))
+		return fail(&subject, errno);
+	ret = print(list, count, json);
+	bbuf_list_free(list);
+	return ret;
+}
+
+static void print_node(const struct subject *subject)
+{
+	char *path = queue_path(subject->queue);
+	const struct passwd *user;
+	const struct group *group;
+	struct stat st;
+
+	printf("node          %s", path);
+	if (!stat(path, &st)) {
+		user = getpwuid(st.st_uid);
+		group = getgrgid(st.st_gid);
+		printf(", mode %04o, owner %s (%u), group %s (%u)", st.st_mode & 07777,
+		       user ? user->pw_name : "?", st.st_uid,
+		       group ? group->gr_name : "?", st.st_gid);
+	}
+	putchar('\n');
+	free(path);
+}
+
+/* "12 bytes", of a record queue "12 bytes in 3 records". */
+static void print_amount(const struct bbuf_info *info, uint64_t bytes, uint64_t records)
+{
+	printf("%llu byte%s", (unsigned long long)bytes, plural(bytes));
+	if (info->type == BBUF_RECORD)
+		printf(" in %llu record%s", (unsigned long long)records, plural(records));
+}
+
+static void print_amounts(const struct bbuf_info *info)
+{
+	printf("queued        ");
+	print_amount(info, info->bytes, info->records);
+	printf(", at most %llu byte%s so far\ndropped       ", (unsigned long long)info->peak,
+	       plural(info->peak));
+	print_amount(info, info->dropped_bytes, info->dropped_records);
+	printf("\nflushed       %llu byte%s\n", (unsigned long long)info->flushed_bytes,
+	       plural(info->flushed_bytes));
+}
+
+static void print_limits(const struct bbuf_info *info)
+{
+	char capacity[TEXT_MAX], read_mark[TEXT_MAX], write_mark[TEXT_MAX];
+
+	printf("capacity      %s\n", format_size(capacity, info->capacity));
+	printf("marks         read %s, write %s\n",
+	       format_size(read_mark, info->read_mark),
+	       format_size(write_mark, info->write_mark));
+	printf("when full     %s\n", info->policy & BBUF_DROP_OLDEST ?
+	       "the oldest is dropped" : "writers wait");
+	printf("end of file   %s\n", info->policy & BBUF_EOF_ON_CLOSE ?
+	       "when the last writer closes, or by shutdown" : "by shutdown");
+}
+
+static void add_counts(struct libscols_table *table, const char *what, uint64_t in, uint64_t out)
+{
+	struct libscols_line *row = table_row(table);
+
+	table_cell(row, 0, "%s", what);
+	table_count(row, 1, in);
+	table_count(row, 2, out);
+}
+
+static void add_times(struct libscols_table *table, const char *what, uint64_t in, uint64_t out)
+{
+	struct libscols_line *row = table_row(table);
+	char text[TEXT_MAX];
+
+	table_cell(row, 0, "%s", what);
+	table_cell(row, 1, "%s", format_slept(text, in));
+	table_cell(row, 2, "%s", format_slept(text, out));
+}
+
+static void print_sides(const struct bbuf_info *info)
+{
+	static const struct table_column columns[] = {
+		{ .heading = "" }, { .heading = "WRITERS" }, { .heading = "READERS" },
+	};
+	const struct bbuf_side_info *in = &info->in, *out = &info->out;
+	struct libscols_table *table = table_new(columns, ARRAY_SIZE(columns), NULL);
+
+	add_counts(table, "open files", in->files, out->files);
+	add_counts(table, "waiting now", in->waiters, out->waiters);
+	add_counts(table, "bytes moved", in->bytes, out->bytes);
+	if (info->type == BBUF_RECORD)
+		add_counts(table, "records moved", in->records, out->records);
+	add_counts(table, "times slept", in->blocked, out->blocked);
+	add_times(table, "time slept", in->blocked_ns, out->blocked_ns);
+	add_counts(table, "wakeups", in->wakeups, out->wakeups);
+	table_print(table, stdout);
+}
+
+static int print_info(const struct subject *subject, const struct bbuf_info *info)
+{
+	printf("queue         %s, %s, %s\n", info->name,
+	       info->type == BBUF_RECORD ? "a record queue" : "a stream", state_name(info));
+	print_node(subject);
+	print_limits(info);
+	print_amounts(info);
+	putchar('\n');
+	print_sides(info);
+	return output_end();
+}
+
+/**
+ * struct info_plan - what to show
+ * @json: how
+ * @queue: of which queue
+ */
+struct info_plan {
+	bool json;
+	const char *queue;
+};
+
+static error_t parse_info(int key, char *arg, struct argp_state *state)
+{
+	struct info_plan *plan = state->input;
+
+	if (key != KEY_JSON)
+		return arg_queue(key, arg, state, &plan->queue);
+	plan->json = true;
+	return 0;
+}
+
+static const struct argp info_argp = {
+	.options = option_list,
+	.parser = parse_info,
+	.args_doc = "QUEUE",
+	.doc = "Shows all there is to know of a queue. Nothing is opened for that, and no "
+	       "permission needed.\v" HELP_EXIT ".",
+};
+
+int cmd_info(int argc, char **argv)
+{
+	struct subject subject = { .operation = "info" };
+	struct info_plan plan = { 0 };
+	struct bbuf_info info;
+
+	argp_parse(&info_argp, argc, argv, 0, NULL, &plan);
+	subject.queue = plan.queue;
+	if (!queue_info(&subject, &info))
+		return fail(&subject, errno);
+	return plan.json ? print(&info, 1, true) : print_info(&subject, &info);
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Options that several commands have.
+ */
+#include <string.h>
+
+#include "command.h"
+
+enum option_key {
+	KEY_TIMEOUT = 't',
+	KEY_NONBLOCK = 'N',
+	KEY_LINES = 'l',
+	KEY_NULL = '0',
+};
+
+static error_t parse_patience(int key, char *arg, struct argp_state *state)
+{
+	struct patience *patience = state->input;
+	uint64_t ns = 0;
+
+	switch (key) {
+	case KEY_TIMEOUT:
+		ns = arg_time(state, "timeout", arg);
+		break;
+	case KEY_NONBLOCK:
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	if (patience->timeout)
+		argp_error(state, "give one of --timeout and --nonblock, once");
+	patience->given.tv_sec = ns / NSEC_PER_SEC;
+	patience->given.tv_nsec = ns % NSEC_PER_SEC;
+	patience->timeout = &patience->given;
+	return 0;
+}
+
+static const struct argp_option patience_options[] = {
+	{ .name = "timeout", .key = KEY_TIMEOUT, .arg = "TIME",
+	  .doc = "give up when nothing could be moved for this long" },
+	{ .name = "nonblock", .key = KEY_NONBLOCK, .doc = "do not wait at all" },
+	{ 0 }
+};
+
+const struct argp patience_argp = {
+	.options = patience_options,
+	.parser = parse_patience,
+};
+
+static error_t parse_separator(int key, char *arg, struct argp_state *state)
+{
+	struct separator *separator = state->input;
+
+	(void)arg;
+	if (key != KEY_LINES && key != KEY_NULL)
+		return ARGP_ERR_UNKNOWN;
+	if (separator->given)
+		argp_error(state, "give one of --lines and --null, once");
+	separator->given = true;
+	separator->byte = key == KEY_LINES ? '\n' : '\0';
+	return 0;
+}
+
+static const struct argp_option separator_options[] = {
+	{ .name = "lines", .key = KEY_LINES, .doc = "a newline ends each item" },
+	{ .name = "null", .key = KEY_NULL, .doc = "a NUL ends each item" },
+	{ 0 }
+};
+
+const struct argp separator_argp = {
+	.options = separator_options,
+	.parser = parse_separator,
+};
+
+/* For options that switch something: no argument means yes. */
+bool arg_yes(struct argp_state *state, const char *what, const char *arg)
+{
+	if (!arg || !strcmp(arg, "yes"))
+		return true;
+	if (strcmp(arg, "no"))
+		argp_error(state, "--%s=%s: must be yes or no", what, arg);
+	return false;
+}
+
+/* For parsers of commands that take one queue: all that is not an option of theirs. */
+error_t arg_queue(int key, char *arg, struct argp_state *state, const char **queue)
+{
+	switch (key) {
+	case ARGP_KEY_ARG:
+		if (*queue)
+			return ARGP_ERR_UNKNOWN;
+		*queue = arg;
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "which queue?");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static error_t parse_queue(int key, char *arg, struct argp_state *state)
+{
+	return arg_queue(key, arg, state, state->input);
+}
+
+/* For commands that take a queue and nothing else. */
+const char *parse_one_queue(int argc, char **argv, const char *doc)
+{
+	const struct argp argp = {
+		.parser = parse_queue,
+		.args_doc = "QUEUE",
+		.doc = doc,
+	};
+	const char *queue = NULL;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &queue);
+	return queue;
+}

@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * bbuf put: arguments, lines or files, into a queue.
+ */
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "input.h"
+
+#define KEY_FILE	'f'
+
+/**
+ * struct plan - what to put, and how
+ * @queue: where
+ * @items: arguments, or names of files
+ * @count: how many
+ * @files: they are files
+ * @separator: what ends an item in a file
+ * @patience: how long to wait for room
+ */
+struct plan {
+	const char *queue;
+	char **items;
+	int count;
+	bool files;
+	struct separator separator;
+	struct patience patience;
+};
+
+/**
+ * struct put - work in progress
+ * @subject: for messages
+ * @plan: what is to be done
+ * @queue: where to
+ * @records: it is a record queue
+ * @capacity: that it had when it was opened
+ * @batch: records that are not yet queued; NULL for a stream
+ * @done: records that were queued, or bytes of a stream
+ * @empty: items that can't be records
+ * @status: the exit code so far
+ */
+struct put {
+	struct subject subject;
+	const struct plan *plan;
+	struct bbuf *queue;
+	bool records;
+	uint64_t capacity;
+	struct bbuf_batch *batch;
+	uint64_t done;
+	uint64_t empty;
+	int status;
+};
+
+static const struct argp_option option_list[] = {
+	{ .name = "file", .key = KEY_FILE, .doc = "the arguments are files; - is standard input" },
+	{ 0 }
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct plan *plan = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &plan->separator;
+		state->child_inputs[1] = &plan->patience;
+		return 0;
+	case KEY_FILE:
+		plan->files = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		plan->queue = arg;
+		plan->items = state->argv + state->next;
+		plan->count = state->argc - state->next;
+		state->next = state->argc;
+		return 0;
+	case ARGP_KEY_SUCCESS:
+		if (plan->files && !plan->count)
+			argp_error(state, "--file: which files?");
+		return 0;
+	default:
+		return arg_queue(key, arg, state, &plan->queue);
+	}
+}
+
+static const struct argp_child children[] = {
+	{ .argp = &separator_argp },
+	{ .argp = &patience_argp },
+	{ 0 }
+};
+
+static const struct argp argp = {
+	.options = option_list,
+	.parser = parse,
+	.children = children,
+	.args_doc = "QUEUE [DATA...]\nQUEUE --file FILE...",
+	.doc = "Puts each DATA, each FILE, or else standard input into a queue: into a record "
+	       "queue each as a record, into a stream their bytes, unchanged.\v"
+	       "With --lines or --null each item of standard input or of a FILE becomes a record, "
+	       "without what ends it; a stream keeps that, and each item is written as one. DATA "
+	       "gets it added in a stream.\n\n"
+	       HELP_SIZES "\n" HELP_EXIT_WAIT ".",
+};
+
+/* What has been done when something goes wrong; to be freed. */
+static char *progress(const struct put *put)
+{
+	unsigned long long done = put->done;
+	char *text;
+	int ret;
+
+	if (done)
+		ret = asprintf(&text, "queued before that: %llu %s%s", done,
+			       put->records ? "record" : "byte", plural(done));
+	else
+		ret = asprintf(&text, "nothing was queued");
+	if (ret < 0)
+		err(EXIT_FAILURE, "a message");
+	return text;
+}
+
+/* Says why a record or some bytes could not be queued. */
+static void put_failed(struct put *put, size_t len, int error)
+{
+	const struct subject *subject = &put->subject;
+	char *done = progress(put);
+
+	put->status = EXIT_FAILURE;
+	switch (error) {
+	case EAGAIN:
+		say(subject, "no room for %zu byte%s now; %s", len, plural(len), done);
+		put->status = EXIT_WOULD_BLOCK;
+		break;
+	case ETIMEDOUT:
+		say(subject, "timed out waiting for room for %zu byte%s; %s", len, plural(len),
+		    done);
+		put->status = EXIT_TIMED_OUT;
+		break;
+	case EPIPE:
+		say(subject, "it is shut down and takes no more until `bbuf reopen %s'; %s",
+		    subject->queue, done);
+		break;
+	case EMSGSIZE:
+		say(subject, "a record of %zu bytes is longer than the capacity of %llu bytes: "
+		    "`bbuf set %s --capacity' changes that; %s", len,
+		    (unsigned long long)put->capacity, subject->queue, done);
+		break;
+	default:
+		put->status = fail(subject, error);
+		say(subject, "%s", done);
+	}
+	free(done);
+}
+
+/* One record, or bytes of a stream. */
+static bool put_bytes(struct put *put, const char *data, size_t len)
+{
+	ssize_t ret;
+
+	while (len) {
+		ret = bbuf_put(put->queue, data, len, put->plan->patience.timeout);
+		if (ret < 0 && errno == EINTR)
+			continue;
+		if (ret < 0) {
+			put_failed(put, len, errno);
+			return false;
+		}
+		put->done += put->records ? 1 : ret;
+		data += ret;
+		len -= ret;
+	}
+	return true;
+}
+
+/* The first record of the batch is the one that could not be queued. */
+static bool put_batch_failed(struct put *put, int error)
+{
+	const void *data;
+	size_t len = 0;
+
+	bbuf_batch_next(put->batch, &data, &len);
+	put_failed(put, len, error);
+	return false;
+}
+
+/* Queue what was collected. */
+static bool put_flush(struct put *put)
+{
+	ssize_t ret;
+
+	while (put->batch && bbuf_batch_count(put->batch)) {
+		ret = bbuf_batch_put(put->queue, put->batch, put->plan->patience.timeout);
+		if (ret < 0 && errno == EINTR)
+			continue;
+		if (ret < 0)
+			return put_batch_failed(put, errno);
+		put->done += ret;
+	}
+	return true;
+}
+
+/* Collect a record. One that is too large for that goes by itself. */
+static bool put_record(struct put *put, const char *data, size_t len)
+{
+	if (!len) {
+		put->empty++;
+		return true;
+	}
+	if (!bbuf_batch_add(put->batch, data, len))
+		return true;
+	if (!put_flush(put))
+		return false;
+	if (!bbuf_batch_add(put->batch, data, len))
+		return true;
+	return put_bytes(put, data, len);
+}
+
+/* An item with as many bytes of separator behind it, which only a stream keeps. */
+static bool put_item(struct put *put, const char *data, size_t len, size_t separator)
+{
+	if (put->records)
+		return put_record(put, data, len);
+	return put_bytes(put, data, len + separator);
+}
+
+/* What input_fill() said at last, or open(): is that all there was? */
+static bool put_read_all(struct put *put, const char *name, ssize_t ret)
+{
+	int error = errno;
+	char *done;
+
+	if (!ret)
+		return true;
+	if (!put_flush(put))
+		return false;
+	put->status = EXIT_FAILURE;
+	done = progress(put);
+	if (error == ENOBUFS)
+		say(&put->subject, "%s: an item is longer than the capacity of %llu bytes; %s",
+		    name, (unsigned long long)put->capacity, done);
+	else
+		say(&put->subject, "%s: %s; %s", name, strerror(error), done);
+	free(done);
+	return false;
+}
+
+/* Each item goes on its way before more is waited for. */
+static bool put_items(struct put *put, struct input *input, const char *name)
+{
+	char separator = put->plan->separator.byte;
+	ssize_t ret;
+	size_t len;
+	char *item;
+
+	do {
+		while ((item = input_next(input, separator, &len)))
+			if (!put_item(put, item, len, 1))
+				return false;
+		if (!put_flush(put))
+			return false;
+		ret = input_fill(input);
+	} while (ret > 0);
+	if (!put_read_all(put, name, ret))
+		return false;
+	item = input_rest(input, &len);
+	return !item || put_item(put, item, len, 0);
+}
+
+/* A whole file as one record. */
+static bool put_whole(struct put *put, struct input *input, const char *name)
+{
+	ssize_t ret;
+	size_t len;
+	char *item;
+
+	do {
+		ret = input_fill(input);
+	} while (ret > 0);
+	if (!put_read_all(put, name, ret))
+		return false;
+	item = input_rest(input, &len);
+	return put_item(put, item, len, 0);
+}
+
+/* A whole file into a stream, piece by piece. */
+static bool put_stream(struct put *put, struct input *input, const char *name)
+{
+	ssize_t ret;
+	size_t len;
+	char *item;
+
+	for (;;) {
+		ret = input_fill(input);
+		if (ret <= 0)
+			return put_read_all(put, name, ret);
+		item = input_rest(input, &len);
+		if (!put_item(put, item, len, 0))
+			return false;
+	}
+}
+
+static bool put_fd(struct put *put, int fd, const char *name)
+{
+	struct input input;
+	bool ret;
+
+	/* One byte more, to see that something is too long. */
+	input_init(&input, fd, put->capacity + 1);
+	if (put->plan->separator.given)
+		ret = put_items(put, &input, name);
+	else if (put->records)
+		ret = put_whole(put, &input, name);
+	else
+		ret = put_stream(put, &input, name);
+	input_uninit(&input);
+	return ret;
+}
+
+static bool put_file(struct put *put, const char *name)
+{
+	bool ret;
+	int fd;
+
+	if (!strcmp(name, "-"))
+		return put_fd(put, STDIN_FILENO, "standard input");
+	fd = open(name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return put_read_all(put, name, fd);
+	ret = put_fd(put, fd, name);
+	close(fd);
+	return ret;
+}
+
+/* An argument's terminator makes place for the separator. */
+static bool put_argument(struct put *put, char *text)
+{
+	size_t len = strlen(text);
+
+	text[len] = put->plan->separator.byte;
+	return put_item(put, text, len, put->plan->separator.given);
+}
+
+static void put_all(struct put *put)
+{
+	const struct plan *plan = put->plan;
+	bool good = true;
+	int i;
+
+	if (!plan->count)
+		good = put_fd(put, STDIN_FILENO, "standard input");
+	for (i = 0; good && i < plan->count; i++)
+		good = plan->files ? put_file(put, plan->items[i]) :
+				     put_argument(put, plan->items[i]);
+	if (good)
+		put_flush(put);
+	if (!put->empty)
+		return;
+	say(&put->subject, "left out: %llu empty item%s, as a record has at least one byte",
+	    (unsigned long long)put->empty, plural(put->empty));
+	if (!put->status)
+		put->status = EXIT_FAILURE;
+}
+
+int cmd_put(int argc, char **argv)
+{
+	struct plan plan = { 0 };
+	struct put put = { .plan = &plan, .subject.operation = "put" };
+	struct bbuf_info info;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &plan);
+	put.subject.queue = plan.queue;
+	put.queue = queue_open(&put.subject, O_WRONLY);
+	if (bbuf_get_info(put.queue, &info))
+		return fail(&put.subject, errno);
+	put.records = info.type == BBUF_RECORD;
+	put.capacity = info.capacity;
+	if (put.records) {
+		put.batch = bbuf_batch_new(CHUNK);
+		if (!put.batch)
+			err(EXIT_FAILURE, "a batch of %u bytes", CHUNK);
+	}
+
+	put_all(&put);
+	bbuf_batch_free(put.batch);
+	bbuf_close(put.queue);
+	return put.status;
+}

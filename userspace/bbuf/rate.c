@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What all queues do. See rate.h.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "rate.h"
+
+/* 0, or -1 and errno. */
+int look_take(struct look *look)
+{
+	look->at = now_ns();
+	return bbuf_list(&look->list, &look->count);
+}
+
+void look_free(struct look *look)
+{
+	bbuf_list_free(look->list);
+	*look = (struct look){ 0 };
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(((const struct bbuf_info *)a)->name, ((const struct bbuf_info *)b)->name);
+}
+
+/* Lists are sorted by name. */
+static const struct bbuf_info *look_find(const struct look *look, const struct bbuf_info *info)
+{
+	if (!look->count)
+		return NULL;
+	return bsearch(info, look->list, look->count, sizeof(*info), compare_names);
+}
+
+static uint64_t moved(const struct bbuf_info *info, const struct bbuf_side_info *side)
+{
+	return info->type == BBUF_RECORD ? side->records : side->bytes;
+}
+
+/* A queue that has moved less than before is another one of the same name. */
+static void measure(struct rate *rate, const struct bbuf_info *before, double seconds)
+{
+	const struct bbuf_info *now = rate->info;
+
+	rate->in = -1;
+	rate->out = -1;
+	if (!before || before->type != now->type || before->in.bytes > now->in.bytes ||
+	    before->out.bytes > now->out.bytes)
+		return;
+	rate->in = (moved(now, &now->in) - moved(before, &before->in)) / seconds;
+	rate->out = (moved(now, &now->out) - moved(before, &before->out)) / seconds;
+}
+
+/* One for each queue that is there now; to be freed. @before may be empty. */
+struct rate *rates_new(const struct look *before, const struct look *now)
+{
+	struct rate *rates = xcalloc(MAX(now->count, 1U), sizeof(*rates));
+	double seconds = (double)(now->at - before->at) / NSEC_PER_SEC;
+	size_t i;
+
+	for (i = 0; i < now->count; i++) {
+		rates[i].info = &now->list[i];
+		rates[i].fill = (double)now->list[i].bytes / now->list[i].capacity;
+		measure(&rates[i], look_find(before, rates[i].info), seconds);
+	}
+	return rates;
+}
+
+static double order_key(const struct rate *rate, enum rate_order order)
+{
+	const struct bbuf_info *info = rate->info;
+
+	switch (order) {
+	case ORDER_FILL:
+		return rate->fill;
+	case ORDER_IN:
+		return rate->in;
+	case ORDER_OUT:
+		return rate->out;
+	case ORDER_WAITING:
+		return (double)info->in.waiters + info->out.waiters;
+	case ORDER_SLEPT:
+		return (double)info->in.blocked_ns + info->out.blocked_ns;
+	default:
+		return 0;
+	}
+}
+
+/**
+ * struct criterion - what to sort by
+ * @order: which value, largest first; the name where that is the same
+ * @reverse: the other way round
+ */
+struct criterion {
+	enum rate_order order;
+	bool reverse;
+};
+
+static int compare_rates(const void *a, const void *b, void *arg)
+{
+	const struct criterion *criterion = arg;
+	double x = order_key(a, criterion->order), y = order_key(b, criterion->order);
+	int ret = x != y ? (x < y) - (x > y) :
+		  compare_names(((const struct rate *)a)->info, ((const struct rate *)b)->info);
+
+	return criterion->reverse ? -ret : ret;
+}
+
+void rates_sort(struct rate *rates, size_t count, enum rate_order order, bool reverse)
+{
+	struct criterion criterion = { order, reverse };
+
+	qsort_r(rates, count, sizeof(*rates), compare_rates, &criterion);
+}

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What went wrong, on which queue, why, and what to do about it.
+ */
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "command.h"
+
+#define MODULE		"/sys/module/bbuf"
+#define MAX_CAPACITY	MODULE "/parameters/max_capacity"
+
+void say(const struct subject *subject, const char *fmt, ...)
+{
+	va_list args;
+	char *text;
+
+	va_start(args, fmt);
+	if (vasprintf(&text, fmt, args) < 0)
+		err(EXIT_FAILURE, "a message");
+	va_end(args);
+	if (subject->queue)
+		warnx("%s: %s: %s", subject->queue, subject->operation, text);
+	else
+		warnx("%s: %s", subject->operation, text);
+	free(text);
+}
+
+bool module_loaded(void)
+{
+	return !access(MODULE, F_OK);
+}
+
+/* The node of a queue that is given by its name or by a path; to be freed. */
+char *queue_path(const char *queue)
+{
+	char *path;
+	int ret;
+
+	if (strchr(queue, '/'))
+		ret = asprintf(&path, "%s", queue);
+	else if (!strcmp(queue, BBUF_QUEUE_DEFAULT))
+		ret = asprintf(&path, "/dev/bbuf");
+	else
+		ret = asprintf(&path, "/dev/bbuf-%s", queue);
+	if (ret < 0)
+		err(EXIT_FAILURE, "%s", queue);
+	return path;
+}
+
+static void say_not_there(const struct subject *subject)
+{
+	if (!module_loaded())
+		say(subject, "the module is not loaded: load it with `modprobe bbuf' or "
+		    "`insmod bbuf.ko', as root");
+	else
+		say(subject, "there is no such queue: `bbuf list' shows which there are, "
+		    "`bbuf create' makes one");
+}
+
+static void say_not_permitted(const struct subject *subject)
+{
+	char *path = queue_path(subject->queue);
+	const struct passwd *user;
+	const struct group *group;
+	struct stat st;
+
+	if (stat(path, &st)) {
+		say(subject, "not permitted: use sudo");
+	} else {
+		user = getpwuid(st.st_uid);
+		group = getgrgid(st.st_gid);
+		say(subject, "not permitted: %s has mode %04o, owner %s (%u), group %s (%u): "
+		    "use sudo, or let its owner widen the mode with chmod", path,
+		    st.st_mode & 07777, user ? user->pw_name : "?", st.st_uid,
+		    group ? group->gr_name : "?", st.st_gid);
+	}
+	free(path);
+}
+
+/* What errno means on a queue, whatever the operation; NULL if nothing special. */
+static const char *meaning(int error)
+{
+	switch (error) {
+	case EAGAIN:
+		return "would have to wait, which --nonblock excludes";
+	case ETIMEDOUT:
+		return "timed out";
+	case ENODEV:
+		return "the queue was destroyed";
+	case ENOTTY:
+		return "this is not a queue of bbuf";
+	case EINVAL:
+		return "a name has 1 to 63 of A-Z a-z 0-9 _ - . and no dot first";
+	default:
+		return NULL;
+	}
+}
+
+/* Says what an error means where the command has nothing more exact; an exit code. */
+int fail(const struct subject *subject, int error)
+{
+	const char *text = meaning(error);
+
+	if (error == ENOENT)
+		say_not_there(subject);
+	else if (error == EACCES)
+		say_not_permitted(subject);
+	else
+		say(subject, "%s", text ? text : strerror(error));
+	if (error == EAGAIN)
+		return EXIT_WOULD_BLOCK;
+	return error == ETIMEDOUT ? EXIT_TIMED_OUT : EXIT_FAILURE;
+}
+
+/* The limit as the module tells it, or "?". */
+static void max_capacity(char text[TEXT_MAX])
+{
+	FILE *file = fopen(MAX_CAPACITY, "re");
+	unsigned long long bytes;
+
+	strcpy(text, "?");
+	if (!file)
+		return;
+	if (fscanf(file, "%llu", &bytes) == 1)
+		format_size(text, bytes);
+	fclose(file);
+}
+
+int fail_too_big(const struct subject *subject, uint64_t capacity)
+{
+	char asked[TEXT_MAX], limit[TEXT_MAX];
+
+	format_size(asked, capacity);
+	max_capacity(limit);
+	say(subject, "a capacity of %s is more than is allowed, %s: ask for less, or let root "
+	    "write more into " MAX_CAPACITY, asked, limit);
+	return EXIT_FAILURE;
+}
+
+/* A handle, or the end of the program. */
+struct bbuf *queue_open(const struct subject *subject, int flags)
+{
+	struct bbuf *queue = bbuf_open(subject->queue, flags);
+
+	if (!queue)
+		exit(fail(subject, errno));
+	return queue;
+}
+
+static bool info_by_path(const struct subject *subject, struct bbuf_info *info)
+{
+	struct bbuf *queue = queue_open(subject, O_RDONLY);
+	int ret = bbuf_get_info(queue, info);
+
+	bbuf_close(queue);
+	return !ret;
+}
+
+/* By its name nothing is opened, so that nobody is counted as a reader. */
+bool queue_info(const struct subject *subject, struct bbuf_info *info)
+{
+	if (strchr(subject->queue, '/'))
+		return info_by_path(subject, info);
+	return !bbuf_lookup(subject->queue, info);
+}

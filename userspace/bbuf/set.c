@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * bbuf set: changes a queue while it is in use.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "command.h"
+
+enum option_key {
+	KEY_CAPACITY = 'c',
+	KEY_READ_MARK = 'r',
+	KEY_WRITE_MARK = 'w',
+	KEY_EOF_ON_CLOSE = 'e',
+	KEY_DROP_OLDEST = 'd',
+};
+
+/**
+ * struct plan - what is to change
+ * @queue: of which
+ * @set: capacity, marks; its policy holds the bits to set
+ * @clear: bits of the policy to clear
+ */
+struct plan {
+	const char *queue;
+	struct bbuf_set set;
+	uint32_t clear;
+};
+
+static const struct argp_option option_list[] = {
+	{ .name = "capacity", .key = KEY_CAPACITY, .arg = "SIZE", .doc = "bytes it can hold" },
+	{ .name = "read-mark", .key = KEY_READ_MARK, .arg = "SIZE",
+	  .doc = "bytes that must be queued for a read to go on, and for poll to say so" },
+	{ .name = "write-mark", .key = KEY_WRITE_MARK, .arg = "SIZE",
+	  .doc = "bytes of room for poll to say that it is writable" },
+	{ .name = "eof-on-close", .key = KEY_EOF_ON_CLOSE, .arg = "yes|no",
+	  .flags = OPTION_ARG_OPTIONAL,
+	  .doc = "readers see the end when the last writer closes" },
+	{ .name = "drop-oldest", .key = KEY_DROP_OLDEST, .arg = "yes|no",
+	  .flags = OPTION_ARG_OPTIONAL,
+	  .doc = "a write that finds no room drops what is oldest" },
+	{ 0 }
+};
+
+static void set_policy(struct plan *plan, uint32_t bit, bool yes)
+{
+	plan->set.fields |= BBUF_SET_POLICY;
+	plan->set.policy = (plan->set.policy & ~bit) | (yes ? bit : 0);
+	plan->clear = (plan->clear & ~bit) | (yes ? 0 : bit);
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct plan *plan = state->input;
+	struct bbuf_set *set = &plan->set;
+
+	switch (key) {
+	case KEY_CAPACITY:
+		set->fields |= BBUF_SET_CAPACITY;
+		set->capacity = arg_size(state, "capacity", arg);
+		return 0;
+	case KEY_READ_MARK:
+		set->fields |= BBUF_SET_READ_MARK;
+		set->read_mark = arg_size(state, "read-mark", arg);
+		return 0;
+	case KEY_WRITE_MARK:
+		set->fields |= BBUF_SET_WRITE_MARK;
+		set->write_mark = arg_size(state, "write-mark", arg);
+		return 0;
+	case KEY_EOF_ON_CLOSE:
+		set_policy(plan, BBUF_EOF_ON_CLOSE, arg_yes(state, "eof-on-close", arg));
+		return 0;
+	case KEY_DROP_OLDEST:
+		set_policy(plan, BBUF_DROP_OLDEST, arg_yes(state, "drop-oldest", arg));
+		return 0;
+	case ARGP_KEY_SUCCESS:
+		if (!set->fields)
+			argp_error(state, "what is to change? Give an option");
+		return 0;
+	default:
+		return arg_queue(key, arg, state, &plan->queue);
+	}
+}
+
+static const struct argp argp = {
+	.options = option_list,
+	.parser = parse,
+	.args_doc = "QUEUE",
+	.doc = "Changes a queue while it is in use: all that is asked for, or nothing.\v"
+	       "Marks are from 1 to the capacity; those beyond a new capacity are lowered to it. "
+	       "Owner and permissions are changed with chown and chmod on the node.\n\n"
+	       HELP_SIZES "\n" HELP_EXIT ".",
+};
+
+static int fail_set(const struct subject *subject, const struct plan *plan,
+		    const struct bbuf_info *info, int error)
+{
+	char bytes[TEXT_MAX], capacity[TEXT_MAX];
+
+	switch (error) {
+	case ERANGE:
+		return fail_too_big(subject, plan->set.capacity);
+	case EBUSY:
+		format_size(bytes, info->bytes);
+		format_size(capacity, plan->set.capacity);
+		say(subject, "what is queued, %s, would not fit into %s: get it or `bbuf flush' "
+		    "it first", bytes, capacity);
+		return EXIT_FAILURE;
+	case EINVAL:
+		format_size(capacity, plan->set.fields & BBUF_SET_CAPACITY ?
+			    plan->set.capacity : info->capacity);
+		say(subject, "a mark must be from 1 to the capacity, %s%s", capacity,
+		    info->type == BBUF_RECORD ? ", and the read mark of a record queue 1" : "");
+		return EXIT_FAILURE;
+	default:
+		return fail(subject, error);
+	}
+}
+
+int cmd_set(int argc, char **argv)
+{
+	struct subject subject = { .operation = "set" };
+	struct plan plan = { 0 };
+	struct bbuf_info info;
+	struct bbuf *queue;
+	int ret = EXIT_SUCCESS;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &plan);
+	subject.queue = plan.queue;
+	queue = queue_open(&subject, O_RDWR);
+	if (bbuf_get_info(queue, &info)) {
+		ret = fail(&subject, errno);
+	} else {
+		plan.set.policy |= info.policy & ~plan.clear;
+		if (bbuf_set(queue, &plan.set))
+			ret = fail_set(&subject, &plan, &info, errno);
+	}
+	bbuf_close(queue);
+	return ret;
+}

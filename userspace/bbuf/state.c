@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * bbuf drain, flush, shutdown, reopen: one call on one queue each.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/time.h>
+
+#include "command.h"
+
+static int run(const struct subject *subject, int flags, int (*call)(struct bbuf *queue))
+{
+	struct bbuf *queue = queue_open(subject, flags);
+	int ret = EXIT_SUCCESS;
+
+	if (call(queue))
+		ret = fail(subject, errno);
+	bbuf_close(queue);
+	return ret;
+}
+
+int cmd_flush(int argc, char **argv)
+{
+	struct subject subject = { .operation = "flush" };
+
+	subject.queue = parse_one_queue(argc, argv, "Discards what is queued.\v" HELP_EXIT ".");
+	return run(&subject, O_RDONLY, bbuf_flush);
+}
+
+int cmd_shutdown(int argc, char **argv)
+{
+	struct subject subject = { .operation = "shutdown" };
+
+	subject.queue = parse_one_queue(argc, argv,
+		"Says that no more is to come: writers get an error from now on, readers what is "
+		"queued and then the end.\v" HELP_EXIT ".");
+	return run(&subject, O_WRONLY, bbuf_shutdown);
+}
+
+int cmd_reopen(int argc, char **argv)
+{
+	struct subject subject = { .operation = "reopen" };
+
+	subject.queue = parse_one_queue(argc, argv,
+		"Takes `bbuf shutdown' back, for a new round.\v" HELP_EXIT ".");
+	return run(&subject, O_WRONLY, bbuf_reopen);
+}
+
+/**
+ * struct drain - what to wait for, and how long
+ * @queue: that is to be empty
+ * @timeout_ns: 0 for as long as it takes
+ */
+struct drain {
+	const char *queue;
+	uint64_t timeout_ns;
+};
+
+static error_t parse_drain(int key, char *arg, struct argp_state *state)
+{
+	struct drain *drain = state->input;
+
+	switch (key) {
+	case 't':
+		drain->timeout_ns = arg_time(state, "timeout", arg);
+		return 0;
+	default:
+		return arg_queue(key, arg, state, &drain->queue);
+	}
+}
+
+static const struct argp_option drain_options[] = {
+	{ .name = "timeout", .key = 't', .arg = "TIME", .doc = "wait no longer than this" },
+	{ 0 }
+};
+
+static const struct argp drain_argp = {
+	.options = drain_options,
+	.parser = parse_drain,
+	.args_doc = "QUEUE",
+	.doc = "Waits until all that is queued now was taken; what comes later does not count.\v"
+	       HELP_SIZES "\n" HELP_EXIT ", 4 timed out.",
+};
+
+static void on_alarm(int signal)
+{
+	(void)signal;
+}
+
+/*
+ * The call has no timeout of its own, but a signal ends it. The signal is repeated, as
+ * the first might come just before the call.
+ */
+static void set_alarm(uint64_t ns)
+{
+	const struct sigaction action = { .sa_handler = on_alarm };
+	const struct itimerval timer = {
+		.it_value.tv_sec = ns / NSEC_PER_SEC,
+		.it_value.tv_usec = MAX(ns % NSEC_PER_SEC / NSEC_PER_USEC, 1U),
+		.it_interval.tv_usec = 10000,
+	};
+
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+int cmd_drain(int argc, char **argv)
+{
+	struct subject subject = { .operation = "drain" };
+	struct drain drain = { 0 };
+	struct bbuf *queue;
+	int ret = EXIT_SUCCESS;
+
+	argp_parse(&drain_argp, argc, argv, 0, NULL, &drain);
+	subject.queue = drain.queue;
+	queue = queue_open(&subject, O_RDONLY);
+	if (drain.timeout_ns)
+		set_alarm(drain.timeout_ns);
+	if (bbuf_drain(queue)) {
+		if (errno == EINTR)
+			errno = ETIMEDOUT;
+		ret = fail(&subject, errno);
+	}
+	bbuf_close(queue);
+	return ret;
+}

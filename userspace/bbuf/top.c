@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * bbuf top: watches all queues, as plain text here, on a live screen in live.c.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "top.h"
+
+enum option_key {
+	KEY_INTERVAL = 'i',
+	KEY_COUNT = 'n',
+	KEY_SORT = 's',
+	KEY_REVERSE = 'r',
+	KEY_PLAIN = 'p',
+};
+
+static const struct argp_option option_list[] = {
+	{ .name = "interval", .key = KEY_INTERVAL, .arg = "TIME",
+	  .doc = "between two looks (default 1s)" },
+	{ .name = "count", .key = KEY_COUNT, .arg = "N",
+	  .doc = "end after N looks (default: only when told to)" },
+	{ .name = "sort", .key = KEY_SORT, .arg = "KEY",
+	  .doc = "name (the default), fill, in, out, waiting, slept" },
+	{ .name = "reverse", .key = KEY_REVERSE, .doc = "the other way round" },
+	{ .name = "plain", .key = KEY_PLAIN, .doc = "as text, also on a terminal" },
+	{ 0 }
+};
+
+static enum rate_order arg_order(struct argp_state *state, const char *arg)
+{
+	static const char *const names[] = {
+		[ORDER_NAME] = "name", [ORDER_FILL] = "fill", [ORDER_IN] = "in",
+		[ORDER_OUT] = "out", [ORDER_WAITING] = "waiting", [ORDER_SLEPT] = "slept",
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(names[i], arg))
+			return i;
+	argp_error(state, "--sort=%s: must be name, fill, in, out, waiting or slept", arg);
+	return ORDER_NAME;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct top *top = state->input;
+
+	switch (key) {
+	case KEY_INTERVAL:
+		top->interval_ns = arg_time(state, "interval", arg);
+		return 0;
+	case KEY_COUNT:
+		top->count = arg_count(state, "count", arg);
+		return 0;
+	case KEY_SORT:
+		top->order = arg_order(state, arg);
+		return 0;
+	case KEY_REVERSE:
+		top->reverse = true;
+		return 0;
+	case KEY_PLAIN:
+		top->plain = true;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.options = option_list,
+	.parser = parse,
+	.doc = "Watches all queues: how full they are, what comes in and goes out each second, "
+	       "in records (r) or bytes, how many writers and readers wait now, and how long "
+	       "they have slept since the queue was made.\v"
+	       "On a terminal: q quits; n, f, i, o, w, s sort by name, fill, in, out, waiting, "
+	       "slept; r reverses; the arrow keys scroll. Elsewhere it prints text.\n\n"
+	       "In the table K, M and G are powers of 1000.\n" HELP_SIZES "\n" HELP_EXIT ".",
+};
+
+/* Two lines: the second half of the first one's columns is for writers and readers. */
+void top_headings(char groups[TOP_LINE_MAX], char columns[TOP_LINE_MAX], unsigned int bar)
+{
+	snprintf(groups, TOP_LINE_MAX, "%-*s %*s %5s %7s %7s %7s %7s %15s", TOP_NAME, "", bar, "",
+		 "", "", "", "", "WAITING", "SLEPT");
+	snprintf(columns, TOP_LINE_MAX, "%-*s %-*s %5s %7s %7s %7s %3s %3s %7s %7s", TOP_NAME,
+		 "QUEUE", bar, "FILL", "FULL", "QUEUED", "IN/s", "OUT/s", "W", "R", "W", "R");
+}
+
+/* A long name keeps its beginning. */
+void top_name(char text[TOP_LINE_MAX], const struct rate *rate)
+{
+	bool cut = strlen(rate->info->name) > TOP_NAME;
+	int len = TOP_NAME - cut;
+
+	snprintf(text, TOP_LINE_MAX, "%-*.*s%s", len, len, rate->info->name, cut ? "+" : "");
+}
+
+/* Records or bytes, in three digits; "-" if that is not known. */
+static const char *format_amount(char text[TEXT_MAX], double amount, bool records)
+{
+	static const char *const suffixes[] = { "", "K", "M", "G", "T" };
+	const char *unit = records ? "r" : "";
+	size_t i;
+
+	if (amount < 0) {
+		strcpy(text, "-");
+		return text;
+	}
+	for (i = 0; i < ARRAY_SIZE(suffixes) - 1 && amount >= 999.5; i++)
+		amount /= 1000;
+	snprintf(text, TEXT_MAX, i && amount < 99.5 ? "%.1f%s%s" : "%.0f%s%s", amount,
+		 suffixes[i], unit);
+	return text;
+}
+
+/* Short, also for days. */
+const char *format_slept(char text[TEXT_MAX], uint64_t ns)
+{
+	static const struct {
+		const char *name;
+		double ns;
+	} units[] = {
+		{ "d", 86400.0 * NSEC_PER_SEC }, { "h", 3600.0 * NSEC_PER_SEC },
+		{ "min", 60.0 * NSEC_PER_SEC }, { "s", NSEC_PER_SEC },
+		{ "ms", NSEC_PER_MSEC }, { "us", NSEC_PER_USEC },
+	};
+	double number;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(units) - 1 && ns < units[i].ns; i++)
+		;
+	number = ns / units[i].ns;
+	snprintf(text, TEXT_MAX, ns && number < 9.95 ? "%.1f%s" : "%.0f%s", number,
+		 units[i].name);
+	return text;
+}
+
+void top_figures(char text[TOP_LINE_MAX], const struct rate *rate)
+{
+	char queued[TEXT_MAX], in[TEXT_MAX], out[TEXT_MAX], slept_in[TEXT_MAX], slept_out[TEXT_MAX];
+	const struct bbuf_info *info = rate->info;
+	bool records = info->type == BBUF_RECORD;
+
+	snprintf(text, TOP_LINE_MAX, "%4.0f%% %7s %7s %7s %3u %3u %7s %7s", 100 * rate->fill,
+		 format_amount(queued, records ? info->records : info->bytes, records),
+		 format_amount(in, rate->in, records), format_amount(out, rate->out, records),
+		 info->in.waiters, info->out.waiters,
+		 format_slept(slept_in, info->in.blocked_ns),
+		 format_slept(slept_out, info->out.blocked_ns));
+}
+
+void top_summary(char text[TOP_LINE_MAX], const struct look *look)
+{
+	time_t now = time(NULL);
+	uint64_t bytes = 0;
+	char size[TEXT_MAX];
+	struct tm tm;
+	size_t i;
+
+	localtime_r(&now, &tm);
+	for (i = 0; i < look->count; i++)
+		bytes += look->list[i].bytes;
+	snprintf(text, TOP_LINE_MAX, "%02d:%02d:%02d  %zu queue%s, %s bytes queued", tm.tm_hour,
+		 tm.tm_min, tm.tm_sec, look->count, plural(look->count),
+		 format_size(size, bytes));
+}
+
+static void print_rates(const struct screen *screen, const struct rate *rates, size_t count)
+{
+	unsigned int cells = screen_bar_cells(screen, TOP_NAME + TOP_FIGURES + TOP_BLANKS);
+	char groups[TOP_LINE_MAX], text[TOP_LINE_MAX];
+	size_t i;
+
+	top_headings(groups, text, screen->utf8 ? cells : cells + strlen("[]"));
+	fprintf(screen->out, "%s\n%s\n", groups, text);
+	for (i = 0; i < count; i++) {
+		top_name(text, &rates[i]);
+		fprintf(screen->out, "%s ", text);
+		screen_bar(screen, rates[i].fill, cells);
+		top_figures(text, &rates[i]);
+		fprintf(screen->out, " %s\n", text);
+	}
+}
+
+static void print_look(const struct top *top, const struct screen *screen,
+		       const struct look *before, const struct look *now)
+{
+	struct rate *rates = rates_new(before, now);
+	char text[TOP_LINE_MAX];
+
+	rates_sort(rates, now->count, top->order, top->reverse);
+	top_summary(text, now);
+	screen_heading(screen, "%s", text);
+	print_rates(screen, rates, now->count);
+	free(rates);
+}
+
+/* Looks are due at fixed times, however long they take. */
+static int plain_run(const struct top *top)
+{
+	struct look before = { 0 }, now = { 0 };
+	int ret = EXIT_SUCCESS;
+	struct screen screen;
+	uint64_t due, done;
+
+	screen_init(&screen, stdout);
+	if (look_take(&before))
+		return fail(&top->subject, errno);
+	due = before.at;
+	for (done = 0; ret == EXIT_SUCCESS && (!top->count || done < top->count); done++) {
+		due += top->interval_ns;
+		sleep_until(due);
+		if (look_take(&now)) {
+			ret = fail(&top->subject, errno);
+			break;
+		}
+		if (done)
+			putchar('\n');
+		print_look(top, &screen, &before, &now);
+		ret = output_end();
+		look_free(&before);
+		before = now;
+	}
+	look_free(&before);
+	return ret;
+}
+
+int cmd_top(int argc, char **argv)
+{
+	struct top top = {
+		.subject.operation = "top",
+		.interval_ns = NSEC_PER_SEC,
+	};
+
+	int status;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &top);
+	if (!top.plain && live_run(&top, &status))
+		return status;
+	return plain_run(&top);
+}

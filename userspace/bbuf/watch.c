@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * When to stop. See watch.h.
+ */
+#include <err.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "watch.h"
+
+/* What ends the first thread's calls, and how often it is sent. */
+#define SIGNAL_NUDGE	SIGUSR1
+#define NUDGE_NS	(50 * NSEC_PER_MSEC)
+
+static pthread_t worker;
+static int signal_fd;
+static atomic_int stop;
+
+static void on_nudge(int signal)
+{
+	(void)signal;
+}
+
+/* The signals that would end the program; not those that it was told to ignore. */
+static void ending_signals(sigset_t *set)
+{
+	static const int ending[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction action;
+	size_t i;
+
+	sigemptyset(set);
+	for (i = 0; i < ARRAY_SIZE(ending); i++)
+		if (!sigaction(ending[i], NULL, &action) && action.sa_handler != SIG_IGN)
+			sigaddset(set, ending[i]);
+}
+
+static int wait_for_reason(void)
+{
+	struct pollfd fds[] = {
+		{ .fd = signal_fd, .events = POLLIN },
+		{ .fd = STDOUT_FILENO },
+	};
+	struct signalfd_siginfo info;
+
+	while (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+		if (errno != EINTR)
+			return SIGTERM;
+	if (fds[0].revents && read(signal_fd, &info, sizeof(info)) == sizeof(info))
+		return info.ssi_signo;
+	return SIGPIPE;
+}
+
+static void *watch(void *arg)
+{
+	atomic_store(&stop, wait_for_reason());
+	for (;;) {
+		pthread_kill(worker, SIGNAL_NUDGE);
+		sleep_until(now_ns() + NUDGE_NS);
+	}
+	return arg;
+}
+
+void watch_start(void)
+{
+	const struct sigaction nudge = { .sa_handler = on_nudge };
+	pthread_t thread;
+	sigset_t set;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigaction(SIGNAL_NUDGE, &nudge, NULL);
+	ending_signals(&set);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	worker = pthread_self();
+	signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
+	if (signal_fd < 0)
+		err(EXIT_FAILURE, "signalfd");
+	errno = pthread_create(&thread, NULL, watch, NULL);
+	if (errno)
+		err(EXIT_FAILURE, "a thread");
+	pthread_detach(thread);
+}
+
+/* The signal that asked to stop; SIGPIPE if nobody reads standard output; or 0. */
+int watch_stop(void)
+{
+	return atomic_load(&stop);
+}
+
+/* End as the signal would have ended the program; return if there was none. */
+void watch_end(void)
+{
+	int reason = watch_stop();
+	sigset_t set;
+
+	if (!reason || reason == SIGPIPE)
+		return;
+	sigemptyset(&set);
+	sigaddset(&set, reason);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	raise(reason);
+}
