@@ -101,43 +101,37 @@ static bool bbuf_side_copy(struct bbuf_side *side, struct bbuf_call *call,
 	return done >= want;
 }
 
-/* Lose the oldest of what is queued, at least @bytes; false if a reader has it in hand. */
-static bool bbuf_drop(struct bbuf_queue *q, size_t bytes)
+/*
+ * Lose the oldest of what is queued until there is room for @want bytes, no more than
+ * the capacity; or nothing, if a reader has the oldest in hand.
+ */
+static void bbuf_drop(struct bbuf_queue *q, size_t want)
 {
 	struct bbuf_side *side = &q->consumer;
-	size_t dropped = 0, records = 0;
-	bool busy;
+	size_t room, len, head = 0;
 
 	mutex_lock(&side->lock);
-	busy = side->busy;
-	while (!busy && dropped < bytes) {
-		size_t len = bytes, head = 0;
-
-		if (q->type == BBUF_RECORD) {
+	while (!side->busy && (room = bbuf_side_avail(&q->producer)) < want) {
+		len = want - room;
+		if (q->type == BBUF_RECORD)
 			head = bbuf_ring_get_length(&q->ring, side->off, &len);
-			records++;
-		}
 		bbuf_side_moved(side, len, head + len, head ? 1 : 0);
-		dropped += len;
+		q->dropped_bytes += len;
+		q->dropped_records += head ? 1 : 0;
 	}
 	mutex_unlock(&side->lock);
-	q->dropped_bytes += dropped;
-	q->dropped_records += records;
-	return !busy;
 }
 
 /*
  * How many of @want bytes may be written now? All there is room for; where the
- * oldest may be dropped, all.
+ * oldest may be dropped, all that the queue can hold.
  */
 static size_t bbuf_make_room(struct bbuf_queue *q, size_t want)
 {
-	size_t room = bbuf_side_avail(&q->producer);
-
 	want = min(want, q->producer.span);
-	if (room < want && (q->policy & BBUF_DROP_OLDEST) && bbuf_drop(q, want - room))
-		room = want;
-	return min(room, want);
+	if (bbuf_side_avail(&q->producer) < want && (q->policy & BBUF_DROP_OLDEST))
+		bbuf_drop(q, want);
+	return min(want, bbuf_side_avail(&q->producer));
 }
 
 /* The newest is lost instead: a reader has the oldest in hand. */
@@ -159,7 +153,7 @@ static int bbuf_put_piece(struct bbuf_queue *q, struct bbuf_call *call, struct i
 	int ret;
 
 	span.len = bbuf_make_room(q, call->left);
-	if (!span.len) {
+	if ((q->policy & BBUF_DROP_OLDEST) && span.len < min(call->left, side->span)) {
 		bbuf_drop_new(q, call, from);
 		return 0;
 	}
