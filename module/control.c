@@ -61,6 +61,8 @@ static long bbuf_control_ioctl(struct file *file, unsigned int cmd, unsigned lon
 
 	if (_IOC_TYPE(cmd) != BBUF_IOC_MAGIC || _IOC_DIR(cmd) != _IOC_WRITE)
 		return -ENOTTY;
+	if (!(file->f_mode & FMODE_WRITE))
+		return -EBADF;
 	switch (_IOC_NR(cmd)) {
 	case _IOC_NR(BBUF_IOC_CREATE):
 		return bbuf_control_create(cmd, uarg);

@@ -230,7 +230,7 @@ struct bbuf_peek {
 
 #define BBUF_IOC_MAGIC		0xBB
 
-/* On /dev/bbuf-control. */
+/* On /dev/bbuf-control, open for writing. */
 #define BBUF_IOC_CREATE		_IOW(BBUF_IOC_MAGIC, 0x00, struct bbuf_create)
 #define BBUF_IOC_DESTROY	_IOW(BBUF_IOC_MAGIC, 0x01, struct bbuf_destroy)
 
