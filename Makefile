@@ -99,7 +99,10 @@ clean:			## remove what was built; the cache folder stays
 tests	= $(build)/selftests/$(notdir $(KSRC))
 ksft	= $(KSRC)/tools/testing/selftests
 kselftest = $(ROOT)/usr/lib/kselftest
-bbuf_tests = $(MAKE) --no-print-directory -C selftests/bbuf KSFT=$(ksft) OUTPUT=$(tests)
+collections = $(notdir $(patsubst %/Makefile,%,$(wildcard selftests/*/Makefile)))
+
+# Runs make for one collection of tests, with what more is given.
+make_tests = $(MAKE) --no-print-directory -C selftests/$(1) KSFT=$(ksft) OUTPUT=$(tests)/$(1) $(2)
 
 .PHONY: vm-init vm-tests vm-install-module vm-install-tools vm-install-tests
 
@@ -109,10 +112,13 @@ $(build)/vm/init: $(vm)/init.c
 	@mkdir -p $(@D)
 	$(CC) -O2 -Wall -Wextra -Werror -static -o $@ $<
 
-vm-tests:
-	@mkdir -p $(tests)
-	@$(bbuf_tests)
-	@$(bbuf_tests) -s COLLECTION=bbuf emit_tests >$(tests)/kselftest-list.txt
+vm-tests: $(collections:%=vm-tests-%)
+	@cat $(collections:%=$(tests)/%/tests.txt) >$(tests)/kselftest-list.txt
+
+vm-tests-%:
+	@mkdir -p $(tests)/$*
+	@$(call make_tests,$*)
+	@$(call make_tests,$*,-s COLLECTION=$* emit_tests) >$(tests)/$*/tests.txt
 
 vm-install-module:
 	@install -D -t $(ROOT)/usr/lib/bbuf $(ko)
@@ -120,6 +126,8 @@ vm-install-module:
 vm-install-tools:
 	@$(MAKE) -C userspace OUTPUT=$(build)/userspace PREFIX=/usr DESTDIR=$(ROOT) install
 
-vm-install-tests:
-	@$(bbuf_tests) INSTALL_PATH=$(kselftest)/bbuf install
+vm-install-tests: $(collections:%=vm-install-tests-%)
 	@cp -R $(ksft)/run_kselftest.sh $(ksft)/kselftest $(tests)/kselftest-list.txt $(kselftest)
+
+vm-install-tests-%:
+	@$(call make_tests,$*,INSTALL_PATH=$(kselftest)/$* install)

@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Queues by name: making, removing and listing them. */
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "fixture.h"
+
+#define NOBODY	65534
+#define MANY	100
+#define ROUNDS	50
+
+static long max_capacity(void)
+{
+	FILE *file = fopen("/sys/module/bbuf/parameters/max_capacity", "r");
+	long value = -1;
+
+	if (!file)
+		return -1;
+	if (fscanf(file, "%ld", &value) != 1)
+		value = -1;
+	fclose(file);
+	return value;
+}
+
+FIXTURE(name) {
+	char name[BBUF_NAME_SIZE];
+};
+
+FIXTURE_SETUP(name)
+{
+	queue_name(self->name, "name");
+}
+
+FIXTURE_TEARDOWN(name)
+{
+	bbuf_destroy(self->name);
+	EXPECT_TRUE(nothing_leaked());
+}
+
+static bool node_stat(const char *name, struct stat *st)
+{
+	char path[BBUF_NAME_SIZE + 16];
+
+	snprintf(path, sizeof(path), "/dev/bbuf-%s", name);
+	return !stat(path, st);
+}
+
+TEST_F(name, without_config_it_is_as_documented)
+{
+	struct bbuf_info info;
+	struct stat st;
+
+	ASSERT_EQ(0, bbuf_create(self->name, NULL));
+	ASSERT_EQ(0, bbuf_lookup(self->name, &info));
+	ASSERT_STREQ(self->name, info.name);
+	ASSERT_EQ(BBUF_STREAM, info.type);
+	ASSERT_EQ(0, info.policy);
+	ASSERT_EQ(65536, info.capacity);
+	ASSERT_TRUE(node_stat(self->name, &st));
+	ASSERT_EQ(S_IFCHR | 0600, st.st_mode);
+	ASSERT_EQ(0, st.st_uid);
+	ASSERT_EQ(0, st.st_gid);
+}
+
+TEST_F(name, config_is_followed)
+{
+	const struct bbuf_config config = {
+		.type = BBUF_RECORD, .policy = BBUF_EOF_ON_CLOSE | BBUF_DROP_OLDEST,
+		.capacity = 12345, .mode = 0642, .uid = 11, .gid = 22,
+	};
+	struct bbuf_info info;
+	struct stat st;
+
+	umask(0777);
+	ASSERT_EQ(0, bbuf_create(self->name, &config));
+	ASSERT_EQ(0, bbuf_lookup(self->name, &info));
+	ASSERT_EQ(BBUF_RECORD, info.type);
+	ASSERT_EQ(BBUF_EOF_ON_CLOSE | BBUF_DROP_OLDEST, info.policy);
+	ASSERT_EQ(12345, info.capacity);
+	ASSERT_TRUE(node_stat(self->name, &st));
+	ASSERT_EQ(S_IFCHR | 0642, st.st_mode);
+	ASSERT_EQ(11, st.st_uid);
+	ASSERT_EQ(22, st.st_gid);
+}
+
+TEST_F(name, configs_that_are_none)
+{
+	const struct bbuf_config usual = BBUF_CONFIG_INIT;
+	struct bbuf_config config;
+
+#define ASSERT_REFUSED(error, field, value) do {			\
+	config = usual;							\
+	config.field = value;						\
+	ASSERT_FAILS(error, bbuf_create(self->name, &config));		\
+} while (0)
+
+	ASSERT_GT(max_capacity(), 0);
+	ASSERT_REFUSED(EINVAL, type, 2);
+	ASSERT_REFUSED(EINVAL, policy, 1U << 31);
+	ASSERT_REFUSED(EINVAL, capacity, 0);
+	ASSERT_REFUSED(ERANGE, capacity, (uint64_t)max_capacity() + 1);
+	ASSERT_REFUSED(ERANGE, capacity, 1ULL << 63);
+	ASSERT_REFUSED(EINVAL, mode, 04755);
+	ASSERT_FAILS(ENOENT, bbuf_destroy(self->name));
+}
+
+TEST(names_that_no_queue_can_have)
+{
+	struct bbuf_info info;
+	char name[300 + 1];
+	const char *const bad[] = { "", ".", "..", ".hidden", "a/b", "/dev/bbuf", name };
+	size_t i;
+
+	memset(name, 'n', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		ASSERT_FAILS(EINVAL, bbuf_create(bad[i], NULL));
+		ASSERT_FAILS(EINVAL, bbuf_destroy(bad[i]));
+		ASSERT_FAILS(EINVAL, bbuf_lookup(bad[i], &info));
+	}
+	name[BBUF_NAME_SIZE] = '\0';
+	ASSERT_FAILS(EINVAL, bbuf_create(name, NULL));
+	ASSERT_FAILS(EINVAL, bbuf_create("a b", NULL));
+	ASSERT_FAILS(EINVAL, bbuf_create("\xff\xfe", NULL));
+}
+
+TEST(longest_name)
+{
+	char name[BBUF_NAME_SIZE];
+	struct bbuf_info info;
+	struct bbuf *queue;
+
+	queue_name(name, "long-");
+	memset(name + strlen(name), 'n', sizeof(name) - 1 - strlen(name));
+	name[sizeof(name) - 1] = '\0';
+	ASSERT_EQ(0, bbuf_create(name, NULL));
+	queue = bbuf_open(name, O_RDWR);
+	ASSERT_NE(NULL, queue);
+	ASSERT_EQ(0, bbuf_lookup(name, &info));
+	ASSERT_STREQ(name, info.name);
+	bbuf_close(queue);
+	ASSERT_EQ(0, bbuf_destroy(name));
+}
+
+TEST_F(name, that_is_taken)
+{
+	ASSERT_EQ(0, bbuf_create(self->name, NULL));
+	ASSERT_FAILS(EEXIST, bbuf_create(self->name, NULL));
+	ASSERT_FAILS(EEXIST, bbuf_create(BBUF_QUEUE_DEFAULT, NULL));
+	ASSERT_FAILS(EEXIST, bbuf_create("control", NULL));
+}
+
+TEST_F(name, is_free_again_when_the_queue_is_destroyed)
+{
+	struct bbuf_info info;
+
+	ASSERT_EQ(0, bbuf_create(self->name, NULL));
+	ASSERT_EQ(0, bbuf_destroy(self->name));
+	ASSERT_FAILS(ENOENT, bbuf_destroy(self->name));
+	ASSERT_FAILS(ENOENT, bbuf_lookup(self->name, &info));
+	ASSERT_NO_HANDLE(ENOENT, bbuf_open(self->name, O_RDWR));
+	ASSERT_EQ(0, bbuf_create(self->name, NULL));
+}
+
+TEST(default_stays)
+{
+	ASSERT_FAILS(EPERM, bbuf_destroy(BBUF_QUEUE_DEFAULT));
+}
+
+TEST_F(name, only_root_makes_and_removes)
+{
+	struct bbuf_info info;
+
+	ASSERT_EQ(0, bbuf_create(self->name, NULL));
+	ASSERT_EQ(0, seteuid(NOBODY));
+	ASSERT_FAILS(EACCES, bbuf_create("nobodys", NULL));
+	ASSERT_FAILS(EACCES, bbuf_destroy(self->name));
+	ASSERT_EQ(0, bbuf_lookup(self->name, &info));
+	ASSERT_EQ(0, seteuid(0));
+}
+
+QUEUE_FIXTURE(destroyed, BBUF_RECORD)
+
+TEST_F(destroyed, handles_say_so)
+{
+	const struct bbuf_set set = { .fields = BBUF_SET_POLICY };
+	struct bbuf_info info;
+	char byte;
+
+	ASSERT_PUTS(self->queue, "lost");
+	ASSERT_EQ(0, bbuf_destroy(self->name));
+	ASSERT_FAILS(ENODEV, bbuf_put(self->queue, "x", 1, NULL));
+	ASSERT_FAILS(ENODEV, bbuf_get(self->queue, &byte, 1, NULL));
+	ASSERT_FAILS(ENODEV, bbuf_peek(self->queue, &byte, 1));
+	ASSERT_FAILS(ENODEV, bbuf_flush(self->queue));
+	ASSERT_FAILS(ENODEV, bbuf_drain(self->queue));
+	ASSERT_FAILS(ENODEV, bbuf_shutdown(self->queue));
+	ASSERT_FAILS(ENODEV, bbuf_reopen(self->queue));
+	ASSERT_FAILS(ENODEV, bbuf_set(self->queue, &set));
+	ASSERT_FAILS(ENODEV, bbuf_resize(self->queue, CAPACITY));
+	ASSERT_EQ(0, bbuf_get_info(self->queue, &info));
+	ASSERT_EQ(BBUF_DESTROYED, info.state & BBUF_DESTROYED);
+}
+
+TEST_F(destroyed, those_who_wait_are_told)
+{
+	struct call get = { .fn = call_get, .len = 1 };
+
+	get.queue = bbuf_open(self->name, O_RDONLY);
+	ASSERT_NE(NULL, get.queue);
+	ASSERT_TRUE(call_start(&get));
+	ASSERT_TRUE(queue_readers_wait(self->queue, 1));
+	ASSERT_EQ(0, bbuf_destroy(self->name));
+	ASSERT_TRUE(call_ends(&get));
+	ASSERT_EQ(-1, get.ret);
+	ASSERT_EQ(ENODEV, get.error);
+	bbuf_close(get.queue);
+}
+
+/* Give each number of the queue a value of its own, as far as that can be. */
+static bool make_history(struct bbuf *queue)
+{
+	const struct bbuf_set set = {
+		.fields = BBUF_SET_WRITE_MARK | BBUF_SET_POLICY,
+		.write_mark = 77, .policy = BBUF_DROP_OLDEST,
+	};
+	static char bytes[CAPACITY];
+	bool done;
+
+	done = bbuf_put(queue, bytes, 1000, NULL) == 1000 &&
+	       bbuf_put(queue, bytes, 500, NULL) == 500 && !bbuf_flush(queue) &&
+	       bbuf_put(queue, bytes, 300, NULL) == 300 &&
+	       bbuf_get(queue, bytes, sizeof(bytes), NULL) == 300 &&
+	       bbuf_get(queue, bytes, 1, &shortly) == -1 && errno == ETIMEDOUT &&
+	       queue_fill(queue, 4000) &&
+	       bbuf_put(queue, bytes, 4000, &shortly) == -1 && errno == ETIMEDOUT;
+	return done && !bbuf_set(queue, &set) && bbuf_put(queue, bytes, 222, NULL) == 222 &&
+	       !bbuf_shutdown(queue);
+}
+
+QUEUE_FIXTURE(told, BBUF_RECORD)
+
+TEST_F(told, the_same_by_name_as_by_handle)
+{
+	struct bbuf_info by_name, by_handle;
+
+	ASSERT_TRUE(make_history(self->queue));
+	ASSERT_EQ(0, bbuf_get_info(self->queue, &by_handle));
+	ASSERT_EQ(0, bbuf_lookup(self->name, &by_name));
+	ASSERT_EQ(0, memcmp(&by_name, &by_handle, sizeof(by_name)));
+
+	ASSERT_EQ(BBUF_RECORD, by_name.type);
+	ASSERT_EQ(BBUF_DROP_OLDEST, by_name.policy);
+	ASSERT_EQ(BBUF_SHUT, by_name.state);
+	ASSERT_EQ(77, by_name.write_mark);
+	ASSERT_EQ(4222, by_name.bytes);
+	ASSERT_EQ(2, by_name.records);
+	ASSERT_EQ(8000, by_name.peak);
+	ASSERT_EQ(4000, by_name.dropped_bytes);
+	ASSERT_EQ(1, by_name.dropped_records);
+	ASSERT_EQ(1500, by_name.flushed_bytes);
+	ASSERT_EQ(10022, by_name.in.bytes);
+	ASSERT_EQ(6, by_name.in.records);
+	ASSERT_EQ(1, by_name.in.files);
+	ASSERT_EQ(1, by_name.in.blocked);
+	ASSERT_NE(0, by_name.in.blocked_ns);
+	ASSERT_EQ(1, by_name.out.blocked);
+	ASSERT_NE(0, by_name.out.blocked_ns);
+}
+
+TEST_F(told, who_has_it_open_and_who_waits)
+{
+	struct call get = { .fn = call_get, .len = 1 };
+	struct bbuf_info info;
+
+	get.queue = bbuf_open(self->name, O_RDONLY);
+	ASSERT_NE(NULL, get.queue);
+	ASSERT_TRUE(call_start(&get));
+	ASSERT_TRUE(queue_readers_wait(self->queue, 1));
+	ASSERT_EQ(0, bbuf_lookup(self->name, &info));
+	ASSERT_EQ(1, info.in.files);
+	ASSERT_EQ(2, info.out.files);
+	ASSERT_EQ(0, info.in.waiters);
+	ASSERT_EQ(1, info.out.waiters);
+	ASSERT_PUTS(self->queue, "x");
+	ASSERT_TRUE(call_ends(&get));
+	ASSERT_EQ(0, bbuf_lookup(self->name, &info));
+	ASSERT_EQ(1, info.out.wakeups);
+	bbuf_close(get.queue);
+}
+
+static const struct bbuf_info *find(const struct bbuf_info *list, size_t count, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (!strcmp(list[i].name, name))
+			return &list[i];
+	return NULL;
+}
+
+TEST(list_has_them_all_in_order)
+{
+	char name[BBUF_NAME_SIZE], what[16];
+	struct bbuf_info *list;
+	size_t count, i;
+
+	for (i = 0; i < MANY; i++) {
+		snprintf(what, sizeof(what), "list%zu", i);
+		queue_name(name, what);
+		ASSERT_EQ(0, bbuf_create(name, NULL));
+	}
+	ASSERT_EQ(0, bbuf_list(&list, &count));
+	ASSERT_GT(count, MANY);
+	ASSERT_NE(NULL, find(list, count, BBUF_QUEUE_DEFAULT));
+	for (i = 1; i < count; i++)
+		ASSERT_LT(strcmp(list[i - 1].name, list[i].name), 0);
+	for (i = 0; i < MANY; i++) {
+		snprintf(what, sizeof(what), "list%zu", i);
+		queue_name(name, what);
+		ASSERT_NE(NULL, find(list, count, name));
+		ASSERT_EQ(65536, find(list, count, name)->capacity);
+		ASSERT_EQ(0, bbuf_destroy(name));
+	}
+	bbuf_list_free(list);
+	ASSERT_TRUE(nothing_leaked());
+}
+
+/* Makes and removes a queue until the list has been asked for often enough. */
+static void *churn(void *arg)
+{
+	bool *stop = arg;
+	char name[BBUF_NAME_SIZE];
+	bool works = true;
+
+	queue_name(name, "churn");
+	while (works && !__atomic_load_n(stop, __ATOMIC_RELAXED))
+		works = !bbuf_create(name, NULL) && !bbuf_destroy(name);
+	return works ? NULL : arg;
+}
+
+TEST(list_while_queues_come_and_go)
+{
+	bool stop = false;
+	pthread_t thread;
+	void *failed;
+	int i;
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, churn, &stop));
+	for (i = 0; i < ROUNDS; i++) {
+		struct bbuf_info *list;
+		size_t count;
+
+		ASSERT_EQ(0, bbuf_list(&list, &count));
+		EXPECT_NE(NULL, find(list, count, BBUF_QUEUE_DEFAULT));
+		bbuf_list_free(list);
+	}
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	ASSERT_EQ(0, pthread_join(thread, &failed));
+	ASSERT_EQ(NULL, failed);
+}
+
+/* What a process sees if the module is not loaded. */
+TEST(without_the_module)
+{
+	struct bbuf_info info, *list;
+	size_t count;
+
+	ASSERT_EQ(0, unshare(CLONE_NEWNS));
+	ASSERT_EQ(0, mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	ASSERT_EQ(0, mount("none", "/dev", "tmpfs", 0, NULL));
+	ASSERT_EQ(0, mount("none", "/sys", "tmpfs", 0, NULL));
+	ASSERT_FAILS(ENOENT, bbuf_create("new", NULL));
+	ASSERT_FAILS(ENOENT, bbuf_destroy("old"));
+	ASSERT_FAILS(ENOENT, bbuf_lookup(BBUF_QUEUE_DEFAULT, &info));
+	ASSERT_FAILS(ENOENT, bbuf_list(&list, &count));
+	ASSERT_NO_HANDLE(ENOENT, bbuf_open(BBUF_QUEUE_DEFAULT, O_RDWR));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Handles: what is opened by which name, and what is refused. */
+#include <stdlib.h>
+#include <sys/ioctl.h>
+
+#include "fixture.h"
+
+#define NOBODY	65534
+
+QUEUE_FIXTURE(open, BBUF_STREAM)
+
+TEST_F(open, by_name_is_the_same_queue)
+{
+	struct bbuf *other = bbuf_open(self->name, O_RDONLY);
+
+	ASSERT_NE(NULL, other);
+	ASSERT_PUTS(self->queue, "here");
+	ASSERT_GETS(other, "here");
+	bbuf_close(other);
+}
+
+TEST_F(open, by_path_is_the_same_queue)
+{
+	char path[BBUF_NAME_SIZE + 16];
+	struct bbuf *other;
+
+	snprintf(path, sizeof(path), "/dev/bbuf-%s", self->name);
+	other = bbuf_open(path, O_WRONLY);
+	ASSERT_NE(NULL, other);
+	ASSERT_PUTS(other, "there");
+	ASSERT_GETS(self->queue, "there");
+	bbuf_close(other);
+}
+
+TEST(default_is_dev_bbuf)
+{
+	struct bbuf *queue = bbuf_open(BBUF_QUEUE_DEFAULT, O_RDONLY);
+	struct bbuf *same = bbuf_open("/dev/bbuf", O_RDONLY);
+	struct bbuf_info info;
+
+	ASSERT_NE(NULL, queue);
+	ASSERT_NE(NULL, same);
+	ASSERT_EQ(0, bbuf_get_info(same, &info));
+	ASSERT_STREQ("default", info.name);
+	ASSERT_EQ(0, bbuf_get_info(queue, &info));
+	ASSERT_STREQ("default", info.name);
+	bbuf_close(same);
+	bbuf_close(queue);
+}
+
+TEST(names_that_no_queue_can_have)
+{
+	char name[300 + 1];
+	size_t i;
+	const char *const bad[] = { "", ".", "..", ".hidden", name };
+
+	memset(name, 'n', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		ASSERT_NO_HANDLE(EINVAL, bbuf_open(bad[i], O_RDWR));
+	name[BBUF_NAME_SIZE] = '\0';
+	ASSERT_NO_HANDLE(EINVAL, bbuf_open(name, O_RDWR));
+	name[BBUF_NAME_SIZE - 1] = '\0';
+	ASSERT_NO_HANDLE(ENOENT, bbuf_open(name, O_RDWR));
+}
+
+TEST(queues_that_are_not_there)
+{
+	ASSERT_NO_HANDLE(ENOENT, bbuf_open("no-such", O_RDWR));
+	ASSERT_NO_HANDLE(ENOENT, bbuf_open("a b", O_RDWR));
+	ASSERT_NO_HANDLE(ENOENT, bbuf_open("\xff\xfe", O_RDWR));
+	ASSERT_NO_HANDLE(ENOENT, bbuf_open("./no-such", O_RDWR));
+}
+
+TEST(files_that_are_no_queues)
+{
+	ASSERT_NO_HANDLE(ENOTTY, bbuf_open("control", O_RDWR));
+	ASSERT_NO_HANDLE(ENOTTY, bbuf_open("/dev/null", O_RDWR));
+	ASSERT_NO_HANDLE(ENOTTY, bbuf_open("/proc/self/stat", O_RDONLY));
+	ASSERT_NO_HANDLE(ENOTTY, bbuf_open("/", O_RDONLY));
+}
+
+TEST_F(open, other_flags)
+{
+	ASSERT_NO_HANDLE(EINVAL, bbuf_open(self->name, O_RDWR | O_CREAT));
+	ASSERT_NO_HANDLE(EINVAL, bbuf_open(self->name, O_RDWR | O_TRUNC));
+	ASSERT_NO_HANDLE(EINVAL, bbuf_open(self->name, O_RDWR | O_APPEND));
+}
+
+TEST_F(open, without_permission)
+{
+	ASSERT_EQ(0, seteuid(NOBODY));
+	ASSERT_NO_HANDLE(EACCES, bbuf_open(self->name, O_RDONLY));
+	ASSERT_EQ(0, seteuid(0));
+}
+
+TEST_F(open, is_close_on_exec)
+{
+	ASSERT_EQ(FD_CLOEXEC, fcntl(bbuf_fd(self->queue), F_GETFD));
+}
+
+TEST_F(open, access_mode_is_kept_to)
+{
+	struct bbuf *reader = bbuf_open(self->name, O_RDONLY);
+	struct bbuf *writer = bbuf_open(self->name, O_WRONLY);
+	char byte = 'x';
+
+	ASSERT_NE(NULL, reader);
+	ASSERT_NE(NULL, writer);
+	ASSERT_FAILS(EBADF, bbuf_put(reader, &byte, 1, &at_once));
+	ASSERT_FAILS(EBADF, bbuf_get(writer, &byte, 1, &at_once));
+	bbuf_close(writer);
+	bbuf_close(reader);
+}
+
+TEST_F(open, nonblocking_never_waits)
+{
+	struct bbuf *queue = bbuf_open(self->name, O_RDWR | O_NONBLOCK);
+	char byte = 'x';
+
+	ASSERT_NE(NULL, queue);
+	ASSERT_FAILS(EAGAIN, bbuf_get(queue, &byte, 1, NULL));
+	ASSERT_FAILS(EAGAIN, bbuf_get(queue, &byte, 1, &long_enough));
+	ASSERT_TRUE(queue_fill(queue, 1024));
+	ASSERT_FAILS(EAGAIN, bbuf_put(queue, &byte, 1, NULL));
+	ASSERT_FAILS(EAGAIN, bbuf_put(queue, &byte, 1, &long_enough));
+	bbuf_close(queue);
+}
+
+TEST_F(open, what_is_queued_outlives_the_handle)
+{
+	struct bbuf *other = bbuf_open(self->name, O_RDWR);
+
+	ASSERT_NE(NULL, other);
+	ASSERT_PUTS(other, "left");
+	bbuf_close(other);
+	ASSERT_GETS(self->queue, "left");
+}
+
+TEST_F(open, from_fd_owns_the_file)
+{
+	int fd = dup(bbuf_fd(self->queue));
+	struct bbuf *same = bbuf_from_fd(fd);
+
+	ASSERT_NE(NULL, same);
+	ASSERT_EQ(fd, bbuf_fd(same));
+	ASSERT_PUTS(same, "inherited");
+	ASSERT_GETS(self->queue, "inherited");
+	bbuf_close(same);
+	ASSERT_FAILS(EBADF, fcntl(fd, F_GETFD));
+}
+
+TEST_F(open, from_fd_leaves_alone_what_is_no_queue)
+{
+	int fds[2];
+
+	ASSERT_EQ(0, pipe(fds));
+	ASSERT_NO_HANDLE(ENOTTY, bbuf_from_fd(fds[0]));
+	ASSERT_EQ(0, fcntl(fds[0], F_GETFD));
+	ASSERT_NO_HANDLE(EBADF, bbuf_from_fd(-1));
+}
+
+TEST_F(open, from_fd_learns_the_options_of_the_file)
+{
+	const struct bbuf_options hurried = { .read_timeout = 1 };
+	struct bbuf *same;
+	struct call get = { .fn = call_get, .len = 1 };
+	int fd = dup(bbuf_fd(self->queue));
+
+	ASSERT_EQ(0, ioctl(fd, BBUF_IOC_SET_OPTIONS, &hurried));
+	same = bbuf_from_fd(fd);
+	ASSERT_NE(NULL, same);
+	get.queue = same;
+	ASSERT_TRUE(call_start(&get));
+	ASSERT_TRUE(queue_readers_wait(self->queue, 1));
+	usleep(SHORT_MS * 1000);	/* far beyond the timeout that it found */
+	ASSERT_TRUE(queue_readers_wait(self->queue, 1));
+	ASSERT_EQ(1, bbuf_put(self->queue, "x", 1, NULL));
+	ASSERT_TRUE(call_ends(&get));
+	ASSERT_EQ(1, get.ret);
+	bbuf_close(same);
+}
+
+TEST_F(open, close_leaves_errno_alone)
+{
+	struct bbuf *other = bbuf_open(self->name, O_RDWR);
+
+	ASSERT_NE(NULL, other);
+	close(bbuf_fd(other));	/* so that closing it again fails */
+	errno = ENXIO;
+	bbuf_close(other);
+	ASSERT_EQ(ENXIO, errno);
+	bbuf_close(NULL);
+	bbuf_batch_free(NULL);
+	bbuf_list_free(NULL);
+	ASSERT_EQ(ENXIO, errno);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* bbuf_put(), bbuf_get() and bbuf_peek(): what they move, and how long they wait. */
+#include <signal.h>
+#include <sys/ioctl.h>
+
+#include "fixture.h"
+
+QUEUE_FIXTURE(stream, BBUF_STREAM)
+QUEUE_FIXTURE(record, BBUF_RECORD)
+
+TEST_F(stream, get_takes_what_is_there)
+{
+	ASSERT_PUTS(self->queue, "one");
+	ASSERT_PUTS(self->queue, "two");
+	ASSERT_GETS(self->queue, "onetwo");
+}
+
+TEST_F(stream, nothing_is_nothing)
+{
+	char byte;
+
+	ASSERT_EQ(0, bbuf_put(self->queue, "", 0, NULL));
+	ASSERT_EQ(0, bbuf_get(self->queue, &byte, 0, NULL));
+}
+
+TEST_F(record, put_and_get_are_a_record_each)
+{
+	ASSERT_PUTS(self->queue, "one");
+	ASSERT_PUTS(self->queue, "two");
+	ASSERT_GETS(self->queue, "one");
+	ASSERT_GETS(self->queue, "two");
+}
+
+TEST_F(record, too_long_for_the_buffer_stays)
+{
+	char byte;
+	int len;
+
+	ASSERT_PUTS(self->queue, "long");
+	ASSERT_FAILS(EMSGSIZE, bbuf_get(self->queue, &byte, 1, NULL));
+	ASSERT_EQ(0, ioctl(bbuf_fd(self->queue), FIONREAD, &len));
+	ASSERT_EQ(4, len);
+	ASSERT_GETS(self->queue, "long");
+}
+
+TEST_F(record, too_long_for_the_queue)
+{
+	static const char record[CAPACITY + 1];
+
+	ASSERT_FAILS(EMSGSIZE, bbuf_put(self->queue, record, sizeof(record), NULL));
+	ASSERT_EQ(CAPACITY, bbuf_put(self->queue, record, CAPACITY, &at_once));
+}
+
+TEST_F(stream, at_once_does_not_wait)
+{
+	char byte = 'x';
+
+	ASSERT_FAILS(EAGAIN, bbuf_get(self->queue, &byte, 1, &at_once));
+	ASSERT_TRUE(queue_fill(self->queue, 1024));
+	ASSERT_FAILS(EAGAIN, bbuf_put(self->queue, &byte, 1, &at_once));
+}
+
+TEST_F(stream, at_once_puts_a_part_of_what_is_long)
+{
+	static const char bytes[CAPACITY];
+
+	ASSERT_EQ(1000, bbuf_put(self->queue, bytes, 1000, NULL));
+	ASSERT_EQ(CAPACITY - 1000, bbuf_put(self->queue, bytes, CAPACITY, &at_once));
+}
+
+TEST_F(stream, timeouts_run_out_and_never_early)
+{
+	long start = now_ms();
+	char byte = 'x';
+
+	ASSERT_FAILS(ETIMEDOUT, bbuf_get(self->queue, &byte, 1, &shortly));
+	ASSERT_GE(now_ms() - start, SHORT_MS);
+
+	ASSERT_TRUE(queue_fill(self->queue, 1024));
+	start = now_ms();
+	ASSERT_FAILS(ETIMEDOUT, bbuf_put(self->queue, &byte, 1, &shortly));
+	ASSERT_GE(now_ms() - start, SHORT_MS);
+}
+
+TEST_F(stream, timeout_counts_what_went_in_before)
+{
+	static const char bytes[2 * CAPACITY];
+
+	ASSERT_EQ(CAPACITY, bbuf_put(self->queue, bytes, sizeof(bytes), &shortly));
+	ASSERT_FAILS(ETIMEDOUT, bbuf_put(self->queue, bytes, 1, &shortly));
+}
+
+TEST_F(stream, timeouts_that_are_none)
+{
+	const struct timespec bad[] = {
+		{ .tv_sec = -1 },
+		{ .tv_nsec = -1 },
+		{ .tv_nsec = 1000000000 },
+	};
+	char byte;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		ASSERT_FAILS(EINVAL, bbuf_put(self->queue, "x", 1, &bad[i]));
+		ASSERT_FAILS(EAGAIN, bbuf_get(self->queue, &byte, 1, &at_once));
+		ASSERT_PUTS(self->queue, "x");
+		ASSERT_FAILS(EINVAL, bbuf_get(self->queue, &byte, 1, &bad[i]));
+		ASSERT_GETS(self->queue, "x");
+	}
+}
+
+/* Every way to say "wait" waits for a writer that comes in time. */
+FIXTURE(waiting) {
+	char name[BBUF_NAME_SIZE];
+	struct bbuf *queue;
+	struct bbuf *other;
+};
+
+FIXTURE_VARIANT(waiting) {
+	const struct timespec *timeout;
+};
+
+static const struct timespec nearly_for_ever = { .tv_sec = INT64_MAX, .tv_nsec = 999999999 };
+
+FIXTURE_VARIANT_ADD(waiting, for_ever) { .timeout = NULL };
+FIXTURE_VARIANT_ADD(waiting, for_a_while) { .timeout = &long_enough };
+FIXTURE_VARIANT_ADD(waiting, for_ages) { .timeout = &nearly_for_ever };
+
+FIXTURE_SETUP(waiting)
+{
+	queue_name(self->name, "waiting");
+	self->queue = queue_make(self->name, BBUF_STREAM);
+	ASSERT_NE(NULL, self->queue);
+	self->other = bbuf_open(self->name, O_RDWR);
+	ASSERT_NE(NULL, self->other);
+}
+
+FIXTURE_TEARDOWN(waiting)
+{
+	bbuf_close(self->other);
+	bbuf_close(self->queue);
+	bbuf_destroy(self->name);
+	EXPECT_TRUE(nothing_leaked());
+}
+
+TEST_F(waiting, for_data)
+{
+	struct call get = {
+		.fn = call_get, .queue = self->other, .len = 10, .timeout = variant->timeout,
+	};
+
+	ASSERT_TRUE(call_start(&get));
+	ASSERT_TRUE(queue_readers_wait(self->queue, 1));
+	ASSERT_PUTS(self->queue, "data");
+	ASSERT_TRUE(call_ends(&get));
+	ASSERT_EQ(4, get.ret);
+	ASSERT_EQ(0, memcmp("data", get.data, 4));
+}
+
+TEST_F(waiting, for_room)
+{
+	struct call put = {
+		.fn = call_put, .queue = self->other, .data = "last", .len = 4,
+		.timeout = variant->timeout,
+	};
+	char bytes[CAPACITY];
+
+	ASSERT_TRUE(queue_fill(self->queue, 1024));
+	ASSERT_TRUE(call_start(&put));
+	ASSERT_TRUE(queue_writers_wait(self->queue, 1));
+	ASSERT_EQ(CAPACITY, bbuf_get(self->queue, bytes, sizeof(bytes), NULL));
+	ASSERT_TRUE(call_ends(&put));
+	ASSERT_EQ(4, put.ret);
+	ASSERT_GETS(self->queue, "last");
+}
+
+TEST_F(stream, a_timeout_is_for_one_call_only)
+{
+	struct bbuf_options options;
+	char byte;
+
+	ASSERT_FAILS(ETIMEDOUT, bbuf_get(self->queue, &byte, 1, &shortly));
+	ASSERT_PUTS(self->queue, "x");
+	ASSERT_EQ(1, bbuf_get(self->queue, &byte, 1, NULL));
+	ASSERT_EQ(0, ioctl(bbuf_fd(self->queue), BBUF_IOC_GET_OPTIONS, &options));
+	ASSERT_EQ(0, options.read_timeout);
+	ASSERT_EQ(0, options.write_timeout);
+}
+
+static void ignore(int sig)
+{
+	(void)sig;
+}
+
+/* Sends signals until the call ends: one alone might come before it sleeps. */
+static void *disturb(void *arg)
+{
+	struct call *call = arg;
+
+	while (!__atomic_load_n(&call->done, __ATOMIC_ACQUIRE)) {
+		pthread_kill(call->thread, SIGUSR1);
+		usleep(1000);
+	}
+	return NULL;
+}
+
+TEST_F(waiting, ends_with_a_signal)
+{
+	struct sigaction action = { .sa_handler = ignore };
+	struct call get = {
+		.fn = call_get, .queue = self->other, .len = 1, .timeout = variant->timeout,
+	};
+	pthread_t disturber;
+
+	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
+	ASSERT_TRUE(call_start(&get));
+	ASSERT_TRUE(queue_readers_wait(self->queue, 1));
+	ASSERT_EQ(0, pthread_create(&disturber, NULL, disturb, &get));
+	ASSERT_EQ(0, pthread_join(disturber, NULL));
+	ASSERT_TRUE(call_ends(&get));
+	ASSERT_EQ(-1, get.ret);
+	ASSERT_EQ(EINTR, get.error);
+}
+
+TEST_F(stream, peek_leaves_it_there)
+{
+	char bytes[4] = "";
+
+	ASSERT_FAILS(EAGAIN, bbuf_peek(self->queue, bytes, sizeof(bytes)));
+	ASSERT_PUTS(self->queue, "peeked");
+	ASSERT_EQ(4, bbuf_peek(self->queue, bytes, sizeof(bytes)));
+	ASSERT_EQ(0, memcmp("peek", bytes, 4));
+	ASSERT_GETS(self->queue, "peeked");
+}
+
+TEST_F(record, peek_shows_the_first)
+{
+	char bytes[4] = "";
+
+	ASSERT_PUTS(self->queue, "one");
+	ASSERT_PUTS(self->queue, "other");
+	ASSERT_EQ(3, bbuf_peek(self->queue, bytes, sizeof(bytes)));
+	ASSERT_EQ(0, memcmp("one", bytes, 3));
+	ASSERT_GETS(self->queue, "one");
+	ASSERT_FAILS(EMSGSIZE, bbuf_peek(self->queue, bytes, sizeof(bytes)));
+	ASSERT_GETS(self->queue, "other");
+}
+
+TEST_F(stream, peek_needs_a_file_open_for_reading)
+{
+	struct bbuf *writer = bbuf_open(self->name, O_WRONLY);
+	char byte;
+
+	ASSERT_NE(NULL, writer);
+	ASSERT_FAILS(EBADF, bbuf_peek(writer, &byte, 1));
+	bbuf_close(writer);
+}
+
+TEST_HARNESS_MAIN
