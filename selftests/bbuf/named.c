@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "named.h"
+
+#define FOREVER		-1
+#define EVERYTHING	(READABLE | WRITABLE | POLLPRI | POLLRDHUP)
+
+static int control(unsigned long command, const void *argument)
+{
+	int fd = open(BBUF_CONTROL, O_RDWR | O_CLOEXEC);
+	int error = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (ioctl(fd, command, argument))
+		error = -errno;
+	close(fd);
+	return error;
+}
+
+int queue_create(const struct bbuf_create *create)
+{
+	return control(BBUF_IOC_CREATE, create);
+}
+
+int queue_destroy(const char *name)
+{
+	struct bbuf_destroy destroy = { 0 };
+
+	snprintf(destroy.name, sizeof(destroy.name), "%s", name);
+	return control(BBUF_IOC_DESTROY, &destroy);
+}
+
+int queue_make(enum bbuf_type type, size_t capacity, unsigned int policy)
+{
+	struct bbuf_create create = {
+		.name = QUEUE, .type = type, .capacity = capacity, .policy = policy,
+		.mode = 0600, .uid = BBUF_ID_CALLER, .gid = BBUF_ID_CALLER,
+	};
+	int error = queue_destroy(QUEUE);
+
+	return error && error != -ENOENT ? error : queue_create(&create);
+}
+
+int queue_open(const char *name, int flags)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s-%s", BBUF_DEVICE, name);
+	return open(path, flags | O_CLOEXEC);
+}
+
+int queue_begin(enum bbuf_type type, size_t capacity, unsigned int policy, int *fd, int *nb)
+{
+	int error = queue_make(type, capacity, policy);
+
+	if (error)
+		return error;
+	*fd = queue_open(QUEUE, O_RDWR);
+	*nb = queue_open(QUEUE, O_RDWR | O_NONBLOCK);
+	return *fd < 0 || *nb < 0 ? -errno : 0;
+}
+
+struct bbuf_info queue_info(int fd)
+{
+	struct bbuf_info info = { 0 };
+
+	if (ioctl(fd, BBUF_IOC_INFO, &info))
+		memset(&info, 0, sizeof(info));
+	return info;
+}
+
+int queue_events(int fd)
+{
+	struct pollfd pollfd = { .fd = fd, .events = EVERYTHING };
+
+	return poll(&pollfd, 1, 0) < 0 ? -1 : pollfd.revents;
+}
+
+ssize_t queue_peek(int fd, void *buf, size_t n)
+{
+	struct bbuf_peek peek = { .buffer = (uintptr_t)buf, .size = n };
+
+	return ioctl(fd, BBUF_IOC_PEEK, &peek);
+}
+
+bool take_record(int fd, size_t position, size_t n)
+{
+	unsigned char *buf = calloc(2, n + 1);
+	bool good = buf && read(fd, buf, 2 * n + 1) == (ssize_t)n &&
+		    pattern_matches(buf, position, n);
+
+	free(buf);
+	return good;
+}
+
+static long poll_once(struct task *t)
+{
+	struct pollfd pollfd = { .fd = t->arg[0], .events = t->arg[1] };
+
+	return poll(&pollfd, 1, FOREVER) < 0 ? -1 : pollfd.revents;
+}
+
+struct task task_poller(int fd, short events)
+{
+	return (struct task){
+		.fn = poll_once, .nr = SYS_poll, .fd = -1, .arg = { fd, events },
+	};
+}
+
+static long fsync_once(struct task *t)
+{
+	return fsync(t->fd);
+}
+
+struct task task_drainer(int fd)
+{
+	return (struct task){ .fn = fsync_once, .nr = SYS_fsync, .fd = fd };
+}

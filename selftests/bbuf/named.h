@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the tests of named queues share: making and removing one, and its ioctls as calls. */
+#ifndef BBUF_SELFTEST_NAMED_H
+#define BBUF_SELFTEST_NAMED_H
+
+#include <fcntl.h>
+#include <linux/bbuf.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+
+#include "common.h"
+
+#define BBUF_CONTROL		"/dev/bbuf-control"
+#define QUEUE			"test"	/* the queue that most tests use */
+#define QUEUE_NODE		BBUF_DEVICE "-" QUEUE
+
+/* Each returns 0 or -errno. */
+int queue_create(const struct bbuf_create *create);
+int queue_destroy(const char *name);
+/* A new QUEUE, whatever was there under that name. */
+int queue_make(enum bbuf_type type, size_t capacity, unsigned int policy);
+
+/* The queue of that name: a file descriptor, or -1. */
+int queue_open(const char *name, int flags);
+
+/* queue_make(), and opens it for reading and writing, blocking and O_NONBLOCK. */
+int queue_begin(enum bbuf_type type, size_t capacity, unsigned int policy, int *fd, int *nb);
+
+/* All zero if there is no information. */
+struct bbuf_info queue_info(int fd);
+/* What poll says of the queue: all its bits. */
+int queue_events(int fd);
+
+/* 0, or -1 and errno: the fields of struct bbuf_set and struct bbuf_options by name. */
+#define queue_set(fd, ...) \
+	ioctl(fd, BBUF_IOC_SET, &(struct bbuf_set){ __VA_ARGS__ })
+#define queue_set_options(fd, ...) \
+	ioctl(fd, BBUF_IOC_SET_OPTIONS, &(struct bbuf_options){ __VA_ARGS__ })
+#define queue_resize(fd, bytes) \
+	queue_set(fd, .fields = BBUF_SET_CAPACITY, .capacity = (bytes))
+#define queue_set_read_mark(fd, bytes) \
+	queue_set(fd, .fields = BBUF_SET_READ_MARK, .read_mark = (bytes))
+#define queue_set_write_mark(fd, bytes) \
+	queue_set(fd, .fields = BBUF_SET_WRITE_MARK, .write_mark = (bytes))
+#define queue_shutdown(fd)	ioctl(fd, BBUF_IOC_SHUTDOWN)
+#define queue_reopen(fd)	ioctl(fd, BBUF_IOC_REOPEN)
+#define queue_flush(fd)		ioctl(fd, BBUF_IOC_FLUSH)
+
+/* As read(), without taking it. */
+ssize_t queue_peek(int fd, void *buf, size_t n);
+/* One read with room for more: true if it is a record of n bytes of the pattern. */
+bool take_record(int fd, size_t position, size_t n);
+
+/* Sleeps in poll() for some events; its value is what came. */
+struct task task_poller(int fd, short events);
+/* Sleeps in fsync(). */
+struct task task_drainer(int fd);
+
+/* What poll reports. */
+#define READABLE		(POLLIN | POLLRDNORM)
+#define WRITABLE		(POLLOUT | POLLWRNORM)
+
+#define NS_PER_MS		1000000ULL
+
+/* Tests of QUEUE: new for each of them. */
+#define NAMED_FIXTURE(subject, type, capacity, policy)			\
+FIXTURE(subject) {							\
+	int fd;		/* blocking */					\
+	int nb;		/* O_NONBLOCK */				\
+};									\
+									\
+FIXTURE_SETUP(subject)							\
+{									\
+	ASSERT_EQ(0, queue_begin(type, capacity, policy, &self->fd,	\
+				 &self->nb));				\
+}									\
+									\
+FIXTURE_TEARDOWN(subject)						\
+{									\
+	close(self->fd);						\
+	close(self->nb);						\
+	queue_destroy(QUEUE);						\
+}
+
+/* For a test that needs another queue. */
+#define BEGIN_ANEW(type, capacity, policy)				\
+do {									\
+	close(self->fd);						\
+	close(self->nb);						\
+	ASSERT_EQ(0, queue_begin(type, capacity, policy, &self->fd,	\
+				 &self->nb));				\
+} while (0)
+
+#endif /* BBUF_SELFTEST_NAMED_H */

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Timeouts of open files. */
+#include <time.h>
+
+#include "fixture.h"
+#include "named.h"
+
+#define CAPACITY	1000
+#define LONG_MS		1000	/* more than any test takes */
+#define FOREVER_NS	-1ULL
+
+NAMED_FIXTURE(timeout, BBUF_STREAM, CAPACITY, 0)
+
+static unsigned long long now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+/* From the time of a tick and less to several. */
+static const unsigned long long timeouts[] = {
+	1, 999999, NS_PER_MS, 3999999, 4 * NS_PER_MS, 7900000, 9 * NS_PER_MS, 20500000,
+};
+
+TEST_F(timeout, of_a_read_is_not_early)
+{
+	unsigned long long start;
+	char byte;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(timeouts); i++) {
+		ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = timeouts[i]));
+		start = now_ns();
+		ASSERT_FAILS(ETIMEDOUT, read(self->fd, &byte, 1));
+		ASSERT_LE(timeouts[i], now_ns() - start);
+	}
+}
+
+TEST_F(timeout, of_a_write_is_not_early_and_nothing_is_queued)
+{
+	unsigned long long start;
+	size_t i;
+
+	ASSERT_TRUE(fill(self->nb, CAPACITY - 1));
+	for (i = 0; i < ARRAY_SIZE(timeouts); i++) {
+		ASSERT_EQ(0, queue_set_options(self->fd, .write_timeout = timeouts[i]));
+		start = now_ns();
+		ASSERT_FAILS(ETIMEDOUT, put(self->fd, 0, 2));
+		ASSERT_LE(timeouts[i], now_ns() - start);
+	}
+	ASSERT_EQ(CAPACITY - 1, queued(self->fd));
+	ASSERT_EQ(1, put(self->fd, 0, 1));
+}
+
+TEST_F(timeout, of_a_record_leaves_none_of_it)
+{
+	BEGIN_ANEW(BBUF_RECORD, CAPACITY, 0);
+	ASSERT_EQ(0, queue_set_options(self->fd, .write_timeout = 1, .read_timeout = 1));
+	ASSERT_EQ(CAPACITY - 1, put(self->fd, 0, CAPACITY - 1));
+	ASSERT_FAILS(ETIMEDOUT, put(self->fd, 0, 2));
+	ASSERT_TRUE(take_record(self->fd, 0, CAPACITY - 1));
+	ASSERT_FALSE(take_record(self->fd, 0, 2));
+	ASSERT_EQ(ETIMEDOUT, errno);
+}
+
+TEST_F(timeout, in_a_large_write_gives_the_count_so_far)
+{
+	ASSERT_EQ(0, queue_set_options(self->fd, .write_timeout = NS_PER_MS));
+	ASSERT_EQ(CAPACITY, put(self->fd, 0, CAPACITY + 1));
+	ASSERT_TRUE(take(self->nb, 0, CAPACITY));
+	ASSERT_EQ(0, queued(self->fd));
+}
+
+TEST_F(timeout, is_none_of_those_who_need_not_wait)
+{
+	char byte;
+
+	ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = 1, .write_timeout = 1));
+	ASSERT_EQ(0, queue_set_options(self->nb, .read_timeout = LONG_MS * NS_PER_MS));
+	ASSERT_EQ(CAPACITY, put(self->fd, 0, CAPACITY));
+	ASSERT_TRUE(take(self->fd, 0, CAPACITY));
+	ASSERT_FAILS(EAGAIN, read(self->nb, &byte, 1));
+}
+
+TEST_F(timeout, does_not_end_those_who_are_served_in_time)
+{
+	struct task reader = task_reader(self->fd, 1);
+
+	ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = DEADLINE_MS * NS_PER_MS));
+	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_EQ(1, put(self->nb, 0, 1));
+	ASSERT_EQ(1, task_wait(&reader));
+}
+
+TEST_F(timeout, may_be_longer_than_anybody_lives)
+{
+	struct task reader = task_reader(self->fd, 1);
+
+	ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = FOREVER_NS));
+	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_TRUE(task_undisturbed(&reader));
+	ASSERT_EQ(1, put(self->nb, 0, 1));
+	ASSERT_EQ(1, task_wait(&reader));
+}
+
+TEST_F(timeout, belongs_to_the_open_file_and_its_duplicates)
+{
+	struct task other = task_reader(queue_open(QUEUE, O_RDONLY), 1);
+	int copy = dup(self->fd);
+	char byte;
+
+	ASSERT_TRUE(task_blocks(&other));
+	ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = NS_PER_MS));
+	ASSERT_FAILS(ETIMEDOUT, read(copy, &byte, 1));
+	ASSERT_TRUE(task_undisturbed(&other));
+	ASSERT_EQ(0, queue_set_options(copy, .read_timeout = 0));
+	task_kill(&other);
+	other.fd = self->fd;
+	ASSERT_TRUE(task_blocks(&other));
+	ASSERT_TRUE(task_undisturbed(&other));
+	task_kill(&other);
+	close(copy);
+}
+
+TEST_F(timeout, of_reads_is_not_that_of_writes)
+{
+	struct task writer = task_writer(self->fd, 0, 1);
+	struct bbuf_options options;
+	char byte;
+
+	ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = 5));
+	ASSERT_EQ(0, ioctl(self->fd, BBUF_IOC_GET_OPTIONS, &options));
+	ASSERT_EQ(5, options.read_timeout);
+	ASSERT_EQ(0, options.write_timeout);
+	ASSERT_FAILS(ETIMEDOUT, read(self->fd, &byte, 1));
+	ASSERT_TRUE(fill(self->nb, CAPACITY));
+	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_TRUE(task_undisturbed(&writer));
+	task_kill(&writer);
+}
+
+TEST_F(timeout, makes_a_signal_end_the_call_even_under_SA_RESTART)
+{
+	struct task reader = task_reader(self->fd, 1), writer = task_writer(self->fd, 0, 2);
+
+	ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = DEADLINE_MS * NS_PER_MS,
+				       .write_timeout = DEADLINE_MS * NS_PER_MS));
+	reader.restart = true;
+	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_TRUE(task_signal(&reader));
+	ASSERT_EQ(-EINTR, task_wait(&reader));
+
+	writer.restart = true;
+	ASSERT_TRUE(fill(self->nb, CAPACITY - 1));
+	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_TRUE(task_signal(&writer));
+	ASSERT_EQ(-EINTR, task_wait(&writer));
+	ASSERT_EQ(CAPACITY - 1, queued(self->fd));
+}
+
+/*
+ * A call that sleeps many times, each time for less than its timeout, and all together for
+ * longer: it does not get all of its time again after each.
+ */
+#define TIMEOUT_MS	60
+#define NAP_MS		20
+#define NAPS		12
+
+TEST_F(timeout, counts_over_all_sleeps_of_a_large_write)
+{
+	struct task writer = task_writer(self->fd, 0, NAPS * CAPACITY / 2);
+	int i;
+
+	ASSERT_EQ(0, queue_set_options(self->fd, .write_timeout = TIMEOUT_MS * NS_PER_MS));
+	ASSERT_EQ(0, task_start(&writer));
+	for (i = 0; i < NAPS && !task_done(&writer); i++) {
+		pause_ms(NAP_MS);
+		discard(self->nb, CAPACITY / 2);
+	}
+	ASSERT_GT(NAPS * CAPACITY / 2, task_wait(&writer));
+}
+
+static long write_frames(struct task *t)
+{
+	size_t space = BBUF_FRAME_SPACE(CAPACITY), i;
+	struct bbuf_frame frame = { .len = CAPACITY };
+
+	for (i = 0; i < NAPS; i++)
+		memcpy(t->result->data + i * space, &frame, sizeof(frame));
+	return write(t->fd, t->result->data, NAPS * space);
+}
+
+TEST_F(timeout, counts_over_all_records_of_a_framed_write)
+{
+	long all = NAPS * BBUF_FRAME_SPACE(CAPACITY);
+	struct task writer = { .fn = write_frames, .len = all };
+	char record[CAPACITY];
+	int i;
+
+	BEGIN_ANEW(BBUF_RECORD, CAPACITY, 0);
+	ASSERT_EQ(0, queue_set_options(self->fd, .flags = BBUF_FRAMED,
+				       .write_timeout = TIMEOUT_MS * NS_PER_MS));
+	writer.fd = self->fd;
+	ASSERT_EQ(0, task_start(&writer));
+	for (i = 0; i < NAPS && !task_done(&writer); i++) {
+		pause_ms(NAP_MS);
+		read(self->nb, record, CAPACITY);
+	}
+	ASSERT_GT(all, task_wait(&writer));
+}
+
+TEST_F(timeout, at_the_front_of_the_line_lets_the_next_on)
+{
+	struct task first = task_writer(self->fd, 0, 100), next;
+
+	next = task_writer(queue_open(QUEUE, O_WRONLY), 7, 10);
+	ASSERT_EQ(0, queue_set_options(self->fd, .write_timeout = 200 * NS_PER_MS));
+	ASSERT_TRUE(fill(self->nb, CAPACITY - 10));
+	ASSERT_TRUE(task_blocks(&first));
+	ASSERT_EQ(0, task_start(&next));
+	ASSERT_EQ(-ETIMEDOUT, task_wait(&first));
+	ASSERT_EQ(10, task_wait(&next));
+	ASSERT_TRUE(discard(self->nb, CAPACITY - 10));
+	ASSERT_TRUE(take(self->nb, 7, 10));
+}
+
+BBUF_HARNESS_MAIN
