@@ -82,7 +82,7 @@ static const char *module_file(void)
 	return file ? file : MODULE_FILE;
 }
 
-int bbuf_load(const char *parameters)
+int module_load(const char *parameters)
 {
 	int fd = open(module_file(), O_RDONLY | O_CLOEXEC);
 	char command[LINE_MAX_LEN];
@@ -98,58 +98,58 @@ int bbuf_load(const char *parameters)
 	return error;
 }
 
-int bbuf_unload(void)
+int module_unload(void)
 {
 	return syscall(SYS_delete_module, "bbuf", O_NONBLOCK) ? -errno : 0;
 }
 
-static bool bbuf_loaded(void)
+static bool module_loaded(void)
 {
 	return !access(BBUF_PARAMETERS, F_OK);
 }
 
 /* Files that a task of an earlier test held are closed soon after it was killed. */
-static bool bbuf_unused(void)
+static bool module_unused(void)
 {
 	return eventually(file_number("/sys/module/bbuf/refcnt") == 0);
 }
 
-int bbuf_reload(size_t capacity)
+int module_reload(size_t capacity)
 {
 	char parameters[LINE_MAX_LEN];
 
-	if (bbuf_loaded()) {
-		int error = bbuf_unused() ? bbuf_unload() : -EBUSY;
+	if (module_loaded()) {
+		int error = module_unused() ? module_unload() : -EBUSY;
 
 		if (error)
 			return error;
 	}
 	snprintf(parameters, sizeof(parameters), "capacity=%zu", capacity);
-	return bbuf_load(parameters);
+	return module_load(parameters);
 }
 
-static int bbuf_want(size_t capacity)
+static int module_want(size_t capacity)
 {
 	if (file_number(BBUF_PARAMETERS "capacity") == (long)capacity)
 		return 0;
-	return bbuf_reload(capacity);
+	return module_reload(capacity);
 }
 
-static void bbuf_restore(void)
+static void module_restore(void)
 {
-	int error = bbuf_want(DEFAULT_CAPACITY);
+	int error = module_want(DEFAULT_CAPACITY);
 
 	if (error)
 		fprintf(stderr, "# cannot load bbuf with its defaults: %s\n", strerror(-error));
 }
 
-void bbuf_require(void)
+void module_require(void)
 {
-	if (access(BBUF_DEVICE, F_OK) && bbuf_load("")) {
+	if (access(BBUF_DEVICE, F_OK) && module_load("")) {
 		ksft_print_header();
 		ksft_exit_skip("no %s, and no module to load\n", BBUF_DEVICE);
 	}
-	atexit(bbuf_restore);
+	atexit(module_restore);
 }
 
 /* The queue */
@@ -161,9 +161,9 @@ int queued(int fd)
 	return ioctl(fd, FIONREAD, &bytes) ? -1 : bytes;
 }
 
-int bbuf_open(size_t capacity, int *fd, int *nb)
+int queue_open(size_t capacity, int *fd, int *nb)
 {
-	int error = bbuf_unused() ? bbuf_want(capacity) : -EBUSY;
+	int error = module_unused() ? module_want(capacity) : -EBUSY;
 
 	/* A test that hangs in the device must not outlive a program that ran out of time. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -176,11 +176,11 @@ int bbuf_open(size_t capacity, int *fd, int *nb)
 	return discard(*nb, queued(*nb)) ? 0 : -EIO;
 }
 
-int bbuf_reopen(size_t capacity, int *fd, int *nb)
+int queue_reopen(size_t capacity, int *fd, int *nb)
 {
 	close(*fd);
 	close(*nb);
-	return bbuf_open(capacity, fd, nb);
+	return queue_open(capacity, fd, nb);
 }
 
 /* Bytes that can be told apart */
@@ -308,6 +308,7 @@ static void task_run(struct task *t)
 	long value;
 
 	own_result = t->result;
+	memset(t->result->data, 0, t->len);	/* present, so that copies don't fault */
 	sigaction(SIGUSR1, &action, NULL);
 	value = t->fn(t);
 	t->result->value = value < 0 ? -errno : value;

@@ -38,19 +38,19 @@ void pause_ms(long ms);
 })
 
 /* The module. Each returns 0 or -errno. */
-int bbuf_load(const char *parameters);
-int bbuf_unload(void);
-int bbuf_reload(size_t capacity);
+int module_load(const char *parameters);
+int module_unload(void);
+int module_reload(size_t capacity);
 
 /* Skips the whole program if there is no module to test, restores the default at its end. */
-void bbuf_require(void);
+void module_require(void);
 
 /*
  * The queue as a test wants to find it: of that capacity, used by nobody else, empty.
  * Opens it twice for reading and writing, once blocking and once O_NONBLOCK.
  */
-int bbuf_open(size_t capacity, int *fd, int *nb);
-int bbuf_reopen(size_t capacity, int *fd, int *nb);
+int queue_open(size_t capacity, int *fd, int *nb);
+int queue_reopen(size_t capacity, int *fd, int *nb);
 
 /* Bytes queued, or -1. */
 int queued(int fd);

@@ -37,7 +37,7 @@ FIXTURE_SETUP(memcg)
 {
 	int i;
 
-	ASSERT_EQ(0, bbuf_reload(CAPACITY));
+	ASSERT_EQ(0, module_reload(CAPACITY));
 	strcpy(self->root, "/tmp/bbuf.XXXXXX");
 	ASSERT_NE(NULL, mkdtemp(self->root));
 	self->supported = !mount("none", self->root, "cgroup2", 0, NULL) &&
@@ -104,7 +104,7 @@ TEST_F(memcg, gets_its_memory_back_when_the_module_goes)
 	REQUIRE_MEMCG();
 	ASSERT_EQ(1, write_from(self->group[0], 1));
 	ASSERT_LE(CAPACITY, memory_of(self->group[0]));
-	ASSERT_EQ(0, bbuf_reload(DEFAULT_CAPACITY));
+	ASSERT_EQ(0, module_reload(DEFAULT_CAPACITY));
 	ASSERT_TRUE(eventually(memory_of(self->group[0]) < SLACK));
 }
 

@@ -19,10 +19,10 @@ FIXTURE_SETUP(module)
 {
 	int fd, nb;
 
-	ASSERT_EQ(0, bbuf_open(DEFAULT_CAPACITY, &fd, &nb));
+	ASSERT_EQ(0, queue_open(DEFAULT_CAPACITY, &fd, &nb));
 	close(fd);
 	close(nb);
-	ASSERT_EQ(0, bbuf_unload());
+	ASSERT_EQ(0, module_unload());
 	self->log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
 	ASSERT_LE(0, self->log);
 	ASSERT_EQ(0, lseek(self->log, 0, SEEK_END));
@@ -31,7 +31,7 @@ FIXTURE_SETUP(module)
 FIXTURE_TEARDOWN(module)
 {
 	close(self->log);
-	EXPECT_EQ(0, bbuf_reload(DEFAULT_CAPACITY));
+	EXPECT_EQ(0, module_reload(DEFAULT_CAPACITY));
 }
 
 /* Whether a message came that starts like this. */
@@ -77,7 +77,7 @@ TEST_F(module, loaded_makes_the_device)
 {
 	struct stat stat_buf;
 
-	ASSERT_EQ(0, bbuf_load(""));
+	ASSERT_EQ(0, module_load(""));
 	ASSERT_EQ(0, stat(BBUF_DEVICE, &stat_buf));
 	ASSERT_TRUE(S_ISCHR(stat_buf.st_mode));
 	ASSERT_EQ(0600, stat_buf.st_mode & 07777);
@@ -89,9 +89,9 @@ TEST_F(module, loaded_makes_the_device)
 TEST_F(module, unloaded_leaves_nothing_behind)
 {
 	ASSERT_FALSE(anything_left());
-	ASSERT_EQ(0, bbuf_load(""));
+	ASSERT_EQ(0, module_load(""));
 	ASSERT_TRUE(anything_left());
-	ASSERT_EQ(0, bbuf_unload());
+	ASSERT_EQ(0, module_unload());
 	ASSERT_FALSE(anything_left());
 }
 
@@ -99,14 +99,14 @@ TEST_F(module, unloaded_with_data_queued_leaves_nothing_behind)
 {
 	int fd;
 
-	ASSERT_EQ(0, bbuf_load(""));
+	ASSERT_EQ(0, module_load(""));
 	fd = open(BBUF_DEVICE, O_RDWR);
 	ASSERT_LE(0, fd);
 	ASSERT_TRUE(fill(fd, DEFAULT_CAPACITY));
 	close(fd);
-	ASSERT_EQ(0, bbuf_unload());
+	ASSERT_EQ(0, module_unload());
 	ASSERT_FALSE(anything_left());
-	ASSERT_EQ(0, bbuf_load(""));
+	ASSERT_EQ(0, module_load(""));
 	fd = open(BBUF_DEVICE, O_RDWR);
 	ASSERT_EQ(0, queued(fd));
 	close(fd);
@@ -116,16 +116,16 @@ TEST_F(module, in_use_refuses_to_unload_and_works_on)
 {
 	int fd;
 
-	ASSERT_EQ(0, bbuf_load(""));
+	ASSERT_EQ(0, module_load(""));
 	fd = open(BBUF_DEVICE, O_RDWR | O_NONBLOCK);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(100, put(fd, 0, 100));
-	ASSERT_EQ(-EWOULDBLOCK, bbuf_unload());
+	ASSERT_EQ(-EWOULDBLOCK, module_unload());
 	ASSERT_EQ(0, access(BBUF_DEVICE, F_OK));
 	ASSERT_TRUE(take(fd, 0, 100));
-	ASSERT_EQ(-EWOULDBLOCK, bbuf_unload());
+	ASSERT_EQ(-EWOULDBLOCK, module_unload());
 	close(fd);
-	ASSERT_EQ(0, bbuf_unload());
+	ASSERT_EQ(0, module_unload());
 }
 
 TEST_F(module, with_a_sleeper_refuses_to_unload)
@@ -133,12 +133,12 @@ TEST_F(module, with_a_sleeper_refuses_to_unload)
 	struct task reader;
 	int fd;
 
-	ASSERT_EQ(0, bbuf_load(""));
+	ASSERT_EQ(0, module_load(""));
 	fd = open(BBUF_DEVICE, O_RDWR);
 	reader = task_reader(fd, 10);
 	ASSERT_TRUE(task_blocks(&reader));
 	close(fd);
-	ASSERT_EQ(-EWOULDBLOCK, bbuf_unload());
+	ASSERT_EQ(-EWOULDBLOCK, module_unload());
 	ASSERT_TRUE(task_undisturbed(&reader));
 	task_kill(&reader);
 }
@@ -150,12 +150,12 @@ TEST_F(module, loads_and_unloads_many_times)
 	for (i = 0; i < 50; i++) {
 		int fd;
 
-		ASSERT_EQ(0, bbuf_load(""));
+		ASSERT_EQ(0, module_load(""));
 		fd = open(BBUF_DEVICE, O_RDWR);
 		ASSERT_LE(0, fd);
 		ASSERT_TRUE(fill(fd, 1));
 		close(fd);
-		ASSERT_EQ(0, bbuf_unload());
+		ASSERT_EQ(0, module_unload());
 	}
 	ASSERT_FALSE(anything_left());
 }
@@ -178,7 +178,7 @@ TEST_F(module, refuses_a_bad_parameter_and_says_which_and_why)
 
 		snprintf(message, sizeof(message), "bbuf: %s: must be ",
 			 strcmp(bad[i], "capacity=17M") ? bad[i] : "capacity=17825792");
-		EXPECT_EQ(-EINVAL, bbuf_load(bad[i])) {
+		EXPECT_EQ(-EINVAL, module_load(bad[i])) {
 			TH_LOG("%s", bad[i]);
 		}
 		EXPECT_TRUE(was_logged(self->log, message)) {
@@ -206,7 +206,7 @@ TEST_F(module, takes_any_capacity_to_the_byte)
 		ssize_t capacity = sizes[i].capacity, lead = capacity / 3;
 		int fd;
 
-		ASSERT_EQ(0, bbuf_load(sizes[i].parameters));
+		ASSERT_EQ(0, module_load(sizes[i].parameters));
 		ASSERT_EQ(capacity, file_number(BBUF_PARAMETERS "capacity"));
 		fd = open(BBUF_DEVICE, O_RDWR | O_NONBLOCK);
 		ASSERT_LE(0, fd);
@@ -217,7 +217,7 @@ TEST_F(module, takes_any_capacity_to_the_byte)
 		ASSERT_FAILS(EAGAIN, put(fd, 0, 1));
 		ASSERT_TRUE(take(fd, 0, capacity));
 		close(fd);
-		ASSERT_EQ(0, bbuf_unload());
+		ASSERT_EQ(0, module_unload());
 	}
 }
 
@@ -225,7 +225,7 @@ TEST_F(module, limit_changes_while_it_runs)
 {
 	static const char limit[] = BBUF_PARAMETERS "max_capacity";
 
-	ASSERT_EQ(0, bbuf_load(""));
+	ASSERT_EQ(0, module_load(""));
 	ASSERT_EQ(16 << 20, file_number(limit));
 	ASSERT_EQ(0, file_put(limit, "32M\n"));
 	ASSERT_EQ(32 << 20, file_number(limit));
@@ -239,7 +239,7 @@ TEST_F(module, other_parameters_stay_as_they_were_loaded)
 {
 	struct stat stat_buf;
 
-	ASSERT_EQ(0, bbuf_load(""));
+	ASSERT_EQ(0, module_load(""));
 	ASSERT_EQ(0, stat(BBUF_PARAMETERS "capacity", &stat_buf));
 	ASSERT_EQ(0444, stat_buf.st_mode & 07777);
 	ASSERT_EQ(0, stat(BBUF_PARAMETERS "mode", &stat_buf));
@@ -257,7 +257,7 @@ TEST_F(module, device_is_for_root_alone)
 {
 	struct task opener = { .fn = open_as_nobody, .arg = { O_RDONLY } };
 
-	ASSERT_EQ(0, bbuf_load(""));
+	ASSERT_EQ(0, module_load(""));
 	ASSERT_EQ(0, task_start(&opener));
 	ASSERT_EQ(-EACCES, task_wait(&opener));
 }
@@ -268,7 +268,7 @@ TEST_F(module, mode_lets_others_in_as_far_as_it_says)
 	struct task writer = { .fn = open_as_nobody, .arg = { O_WRONLY } };
 	struct stat stat_buf;
 
-	ASSERT_EQ(0, bbuf_load("mode=0604"));
+	ASSERT_EQ(0, module_load("mode=0604"));
 	ASSERT_EQ(0, stat(BBUF_DEVICE, &stat_buf));
 	ASSERT_EQ(0604, stat_buf.st_mode & 07777);
 	ASSERT_EQ(0, task_start(&reader));
