@@ -26,22 +26,6 @@ static void bbuf_call_init(struct bbuf_call *call, const struct bbuf_manner *how
 	call->firm = false;
 }
 
-/* A record with its frame, to where it is read. */
-static size_t bbuf_copy_framed(const struct bbuf_ring *ring, size_t off, struct iov_iter *to,
-			       size_t len)
-{
-	struct bbuf_frame frame = { .len = len };
-	size_t pad = BBUF_FRAME_SPACE(len) - sizeof(frame) - len;
-	size_t done;
-
-	done = copy_to_iter(&frame, sizeof(frame), to);
-	if (done == sizeof(frame))
-		done += bbuf_ring_copy(ring, off, to, len);
-	if (done == sizeof(frame) + len)
-		done += iov_iter_zero(min(pad, iov_iter_count(to)), to);
-	return done;
-}
-
 /**
  * struct bbuf_span - a part of the ring that a call moves
  * @off: where it begins
@@ -54,12 +38,34 @@ struct bbuf_span {
 	bool framed;
 };
 
-static size_t bbuf_span_copy(const struct bbuf_queue *q, const struct bbuf_span *span,
+/* How many bytes it is for a user who has @room: the last frame may lack its padding. */
+static size_t bbuf_span_size(const struct bbuf_span *span, size_t room)
+{
+	return span->framed ? min(BBUF_FRAME_SPACE(span->len), room) : span->len;
+}
+
+/* A record with its frame, to where it is read. */
+static size_t bbuf_span_copy_framed(const struct bbuf_ring *ring, const struct bbuf_span *span,
+				    struct iov_iter *to)
+{
+	size_t size = bbuf_span_size(span, iov_iter_count(to));
+	struct bbuf_frame frame = { .len = span->len };
+	size_t done;
+
+	done = copy_to_iter(&frame, sizeof(frame), to);
+	if (done == sizeof(frame))
+		done += bbuf_ring_copy(ring, span->off, to, span->len);
+	if (done == sizeof(frame) + span->len)
+		done += iov_iter_zero(size - done, to);
+	return done;
+}
+
+static size_t bbuf_span_copy(const struct bbuf_ring *ring, const struct bbuf_span *span,
 			     struct iov_iter *iter)
 {
 	if (span->framed)
-		return bbuf_copy_framed(&q->ring, span->off, iter, span->len);
-	return bbuf_ring_copy(&q->ring, span->off, iter, span->len);
+		return bbuf_span_copy_framed(ring, span, iter);
+	return bbuf_ring_copy(ring, span->off, iter, span->len);
 }
 
 /*
@@ -77,28 +83,28 @@ static size_t bbuf_span_copy(const struct bbuf_queue *q, const struct bbuf_span 
 static bool bbuf_side_copy(struct bbuf_side *side, struct bbuf_call *call,
 			   const struct bbuf_span *span, struct iov_iter *iter)
 {
-	const struct bbuf_queue *q = side->queue;
-	size_t want = span->len + (span->framed ? sizeof(struct bbuf_frame) : 0);
+	const struct bbuf_ring *ring = &side->queue->ring;
+	size_t want = bbuf_span_size(span, iov_iter_count(iter));
 	size_t done;
 
 	if (!call->firm && !bbuf_iter_allocates(iter)) {
 		pagefault_disable();
-		done = bbuf_span_copy(q, span, iter);
+		done = bbuf_span_copy(ring, span, iter);
 		pagefault_enable();
-		if (done >= want || !user_backed_iter(iter))
-			return done >= want;
+		if (done == want || !user_backed_iter(iter))
+			return done == want;
 		iov_iter_revert(iter, done);
 	}
 
 	bbuf_side_hold(side, call);
 	bbuf_side_set_busy(side, true);
 	mutex_unlock(&side->lock);
-	done = bbuf_span_copy(q, span, iter);
+	done = bbuf_span_copy(ring, span, iter);
 	mutex_lock(&side->lock);
 	bbuf_side_set_busy(side, false);
 	if (done < want && fatal_signal_pending(current))
 		iov_iter_revert(iter, done);
-	return done >= want;
+	return done == want;
 }
 
 /*
