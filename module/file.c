@@ -10,6 +10,7 @@
 #include <linux/ioctl.h>
 #include <linux/jiffies.h>
 #include <linux/limits.h>
+#include <linux/math64.h>
 #include <linux/module.h>
 #include <linux/sched.h>
 #include <linux/seq_file.h>
@@ -78,8 +79,8 @@ static long bbuf_jiffies(u64 ns)
 {
 	if (!ns)
 		return MAX_SCHEDULE_TIMEOUT;
-	/* One more, as the present one has begun. */
-	return min_t(u64, nsecs_to_jiffies64(ns), MAX_SCHEDULE_TIMEOUT - 2) + 1;
+	/* Never too early: rounded up, and one more, as the present one has begun. */
+	return min_t(u64, div_u64(ns - 1, NSEC_PER_SEC / HZ) + 1, MAX_SCHEDULE_TIMEOUT - 2) + 1;
 }
 
 /* io_uring and RWF_NOWAIT say it with each call, fcntl(2) once for a file. */
