@@ -161,7 +161,7 @@ int queued(int fd)
 	return ioctl(fd, FIONREAD, &bytes) ? -1 : bytes;
 }
 
-int queue_open(size_t capacity, int *fd, int *nb)
+int device_open(size_t capacity, int *fd, int *nb)
 {
 	int error = module_unused() ? module_want(capacity) : -EBUSY;
 
@@ -176,11 +176,11 @@ int queue_open(size_t capacity, int *fd, int *nb)
 	return discard(*nb, queued(*nb)) ? 0 : -EIO;
 }
 
-int queue_reopen(size_t capacity, int *fd, int *nb)
+int device_reopen(size_t capacity, int *fd, int *nb)
 {
 	close(*fd);
 	close(*nb);
-	return queue_open(capacity, fd, nb);
+	return device_open(capacity, fd, nb);
 }
 
 /* Bytes that can be told apart */

@@ -49,8 +49,8 @@ void module_require(void);
  * The queue as a test wants to find it: of that capacity, used by nobody else, empty.
  * Opens it twice for reading and writing, once blocking and once O_NONBLOCK.
  */
-int queue_open(size_t capacity, int *fd, int *nb);
-int queue_reopen(size_t capacity, int *fd, int *nb);
+int device_open(size_t capacity, int *fd, int *nb);
+int device_reopen(size_t capacity, int *fd, int *nb);
 
 /* Bytes queued, or -1. */
 int queued(int fd);

@@ -47,7 +47,7 @@ FIXTURE_SETUP(fault)
 {
 	size_t whole;
 
-	ASSERT_EQ(0, queue_open(CAPACITY, &self->fd, &self->nb));
+	ASSERT_EQ(0, device_open(CAPACITY, &self->fd, &self->nb));
 	self->page = sysconf(_SC_PAGESIZE);
 	whole = (LENGTH + self->page - 1) / self->page * self->page;
 	self->buf = mmap(NULL, whole, PROT_READ | PROT_WRITE,

@@ -21,7 +21,7 @@ FIXTURE(subject) {							\
 									\
 FIXTURE_SETUP(subject)							\
 {									\
-	ASSERT_EQ(0, queue_open(DEFAULT_CAPACITY, &self->fd, &self->nb));\
+	ASSERT_EQ(0, device_open(DEFAULT_CAPACITY, &self->fd, &self->nb));\
 }									\
 									\
 FIXTURE_TEARDOWN(subject)						\
@@ -32,7 +32,7 @@ FIXTURE_TEARDOWN(subject)						\
 
 /* For a test that needs another capacity. */
 #define SET_CAPACITY(capacity) \
-	ASSERT_EQ(0, queue_reopen(capacity, &self->fd, &self->nb))
+	ASSERT_EQ(0, device_reopen(capacity, &self->fd, &self->nb))
 
 #define BBUF_HARNESS_MAIN						\
 static void __attribute__((constructor)) require_module(void)		\

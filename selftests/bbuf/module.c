@@ -19,7 +19,7 @@ FIXTURE_SETUP(module)
 {
 	int fd, nb;
 
-	ASSERT_EQ(0, queue_open(DEFAULT_CAPACITY, &fd, &nb));
+	ASSERT_EQ(0, device_open(DEFAULT_CAPACITY, &fd, &nb));
 	close(fd);
 	close(nb);
 	ASSERT_EQ(0, module_unload());

@@ -22,7 +22,7 @@ FIXTURE_SETUP(splice)
 {
 	int pipe[2];
 
-	ASSERT_EQ(0, queue_open(CAPACITY, &self->fd, &self->nb));
+	ASSERT_EQ(0, device_open(CAPACITY, &self->fd, &self->nb));
 	ASSERT_EQ(0, pipe2(pipe, O_NONBLOCK));
 	self->in = pipe[0];
 	self->out = pipe[1];

@@ -140,7 +140,7 @@ FIXTURE(uring) {
 
 FIXTURE_SETUP(uring)
 {
-	ASSERT_EQ(0, queue_open(CAPACITY, &self->fd, &self->nb));
+	ASSERT_EQ(0, device_open(CAPACITY, &self->fd, &self->nb));
 	self->error = ring_open(&self->ring);
 }
 
@@ -263,7 +263,7 @@ TEST_F(uring, closed_with_a_read_under_way_takes_nothing)
 	/* That cancels what is under way a little later, and only then is the device unused. */
 	close(self->fd);
 	close(self->nb);
-	ASSERT_EQ(0, queue_open(CAPACITY, &self->fd, &self->nb));
+	ASSERT_EQ(0, device_open(CAPACITY, &self->fd, &self->nb));
 	ASSERT_EQ(100, put(self->fd, 0, 100));
 	ASSERT_TRUE(take(self->nb, 0, 100));
 	ASSERT_EQ(0, ring_open(&self->ring));
