@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Watermarks: how much is worth a wakeup. */
+#include "fixture.h"
+#include "named.h"
+
+#define CAPACITY	10000
+#define MARK		100
+
+NAMED_FIXTURE(marks, BBUF_STREAM, CAPACITY, 0)
+
+TEST_F(marks, are_1_and_4096_or_the_capacity_unless_set)
+{
+	ASSERT_EQ(1, queue_info(self->fd).read_mark);
+	ASSERT_EQ(ATOMIC_MAX, queue_info(self->fd).write_mark);
+	BEGIN_ANEW(BBUF_STREAM, 100, 0);
+	ASSERT_EQ(100, queue_info(self->fd).write_mark);
+}
+
+/* Reading */
+
+TEST_F(marks, of_reading_are_what_poll_calls_readable)
+{
+	ASSERT_EQ(0, queue_set_read_mark(self->fd, MARK));
+	ASSERT_EQ(MARK - 1, put(self->fd, 0, MARK - 1));
+	ASSERT_EQ(WRITABLE, queue_events(self->fd));
+	ASSERT_EQ(1, put(self->fd, 0, 1));
+	ASSERT_EQ(READABLE | WRITABLE, queue_events(self->fd));
+}
+
+TEST_F(marks, of_reading_let_poll_sleep_until_then)
+{
+	struct task poller = task_poller(self->fd, POLLIN);
+	int i;
+
+	ASSERT_EQ(0, queue_set_read_mark(self->fd, MARK));
+	ASSERT_TRUE(task_blocks(&poller));
+	for (i = 0; i < MARK - 1; i++)
+		ASSERT_EQ(1, put(self->fd, i, 1));
+	ASSERT_TRUE(task_undisturbed(&poller));
+	ASSERT_EQ(1, put(self->fd, i, 1));
+	ASSERT_EQ(POLLIN, task_wait(&poller));
+}
+
+TEST_F(marks, of_reading_are_what_reads_wait_for)
+{
+	struct task reader = task_reader(self->fd, 2 * MARK);
+	int i;
+
+	ASSERT_EQ(0, queue_set_read_mark(self->fd, MARK));
+	ASSERT_TRUE(task_blocks(&reader));
+	for (i = 0; i < MARK - 1; i++)
+		ASSERT_EQ(1, put(self->fd, i, 1));
+	ASSERT_TRUE(task_undisturbed(&reader));
+	ASSERT_EQ(50, put(self->fd, i, 50));
+	ASSERT_EQ(MARK + 49, task_wait(&reader));
+	ASSERT_TRUE(pattern_matches(reader.result->data, 0, MARK + 49));
+}
+
+TEST_F(marks, of_reading_hold_for_reads_that_do_not_wait)
+{
+	char buf[MARK];
+
+	ASSERT_EQ(0, queue_set_read_mark(self->fd, MARK));
+	ASSERT_EQ(MARK - 1, put(self->fd, 0, MARK - 1));
+	ASSERT_FAILS(EAGAIN, read(self->nb, buf, MARK));
+	ASSERT_EQ(MARK - 2, read(self->nb, buf, MARK - 2));
+}
+
+TEST_F(marks, of_reading_do_not_make_a_read_wait_for_more_than_it_takes)
+{
+	struct task reader = task_reader(self->fd, 10);
+
+	ASSERT_EQ(0, queue_set_read_mark(self->fd, MARK));
+	ASSERT_EQ(9, put(self->nb, 0, 9));
+	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_EQ(1, put(self->nb, 9, 1));
+	ASSERT_EQ(10, task_wait(&reader));
+}
+
+TEST_F(marks, of_reading_are_lowered_with_the_capacity)
+{
+	struct task reader = task_reader(self->fd, MARK);
+
+	ASSERT_EQ(0, queue_set_read_mark(self->fd, MARK));
+	ASSERT_EQ(20, put(self->nb, 0, 20));
+	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_EQ(0, queue_resize(self->fd, 20));
+	ASSERT_EQ(20, task_wait(&reader));
+	ASSERT_EQ(20, queue_info(self->fd).read_mark);
+	ASSERT_EQ(20, queue_info(self->fd).write_mark);
+}
+
+/* A writer that waits for room, and a reader that waits for the mark: neither does for ever. */
+
+TEST_F(marks, of_reading_are_met_when_a_writer_begins_to_wait)
+{
+	struct task reader = task_reader(self->fd, CAPACITY);
+	struct task poller = task_poller(self->fd, POLLIN);
+	struct task writer = task_writer(self->fd, CAPACITY - 10, 11);
+
+	ASSERT_EQ(0, queue_set_read_mark(self->fd, CAPACITY));
+	ASSERT_EQ(CAPACITY - 10, put(self->nb, 0, CAPACITY - 10));
+	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_EQ(0, task_start(&writer));
+	ASSERT_EQ(CAPACITY - 10, task_wait(&reader));
+	ASSERT_TRUE(pattern_matches(reader.result->data, 0, CAPACITY - 10));
+	ASSERT_EQ(11, task_wait(&writer));
+	task_kill(&poller);
+}
+
+TEST_F(marks, of_reading_are_met_while_a_writer_waits)
+{
+	struct task writer = task_writer(self->fd, CAPACITY - 10, 11);
+
+	ASSERT_EQ(0, queue_set_read_mark(self->fd, CAPACITY));
+	ASSERT_EQ(CAPACITY - 10, put(self->nb, 0, CAPACITY - 10));
+	ASSERT_EQ(0, queue_events(self->fd) & READABLE);
+	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_EQ(READABLE, queue_events(self->fd) & READABLE);
+	ASSERT_TRUE(take(self->nb, 0, CAPACITY - 10));
+	ASSERT_EQ(11, task_wait(&writer));
+}
+
+TEST_F(marks, of_reading_wake_who_polls_when_a_writer_begins_to_wait)
+{
+	struct task poller = task_poller(self->fd, POLLIN);
+	struct task writer = task_writer(self->fd, 0, 11);
+
+	ASSERT_EQ(0, queue_set_read_mark(self->fd, CAPACITY));
+	ASSERT_TRUE(fill(self->nb, CAPACITY - 10));
+	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_EQ(POLLIN, task_wait(&poller));
+	task_kill(&writer);
+}
+
+/* Writing */
+
+TEST_F(marks, of_writing_are_what_poll_calls_writable)
+{
+	ASSERT_EQ(0, queue_set_write_mark(self->fd, MARK));
+	ASSERT_TRUE(fill(self->fd, CAPACITY - MARK + 1));
+	ASSERT_EQ(READABLE, queue_events(self->fd));
+	ASSERT_TRUE(discard(self->fd, 1));
+	ASSERT_EQ(READABLE | WRITABLE, queue_events(self->fd));
+	ASSERT_EQ(MARK, put(self->nb, 0, MARK));
+
+	ASSERT_TRUE(discard(self->fd, CAPACITY));
+	ASSERT_EQ(0, queue_set_write_mark(self->fd, CAPACITY));
+	ASSERT_EQ(WRITABLE, queue_events(self->fd));
+	ASSERT_EQ(CAPACITY, put(self->nb, 0, CAPACITY));
+	ASSERT_TRUE(discard(self->fd, CAPACITY - 1));
+	ASSERT_EQ(READABLE, queue_events(self->fd));
+}
+
+TEST_F(marks, of_writing_let_poll_sleep_until_then)
+{
+	struct task poller = task_poller(self->fd, POLLOUT);
+	int i;
+
+	ASSERT_EQ(0, queue_set_write_mark(self->fd, MARK));
+	ASSERT_TRUE(fill(self->fd, CAPACITY));
+	ASSERT_TRUE(task_blocks(&poller));
+	for (i = 0; i < MARK - 1; i++)
+		ASSERT_TRUE(discard(self->fd, 1));
+	ASSERT_TRUE(task_undisturbed(&poller));
+	ASSERT_TRUE(discard(self->fd, 1));
+	ASSERT_EQ(POLLOUT, task_wait(&poller));
+}
+
+TEST_F(marks, of_writing_do_not_make_a_write_wait)
+{
+	ASSERT_EQ(0, queue_set_write_mark(self->fd, CAPACITY));
+	ASSERT_TRUE(fill(self->fd, 1));
+	ASSERT_EQ(CAPACITY - 1, put(self->nb, 0, CAPACITY - 1));
+}
+
+/* Changing them */
+
+TEST_F(marks, that_are_lowered_let_those_on_who_wait)
+{
+	struct task reader = task_reader(self->fd, MARK);
+	struct task in = task_poller(self->fd, POLLIN), out = task_poller(self->fd, POLLOUT);
+
+	ASSERT_EQ(0, queue_set_read_mark(self->fd, MARK));
+	ASSERT_EQ(0, queue_set_write_mark(self->fd, CAPACITY));
+	ASSERT_EQ(10, put(self->nb, 0, 10));
+	ASSERT_TRUE(task_blocks(&in));
+	ASSERT_TRUE(task_blocks(&out));
+	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_READ_MARK | BBUF_SET_WRITE_MARK,
+			       .read_mark = 10, .write_mark = CAPACITY - 10));
+	ASSERT_EQ(POLLIN, task_wait(&in));
+	ASSERT_EQ(POLLOUT, task_wait(&out));
+
+	ASSERT_EQ(0, queue_set_read_mark(self->fd, MARK));
+	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_EQ(0, queue_set_read_mark(self->fd, 10));
+	ASSERT_EQ(10, task_wait(&reader));
+}
+
+TEST_F(marks, that_are_raised_hold_for_those_who_wait)
+{
+	struct task reader = task_reader(self->fd, MARK);
+
+	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_EQ(0, queue_set_read_mark(self->fd, MARK));
+	ASSERT_EQ(MARK - 1, put(self->nb, 0, MARK - 1));
+	ASSERT_TRUE(task_sleeps(&reader));
+	ASSERT_EQ(MARK - 1, queued(self->fd));
+	ASSERT_EQ(1, put(self->nb, MARK - 1, 1));
+	ASSERT_EQ(MARK, task_wait(&reader));
+}
+
+TEST_F(marks, are_changed_all_or_none)
+{
+	ASSERT_FAILS(EINVAL, queue_set(self->fd, .fields = BBUF_SET_READ_MARK |
+				       BBUF_SET_WRITE_MARK, .read_mark = MARK));
+	ASSERT_FAILS(EINVAL, queue_set(self->fd, .fields = BBUF_SET_CAPACITY |
+				       BBUF_SET_READ_MARK, .capacity = 10, .read_mark = 11));
+	ASSERT_FAILS(EINVAL, queue_set(self->fd, .fields = BBUF_SET_POLICY |
+				       BBUF_SET_READ_MARK, .policy = BBUF_DROP_OLDEST));
+	ASSERT_EQ(1, queue_info(self->fd).read_mark);
+	ASSERT_EQ(ATOMIC_MAX, queue_info(self->fd).write_mark);
+	ASSERT_EQ(CAPACITY, queue_info(self->fd).capacity);
+	ASSERT_EQ(0, queue_info(self->fd).policy);
+}
+
+TEST_F(marks, go_from_1_to_the_capacity)
+{
+	static const unsigned long long bad[] = { 0, CAPACITY + 1, 1ULL << 32, -1ULL };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		ASSERT_FAILS(EINVAL, queue_set_read_mark(self->fd, bad[i]));
+		ASSERT_FAILS(EINVAL, queue_set_write_mark(self->fd, bad[i]));
+	}
+	ASSERT_EQ(0, queue_set_read_mark(self->fd, CAPACITY));
+	ASSERT_EQ(0, queue_set_write_mark(self->fd, 1));
+	ASSERT_EQ(CAPACITY, queue_info(self->fd).read_mark);
+	ASSERT_EQ(1, queue_info(self->fd).write_mark);
+}
+
+TEST_F(marks, of_reading_are_one_record_where_there_are_records)
+{
+	BEGIN_ANEW(BBUF_RECORD, CAPACITY, 0);
+	ASSERT_FAILS(EINVAL, queue_set_read_mark(self->fd, 2));
+	ASSERT_EQ(0, queue_set_read_mark(self->fd, 1));
+	ASSERT_EQ(0, queue_set_write_mark(self->fd, CAPACITY));
+	ASSERT_EQ(1, put(self->fd, 0, 1));
+	ASSERT_EQ(READABLE, queue_events(self->fd));
+}
+
+BBUF_HARNESS_MAIN
