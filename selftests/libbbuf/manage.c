@@ -9,7 +9,7 @@
 
 #define NOBODY	65534
 #define MANY	100
-#define ROUNDS	50
+#define ROUNDS	200
 
 static long max_capacity(void)
 {
@@ -369,7 +369,7 @@ TEST(without_the_module)
 	size_t count;
 
 	ASSERT_EQ(0, unshare(CLONE_NEWNS));
-	ASSERT_EQ(0, mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	ASSERT_EQ(0, mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL));
 	ASSERT_EQ(0, mount("none", "/dev", "tmpfs", 0, NULL));
 	ASSERT_EQ(0, mount("none", "/sys", "tmpfs", 0, NULL));
 	ASSERT_FAILS(ENOENT, bbuf_create("new", NULL));

@@ -153,8 +153,7 @@ struct list {
 	size_t space;
 };
 
-/* Append a queue, unless it has gone meanwhile. */
-static int list_add(struct list *list, const char *name)
+static int list_append(struct list *list, const char *name)
 {
 	if (list->count == list->space) {
 		size_t space = list->space ? 2 * list->space : 16;
@@ -165,14 +164,11 @@ static int list_add(struct list *list, const char *name)
 		list->infos = infos;
 		list->space = space;
 	}
-	if (!bbuf_lookup(name, &list->infos[list->count]))
-		list->count++;
-	else if (errno != ENOENT)
-		return -1;
+	strcpy(list->infos[list->count++].name, name);
 	return 0;
 }
 
-static int list_fill(struct list *list, DIR *dir)
+static int list_append_names(struct list *list, DIR *dir)
 {
 	const struct dirent *entry;
 
@@ -181,9 +177,31 @@ static int list_fill(struct list *list, DIR *dir)
 		entry = readdir(dir);
 		if (!entry)
 			return errno ? -1 : 0;
-		if (entry->d_name[0] != '.' && list_add(list, entry->d_name))
+		if (bbuf_name_fits(entry->d_name) && list_append(list, entry->d_name))
 			return -1;
 	}
+}
+
+/*
+ * When a queue is destroyed while sysfs is at it, sysfs may go on one too far, and
+ * leave out another that stays. It will hardly be the same one twice.
+ */
+static int list_find(struct list *list)
+{
+	DIR *dir = opendir(CLASS);
+	int ret, error;
+
+	if (!dir)
+		return -1;
+	ret = list_append_names(list, dir);
+	if (!ret) {
+		rewinddir(dir);
+		ret = list_append_names(list, dir);
+	}
+	error = errno;
+	closedir(dir);
+	errno = error;
+	return ret;
 }
 
 static int compare_names(const void *a, const void *b)
@@ -193,24 +211,41 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
+/* Of the names that were found, keep each once, with what there is to say of it. */
+static int list_look_up(struct list *list)
+{
+	char name[BBUF_NAME_SIZE] = "";
+	size_t i, kept = 0;
+
+	for (i = 0; i < list->count; i++) {
+		if (!strcmp(list->infos[i].name, name))
+			continue;
+		strcpy(name, list->infos[i].name);
+		if (!bbuf_lookup(name, &list->infos[kept]))
+			kept++;
+		else if (errno != ENOENT)
+			return -1;
+	}
+	list->count = kept;
+	return 0;
+}
+
 BBUF_API int bbuf_list(struct bbuf_info **list, size_t *count)
 {
 	struct list found = { };
-	DIR *dir = opendir(CLASS);
 	int ret, error;
 
-	if (!dir)
-		return -1;
-	ret = list_fill(&found, dir);
-	error = errno;
-	closedir(dir);
+	ret = list_find(&found);
+	if (!ret && found.count) {
+		qsort(found.infos, found.count, sizeof(*found.infos), compare_names);
+		ret = list_look_up(&found);
+	}
 	if (ret) {
+		error = errno;
 		free(found.infos);
 		errno = error;
 		return -1;
 	}
-	if (found.count)
-		qsort(found.infos, found.count, sizeof(*found.infos), compare_names);
 	*list = found.infos;
 	*count = found.count;
 	return 0;
