@@ -24,11 +24,14 @@ have() {
 	command -v "$1" >/dev/null
 }
 
+need_root() {
+	[ "$(id -u)" = 0 ] || have sudo || die "please run as root, or install sudo, to $*"
+}
+
 as_root() {
 	if [ "$(id -u)" = 0 ]; then
 		"$@"
 	else
-		have sudo || die "must be root (or have sudo) to run: $*"
 		sudo -- "$@"
 	fi
 }
@@ -43,6 +46,7 @@ quietly() {
 }
 
 apt_update() {
+	need_root update the package lists
 	say "updating the package lists"
 	quietly as_root apt-get -qq update || die "apt-get update failed"
 }
