@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Requests that are no good: nothing but an error comes of them. */
+#include <dirent.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "fixture.h"
+#include "named.h"
+
+#define CAPACITY	1000
+#define LARGEST		((1U << _IOC_SIZEBITS) - 1)	/* the largest structure there can be */
+
+FIXTURE(abi) {
+	int control;
+	int fd;
+	int nb;		/* O_NONBLOCK, as the next two */
+	int in;		/* O_RDONLY */
+	int out;	/* O_WRONLY */
+};
+
+/* Random requests make queues of any name; the one that stays refuses to go. */
+static void destroy_all(void)
+{
+	DIR *class = opendir("/sys/class/bbuf");
+	struct dirent *entry;
+
+	while (class && (entry = readdir(class)))
+		queue_destroy(entry->d_name);
+	if (class)
+		closedir(class);
+}
+
+FIXTURE_SETUP(abi)
+{
+	ASSERT_EQ(0, queue_begin(BBUF_RECORD, CAPACITY, 0, &self->fd, &self->nb));
+	self->control = open(BBUF_CONTROL, O_RDWR);
+	self->in = queue_open(QUEUE, O_RDONLY | O_NONBLOCK);
+	self->out = queue_open(QUEUE, O_WRONLY | O_NONBLOCK);
+	ASSERT_LE(0, self->control);
+	ASSERT_LE(0, self->in);
+	ASSERT_LE(0, self->out);
+}
+
+FIXTURE_TEARDOWN(abi)
+{
+	close(self->control);
+	close(self->fd);
+	close(self->nb);
+	close(self->in);
+	close(self->out);
+	destroy_all();
+}
+
+/* The same command for a structure of another size. */
+static unsigned int resized(unsigned int command, size_t size)
+{
+	return _IOC(_IOC_DIR(command), _IOC_TYPE(command), _IOC_NR(command), size);
+}
+
+/* What takes a structure, with one that is good. */
+static struct bbuf_create create = { .name = QUEUE "-abi", .capacity = CAPACITY };
+static struct bbuf_destroy destroy = { .name = QUEUE "-abi" };
+static struct bbuf_set set = { .fields = BBUF_SET_WRITE_MARK, .write_mark = 1 };
+static struct bbuf_options options = { .flags = BBUF_FRAMED };
+static struct bbuf_peek peek;
+static char peeked[CAPACITY];
+
+struct request {
+	unsigned int command;
+	void *argument;
+	bool control;
+	int value;	/* what it returns when it works */
+};
+
+static const struct request requests[] = {
+	{ BBUF_IOC_CREATE, &create, true, 0 },
+	{ BBUF_IOC_DESTROY, &destroy, true, 0 },
+	{ BBUF_IOC_SET, &set, false, 0 },
+	{ BBUF_IOC_SET_OPTIONS, &options, false, 0 },
+	{ BBUF_IOC_PEEK, &peek, false, 10 },
+};
+
+static int request(FIXTURE_DATA(abi) *self, const struct request *r, size_t size,
+		   const void *argument)
+{
+	return ioctl(r->control ? self->control : self->nb, resized(r->command, size), argument);
+}
+
+static void prepare(FIXTURE_DATA(abi) *self)
+{
+	peek = (struct bbuf_peek){ .buffer = (uintptr_t)peeked, .size = sizeof(peeked) };
+	put(self->fd, 0, 10);
+}
+
+TEST_F(abi, takes_structures_longer_than_its_own_if_the_rest_is_zero)
+{
+	static unsigned char longer[LARGEST];
+	size_t i, size;
+
+	prepare(self);
+	for (i = 0; i < ARRAY_SIZE(requests); i++) {
+		size = _IOC_SIZE(requests[i].command);
+		memset(longer, 0, sizeof(longer));
+		memcpy(longer, requests[i].argument, size);
+		longer[size + 7] = 1;
+		ASSERT_FAILS(E2BIG, request(self, &requests[i], size + 8, longer));
+		longer[size + 7] = 0;
+		longer[sizeof(longer) - 1] = 1;
+		ASSERT_FAILS(E2BIG, request(self, &requests[i], sizeof(longer), longer));
+		longer[sizeof(longer) - 1] = 0;
+		ASSERT_EQ(requests[i].value, request(self, &requests[i], sizeof(longer), longer));
+	}
+}
+
+TEST_F(abi, takes_structures_shorter_than_its_own_as_if_zeros_followed)
+{
+	struct bbuf_set dirty = { .fields = BBUF_SET_WRITE_MARK, .policy = -1, .write_mark = 7 };
+
+	ASSERT_EQ(0, ioctl(self->control, resized(BBUF_IOC_CREATE,
+						  offsetof(struct bbuf_create, type)), &create));
+	ASSERT_EQ(0, queue_destroy(create.name));
+	ASSERT_FAILS(EINVAL, ioctl(self->control, resized(BBUF_IOC_CREATE, BBUF_NAME_SIZE),
+				   &create));
+	ASSERT_EQ(0, ioctl(self->fd, resized(BBUF_IOC_SET, 4), &(struct bbuf_set){ 0 }));
+	ASSERT_FAILS(EINVAL, ioctl(self->fd, resized(BBUF_IOC_SET, 4), &dirty));
+	ASSERT_EQ(0, ioctl(self->fd, resized(BBUF_IOC_SET_OPTIONS, 4), &options));
+	ASSERT_FAILS(ENOENT, ioctl(self->control, resized(BBUF_IOC_DESTROY, 2),
+				   &(struct bbuf_destroy){ .name = "ab" }));
+}
+
+TEST_F(abi, takes_no_structure_of_no_size)
+{
+	size_t i;
+
+	prepare(self);
+	for (i = 0; i < ARRAY_SIZE(requests); i++) {
+		ASSERT_EQ(-1, request(self, &requests[i], 0, requests[i].argument));
+		ASSERT_TRUE(errno == EINVAL || errno == ENOTTY);
+	}
+	ASSERT_EQ(-1, ioctl(self->fd, resized(BBUF_IOC_INFO, 0), peeked));
+	ASSERT_EQ(-1, ioctl(self->fd, resized(BBUF_IOC_GET_OPTIONS, 0), peeked));
+}
+
+TEST_F(abi, gives_as_much_as_the_caller_has_room_for)
+{
+	static unsigned char longer[sizeof(struct bbuf_info) + 100];
+	struct bbuf_info info = queue_info(self->fd);
+	size_t size;
+
+	for (size = 1; size < sizeof(longer); size += 15) {
+		size_t known = size < sizeof(info) ? size : sizeof(info), i;
+
+		memset(longer, 0xff, sizeof(longer));
+		ASSERT_EQ(0, ioctl(self->fd, resized(BBUF_IOC_INFO, size), longer));
+		ASSERT_EQ(0, memcmp(longer, &info, known));
+		for (i = known; i < size; i++)
+			ASSERT_EQ(0, longer[i]);
+		ASSERT_EQ(0xff, longer[size]);
+	}
+}
+
+TEST_F(abi, takes_structures_at_any_address)
+{
+	static unsigned char space[sizeof(struct bbuf_info) + 8];
+	struct bbuf_info info = queue_info(self->fd);
+	size_t i, shift;
+
+	for (shift = 1; shift < 8; shift++) {
+		prepare(self);
+		for (i = 0; i < ARRAY_SIZE(requests); i++) {
+			size_t size = _IOC_SIZE(requests[i].command);
+
+			memcpy(space + shift, requests[i].argument, size);
+			ASSERT_EQ(requests[i].value,
+				  request(self, &requests[i], size, space + shift));
+		}
+		ASSERT_EQ(0, queue_flush(self->fd));
+		ASSERT_EQ(0, ioctl(self->fd, BBUF_IOC_INFO, space + shift));
+		ASSERT_EQ(0, memcmp(space + shift, info.name, sizeof(info.name)));
+	}
+}
+
+TEST_F(abi, takes_no_structure_where_there_is_no_memory)
+{
+	void *bad[] = { NULL, cliff(0, 0), (void *)-4096L };
+	size_t i, j;
+
+	for (j = 0; j < ARRAY_SIZE(bad); j++) {
+		for (i = 0; i < ARRAY_SIZE(requests); i++) {
+			size_t size = _IOC_SIZE(requests[i].command);
+			unsigned char *half = cliff(size - 1, 0);
+
+			memcpy(half, requests[i].argument, size - 1);
+			ASSERT_FAILS(EFAULT, request(self, &requests[i], size, bad[j]));
+			ASSERT_FAILS(EFAULT, request(self, &requests[i], size, half));
+		}
+		ASSERT_FAILS(EFAULT, ioctl(self->fd, BBUF_IOC_INFO, bad[j]));
+		ASSERT_FAILS(EFAULT, ioctl(self->fd, BBUF_IOC_INFO, cliff(100, 0)));
+		ASSERT_FAILS(EFAULT, ioctl(self->fd, BBUF_IOC_GET_OPTIONS, bad[j]));
+	}
+	ASSERT_EQ(-ENOENT, queue_destroy(create.name));
+}
+
+TEST_F(abi, refuses_flags_and_padding_that_it_does_not_know)
+{
+	ASSERT_FAILS(EINVAL, queue_set(self->fd, .fields = 1U << 4));
+	ASSERT_FAILS(EINVAL, queue_set(self->fd, .fields = -1U));
+	ASSERT_FAILS(EINVAL, queue_set(self->fd, .fields = BBUF_SET_POLICY, .policy = 4));
+	ASSERT_FAILS(EINVAL, queue_set(self->fd, .policy = -1U));
+	ASSERT_FAILS(EINVAL, queue_set_options(self->fd, .flags = 2));
+	ASSERT_FAILS(EINVAL, queue_set_options(self->fd, .flags = -1U));
+	ASSERT_FAILS(EINVAL, queue_set_options(self->fd, .reserved = 1));
+	ASSERT_EQ(0, queue_set(self->fd, .fields = 0));
+}
+
+TEST_F(abi, wants_a_file_that_is_open_for_it)
+{
+	char byte;
+
+	ASSERT_EQ(1, put(self->out, 0, 1));
+	ASSERT_FAILS(EBADF, queue_set(self->in, .fields = 0));
+	ASSERT_FAILS(EBADF, queue_set(self->out, .fields = 0));
+	ASSERT_FAILS(EBADF, queue_peek(self->out, &byte, 1));
+	ASSERT_FAILS(EBADF, queue_flush(self->out));
+	ASSERT_FAILS(EBADF, queue_shutdown(self->in));
+	ASSERT_FAILS(EBADF, queue_reopen(self->in));
+	ASSERT_EQ(0, queue_info(self->in).state);
+	ASSERT_EQ(1, queue_peek(self->in, &byte, 1));
+	ASSERT_EQ(0, queue_flush(self->in));
+	ASSERT_EQ(0, queue_shutdown(self->out));
+	ASSERT_EQ(0, queue_reopen(self->out));
+	ASSERT_EQ(CAPACITY, queue_info(self->out).capacity);
+	ASSERT_EQ(0, queue_set_options(self->in, .read_timeout = 1));
+	ASSERT_EQ(0, queue_set_options(self->out, .write_timeout = 1));
+}
+
+TEST_F(abi, does_not_take_one_command_for_another)
+{
+	static const unsigned int commands[] = {
+		0, BBUF_IOC_CREATE, BBUF_IOC_DESTROY, _IO(BBUF_IOC_MAGIC, 0x10),
+		_IO(BBUF_IOC_MAGIC, 0x18), _IOW(BBUF_IOC_MAGIC, 0x10, struct bbuf_info),
+		_IOR(BBUF_IOC_MAGIC, 0x11, struct bbuf_set), _IOW(BBUF_IOC_MAGIC, 0x15, int),
+		_IO(BBUF_IOC_MAGIC ^ 1, 0x15), _IO(BBUF_IOC_MAGIC, 0xff),
+	};
+	size_t i;
+
+	ASSERT_EQ(10, put(self->fd, 0, 10));
+	for (i = 0; i < ARRAY_SIZE(commands); i++)
+		ASSERT_FAILS(ENOTTY, ioctl(self->fd, commands[i], peeked));
+	ASSERT_TRUE(take_record(self->fd, 0, 10));
+}
+
+TEST_F(abi, does_not_change_with_the_program)
+{
+	ASSERT_EQ(96, sizeof(struct bbuf_create));
+	ASSERT_EQ(64, sizeof(struct bbuf_destroy));
+	ASSERT_EQ(248, sizeof(struct bbuf_info));
+	ASSERT_EQ(32, sizeof(struct bbuf_set));
+	ASSERT_EQ(24, sizeof(struct bbuf_options));
+	ASSERT_EQ(16, sizeof(struct bbuf_peek));
+	ASSERT_EQ(8, sizeof(struct bbuf_frame));
+}
+
+/* Whatever is asked: no harm is done, and afterwards the queue serves as before. */
+
+#define REQUESTS	10000
+#define FDS		4
+
+/* Mostly commands that exist, of sizes that they may have. */
+static unsigned int random_command(void)
+{
+	unsigned int nr = rand() % 4 ? rand() % 2 * 0x10 + rand() % 9 : rand() % 256;
+	unsigned int size = rand() % (rand() % 2 ? 256 : LARGEST);
+
+	if (rand() % 3 == 0)
+		return requests[rand() % ARRAY_SIZE(requests)].command;
+	return _IOC(rand() % 4, BBUF_IOC_MAGIC, nr, rand() % 4 ? size : 0);
+}
+
+/* Noise, or a structure that is good but for a few bits of it. */
+static void random_bytes(unsigned char *buf, size_t size)
+{
+	const struct request *r = &requests[rand() % ARRAY_SIZE(requests)];
+	size_t i;
+
+	for (i = 0; i < size; i++)
+		buf[i] = rand() % 3 ? 0 : rand();
+	if (rand() % 2)
+		return;
+	memcpy(buf, r->argument, _IOC_SIZE(r->command));
+	for (i = rand() % 4; i; i--)
+		buf[rand() % _IOC_SIZE(r->command)] ^= 1 << rand() % 8;
+}
+
+/* A process of its own: some answers may well go to where its own variables are. */
+static long ask_at_random(struct task *t)
+{
+	static unsigned char buf[LARGEST + 1];
+	void *bad[] = { NULL, (void *)-4096L, cliff(0, 0), cliff(7, 0) };
+	const int *fd = (const int *)t->arg[0];
+	int i;
+
+	srand(t->arg[1]);
+	for (i = 0; i < REQUESTS; i++) {
+		void *argument = rand() % 10 ? buf + rand() % 9 : bad[rand() % ARRAY_SIZE(bad)];
+
+		random_bytes(buf, sizeof(struct bbuf_info) + 64);
+		ioctl(fd[rand() % FDS], random_command(), argument);
+	}
+	return REQUESTS;
+}
+
+TEST_F(abi, survives_ten_thousand_random_requests)
+{
+	int fd[FDS] = { self->control, self->nb, self->in, self->out };
+	struct task task = { .fn = ask_at_random, .arg = { (long)fd, time(NULL) } };
+
+	TH_LOG("seed %ld", task.arg[1]);
+	prepare(self);
+	ASSERT_EQ(0, task_start(&task));
+	ASSERT_NE(-ETIME, task_wait(&task));
+	ASSERT_EQ(0, queue_reopen(self->fd));
+	ASSERT_EQ(0, queue_flush(self->fd));
+	ASSERT_EQ(0, queue_set_options(self->nb, .flags = 0));
+	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_CAPACITY | BBUF_SET_POLICY,
+			       .capacity = CAPACITY));
+	ASSERT_EQ(CAPACITY, put(self->nb, 0, CAPACITY));
+	ASSERT_TRUE(take_record(self->nb, 0, CAPACITY));
+}
+
+BBUF_HARNESS_MAIN

@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Removing a queue that is in use. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "fixture.h"
+#include "named.h"
+
+#define CAPACITY	1000
+#define FOREVER		-1
+#define GONE		(POLLHUP | POLLERR)
+
+NAMED_FIXTURE(destroy, BBUF_STREAM, CAPACITY, 0)
+
+/* Those who sleep */
+
+TEST_F(destroy, releases_readers)
+{
+	struct task reader[3];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(reader); i++) {
+		reader[i] = task_reader(self->fd, 10);
+		ASSERT_TRUE(task_blocks(&reader[i]));
+	}
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	for (i = 0; i < ARRAY_SIZE(reader); i++)
+		ASSERT_EQ(-ENODEV, task_wait(&reader[i]));
+}
+
+TEST_F(destroy, releases_readers_that_wait_for_more_than_there_is)
+{
+	struct task reader = task_reader(self->fd, 10);
+
+	ASSERT_EQ(0, queue_set_read_mark(self->fd, 10));
+	ASSERT_EQ(5, put(self->fd, 0, 5));
+	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	ASSERT_EQ(-ENODEV, task_wait(&reader));
+}
+
+TEST_F(destroy, releases_writers)
+{
+	struct task writer[3];
+	size_t i;
+
+	ASSERT_TRUE(fill(self->fd, CAPACITY));
+	for (i = 0; i < ARRAY_SIZE(writer); i++) {
+		writer[i] = task_writer(self->fd, 0, 10);
+		ASSERT_TRUE(task_blocks(&writer[i]));
+	}
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	for (i = 0; i < ARRAY_SIZE(writer); i++)
+		ASSERT_EQ(-ENODEV, task_wait(&writer[i]));
+}
+
+TEST_F(destroy, ends_a_large_write_with_the_count_so_far)
+{
+	struct task writer = task_writer(self->fd, 0, 2 * CAPACITY);
+
+	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	ASSERT_EQ(CAPACITY, task_wait(&writer));
+}
+
+TEST_F(destroy, releases_readers_and_writers_of_records)
+{
+	struct task reader, writer;
+
+	BEGIN_ANEW(BBUF_RECORD, CAPACITY, 0);
+	reader = task_reader(self->fd, 10);
+	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	ASSERT_EQ(-ENODEV, task_wait(&reader));
+
+	BEGIN_ANEW(BBUF_RECORD, CAPACITY, 0);
+	ASSERT_EQ(CAPACITY, put(self->fd, 0, CAPACITY));
+	writer = task_writer(self->fd, 0, 10);
+	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	ASSERT_EQ(-ENODEV, task_wait(&writer));
+}
+
+TEST_F(destroy, releases_fsync)
+{
+	struct task drainer = task_drainer(self->fd);
+
+	ASSERT_TRUE(fill(self->fd, 10));
+	ASSERT_TRUE(task_blocks(&drainer));
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	ASSERT_EQ(-ENODEV, task_wait(&drainer));
+}
+
+TEST_F(destroy, wakes_poll_whatever_it_waits_for)
+{
+	struct task in = task_poller(self->fd, POLLIN), out = task_poller(self->fd, POLLOUT);
+	struct task none = task_poller(self->fd, 0);
+
+	ASSERT_TRUE(task_blocks(&in));
+	ASSERT_TRUE(task_blocks(&none));
+	ASSERT_TRUE(fill(self->fd, CAPACITY));
+	ASSERT_EQ(POLLIN, task_wait(&in));
+	ASSERT_TRUE(discard(self->fd, CAPACITY));
+	ASSERT_TRUE(task_blocks(&in));
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	ASSERT_EQ(GONE, task_wait(&in));
+	ASSERT_EQ(GONE, task_wait(&none));
+
+	BEGIN_ANEW(BBUF_STREAM, CAPACITY, 0);
+	ASSERT_TRUE(fill(self->fd, CAPACITY));
+	out.arg[0] = queue_open(QUEUE, O_WRONLY);
+	ASSERT_TRUE(task_blocks(&out));
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	ASSERT_EQ(GONE, task_wait(&out));
+	close(out.arg[0]);
+}
+
+static long epoll_once(struct task *t)
+{
+	struct epoll_event event;
+	int ready = epoll_wait(t->fd, &event, 1, FOREVER);
+
+	return ready < 0 ? -1 : (long)event.events;
+}
+
+TEST_F(destroy, wakes_epoll_level_edge_and_exclusive)
+{
+	static const unsigned int events[] = {
+		EPOLLIN, EPOLLIN | EPOLLET, EPOLLIN | EPOLLEXCLUSIVE, EPOLLRDHUP,
+	};
+	struct task sleeper[ARRAY_SIZE(events)];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(events); i++) {
+		struct epoll_event event = { .events = events[i] };
+		int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+		ASSERT_EQ(0, epoll_ctl(epoll, EPOLL_CTL_ADD, self->fd, &event));
+		sleeper[i] = (struct task){
+			.fn = epoll_once, .nr = SYS_epoll_wait, .fd = epoll,
+		};
+		ASSERT_TRUE(task_blocks(&sleeper[i]));
+	}
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	for (i = 0; i < ARRAY_SIZE(events); i++)
+		ASSERT_EQ(EPOLLHUP | EPOLLERR, task_wait(&sleeper[i]));
+}
+
+TEST_F(destroy, raises_SIGIO)
+{
+	struct timespec none = { 0 };
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGIO);
+	ASSERT_EQ(0, sigprocmask(SIG_BLOCK, &set, NULL));
+	ASSERT_EQ(0, fcntl(self->fd, F_SETOWN, getpid()));
+	ASSERT_EQ(0, fcntl(self->fd, F_SETFL, O_ASYNC));
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	ASSERT_EQ(SIGIO, sigtimedwait(&set, NULL, &none));
+}
+
+/* Those who come later */
+
+TEST_F(destroy, makes_every_call_fail)
+{
+	char byte = 0;
+	int bytes;
+
+	ASSERT_TRUE(fill(self->fd, 10));
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	ASSERT_FAILS(ENODEV, read(self->fd, &byte, 1));
+	ASSERT_FAILS(ENODEV, read(self->nb, &byte, 1));
+	ASSERT_FAILS(ENODEV, write(self->fd, &byte, 1));
+	ASSERT_FAILS(ENODEV, write(self->nb, &byte, 1));
+	ASSERT_FAILS(ENODEV, fsync(self->fd));
+	ASSERT_FAILS(ENODEV, queue_peek(self->fd, &byte, 1));
+	ASSERT_FAILS(ENODEV, queue_flush(self->fd));
+	ASSERT_FAILS(ENODEV, queue_shutdown(self->fd));
+	ASSERT_FAILS(ENODEV, queue_reopen(self->fd));
+	ASSERT_FAILS(ENODEV, queue_resize(self->fd, 10));
+	ASSERT_EQ(GONE, queue_events(self->fd));
+	ASSERT_EQ(0, ioctl(self->fd, FIONREAD, &bytes));
+	ASSERT_EQ(BBUF_DESTROYED, queue_info(self->fd).state);
+	ASSERT_STREQ(QUEUE, queue_info(self->fd).name);
+}
+
+TEST_F(destroy, of_a_queue_that_was_shut_down_is_no_end_of_file)
+{
+	char byte;
+
+	ASSERT_EQ(0, queue_shutdown(self->fd));
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	ASSERT_FAILS(ENODEV, read(self->fd, &byte, 1));
+	ASSERT_FAILS(ENODEV, write(self->fd, &byte, 1));
+	ASSERT_EQ(GONE, queue_events(self->fd));
+}
+
+TEST_F(destroy, removes_the_node_and_its_files_in_sysfs)
+{
+	int sysfs = open("/sys/class/bbuf/" QUEUE "/capacity", O_RDONLY);
+	char text[10];
+
+	ASSERT_EQ(5, read(sysfs, text, sizeof(text)));
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	ASSERT_FAILS(ENOENT, access(QUEUE_NODE, F_OK));
+	ASSERT_FAILS(ENOENT, access("/sys/class/bbuf/" QUEUE, F_OK));
+	ASSERT_EQ(0, lseek(sysfs, 0, SEEK_SET));
+	ASSERT_FAILS(ENODEV, read(sysfs, text, sizeof(text)));
+	close(sysfs);
+}
+
+/* Somebody keeps a second node of it, or stands in its open. */
+TEST_F(destroy, leaves_nothing_to_open_behind_another_node)
+{
+	char path[] = "/dev/bbuf-link.XXXXXX";
+	struct stat stat_;
+
+	ASSERT_EQ(0, stat(QUEUE_NODE, &stat_));
+	ASSERT_NE(NULL, mkdtemp(path));
+	ASSERT_EQ(0, rmdir(path));
+	ASSERT_EQ(0, mknod(path, S_IFCHR | 0600, stat_.st_rdev));
+	EXPECT_EQ(0, queue_destroy(QUEUE));
+	EXPECT_EQ(-1, open(path, O_RDWR));
+	EXPECT_TRUE(errno == ENXIO || errno == ENODEV);
+	unlink(path);
+}
+
+TEST_F(destroy, frees_the_name_at_once)
+{
+	int other;
+
+	ASSERT_EQ(10, put(self->fd, 0, 10));
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	ASSERT_EQ(0, queue_make(BBUF_RECORD, 5, 0));
+	other = queue_open(QUEUE, O_RDWR | O_NONBLOCK);
+	ASSERT_LE(0, other);
+	ASSERT_EQ(0, queued(other));
+	ASSERT_EQ(5, put(other, 0, 5));
+	ASSERT_FAILS(ENODEV, put(self->fd, 0, 1));
+	ASSERT_EQ(BBUF_DESTROYED, queue_info(self->fd).state);
+	ASSERT_TRUE(take_record(other, 0, 5));
+	close(other);
+}
+
+/* Its memory */
+
+#define LARGE		(8 << 20)	/* more than kmalloc() gives: from vmalloc(), which is counted */
+
+static long vmalloc_kb(void)
+{
+	char text[32];
+
+	return proc_field("/proc/meminfo", "VmallocUsed:", text, sizeof(text)) ? atol(text) : -1;
+}
+
+TEST_F(destroy, keeps_the_memory_until_the_last_file_is_closed)
+{
+	long before = vmalloc_kb(), full = before + LARGE / 1024;
+
+	BEGIN_ANEW(BBUF_STREAM, LARGE, 0);
+	ASSERT_EQ(1, put(self->fd, 0, 1));
+	ASSERT_LE(full, vmalloc_kb());
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	close(self->nb);
+	ASSERT_LE(full, vmalloc_kb());
+	close(self->fd);
+	ASSERT_TRUE(eventually(vmalloc_kb() < full));
+}
+
+TEST_F(destroy, frees_the_memory_of_a_queue_that_nobody_has_open)
+{
+	long full = vmalloc_kb() + LARGE / 1024;
+
+	BEGIN_ANEW(BBUF_STREAM, LARGE, 0);
+	ASSERT_EQ(1, put(self->fd, 0, 1));
+	close(self->nb);
+	close(self->fd);
+	ASSERT_LE(full, vmalloc_kb());
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	ASSERT_TRUE(eventually(vmalloc_kb() < full));
+}
+
+/* Create and destroy in a loop, from many processes, with users inside. */
+
+#define MAKERS		3
+#define USERS		4
+#define NAMES		2
+#define TURNS		60
+
+static void name_of(char *name, size_t size, unsigned int number)
+{
+	snprintf(name, size, QUEUE "-%u", number % NAMES);
+}
+
+/* Each makes and removes any of the queues, whoever is inside. */
+static long make_and_destroy(struct task *t)
+{
+	struct bbuf_create create = { .capacity = 100, .mode = 0600 };
+	unsigned int seed = t->position;
+	int i, error, made = 0;
+
+	for (i = 0; i < TURNS; i++) {
+		name_of(create.name, sizeof(create.name), rand_r(&seed));
+		create.type = rand_r(&seed) % 2 ? BBUF_RECORD : BBUF_STREAM;
+		error = queue_create(&create);
+		if (error && error != -EEXIST)
+			return error;
+		made += !error;
+		name_of(create.name, sizeof(create.name), rand_r(&seed));
+		error = queue_destroy(create.name);
+		if (error && error != -ENOENT)
+			return error;
+	}
+	return made ? 0 : -1;
+}
+
+/* What may come of using a queue that may be gone, full or empty. */
+static bool expected(long value)
+{
+	return value >= 0 || errno == ENODEV || errno == EAGAIN || errno == EMSGSIZE;
+}
+
+static bool use(int fd, unsigned int how)
+{
+	struct pollfd pollfd = { .fd = fd, .events = POLLIN | POLLOUT };
+	char buf[100] = { 0 };
+
+	switch (how % 5) {
+	case 0:
+		return expected(write(fd, buf, 1 + how % sizeof(buf)));
+	case 1:
+		return expected(read(fd, buf, sizeof(buf)));
+	case 2:
+		return expected(poll(&pollfd, 1, 1));
+	case 3:
+		return expected(queue_resize(fd, 100 + how % 100)) || errno == EBUSY;
+	default:
+		return expected(queue_peek(fd, buf, sizeof(buf)));
+	}
+}
+
+/* Half of them sleep in their calls, until somebody serves them or removes the queue. */
+static long use_until_shut(struct task *t)
+{
+	int flags = O_RDWR | (t->position % 2 ? 0 : O_NONBLOCK);
+	unsigned int seed = t->position, i;
+	char name[BBUF_NAME_SIZE];
+	long opened = 0;
+
+	while (queued((int)t->arg[0]) == 0) {
+		int fd;
+
+		name_of(name, sizeof(name), rand_r(&seed));
+		fd = queue_open(name, flags);
+		if (fd < 0) {
+			if (errno != ENOENT && errno != ENXIO && errno != ENODEV)
+				return -1;
+			continue;
+		}
+		opened++;
+		for (i = 0; i < 5; i++)
+			if (!use(fd, rand_r(&seed)))
+				return -1;
+		close(fd);
+	}
+	return opened;
+}
+
+TEST_F(destroy, and_create_in_a_loop_with_users_inside)
+{
+	struct task maker[MAKERS], user[USERS];
+	char name[BBUF_NAME_SIZE];
+	unsigned int i;
+
+	for (i = 0; i < USERS; i++) {
+		user[i] = (struct task){
+			.fn = use_until_shut, .position = i, .arg = { self->fd },
+		};
+		ASSERT_EQ(0, task_start(&user[i]));
+	}
+	for (i = 0; i < MAKERS; i++) {
+		maker[i] = (struct task){ .fn = make_and_destroy, .position = i };
+		ASSERT_EQ(0, task_start(&maker[i]));
+	}
+	for (i = 0; i < MAKERS; i++)
+		ASSERT_EQ(0, task_wait(&maker[i]));
+	/* Whoever still sleeps in one of them is let go. */
+	ASSERT_EQ(1, put(self->nb, 0, 1));
+	for (i = 0; i < NAMES; i++) {
+		name_of(name, sizeof(name), i);
+		queue_destroy(name);
+	}
+	for (i = 0; i < USERS; i++)
+		ASSERT_LT(0, task_wait(&user[i]));
+}
+
+BBUF_HARNESS_MAIN
