@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The tracepoints, as tracefs shows them: each fires, and names the queue. */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+
+#include "fixture.h"
+#include "named.h"
+
+#define CAPACITY	1000
+
+FIXTURE(trace) {
+	char tracefs[32];	/* mounted for the test; empty if there is none */
+	int fd;
+	int nb;
+};
+
+static int trace_put(const char *tracefs, const char *file, const char *text)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", tracefs, file);
+	return file_put(path, text);
+}
+
+static int trace_clear(const char *tracefs)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/trace", tracefs);
+	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	return fd < 0 ? -errno : close(fd);
+}
+
+FIXTURE_SETUP(trace)
+{
+	strcpy(self->tracefs, "/tmp/bbuf.XXXXXX");
+	ASSERT_NE(NULL, mkdtemp(self->tracefs));
+	ASSERT_EQ(0, queue_begin(BBUF_STREAM, CAPACITY, 0, &self->fd, &self->nb));
+	if (mount("none", self->tracefs, "tracefs", 0, NULL) ||
+	    trace_put(self->tracefs, "events/bbuf/enable", "1")) {
+		umount(self->tracefs);
+		rmdir(self->tracefs);
+		self->tracefs[0] = '\0';
+		return;
+	}
+	ASSERT_EQ(0, trace_clear(self->tracefs));
+}
+
+FIXTURE_TEARDOWN(trace)
+{
+	close(self->fd);
+	close(self->nb);
+	queue_destroy(QUEUE);
+	if (!self->tracefs[0])
+		return;
+	trace_put(self->tracefs, "events/bbuf/enable", "0");
+	umount(self->tracefs);
+	rmdir(self->tracefs);
+}
+
+/* The harness of older kernels runs a test although its setup has skipped. */
+#define REQUIRE_TRACEFS()						\
+do {									\
+	if (!self->tracefs[0])						\
+		SKIP(return, "no tracefs, or no events of bbuf in it");	\
+} while (0)
+
+/* Lines of the trace that contain the text. */
+static int traced(const char *tracefs, const char *text)
+{
+	char path[PATH_MAX], line[512];
+	FILE *trace;
+	int n = 0;
+
+	snprintf(path, sizeof(path), "%s/trace", tracefs);
+	trace = fopen(path, "re");
+	while (trace && fgets(line, sizeof(line), trace))
+		n += !!strstr(line, text);
+	if (trace)
+		fclose(trace);
+	return n;
+}
+
+TEST_F(trace, of_writes_and_reads_has_the_queue_and_the_bytes)
+{
+	REQUIRE_TRACEFS();
+	ASSERT_EQ(300, put(self->fd, 0, 300));
+	ASSERT_TRUE(take(self->fd, 0, 100));
+	ASSERT_EQ(1, traced(self->tracefs,
+			    "bbuf_write: queue=" QUEUE " bytes=300 records=0 queued=300"));
+	ASSERT_EQ(1, traced(self->tracefs,
+			    "bbuf_read: queue=" QUEUE " bytes=100 records=0 queued=200"));
+	ASSERT_EQ(0, traced(self->tracefs, "queue=default"));
+}
+
+TEST_F(trace, of_records_counts_them)
+{
+	REQUIRE_TRACEFS();
+	BEGIN_ANEW(BBUF_RECORD, CAPACITY, 0);
+	ASSERT_EQ(30, put(self->fd, 0, 30));
+	ASSERT_TRUE(take_record(self->fd, 0, 30));
+	ASSERT_EQ(1, traced(self->tracefs, "bbuf_write: queue=" QUEUE " bytes=30 records=1"));
+	ASSERT_EQ(1, traced(self->tracefs, "bbuf_read: queue=" QUEUE " bytes=30 records=1"));
+}
+
+TEST_F(trace, of_nothing_done_is_empty)
+{
+	char byte;
+
+	REQUIRE_TRACEFS();
+	ASSERT_FAILS(EAGAIN, read(self->nb, &byte, 1));
+	ASSERT_EQ(0, traced(self->tracefs, "bbuf_"));
+}
+
+TEST_F(trace, of_an_empty_queue_shows_who_waits_and_is_woken)
+{
+	struct task reader = task_reader(self->fd, 1);
+
+	REQUIRE_TRACEFS();
+	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_EQ(1, traced(self->tracefs, "bbuf_empty: queue=" QUEUE " need=1"));
+	ASSERT_EQ(0, traced(self->tracefs, "bbuf_wake:"));
+	ASSERT_EQ(1, put(self->nb, 0, 1));
+	ASSERT_EQ(1, task_wait(&reader));
+	ASSERT_EQ(1, traced(self->tracefs, "bbuf_wake: queue=" QUEUE " side=consumer"));
+}
+
+TEST_F(trace, of_a_full_queue_shows_who_waits_and_is_woken)
+{
+	struct task writer = task_writer(self->fd, 0, 7);
+
+	REQUIRE_TRACEFS();
+	ASSERT_TRUE(fill(self->nb, CAPACITY));
+	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_EQ(1, traced(self->tracefs, "bbuf_full: queue=" QUEUE " need=7"));
+	ASSERT_TRUE(discard(self->nb, 7));
+	ASSERT_EQ(7, task_wait(&writer));
+	ASSERT_EQ(1, traced(self->tracefs, "bbuf_wake: queue=" QUEUE " side=producer"));
+}
+
+TEST_F(trace, of_its_life_shows_each_queue)
+{
+	struct bbuf_create create = { .name = QUEUE "-b", .capacity = 1 };
+
+	REQUIRE_TRACEFS();
+	ASSERT_EQ(0, queue_create(&create));
+	ASSERT_EQ(1, traced(self->tracefs, "bbuf_create: queue=" QUEUE "-b\n"));
+	ASSERT_EQ(0, queue_shutdown(self->fd));
+	ASSERT_EQ(1, traced(self->tracefs, "bbuf_shutdown: queue=" QUEUE "\n"));
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	ASSERT_EQ(1, traced(self->tracefs, "bbuf_destroy: queue=" QUEUE "\n"));
+	ASSERT_EQ(0, queue_destroy(create.name));
+	ASSERT_EQ(1, traced(self->tracefs, "bbuf_destroy: queue=" QUEUE "-b\n"));
+}
+
+TEST_F(trace, can_be_filtered_by_queue)
+{
+	int device = open(BBUF_DEVICE, O_RDWR | O_NONBLOCK);
+
+	REQUIRE_TRACEFS();
+	ASSERT_EQ(0, trace_put(self->tracefs, "events/bbuf/filter", "queue == \"" QUEUE "\""));
+	ASSERT_EQ(1, put(device, 0, 1));
+	ASSERT_TRUE(take(device, 0, 1));
+	ASSERT_EQ(1, put(self->fd, 0, 1));
+	ASSERT_EQ(0, trace_put(self->tracefs, "events/bbuf/filter", "0"));
+	ASSERT_EQ(1, traced(self->tracefs, "bbuf_write:"));
+	ASSERT_EQ(0, traced(self->tracefs, "bbuf_read:"));
+	close(device);
+}
+
+BBUF_HARNESS_MAIN
