@@ -226,7 +226,7 @@ ssize_t put(int fd, size_t position, size_t n)
 	return done;
 }
 
-static bool read_all(int fd, unsigned char *buf, size_t n)
+bool read_exactly(int fd, void *buf, size_t n)
 {
 	while (n) {
 		ssize_t got = read(fd, buf, n);
@@ -252,7 +252,7 @@ static unsigned char *touched(size_t n)
 bool take(int fd, size_t position, size_t n)
 {
 	unsigned char *buf = touched(n);
-	bool good = buf && read_all(fd, buf, n) && pattern_matches(buf, position, n);
+	bool good = buf && read_exactly(fd, buf, n) && pattern_matches(buf, position, n);
 
 	free(buf);
 	return good;
@@ -270,7 +270,7 @@ bool fill(int fd, size_t n)
 bool discard(int fd, size_t n)
 {
 	unsigned char *buf = touched(n);
-	bool good = buf && read_all(fd, buf, n);
+	bool good = buf && read_exactly(fd, buf, n);
 
 	free(buf);
 	return good;

@@ -62,7 +62,9 @@ bool pattern_matches(const void *buf, size_t position, size_t n);
 
 /* One write of the pattern's bytes from position on. */
 ssize_t put(int fd, size_t position, size_t n);
-/* Reads until it has n bytes: true if all came and are the pattern's from position on. */
+/* Reads until it has n bytes, whatever the pieces they come in. */
+bool read_exactly(int fd, void *buf, size_t n);
+/* The same: true if all came and are the pattern's from position on. */
 bool take(int fd, size_t position, size_t n);
 /* One write of n bytes; reads of n bytes that are thrown away. */
 bool fill(int fd, size_t n);

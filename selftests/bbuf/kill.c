@@ -102,17 +102,8 @@ static long write_items(struct task *t)
 
 static bool read_item(int fd, struct item *item)
 {
-	char *byte = (char *)item;
-	size_t got = 0;
-
-	while (got < sizeof(*item)) {
-		ssize_t n = read(fd, byte + got, sizeof(*item) - got);
-
-		if (n <= 0)
-			return false;
-		got += n;
-	}
-	return pattern_matches(item->body, item_seed(item), sizeof(item->body));
+	return read_exactly(fd, item, sizeof(*item)) &&
+	       pattern_matches(item->body, item_seed(item), sizeof(item->body));
 }
 
 TEST_F(kill, of_active_writers_tears_and_loses_no_item)

@@ -221,24 +221,11 @@ static long write_noise(struct task *t)
 	return -1;
 }
 
-static bool read_whole(int fd, void *buf, size_t n)
-{
-	while (n) {
-		ssize_t got = read(fd, buf, n);
-
-		if (got <= 0)
-			return false;
-		buf += got;
-		n -= got;
-	}
-	return true;
-}
-
 static bool read_message(int fd, struct message *message)
 {
-	return read_whole(fd, message, MESSAGE_HEAD) &&
+	return read_exactly(fd, message, MESSAGE_HEAD) &&
 	       message->length <= sizeof(message->body) &&
-	       read_whole(fd, message->body, message->length) &&
+	       read_exactly(fd, message->body, message->length) &&
 	       pattern_matches(message->body, message->producer + message->number,
 			       message->length);
 }
