@@ -2,10 +2,12 @@
 /*
  * bbuf: makes, shows, changes and uses queues from the command line.
  */
+#include <fcntl.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "command.h"
 
@@ -63,10 +65,24 @@ static const struct command *find(const char *name)
 	return NULL;
 }
 
+/*
+ * Standard input or output that is closed must not become a queue. It becomes a file
+ * that can't be read or written, so that using it is the error it should be.
+ */
+static void guard_standard_files(void)
+{
+	int fd;
+
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFL) < 0)
+			open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 int main(int argc, char **argv)
 {
 	const struct command *command;
 
+	guard_standard_files();
 	setlocale(LC_ALL, "");
 	argp_err_exit_status = EXIT_USAGE;
 	if (argc < 2) {

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "command.h"
 #include "output.h"
@@ -220,6 +221,10 @@ int cmd_get(int argc, char **argv)
 
 	argp_parse(&argp, argc, argv, 0, NULL, &plan);
 	get.subject.queue = plan.queue;
+	if ((fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY) {
+		say(&get.subject, "standard output is closed; nothing was taken");
+		return EXIT_FAILURE;
+	}
 	get.queue = queue_open(&get.subject, O_RDONLY);
 	get_prepare(&get);
 	get.output = (struct output){ .subject = &get.subject, .separator = plan.separator };

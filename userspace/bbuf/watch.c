@@ -41,17 +41,21 @@ static void ending_signals(sigset_t *set)
 			sigaddset(set, ending[i]);
 }
 
-static int wait_for_reason(void)
+/* A reason to stop, or 0 after so many milliseconds; -1 is without end. */
+static int wait_for_reason(int timeout)
 {
 	struct pollfd fds[] = {
 		{ .fd = signal_fd, .events = POLLIN },
 		{ .fd = STDOUT_FILENO },
 	};
 	struct signalfd_siginfo info;
+	int ret;
 
-	while (poll(fds, ARRAY_SIZE(fds), -1) < 0)
-		if (errno != EINTR)
-			return SIGTERM;
+	do {
+		ret = poll(fds, ARRAY_SIZE(fds), timeout);
+	} while (ret < 0 && errno == EINTR);
+	if (!ret)
+		return 0;
 	if (fds[0].revents && read(signal_fd, &info, sizeof(info)) == sizeof(info))
 		return info.ssi_signo;
 	return SIGPIPE;
@@ -59,7 +63,7 @@ static int wait_for_reason(void)
 
 static void *watch(void *arg)
 {
-	atomic_store(&stop, wait_for_reason());
+	atomic_store(&stop, wait_for_reason(-1));
 	for (;;) {
 		pthread_kill(worker, SIGNAL_NUDGE);
 		sleep_until(now_ns() + NUDGE_NS);
@@ -81,6 +85,9 @@ void watch_start(void)
 	signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
 	if (signal_fd < 0)
 		err(EXIT_FAILURE, "signalfd");
+	atomic_store(&stop, wait_for_reason(0));
+	if (watch_stop())
+		return;
 	errno = pthread_create(&thread, NULL, watch, NULL);
 	if (errno)
 		err(EXIT_FAILURE, "a thread");
