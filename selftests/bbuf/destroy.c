@@ -285,6 +285,29 @@ TEST_F(destroy, frees_the_memory_of_a_queue_that_nobody_has_open)
 	ASSERT_TRUE(eventually(vmalloc_kb() < full));
 }
 
+/* The module's code is needed as long as a file is open, and no longer. */
+TEST_F(destroy, keeps_the_module_until_the_last_file_is_closed)
+{
+	ASSERT_EQ(1, put(self->fd, 0, 1));
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	close(self->nb);
+	ASSERT_EQ(-EWOULDBLOCK, module_unload());
+	ASSERT_FAILS(ENODEV, put(self->fd, 0, 1));
+	close(self->fd);
+	ASSERT_EQ(0, module_reload(DEFAULT_CAPACITY));
+}
+
+TEST_F(destroy, is_what_unloading_the_module_does_to_all)
+{
+	ASSERT_EQ(10, put(self->fd, 0, 10));
+	close(self->nb);
+	close(self->fd);
+	ASSERT_EQ(0, module_reload(DEFAULT_CAPACITY));
+	ASSERT_FAILS(ENOENT, access(QUEUE_NODE, F_OK));
+	ASSERT_EQ(0, queue_begin(BBUF_RECORD, CAPACITY, 0, &self->fd, &self->nb));
+	ASSERT_EQ(0, queued(self->fd));
+}
+
 /* Create and destroy in a loop, from many processes, with users inside. */
 
 #define MAKERS		3
