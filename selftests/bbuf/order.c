@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Who is served when: first come, first served, and nobody is starved. */
 #include <poll.h>
+#include <sys/mman.h>
 
 #include "fixture.h"
 
@@ -139,6 +140,24 @@ TEST_F(order, nonblocking_writes_pass_each_waiting_writer_only_once)
 	ASSERT_EQ(0, pass(self->nb));
 	for (i = 0; i < QUEUE; i++)
 		task_kill(&waiter[i]);
+}
+
+/* What comes from memory that has to be brought in first takes another path. */
+TEST_F(order, nonblocking_writes_of_fresh_memory_pass_only_once_too)
+{
+	struct task waiter = task_writer(self->fd, 0, 6000);
+	long page = sysconf(_SC_PAGESIZE);
+	void *fresh = mmap(NULL, QUEUE * page, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int i, passed = 0;
+
+	ASSERT_NE(MAP_FAILED, fresh);
+	ASSERT_TRUE(fill(self->fd, CAPACITY - 5000));
+	ASSERT_TRUE(task_blocks(&waiter));
+	for (i = 0; i < QUEUE; i++)
+		passed += write(self->nb, fresh + i * page, 1) == 1;
+	ASSERT_GE(1, passed);
+	task_kill(&waiter);
 }
 
 static long nonblocking_writes(struct task *t)
