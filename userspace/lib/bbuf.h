@@ -258,7 +258,7 @@ int bbuf_destroy(const char *name);
  * @list: is set to an array, one entry for each queue, sorted by name
  * @count: is set to their number
  *
- * From /sys/class/bbuf: nothing is opened, and no permission is needed. The values of
+ * From /sys/class/bbuf: no queue is opened, and no permission is needed. The values of
  * one entry are read one after the other, while the queue goes on. A queue that is
  * destroyed meanwhile is left out.
  *

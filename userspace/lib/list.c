@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What queues there are, from /sys/class/bbuf.
+ * What queues there are, from sysfs.
  *
  * Everybody may read there, and it leaves no trace: to open a queue for BBUF_IOC_INFO
  * takes permission, and would count as one more reader or writer.
@@ -15,6 +15,8 @@
 #include "internal.h"
 
 #define CLASS		"/sys/class/bbuf"
+#define NODES		"/dev"
+#define NODE_PREFIX	"bbuf-"
 #define VALUE_SIZE	32	/* more than a word or a number of 64 bits takes */
 
 /* A file with a number, and the field that it is. */
@@ -168,40 +170,50 @@ static int list_append(struct list *list, const char *name)
 	return 0;
 }
 
-static int list_append_names(struct list *list, DIR *dir)
+static int list_append_entries(struct list *list, DIR *dir, const char *prefix)
 {
 	const struct dirent *entry;
+	const char *name;
 
 	for (;;) {
 		errno = 0;
 		entry = readdir(dir);
 		if (!entry)
 			return errno ? -1 : 0;
-		if (bbuf_name_fits(entry->d_name) && list_append(list, entry->d_name))
+		if (strncmp(entry->d_name, prefix, strlen(prefix)))
+			continue;
+		name = entry->d_name + strlen(prefix);
+		if (bbuf_name_fits(name) && list_append(list, name))
 			return -1;
 	}
 }
 
-/*
- * When a queue is destroyed while sysfs is at it, sysfs may go on one too far, and
- * leave out another that stays. It will hardly be the same one twice.
- */
-static int list_find(struct list *list)
+/* Append the names of what is in a folder, less a prefix that they must have. */
+static int list_append_folder(struct list *list, const char *path, const char *prefix)
 {
-	DIR *dir = opendir(CLASS);
+	DIR *dir = opendir(path);
 	int ret, error;
 
 	if (!dir)
 		return -1;
-	ret = list_append_names(list, dir);
-	if (!ret) {
-		rewinddir(dir);
-		ret = list_append_names(list, dir);
-	}
+	ret = list_append_entries(list, dir, prefix);
 	error = errno;
 	closedir(dir);
 	errno = error;
 	return ret;
+}
+
+/*
+ * When a queue is destroyed while sysfs reads there, sysfs may go on one too far, and
+ * leave out another that stays. The folder of the nodes has no such fault, but need
+ * not have all nodes: in a container, say. So both are asked.
+ */
+static int list_append_all(struct list *list)
+{
+	if (list_append_folder(list, CLASS, "") ||
+	    list_append_folder(list, NODES, NODE_PREFIX))
+		return -1;
+	return list_append(list, BBUF_QUEUE_DEFAULT);
 }
 
 static int compare_names(const void *a, const void *b)
@@ -235,8 +247,8 @@ BBUF_API int bbuf_list(struct bbuf_info **list, size_t *count)
 	struct list found = { };
 	int ret, error;
 
-	ret = list_find(&found);
-	if (!ret && found.count) {
+	ret = list_append_all(&found);
+	if (!ret) {
 		qsort(found.infos, found.count, sizeof(*found.infos), compare_names);
 		ret = list_look_up(&found);
 	}
