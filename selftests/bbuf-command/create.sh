@@ -1,0 +1,152 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# bbuf create, bbuf destroy.
+
+# shellcheck disable=SC2317 # run_tests calls all
+. ./lib.sh
+
+test_defaults()
+{
+	expect 0 '' bbuf create q
+	is q type stream
+	is q capacity 65536
+	is q eof_on_close 0
+	is q drop_oldest 0
+	[ "$(stat -c '%a %u %g' /dev/bbuf-q)" = '600 0 0' ]
+}
+
+test_every_option()
+{
+	expect 0 '' bbuf create q --records --capacity 1M --mode 0660 --owner user \
+		--group tty --eof-on-close --drop-oldest
+	is q type record
+	is q capacity $((1024 * 1024))
+	is q eof_on_close 1
+	is q drop_oldest 1
+	[ "$(stat -c '%a %U %G' /dev/bbuf-q)" = '660 user tty' ]
+}
+
+test_owners_by_number()
+{
+	expect 0 '' bbuf create q --owner 12345 --group 54321
+	[ "$(stat -c '%u %g' /dev/bbuf-q)" = '12345 54321' ]
+}
+
+test_the_owner_can_use_it()
+{
+	bbuf create q --owner nobody
+	expect 0 '' "${nobody[@]}" bbuf put q hello
+	expect 0 '' "${nobody[@]}" bbuf get q
+	[ "$(<out)" = hello ]
+}
+
+test_capacities()
+{
+	local size
+
+	for size in 1 7 64K 16M; do
+		expect 0 '' bbuf create q --capacity "$size"
+		expect 0 '' bbuf destroy q
+	done
+	for size in 0 -1 K 64Q 1.5M '' 9223372036854775808 99999999999G; do
+		expect 2 'must be a size such as' bbuf create q --capacity="$size"
+	done
+	expect 1 'q: create: a capacity of 17M is more than is allowed, 16M: ask for less' \
+		bbuf create q --capacity 17M
+	[ ! -e /dev/bbuf-q ]
+}
+
+test_the_limit_can_be_raised()
+{
+	local limit=/sys/module/bbuf/parameters/max_capacity
+
+	echo 32M >"$limit"
+	bbuf create q --capacity 17M || true
+	echo 16M >"$limit"
+	is q capacity $((17 * 1024 * 1024))
+}
+
+test_names_that_can_be()
+{
+	local name
+
+	for name in q 0 a-b a_b a.b A "$(printf 'x%.0s' {1..63})"; do
+		expect 0 '' bbuf create "$name"
+		[ -c "/dev/bbuf-$name" ]
+	done
+	expect 0 '' bbuf create -- -dash
+}
+
+test_names_that_can_not_be()
+{
+	local name before
+
+	before=$(ls /dev)
+	for name in '' . .. .q a/b ../q 'a b' $'a\nb' $'\xff' ä 'a;b' \
+			"$(printf 'x%.0s' {1..64})" "$(printf 'x%.0s' {1..300})"; do
+		expect 1 'create: a name has 1 to 63 of' bbuf create "$name"
+	done
+	[ "$(ls /dev)" = "$before" ]
+}
+
+test_names_that_are_taken()
+{
+	local name
+
+	for name in jobs default control; do
+		expect 1 "$name: create: the name is taken" bbuf create "$name"
+	done
+	is jobs type record
+}
+
+test_wrong_usage()
+{
+	expect 2 'which queue' bbuf create
+	expect 2 'Too many arguments' bbuf create q r
+	expect 2 'unrecognized option' bbuf create q --frob
+	expect 2 'must be octal' bbuf create q --mode 999
+	expect 2 'must be octal' bbuf create q --mode 01777
+	expect 2 'no such user' bbuf create q --owner frob
+	expect 2 'no such user' bbuf create q --owner 4294967295
+	expect 2 'no such group' bbuf create q --group -1
+	[ ! -e /dev/bbuf-q ]
+}
+
+test_only_root_may()
+{
+	expect 1 'q: create: only root makes and removes queues: use sudo' \
+		"${nobody[@]}" bbuf create q
+	expect 1 'jobs: destroy: only root makes and removes queues: use sudo' \
+		"${nobody[@]}" bbuf destroy jobs
+	[ -c /dev/bbuf-jobs ]
+}
+
+test_destroy_several()
+{
+	expect 1 'frob: destroy: there is no such queue' bbuf destroy jobs frob bytes
+	[ ! -e /dev/bbuf-jobs ]
+	[ ! -e /dev/bbuf-bytes ]
+}
+
+test_destroy_refuses()
+{
+	expect 1 'default: destroy: this queue stays' bbuf destroy default
+	expect 1 'a name has' bbuf destroy ../bbuf
+	expect 2 'which queue' bbuf destroy
+	[ -c /dev/bbuf ]
+}
+
+test_destroy_sends_everybody_home()
+{
+	local reader
+
+	bbuf get jobs 2>reader_errors &
+	reader=$!
+	waits_in jobs waiting_readers
+	bbuf destroy jobs
+	not wait "$reader"
+	grep -q 'jobs: get: the queue was destroyed' reader_errors
+}
+
+run_tests

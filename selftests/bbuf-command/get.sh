@@ -1,0 +1,243 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# bbuf get, bbuf peek.
+
+# shellcheck disable=SC2317 # run_tests calls all
+. ./lib.sh
+
+test_one_record_unchanged()
+{
+	head -c 1000 /dev/urandom >in
+	bbuf put jobs <in
+	bbuf put jobs two
+	bbuf get jobs | cmp - in
+	is jobs records 1
+}
+
+test_what_is_there_of_a_stream()
+{
+	bbuf put bytes one
+	bbuf put bytes two
+	[ "$(bbuf get bytes)" = onetwo ]
+}
+
+test_so_many()
+{
+	seq 10 | bbuf put jobs --lines
+	[ "$(bbuf get jobs -n 3 --lines | paste -sd+)" = 1+2+3 ]
+	is jobs records 7
+	[ "$(bbuf get jobs --number=2 --null | tr '\0' +)" = 4+5+ ]
+	printf 0123456789 | bbuf put bytes
+	[ "$(bbuf get bytes -n 4)" = 0123 ]
+	[ "$(bbuf get bytes -n 6)" = 456789 ]
+}
+
+# Neither more than asked for, however small the records.
+test_no_more_than_so_many()
+{
+	local number
+
+	yes | head -n 3000 | bbuf put jobs --lines
+	for number in 1 2 3 100 1000; do
+		[ "$(bbuf get jobs -n "$number" | wc -c)" = "$number" ]
+	done
+	is jobs records $((3000 - 1106))
+}
+
+test_so_many_wait_for_the_last()
+{
+	bbuf get jobs -n 3 --lines >got &
+	bbuf put jobs one two
+	waits_in jobs waiting_readers
+	eventually grep -q two got
+	bbuf put jobs three four
+	wait $!
+	[ "$(paste -sd+ got)" = one+two+three ]
+	is jobs records 1
+}
+
+test_follow_until_the_end()
+{
+	bbuf get jobs --follow --lines >got &
+	seq 5000 | bbuf put jobs --lines
+	bbuf shutdown jobs
+	wait $!
+	seq 5000 | cmp - got
+}
+
+test_follow_a_stream_until_the_last_writer_closes()
+{
+	bbuf create q --eof-on-close
+	bbuf get q --follow >got &
+	waits_in q waiting_readers
+	seq 50000 | bbuf put q
+	wait $!
+	seq 50000 | cmp - got
+}
+
+test_the_end_comes_too_early()
+{
+	bbuf put jobs one
+	bbuf shutdown jobs
+	expect 5 'jobs: get: it is shut down, and nothing more is queued' bbuf get jobs -n 2
+	[ "$(<out)" = one ]
+	expect 0 '' bbuf get jobs --follow
+}
+
+test_nonblock()
+{
+	expect 3 'jobs: get: nothing to take now' bbuf get jobs --nonblock
+	bbuf put jobs one two
+	expect 3 'nothing to take now' bbuf get jobs --nonblock --follow --lines
+	[ "$(paste -sd+ out)" = one+two ]
+}
+
+test_timeout()
+{
+	expect 4 'jobs: get: timed out waiting for something to take' \
+		bbuf get jobs --timeout 100ms
+	bbuf put jobs one
+	expect 4 'timed out' bbuf get jobs --timeout 100ms -n 2
+	[ "$(<out)" = one ]
+	bbuf get jobs --timeout 10s >got &
+	waits_in jobs waiting_readers
+	bbuf put jobs two
+	wait $!
+	[ "$(<got)" = two ]
+}
+
+test_wrong_usage()
+{
+	expect 2 'give one of --number and --follow' bbuf get jobs -n 1 --follow
+	expect 2 'give one of --lines and --null' bbuf get jobs --lines --null
+	expect 2 'must be a size' bbuf get jobs -n 0
+	expect 2 'Too many arguments' bbuf get jobs bytes
+}
+
+test_a_record_that_has_become_possible()
+{
+	bbuf get jobs >got &
+	waits_in jobs waiting_readers
+	bbuf set jobs --capacity 1M
+	head -c 500000 /dev/zero | bbuf put jobs
+	wait $!
+	[ "$(wc -c <got)" = 500000 ]
+}
+
+test_each_record_goes_to_one_of_many()
+{
+	local i pids=()
+
+	for i in 1 2 3; do
+		bbuf get jobs --follow --lines >"got$i" &
+		pids+=($!)
+	done
+	for i in 1 2; do
+		seq -f "$i.%g" 5000 | bbuf put jobs --lines &
+		pids+=($!)
+	done
+	wait "${pids[@]:3}"
+	bbuf shutdown jobs
+	wait "${pids[@]}"
+	sort got1 got2 got3 >got
+	(seq -f 1.%g 5000; seq -f 2.%g 5000) | sort | cmp - got
+}
+
+# Its reader goes away while it waits: what comes then stays in the queue.
+test_nothing_is_lost_when_nobody_reads()
+{
+	mkfifo pipe
+	bbuf get jobs --follow --lines >pipe 2>get_errors &
+	exec 3<pipe
+	waits_in jobs waiting_readers
+	exec 3<&-
+	not wait $!
+	bbuf put jobs late
+	[ "$(bbuf get jobs)" = late ]
+	grep -q 'nobody reads standard output any more; nothing was lost' get_errors
+}
+
+test_head_ends_a_pipeline()
+{
+	bbuf put jobs one
+	bbuf get jobs --follow --lines 2>get_errors | head -n 1 >got
+	[ "$(<got)" = one ]
+	grep -q 'nothing was lost' get_errors
+}
+
+test_a_full_disk_is_told_with_what_was_lost()
+{
+	bbuf put jobs one two three
+	not bbuf get jobs -n 2 >/dev/full 2>errors
+	grep -q 'No space left on device; taken from the queue, and lost: 6 bytes in 2 items$' errors
+	is jobs records 1
+}
+
+test_a_closed_output()
+{
+	bbuf put jobs one
+	expect 1 'jobs: get: standard output is closed; nothing was taken' \
+		bash -c 'bbuf get jobs >&-'
+	expect 1 'jobs: get: standard output is closed; nothing was taken' \
+		bash -c 'bbuf get jobs 1</dev/null'
+	is jobs records 1
+}
+
+# Beyond so many bytes: has_grown FILE BYTES
+has_grown()
+{
+	[ "$(stat -c %s "$1")" -gt "$2" ]
+}
+
+# Whatever the moment: what it took is in its output, and all else in the queue.
+test_a_signal_loses_nothing()
+{
+	local signal size
+
+	seq inf | bbuf put jobs --lines 2>put_errors &
+	: >got
+	for signal in TERM INT HUP TERM INT HUP; do
+		size=$(stat -c %s got)
+		# Bash makes what is in the background ignore SIGINT.
+		env --default-signal bbuf get jobs --follow --lines >>got &
+		eventually has_grown got "$size"
+		kill -"$signal" $!
+		wait $! 2>/dev/null || true
+	done
+	bbuf shutdown jobs
+	bbuf get jobs --follow --lines >>got
+	[ "$(wc -l <got)" = "$(value jobs records_in)" ]
+	seq "$(wc -l <got)" | cmp - got
+}
+
+test_a_signal_ends_it_as_usual()
+{
+	local status=0
+
+	bbuf get jobs &
+	waits_in jobs waiting_readers
+	kill -TERM $!
+	wait $! || status=$?
+	[ "$status" = $((128 + 15)) ]
+}
+
+test_peek()
+{
+	expect 3 'jobs: peek: nothing to take now' bbuf peek jobs
+	bbuf put jobs one two
+	expect 0 '' bbuf peek jobs
+	[ "$(<out)" = one ]
+	expect 0 '' bbuf peek jobs --lines
+	is jobs records 2
+	printf 0123 | bbuf put bytes
+	[ "$(bbuf peek bytes)" = 0123 ]
+	is bytes bytes 4
+	bbuf shutdown bytes
+	bbuf flush bytes
+	expect 5 'bytes: peek: it is shut down' bbuf peek bytes
+	not bbuf peek jobs 2>errors >/dev/full
+	grep -q 'standard output: No space left' errors
+}
+
+run_tests

@@ -1,0 +1,90 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What concerns all commands: help, the module, completion, the manual.
+
+# shellcheck disable=SC2317 # run_tests calls all
+. ./lib.sh
+
+commands='create destroy list info set put get peek drain flush shutdown reopen top'
+
+test_help()
+{
+	local command
+
+	expect 0 '' bbuf --help
+	for command in $commands; do
+		grep -qE "^  $command +[a-z]" out
+	done
+	for command in $commands; do
+		expect 0 '' bbuf "$command" --help
+		grep -q "^Usage: bbuf $command " out
+		grep -q '^Exit status: 0 success' out
+	done
+}
+
+test_no_such_command()
+{
+	expect 2 'Usage: bbuf COMMAND' bbuf
+	expect 2 'bbuf: there is no command .frob.: see .bbuf --help' bbuf frob
+}
+
+load_module()
+{
+	modprobe -q bbuf || insmod /lib/bbuf/bbuf.ko
+}
+
+test_without_the_module()
+{
+	local command
+
+	bbuf destroy jobs bytes
+	rmmod bbuf
+	for command in 'create q' 'destroy q' list 'info q' 'set q --drop-oldest' 'put q x' \
+			'get q' 'peek q' 'drain q' 'flush q' 'shutdown q' 'reopen q' top \
+			'get default' 'info default'; do
+		# shellcheck disable=SC2086 # several words
+		expect 1 'the module is not loaded: load it with .modprobe bbuf.' bbuf $command ||
+			{ load_module; return 1; }
+	done
+	load_module
+}
+
+test_the_module_can_be_unloaded_while_top_runs()
+{
+	bbuf top --interval 50ms >out 2>errors &
+	eventually grep -q '^default ' out
+	bbuf destroy jobs bytes
+	rmmod bbuf
+	wait $! || true
+	load_module
+	grep -q 'top: the module is not loaded' errors
+}
+
+# What bash offers for the given words, the last of which is being typed.
+complete_words()
+{
+	COMP_WORDS=("$@")
+	COMP_CWORD=$(($# - 1))
+	COMPREPLY=()
+	_bbuf
+	printf '%s\n' "${COMPREPLY[@]}" | sort | paste -sd ' '
+}
+
+test_completion()
+{
+	# shellcheck disable=SC1091 # installed
+	. /usr/share/bash-completion/completions/bbuf
+	[ "$(complete_words bbuf p)" = 'peek put' ]
+	[ "$(complete_words bbuf get '')" = 'bytes default jobs' ]
+	[ "$(complete_words bbuf destroy bytes j)" = jobs ]
+	[ "$(complete_words bbuf create q --e)" = --eof-on-close ]
+	[ "$(complete_words bbuf create q --own)" = --owner= ]
+	[ "$(complete_words bbuf create q --owner = us)" = user ]
+	[ "$(complete_words bbuf set jobs --drop-oldest =)" = 'no yes' ]
+	[ "$(complete_words bbuf top --sort = f)" = fill ]
+	: >file
+	[ "$(complete_words bbuf put jobs fil)" = file ]
+}
+
+run_tests

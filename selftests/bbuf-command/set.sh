@@ -1,0 +1,180 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# bbuf set, flush, drain, shutdown, reopen.
+
+# shellcheck disable=SC2317 # run_tests calls all
+. ./lib.sh
+
+test_capacity()
+{
+	expect 0 '' bbuf set jobs --capacity 2M
+	is jobs capacity $((2 * 1024 * 1024))
+	expect 1 'jobs: set: a capacity of 17M is more than is allowed, 16M' \
+		bbuf set jobs --capacity 17M
+	is jobs capacity $((2 * 1024 * 1024))
+}
+
+test_capacity_keeps_what_is_queued()
+{
+	bbuf put jobs one two
+	expect 1 'jobs: set: what is queued, 6, would not fit into 5' bbuf set jobs --capacity 5
+	expect 0 '' bbuf set jobs --capacity 6
+	[ "$(bbuf get jobs -n 2 --lines | paste -sd+)" = one+two ]
+}
+
+test_more_room_wakes_a_writer()
+{
+	head -c 65536 /dev/zero | bbuf put bytes
+	bbuf put bytes more &
+	waits_in bytes waiting_writers
+	bbuf set bytes --capacity 128K
+	wait $!
+	is bytes bytes 65540
+}
+
+test_marks()
+{
+	expect 0 '' bbuf set bytes --read-mark 10 --write-mark 1K
+	is bytes read_mark 10
+	is bytes write_mark 1024
+	expect 0 '' bbuf set bytes --capacity 8
+	is bytes read_mark 8
+	is bytes write_mark 8
+}
+
+test_a_read_waits_for_the_mark()
+{
+	bbuf set bytes --read-mark 3
+	bbuf get bytes >got &
+	bbuf put bytes ab
+	waits_in bytes waiting_readers
+	bbuf put bytes c
+	wait $!
+	[ "$(<got)" = abc ]
+}
+
+test_marks_that_can_not_be()
+{
+	expect 1 'bytes: set: a mark must be from 1 to the capacity, 64K$' \
+		bbuf set bytes --read-mark 65537
+	expect 1 'and the read mark of a record queue 1' bbuf set jobs --read-mark 2
+	expect 2 'must be a size' bbuf set bytes --write-mark 0
+	is bytes read_mark 1
+}
+
+test_all_or_nothing()
+{
+	expect 1 'a mark must be' bbuf set bytes --capacity 128K --read-mark 1M
+	is bytes capacity 65536
+}
+
+test_policies()
+{
+	expect 0 '' bbuf set jobs --drop-oldest
+	expect 0 '' bbuf set jobs --eof-on-close=yes
+	is jobs drop_oldest 1
+	is jobs eof_on_close 1
+	expect 0 '' bbuf set jobs --drop-oldest=no
+	is jobs drop_oldest 0
+	is jobs eof_on_close 1
+	expect 2 'must be yes or no' bbuf set jobs --drop-oldest=perhaps
+}
+
+test_drop_oldest_never_waits()
+{
+	bbuf create q --records --capacity 6 --drop-oldest
+	expect 0 '' bbuf put q one two
+	expect 0 '' bbuf put q six
+	[ "$(bbuf get q -n 2 --lines | paste -sd+)" = two+six ]
+	is q dropped_records 1
+}
+
+test_set_wrong_usage()
+{
+	expect 2 'what is to change' bbuf set jobs
+	expect 2 'which queue' bbuf set --capacity 1M
+	expect 1 'frob: set: there is no such queue' bbuf set frob --capacity 1M
+}
+
+test_flush()
+{
+	bbuf put jobs one two
+	expect 0 '' bbuf flush jobs
+	is jobs bytes 0
+	is jobs flushed_bytes 6
+	expect 0 '' bbuf flush jobs
+}
+
+test_drain_waits_until_all_was_taken()
+{
+	local waiting
+
+	expect 0 '' bbuf drain jobs
+	bbuf put jobs one two
+	expect 4 'jobs: drain: timed out' bbuf drain jobs --timeout 100ms
+	bbuf drain jobs &
+	waiting=$!
+	bbuf get jobs >/dev/null
+	not ended "$waiting"
+	bbuf get jobs >/dev/null
+	wait "$waiting"
+}
+
+test_shutdown_and_reopen()
+{
+	bbuf put jobs last
+	expect 0 '' bbuf shutdown jobs
+	is jobs state shut
+	expect 1 'jobs: put: it is shut down and takes no more until .bbuf reopen jobs' \
+		bbuf put jobs more
+	[ "$(bbuf get jobs)" = last ]
+	expect 5 'jobs: get: it is shut down, and nothing more is queued' bbuf get jobs
+	expect 0 '' bbuf reopen jobs
+	expect 0 '' bbuf put jobs again
+	[ "$(bbuf get jobs)" = again ]
+}
+
+test_shutdown_ends_all_who_wait()
+{
+	local reader writer
+
+	bbuf get jobs >/dev/null 2>&1 &
+	reader=$!
+	head -c 65536 /dev/zero | bbuf put bytes
+	bbuf put bytes more 2>errors &
+	writer=$!
+	waits_in jobs waiting_readers
+	waits_in bytes waiting_writers
+	bbuf shutdown jobs
+	bbuf shutdown bytes
+	wait "$reader" || [ $? = 5 ]
+	not wait "$writer"
+	grep -q 'it is shut down' errors
+}
+
+test_without_permission()
+{
+	local command
+
+	for command in 'set jobs --drop-oldest' 'flush jobs' 'drain jobs' 'shutdown jobs' \
+			'reopen jobs' 'put jobs x' 'get jobs' 'peek jobs'; do
+		# shellcheck disable=SC2086 # several words
+		expect 1 'jobs: [a-z]*: not permitted: /dev/bbuf-jobs has mode 0600, owner root' \
+			"${nobody[@]}" bbuf $command
+	done
+}
+
+test_of_no_queue()
+{
+	local command
+
+	for command in flush drain shutdown reopen put get peek; do
+		expect 1 "frob: $command: there is no such queue" bbuf "$command" frob
+		expect 1 "a name has 1 to 63" bbuf "$command" ''
+		expect 1 "/dev/null: $command: this is not a queue" bbuf "$command" /dev/null
+		expect 2 'which queue' bbuf "$command"
+	done
+}
+
+run_tests

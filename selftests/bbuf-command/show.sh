@@ -1,0 +1,122 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# bbuf list, bbuf info.
+
+# shellcheck disable=SC2317 # run_tests calls all
+. ./lib.sh
+
+# The line of a queue in a list, its columns one blank apart.
+line_of()
+{
+	grep "^$1 " out | tr -s ' ' | sed 's/ $//'
+}
+
+test_list()
+{
+	bbuf put jobs one two
+	bbuf put bytes hello
+	expect 0 '' bbuf list
+	[ "$(line_of jobs)" = 'jobs record open 64K 6 2 0 0 0 0' ]
+	[ "$(line_of bytes)" = 'bytes stream open 64K 5 0 0 0 0 0' ]
+	[ "$(line_of default | cut -d ' ' -f 1)" = default ]
+}
+
+test_list_shows_who_waits()
+{
+	bbuf get jobs >/dev/null &
+	waits_in jobs waiting_readers
+	bbuf shutdown bytes
+	expect 0 '' bbuf list
+	[ "$(line_of jobs)" = 'jobs record open 64K 0 0 0 1 0 1' ]
+	[ "$(line_of bytes)" = 'bytes stream shut 64K 0 0 0 0 0 0' ]
+}
+
+test_list_of_many_queues()
+{
+	local i
+
+	for ((i = 0; i < 30; i++)); do
+		bbuf create "q$i"
+	done
+	expect 0 '' bbuf list
+	[ "$(grep -c '^q' out)" = 30 ]
+}
+
+test_everybody_may_look()
+{
+	expect 0 '' "${nobody[@]}" bbuf list
+	grep -q ^jobs out
+	expect 0 '' "${nobody[@]}" bbuf info jobs
+	grep -q '^capacity *64K$' out
+}
+
+# All that sysfs has, under the same names.
+test_json_has_everything()
+{
+	local file
+
+	bbuf put jobs one
+	bbuf set jobs --drop-oldest
+	expect 0 '' bbuf info --json jobs
+	for file in bytes records capacity read_mark write_mark peak bytes_in records_in; do
+		grep -qE "^ +\"$file\": $(value jobs "$file"),?$" out
+	done
+	grep -qE '"name": "jobs"' out
+	grep -qE '"type": "record"' out
+	grep -qE '"drop_oldest": true' out
+	grep -qE '"eof_on_close": false' out
+	[ "$(grep -c '": ' out)" = $((2 + $(find /sys/class/bbuf/jobs/ -maxdepth 1 -type f \
+		! -name uevent ! -name dev | wc -l))) ]
+}
+
+test_json_of_all()
+{
+	expect 0 '' bbuf list --json
+	[ "$(grep -c '"name": ' out)" = 3 ]
+}
+
+test_info()
+{
+	bbuf put jobs one two
+	bbuf get jobs >/dev/null
+	expect 0 '' bbuf info jobs
+	grep -q '^queue *jobs, a record queue, open$' out
+	grep -q '^node */dev/bbuf-jobs, mode 0600, owner root (0), group root (0)$' out
+	grep -q '^queued *3 bytes in 1 record, at most 6 bytes so far$' out
+	grep -q '^bytes moved *6 *3$' out
+	grep -q '^records moved *2 *1$' out
+	grep -q '^end of file *by shutdown$' out
+	grep -q '^when full *writers wait$' out
+}
+
+test_info_opens_nothing()
+{
+	bbuf get jobs >/dev/null &
+	waits_in jobs waiting_readers
+	expect 0 '' bbuf info jobs
+	grep -q '^open files *0 *1$' out
+}
+
+test_info_by_path()
+{
+	expect 0 '' bbuf info /dev/bbuf-jobs
+	grep -q '^queue *jobs,' out
+	expect 1 '/dev/null: info: this is not a queue of bbuf' bbuf info /dev/null
+}
+
+test_info_of_none()
+{
+	expect 1 'frob: info: there is no such queue: .bbuf list. shows' bbuf info frob
+	expect 2 'which queue' bbuf info
+}
+
+test_a_full_disk_is_told()
+{
+	not bbuf list 2>errors >/dev/full
+	grep -q 'standard output: No space left on device' errors
+	not bbuf info jobs 2>errors >/dev/full
+	grep -q 'standard output: No space left on device' errors
+}
+
+run_tests

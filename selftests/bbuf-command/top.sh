@@ -1,0 +1,180 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# bbuf top, as text and on a screen.
+
+# shellcheck disable=SC2317 # run_tests calls all
+. ./lib.sh
+
+# The line of a queue, its columns one blank apart and without the bar.
+line_of()
+{
+	grep "^$1 " out | tail -n 1 | sed -E 's/\[[#.]*\]//' | tr -s ' '
+}
+
+test_text()
+{
+	head -c 32768 /dev/zero | bbuf put bytes
+	bbuf put jobs one two
+	expect 0 '' bbuf top --count 1 --interval 50ms
+	[ "$(line_of bytes)" = 'bytes 50% 32.8K 0 0 0 0 0us 0us' ]
+	[ "$(line_of jobs)" = 'jobs 0% 2r 0r 0r 0 0 0us 0us' ]
+	grep -qE '^bytes +\[#+\.+\] ' out
+	grep -qE '^[0-9:]{8}  3 queues, 32774 bytes queued$' out
+}
+
+test_as_many_looks_as_asked_for()
+{
+	expect 0 '' bbuf top --count 3 --interval 20ms
+	[ "$(grep -c '^jobs ' out)" = 3 ]
+}
+
+# The flow goes on until the last look.
+test_rates()
+{
+	bbuf top --count 2 --interval 300ms >out &
+	until ended $!; do
+		bbuf put jobs x
+	done
+	wait $!
+	[ "$(line_of jobs | cut -d ' ' -f 4)" != 0r ]
+	[ "$(line_of jobs | cut -d ' ' -f 5)" = 0r ]
+}
+
+test_waiters()
+{
+	bbuf get jobs >/dev/null &
+	waits_in jobs waiting_readers
+	expect 0 '' bbuf top --count 1 --interval 20ms
+	[ "$(line_of jobs | cut -d ' ' -f 6,7)" = '0 1' ]
+}
+
+test_queues_come_and_go()
+{
+	bbuf top --count 4 --interval 300ms >out &
+	eventually grep -q '^jobs ' out
+	bbuf destroy jobs
+	bbuf create other
+	wait $!
+	[ "$(line_of other | cut -d ' ' -f 4,5)" = '0 0' ]
+	tail -n 3 out >last
+	grep -q '^other ' last
+	not grep -q '^jobs ' last
+}
+
+order_in()
+{
+	grep -oE '^(jobs|bytes|default)' "$1" | paste -sd ' '
+}
+
+test_sorting()
+{
+	bbuf put bytes some
+	expect 0 '' bbuf top --count 1 --interval 20ms --sort fill
+	[ "$(order_in out)" = 'bytes default jobs' ]
+	expect 0 '' bbuf top --count 1 --interval 20ms --reverse
+	[ "$(order_in out)" = 'jobs default bytes' ]
+	expect 2 'must be name, fill' bbuf top --sort frob
+}
+
+test_long_names_are_cut()
+{
+	bbuf create a-name-longer-than-its-column
+	expect 0 '' bbuf top --count 1 --interval 20ms
+	grep -q '^a-name-long+ ' out
+}
+
+test_output_that_fails()
+{
+	not bbuf top --count 2 --interval 20ms 2>errors >/dev/full
+	grep -q 'standard output: No space left' errors
+}
+
+# On a terminal of a given size and kind; keys come from the file "keys".
+start_screen()
+{
+	mkfifo keys
+	TERM=$1 script -qefc "stty rows 24 cols 80; exec bbuf top --interval 100ms ${*:2}" \
+		screen <keys >/dev/null &
+	exec 3>keys
+	eventually grep -qs jobs screen
+}
+
+test_screen_shows_queues_until_q()
+{
+	start_screen xterm
+	grep -q 'q quit' screen
+	bbuf create newcomer
+	eventually grep -q newcomer screen
+	not ended $!
+	printf q >&3
+	wait $!
+}
+
+test_screen_takes_keys()
+{
+	local keys
+
+	start_screen xterm
+	for keys in n f i o w s r r $'\e[A' $'\e[B' $'\e[5~' $'\e[6~' x; do
+		printf %s "$keys" >&3
+	done
+	bbuf create newcomer
+	eventually grep -q newcomer screen
+	printf q >&3
+	wait $!
+}
+
+test_screen_survives_any_size()
+{
+	local size program
+
+	start_screen xterm
+	program=$(pgrep -x bbuf)
+	for size in '5 40' '1 1' '2 200' '60 132' '24 80'; do
+		stty -F "$(readlink "/proc/$program/fd/0")" rows "${size% *}" cols "${size#* }"
+		sleep 0.15
+		not ended "$program"
+	done
+	bbuf create newcomer
+	eventually grep -q newcomer screen
+	printf q >&3
+	wait $!
+}
+
+test_screen_ends_after_so_many_looks()
+{
+	start_screen xterm --count 2
+	eventually ended $!
+	wait $!
+}
+
+test_screen_gives_the_terminal_back()
+{
+	start_screen xterm
+	kill -TERM "$(pgrep -x bbuf)"
+	wait $! || true
+	# Cursor on, and back from the alternate screen.
+	grep -q $'\e\\[?1049l' screen
+}
+
+test_other_terminals()
+{
+	local kind
+
+	for kind in linux vt100; do
+		start_screen "$kind"
+		printf q >&3
+		wait $!
+		rm keys
+	done
+}
+
+test_a_terminal_that_can_nothing_gets_text()
+{
+	start_screen dumb --count 2
+	wait $!
+	[ "$(grep -c '^jobs ' screen)" = 2 ]
+}
+
+run_tests
