@@ -6,7 +6,7 @@
 #include "named.h"
 
 #define CAPACITY	1000
-#define LONG_MS		1000	/* more than any test takes */
+#define LONG_MS		500	/* long enough to be seen waiting */
 #define FOREVER_NS	-1ULL
 
 NAMED_FIXTURE(timeout, BBUF_STREAM, CAPACITY, 0)
@@ -216,7 +216,7 @@ TEST_F(timeout, at_the_front_of_the_line_lets_the_next_on)
 	struct task first = task_writer(self->fd, 0, 100), next;
 
 	next = task_writer(queue_open(QUEUE, O_WRONLY), 7, 10);
-	ASSERT_EQ(0, queue_set_options(self->fd, .write_timeout = 200 * NS_PER_MS));
+	ASSERT_EQ(0, queue_set_options(self->fd, .write_timeout = LONG_MS * NS_PER_MS));
 	ASSERT_TRUE(fill(self->nb, CAPACITY - 10));
 	ASSERT_TRUE(task_blocks(&first));
 	ASSERT_EQ(0, task_start(&next));
