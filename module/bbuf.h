@@ -8,6 +8,7 @@
 
 #include <linux/cdev.h>
 #include <linux/device.h>
+#include <linux/ioctl.h>
 #include <linux/list.h>
 #include <linux/types.h>
 
@@ -22,6 +23,7 @@
  * @dev: its device, which holds the memory of all of this
  * @cdev: what open() finds
  * @entry: among all nodes; protected by the registry's mutex
+ * @minor: its number in the region
  * @mode: permissions of the node, as chmod(2) takes them
  * @uid: owner of the node
  * @gid: group of the node
@@ -32,6 +34,7 @@ struct bbuf_node {
 	struct device dev;
 	struct cdev cdev;
 	struct list_head entry;
+	unsigned int minor;
 	umode_t mode;
 	kuid_t uid;
 	kgid_t gid;
@@ -39,11 +42,28 @@ struct bbuf_node {
 	struct bbuf_queue queue;
 };
 
+/**
+ * bbuf_command_is() - is an ioctl the one that is known by a number?
+ * @cmd: what was asked for
+ * @known: as the uAPI has it
+ *
+ * A structure's size may differ from here. Whether there is one is part of what is
+ * asked for.
+ *
+ * Return: whether it is.
+ */
+static inline bool bbuf_command_is(unsigned int cmd, unsigned int known)
+{
+	const unsigned int size = _IOC_SIZEMASK << _IOC_SIZESHIFT;
+
+	return (cmd & ~size) == (known & ~size) && !(cmd & size) == !(known & size);
+}
+
 extern const struct file_operations bbuf_fops;
 extern const struct attribute_group *bbuf_groups[];
 extern unsigned long bbuf_max_capacity;
 
-int bbuf_control_init(void);
+void bbuf_control_init(void);
 void bbuf_control_uninit(void);
 
 int bbuf_registry_init(void);

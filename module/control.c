@@ -2,9 +2,12 @@
 /*
  * /dev/bbuf-control: root makes and removes queues by it.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/printk.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
@@ -59,18 +62,13 @@ static long bbuf_control_ioctl(struct file *file, unsigned int cmd, unsigned lon
 {
 	const void __user *uarg = (const void __user *)arg;
 
-	if (_IOC_TYPE(cmd) != BBUF_IOC_MAGIC || _IOC_DIR(cmd) != _IOC_WRITE)
+	bool create = bbuf_command_is(cmd, BBUF_IOC_CREATE);
+
+	if (!create && !bbuf_command_is(cmd, BBUF_IOC_DESTROY))
 		return -ENOTTY;
 	if (!(file->f_mode & FMODE_WRITE))
 		return -EBADF;
-	switch (_IOC_NR(cmd)) {
-	case _IOC_NR(BBUF_IOC_CREATE):
-		return bbuf_control_create(cmd, uarg);
-	case _IOC_NR(BBUF_IOC_DESTROY):
-		return bbuf_control_destroy(cmd, uarg);
-	default:
-		return -ENOTTY;
-	}
+	return create ? bbuf_control_create(cmd, uarg) : bbuf_control_destroy(cmd, uarg);
 }
 
 static const struct file_operations bbuf_control_fops = {
@@ -86,14 +84,20 @@ static struct miscdevice bbuf_control = {
 	.fops	= &bbuf_control_fops,
 };
 
+static bool bbuf_control_there;
+
 /**
  * bbuf_control_init() - show the control device
  *
- * Return: 0 or a negative errno.
+ * There are queues by now, which somebody may have opened: too late to fail.
  */
-int bbuf_control_init(void)
+void bbuf_control_init(void)
 {
-	return misc_register(&bbuf_control);
+	int ret = misc_register(&bbuf_control);
+
+	bbuf_control_there = !ret;
+	if (ret)
+		pr_warn("no /dev/bbuf-control, no queue can be created (error %d)\n", ret);
 }
 
 /**
@@ -101,5 +105,6 @@ int bbuf_control_init(void)
  */
 void bbuf_control_uninit(void)
 {
-	misc_deregister(&bbuf_control);
+	if (bbuf_control_there)
+		misc_deregister(&bbuf_control);
 }

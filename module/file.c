@@ -5,14 +5,14 @@
  * All that is decided here is what the caller's file says: which queue it is, what
  * it may do with it, and whether and how long it waits. The rest is the queue's.
  */
+#include <linux/capability.h>
 #include <linux/compat.h>
+#include <linux/cred.h>
 #include <linux/fs.h>
 #include <linux/ioctl.h>
-#include <linux/jiffies.h>
+#include <linux/ktime.h>
 #include <linux/limits.h>
-#include <linux/math64.h>
 #include <linux/module.h>
-#include <linux/sched.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/splice.h>
@@ -75,12 +75,14 @@ static int bbuf_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-static long bbuf_jiffies(u64 ns)
+static u64 bbuf_deadline(u64 timeout)
 {
-	if (!ns)
-		return MAX_SCHEDULE_TIMEOUT;
-	/* Never too early: rounded up, and one more, as the present one has begun. */
-	return min_t(u64, div_u64(ns - 1, NSEC_PER_SEC / HZ) + 1, MAX_SCHEDULE_TIMEOUT - 2) + 1;
+	u64 now;
+
+	if (!timeout)
+		return BBUF_NEVER;
+	now = ktime_get_ns();
+	return timeout < BBUF_NEVER - now ? now + timeout : BBUF_NEVER;
 }
 
 /* io_uring and RWF_NOWAIT say it with each call, fcntl(2) once for a file. */
@@ -94,7 +96,7 @@ static struct bbuf_manner bbuf_manner(const struct kiocb *iocb, bool write)
 		.nowait = (iocb->ki_flags & IOCB_NOWAIT) ||
 			  (iocb->ki_filp->f_flags & O_NONBLOCK),
 		.framed = READ_ONCE(options->flags) & BBUF_FRAMED,
-		.timeout = bbuf_jiffies(timeout),
+		.deadline = bbuf_deadline(timeout),
 	};
 }
 
@@ -155,8 +157,20 @@ static int bbuf_return_struct(void __user *arg, unsigned int cmd, const void *sr
 	return 0;
 }
 
-static long bbuf_ioctl_info(struct bbuf_file *bf, unsigned int cmd, void __user *arg)
+static bool bbuf_file_nowait(const struct file *file)
 {
+	return file->f_flags & O_NONBLOCK;
+}
+
+/* Who may change what others find: as for the node itself. */
+static bool bbuf_file_owned(const struct file *file)
+{
+	return uid_eq(current_fsuid(), file_inode(file)->i_uid) || capable(CAP_FOWNER);
+}
+
+static long bbuf_ioctl_info(struct file *file, unsigned int cmd, void __user *arg)
+{
+	const struct bbuf_file *bf = file->private_data;
 	struct bbuf_info info = { };
 
 	strscpy(info.name, bf->node->name, sizeof(info.name));
@@ -164,7 +178,23 @@ static long bbuf_ioctl_info(struct bbuf_file *bf, unsigned int cmd, void __user 
 	return bbuf_return_struct(arg, cmd, &info, sizeof(info));
 }
 
-static long bbuf_ioctl_set(struct bbuf_file *bf, unsigned int cmd, void __user *arg)
+static int bbuf_check_set(const struct bbuf_set *set)
+{
+	if (set->fields & ~(BBUF_SET_CAPACITY | BBUF_SET_READ_MARK | BBUF_SET_WRITE_MARK) ||
+	    set->policy_mask & ~(BBUF_EOF_ON_CLOSE | BBUF_DROP_OLDEST) ||
+	    set->policy & ~set->policy_mask || set->reserved)
+		return -EINVAL;
+	/* What is not meant may come to mean something. */
+	if ((set->capacity && !(set->fields & BBUF_SET_CAPACITY)) ||
+	    (set->read_mark && !(set->fields & BBUF_SET_READ_MARK)) ||
+	    (set->write_mark && !(set->fields & BBUF_SET_WRITE_MARK)))
+		return -EINVAL;
+	if (!set->capacity && (set->fields & BBUF_SET_CAPACITY))
+		return -EINVAL;
+	return set->capacity > READ_ONCE(bbuf_max_capacity) ? -ERANGE : 0;
+}
+
+static long bbuf_ioctl_set(struct file *file, unsigned int cmd, void __user *arg)
 {
 	struct bbuf_set set;
 	int ret;
@@ -172,22 +202,17 @@ static long bbuf_ioctl_set(struct bbuf_file *bf, unsigned int cmd, void __user *
 	ret = bbuf_copy_struct(&set, sizeof(set), cmd, arg);
 	if (ret)
 		return ret;
-	if (set.fields & ~(BBUF_SET_CAPACITY | BBUF_SET_READ_MARK | BBUF_SET_WRITE_MARK |
-			   BBUF_SET_POLICY))
-		return -EINVAL;
-	if (set.policy & ~(BBUF_EOF_ON_CLOSE | BBUF_DROP_OLDEST))
-		return -EINVAL;
-	if (set.fields & BBUF_SET_CAPACITY) {
-		if (!set.capacity)
-			return -EINVAL;
-		if (set.capacity > READ_ONCE(bbuf_max_capacity))
-			return -ERANGE;
-	}
-	return bbuf_queue_set(&bf->node->queue, &set);
+	ret = bbuf_check_set(&set);
+	if (ret)
+		return ret;
+	if (!bbuf_file_owned(file))
+		return -EPERM;
+	return bbuf_queue_set(bbuf_file_queue(file), &set, bbuf_file_nowait(file));
 }
 
-static long bbuf_ioctl_get_options(struct bbuf_file *bf, unsigned int cmd, void __user *arg)
+static long bbuf_ioctl_get_options(struct file *file, unsigned int cmd, void __user *arg)
 {
+	const struct bbuf_file *bf = file->private_data;
 	struct bbuf_options options = {
 		.flags = READ_ONCE(bf->options.flags),
 		.read_timeout = READ_ONCE(bf->options.read_timeout),
@@ -197,8 +222,9 @@ static long bbuf_ioctl_get_options(struct bbuf_file *bf, unsigned int cmd, void 
 	return bbuf_return_struct(arg, cmd, &options, sizeof(options));
 }
 
-static long bbuf_ioctl_set_options(struct bbuf_file *bf, unsigned int cmd, void __user *arg)
+static long bbuf_ioctl_set_options(struct file *file, unsigned int cmd, void __user *arg)
 {
+	struct bbuf_file *bf = file->private_data;
 	struct bbuf_options options;
 	int ret;
 
@@ -215,7 +241,7 @@ static long bbuf_ioctl_set_options(struct bbuf_file *bf, unsigned int cmd, void 
 	return 0;
 }
 
-static long bbuf_ioctl_peek(struct bbuf_file *bf, unsigned int cmd, void __user *arg)
+static long bbuf_ioctl_peek(struct file *file, unsigned int cmd, void __user *arg)
 {
 	struct bbuf_peek peek;
 	struct iov_iter to;
@@ -226,66 +252,72 @@ static long bbuf_ioctl_peek(struct bbuf_file *bf, unsigned int cmd, void __user 
 		return ret;
 	iov_iter_ubuf(&to, ITER_DEST, u64_to_user_ptr(peek.buffer),
 		      min_t(u64, peek.size, MAX_RW_COUNT));
-	return bbuf_peek(&bf->node->queue, &to);
+	return bbuf_peek(bbuf_file_queue(file), &to);
 }
 
-/* What a command needs the file to be open for. */
-static fmode_t bbuf_ioctl_mode(unsigned int nr)
+static long bbuf_ioctl_flush(struct file *file, unsigned int cmd, void __user *arg)
 {
-	switch (nr) {
-	case _IOC_NR(BBUF_IOC_SET):
-		return FMODE_READ | FMODE_WRITE;
-	case _IOC_NR(BBUF_IOC_PEEK):
-	case _IOC_NR(BBUF_IOC_FLUSH):
-		return FMODE_READ;
-	case _IOC_NR(BBUF_IOC_SHUTDOWN):
-	case _IOC_NR(BBUF_IOC_REOPEN):
-		return FMODE_WRITE;
-	default:
-		return 0;
-	}
+	return bbuf_queue_flush(bbuf_file_queue(file), bbuf_file_nowait(file));
 }
 
-/*
- * A structure's size may differ from here, so commands are told by their number; but
- * its direction, and whether it has one at all, are part of what is asked for.
+static long bbuf_ioctl_shutdown(struct file *file, unsigned int cmd, void __user *arg)
+{
+	return bbuf_queue_shutdown(bbuf_file_queue(file));
+}
+
+static long bbuf_ioctl_reopen(struct file *file, unsigned int cmd, void __user *arg)
+{
+	return bbuf_queue_reopen(bbuf_file_queue(file));
+}
+
+static long bbuf_ioctl_readable(struct file *file, unsigned int cmd, void __user *arg)
+{
+	return put_user((int)bbuf_readable(bbuf_file_queue(file)), (int __user *)arg);
+}
+
+/**
+ * struct bbuf_command - an ioctl
+ * @cmd: its number
+ * @mode: what the file must be open for; access mode 3 will do
+ * @run: what it does
  */
-static bool bbuf_ioctl_is(unsigned int cmd, unsigned int known)
+struct bbuf_command {
+	unsigned int cmd;
+	fmode_t mode;
+	long (*run)(struct file *file, unsigned int cmd, void __user *arg);
+};
+
+static const struct bbuf_command bbuf_commands[] = {
+	{ BBUF_IOC_INFO,	0,		bbuf_ioctl_info },
+	{ BBUF_IOC_SET,		0,		bbuf_ioctl_set },
+	{ BBUF_IOC_GET_OPTIONS,	0,		bbuf_ioctl_get_options },
+	{ BBUF_IOC_SET_OPTIONS,	0,		bbuf_ioctl_set_options },
+	{ BBUF_IOC_PEEK,	FMODE_READ,	bbuf_ioctl_peek },
+	{ BBUF_IOC_FLUSH,	FMODE_READ,	bbuf_ioctl_flush },
+	{ BBUF_IOC_SHUTDOWN,	FMODE_WRITE,	bbuf_ioctl_shutdown },
+	{ BBUF_IOC_REOPEN,	FMODE_WRITE,	bbuf_ioctl_reopen },
+	{ FIONREAD,		0,		bbuf_ioctl_readable },
+};
+
+/* Access mode 3 asks for both permissions, and opens for neither: to administer. */
+static bool bbuf_file_may(const struct file *file, fmode_t mode)
 {
-	return _IOC_TYPE(cmd) == _IOC_TYPE(known) && _IOC_NR(cmd) == _IOC_NR(known) &&
-	       _IOC_DIR(cmd) == _IOC_DIR(known) && !_IOC_SIZE(cmd) == !_IOC_SIZE(known);
+	return (file->f_flags & O_ACCMODE) == O_ACCMODE || (file->f_mode & mode) == mode;
 }
 
 static long bbuf_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
-	struct bbuf_file *bf = file->private_data;
-	struct bbuf_queue *q = &bf->node->queue;
-	void __user *uarg = (void __user *)arg;
-	fmode_t mode = bbuf_ioctl_mode(_IOC_NR(cmd));
+	size_t i;
 
-	if (cmd == FIONREAD)
-		return put_user((int)bbuf_readable(q), (int __user *)uarg);
-	if (_IOC_TYPE(cmd) != BBUF_IOC_MAGIC)
-		return -ENOTTY;
-	if ((file->f_mode & mode) != mode)
-		return -EBADF;
+	for (i = 0; i < ARRAY_SIZE(bbuf_commands); i++) {
+		const struct bbuf_command *c = &bbuf_commands[i];
 
-	if (bbuf_ioctl_is(cmd, BBUF_IOC_INFO))
-		return bbuf_ioctl_info(bf, cmd, uarg);
-	if (bbuf_ioctl_is(cmd, BBUF_IOC_SET))
-		return bbuf_ioctl_set(bf, cmd, uarg);
-	if (bbuf_ioctl_is(cmd, BBUF_IOC_GET_OPTIONS))
-		return bbuf_ioctl_get_options(bf, cmd, uarg);
-	if (bbuf_ioctl_is(cmd, BBUF_IOC_SET_OPTIONS))
-		return bbuf_ioctl_set_options(bf, cmd, uarg);
-	if (bbuf_ioctl_is(cmd, BBUF_IOC_PEEK))
-		return bbuf_ioctl_peek(bf, cmd, uarg);
-	if (cmd == BBUF_IOC_FLUSH)
-		return bbuf_queue_flush(q);
-	if (cmd == BBUF_IOC_SHUTDOWN)
-		return bbuf_queue_shutdown(q);
-	if (cmd == BBUF_IOC_REOPEN)
-		return bbuf_queue_reopen(q);
+		if (!bbuf_command_is(cmd, c->cmd))
+			continue;
+		if (!bbuf_file_may(file, c->mode))
+			return -EBADF;
+		return c->run(file, cmd, (void __user *)arg);
+	}
 	return -ENOTTY;
 }
 

@@ -7,12 +7,16 @@
 #include <linux/minmax.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
 
 #include "compat.h"
 #include "io.h"
 #include "trace.h"
+
+/* So many bytes are copied with the lock, if they are many records. */
+#define BBUF_LOCKED_BATCH	SZ_64K
 
 static const struct bbuf_manner bbuf_at_once = { .nowait = true };
 
@@ -21,20 +25,23 @@ static void bbuf_call_init(struct bbuf_call *call, const struct bbuf_manner *how
 	INIT_LIST_HEAD(&call->node);
 	call->len = len;
 	call->left = len;
-	call->timeout = how->timeout;
+	call->deadline = how->deadline;
 	call->nowait = how->nowait;
 	call->firm = false;
+	call->over = 0;
 }
 
 /**
  * struct bbuf_span - a part of the ring that a call moves
  * @off: where it begins
  * @len: how many bytes
- * @framed: with a frame before it
+ * @head: of a record, bytes of the ring before it that hold its length
+ * @framed: the user has a frame before it
  */
 struct bbuf_span {
 	size_t off;
 	size_t len;
+	size_t head;
 	bool framed;
 };
 
@@ -100,11 +107,54 @@ static bool bbuf_side_copy(struct bbuf_side *side, struct bbuf_call *call,
 	bbuf_side_set_busy(side, true);
 	mutex_unlock(&side->lock);
 	done = bbuf_span_copy(ring, span, iter);
+	cond_resched();
 	mutex_lock(&side->lock);
 	bbuf_side_set_busy(side, false);
 	if (done < want && fatal_signal_pending(current))
 		iov_iter_revert(iter, done);
 	return done == want;
+}
+
+/**
+ * struct bbuf_haul - what has been taken from the consumers' position on
+ * @bytes: of it
+ * @stored: bytes of the ring that it takes
+ * @records: that it is
+ *
+ * It is published all at once, see bbuf_side_moved().
+ */
+struct bbuf_haul {
+	size_t bytes;
+	size_t stored;
+	size_t records;
+};
+
+/* The record that follows, and where it is in the ring. */
+static struct bbuf_span bbuf_haul_next(const struct bbuf_queue *q, const struct bbuf_haul *haul)
+{
+	const struct bbuf_ring *ring = &q->ring;
+	struct bbuf_span span = { };
+	size_t off, head;
+
+	off = bbuf_ring_step(ring, q->consumer.off, haul->stored);
+	head = bbuf_ring_get_length(ring, off, &span.len);
+	span.off = bbuf_ring_step(ring, off, head);
+	span.head = head;
+	return span;
+}
+
+static void bbuf_haul_add(struct bbuf_haul *haul, const struct bbuf_span *span)
+{
+	haul->bytes += span->len;
+	haul->stored += span->head + span->len;
+	haul->records++;
+}
+
+static void bbuf_haul_record(const struct bbuf_queue *q, struct bbuf_haul *haul)
+{
+	struct bbuf_span span = bbuf_haul_next(q, haul);
+
+	bbuf_haul_add(haul, &span);
 }
 
 /*
@@ -114,16 +164,19 @@ static bool bbuf_side_copy(struct bbuf_side *side, struct bbuf_call *call,
 static void bbuf_drop(struct bbuf_queue *q, size_t want)
 {
 	struct bbuf_side *side = &q->consumer;
-	size_t room, len, head = 0;
+	struct bbuf_haul haul = { };
+	size_t room;
 
 	mutex_lock(&side->lock);
-	while (!side->busy && (room = bbuf_side_avail(&q->producer)) < want) {
-		len = want - room;
-		if (q->type == BBUF_RECORD)
-			head = bbuf_ring_get_length(&q->ring, side->off, &len);
-		bbuf_side_moved(side, len, head + len, head ? 1 : 0);
-		q->dropped_bytes += len;
-		q->dropped_records += head ? 1 : 0;
+	room = bbuf_side_avail(&q->producer);
+	if (!side->busy && room < want) {
+		if (q->type == BBUF_STREAM)
+			haul = (struct bbuf_haul) { .bytes = want - room, .stored = want - room };
+		while (room + haul.bytes < want)
+			bbuf_haul_record(q, &haul);
+		bbuf_side_moved(side, haul.bytes, haul.stored, haul.records);
+		q->dropped_bytes += haul.bytes;
+		q->dropped_records += haul.records;
 	}
 	mutex_unlock(&side->lock);
 }
@@ -149,6 +202,12 @@ static void bbuf_drop_new(struct bbuf_queue *q, struct bbuf_call *call, struct i
 	call->left = 0;
 }
 
+/* Has it ended while the call was at work? */
+static int bbuf_call_error(const struct bbuf_side *side, const struct bbuf_call *call)
+{
+	return call->over ?: bbuf_side_error(side);
+}
+
 /* Queue the next piece of a stream, or all of it. */
 static int bbuf_put_piece(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *from)
 {
@@ -164,12 +223,13 @@ static int bbuf_put_piece(struct bbuf_queue *q, struct bbuf_call *call, struct i
 		return 0;
 	}
 	whole = bbuf_side_copy(side, call, &span, from);
-	ret = bbuf_side_error(side);
+	ret = bbuf_call_error(side, call);
 	if (ret)
-		return ret;	/* it ended meanwhile */
+		return ret;
 	span.len = before - iov_iter_count(from);
 	bbuf_side_moved(side, span.len, span.len, 0);
-	trace_bbuf_write(q, span.len, 0);
+	if (span.len)
+		trace_bbuf_write(q, span.len, 0);
 	call->left -= span.len;
 	return whole ? 0 : -EFAULT;
 }
@@ -192,7 +252,6 @@ static ssize_t bbuf_write_stream(struct bbuf_queue *q, struct iov_iter *from,
 		if (pieces)
 			bbuf_side_hold(side, &call);
 		ret = bbuf_put_piece(q, &call, from);
-		cond_resched();
 	} while (!ret && call.left && !call.nowait && !fatal_signal_pending(current));
 	bbuf_side_exit(side, &call);
 
@@ -213,8 +272,6 @@ static int bbuf_put_record(struct bbuf_queue *q, struct iov_iter *from, size_t l
 	ret = bbuf_side_enter(side, call);
 	if (ret)
 		return ret;
-	if (len > side->span)
-		return -EMSGSIZE;	/* it has shrunk meanwhile */
 	if (bbuf_make_room(q, len) < len) {
 		bbuf_drop_new(q, call, from);
 		return 0;
@@ -223,16 +280,16 @@ static int bbuf_put_record(struct bbuf_queue *q, struct iov_iter *from, size_t l
 	span.off = bbuf_ring_step(&q->ring, side->off, head);
 	if (!bbuf_side_copy(side, call, &span, from))
 		return -EFAULT;
-	ret = bbuf_side_error(side);
+	ret = bbuf_call_error(side, call);
 	if (ret)
-		return ret;	/* it ended meanwhile */
+		return ret;
 	bbuf_side_moved(side, len, head + len, 1);
 	trace_bbuf_write(q, len, 1);
 	return 0;
 }
 
 static int bbuf_write_record(struct bbuf_queue *q, struct iov_iter *from, size_t len,
-			     struct bbuf_manner *how)
+			     const struct bbuf_manner *how)
 {
 	struct bbuf_side *side = &q->producer;
 	struct bbuf_call call;
@@ -242,7 +299,6 @@ static int bbuf_write_record(struct bbuf_queue *q, struct iov_iter *from, size_t
 	mutex_lock(&side->lock);
 	ret = bbuf_put_record(q, from, len, &call);
 	bbuf_side_exit(side, &call);
-	how->timeout = call.timeout;
 	return ret;
 }
 
@@ -259,16 +315,17 @@ static int bbuf_next_frame(struct iov_iter *from, struct bbuf_frame *frame)
 static ssize_t bbuf_write_framed(struct bbuf_queue *q, struct iov_iter *from,
 				 const struct bbuf_manner *how)
 {
-	struct bbuf_manner left = *how;
 	struct bbuf_frame frame;
 	ssize_t done = 0;
 	size_t pad;
 	int ret = 0;
 
-	while (iov_iter_count(from)) {
+	/* A prefix is an answer, too: no signal has to wait for all of it. */
+	while (iov_iter_count(from) && !(done && signal_pending(current))) {
+		cond_resched();
 		ret = bbuf_next_frame(from, &frame);
 		if (!ret)
-			ret = bbuf_write_record(q, from, frame.len, &left);
+			ret = bbuf_write_record(q, from, frame.len, how);
 		if (ret)
 			break;
 		pad = BBUF_FRAME_SPACE(frame.len) - sizeof(frame) - frame.len;
@@ -277,6 +334,27 @@ static ssize_t bbuf_write_framed(struct bbuf_queue *q, struct iov_iter *from,
 		done += sizeof(frame) + frame.len + pad;
 	}
 	return done ?: ret;
+}
+
+/* The queue gets its memory with the first write. */
+static int bbuf_alloc(struct bbuf_queue *q)
+{
+	struct bbuf_ring fresh;
+	int ret;
+
+	while (!READ_ONCE(q->ring.data)) {
+		bbuf_ring_init(&fresh, READ_ONCE(q->ring.size));
+		ret = bbuf_ring_alloc(&fresh);
+		if (ret)
+			return ret;
+		mutex_lock(&q->producer.lock);
+		/* Unless another write was first, or the capacity is another one now. */
+		if (!q->ring.data && q->ring.size == fresh.size)
+			bbuf_ring_swap(&q->ring, &fresh);
+		mutex_unlock(&q->producer.lock);
+		bbuf_ring_uninit(&fresh);
+	}
+	return 0;
 }
 
 /**
@@ -301,20 +379,19 @@ static ssize_t bbuf_write_framed(struct bbuf_queue *q, struct iov_iter *from,
  */
 ssize_t bbuf_write(struct bbuf_queue *q, struct iov_iter *from, const struct bbuf_manner *how)
 {
-	struct bbuf_manner once = *how;
 	size_t len = iov_iter_count(from);
 	int ret;
 
 	if (!len)
 		return 0;
-	ret = bbuf_ring_alloc(&q->ring);
+	ret = bbuf_alloc(q);
 	if (ret)
 		return ret;
 	if (q->type == BBUF_STREAM)
 		return bbuf_write_stream(q, from, how);
 	if (how->framed)
 		return bbuf_write_framed(q, from, how);
-	return bbuf_write_record(q, from, len, &once) ?: len;
+	return bbuf_write_record(q, from, len, how) ?: len;
 }
 
 static ssize_t bbuf_get_stream(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to,
@@ -332,48 +409,58 @@ static ssize_t bbuf_get_stream(struct bbuf_queue *q, struct bbuf_call *call, str
 		return 0;
 	bbuf_side_copy(side, call, &span, to);
 	done = before - iov_iter_count(to);
-	if (take) {
+	if (take && done) {
 		bbuf_side_moved(side, done, done, 0);
 		trace_bbuf_read(q, done, 0);
 	}
 	return done ?: -EFAULT;
 }
 
-static ssize_t bbuf_get_record(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to,
-			       bool framed, bool take)
+/* Copy the record that follows; false, with @ret, if it can't be delivered. */
+static bool bbuf_get_record(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to,
+			    struct bbuf_haul *haul, bool framed, int *ret)
 {
-	struct bbuf_side *side = &q->consumer;
+	struct bbuf_span span = bbuf_haul_next(q, haul);
 	size_t before = iov_iter_count(to);
-	struct bbuf_span span = { .framed = framed };
-	size_t head;
 
-	if (!bbuf_side_avail(side))
-		return 0;
-	head = bbuf_ring_get_length(&q->ring, side->off, &span.len);
+	span.framed = framed;
+	*ret = -EMSGSIZE;
 	if (span.len + (framed ? sizeof(struct bbuf_frame) : 0) > before)
-		return -EMSGSIZE;
-	span.off = bbuf_ring_step(&q->ring, side->off, head);
-	if (!bbuf_side_copy(side, call, &span, to)) {
+		return false;
+	*ret = -EFAULT;
+	if (!bbuf_side_copy(&q->consumer, call, &span, to)) {
 		iov_iter_revert(to, before - iov_iter_count(to));
-		return -EFAULT;
+		return false;
 	}
-	if (take) {
-		bbuf_side_moved(side, span.len, head + span.len, 1);
-		trace_bbuf_read(q, span.len, 1);
-	}
-	return before - iov_iter_count(to);
+	bbuf_haul_add(haul, &span);
+	*ret = 0;
+	return true;
 }
 
-/* As many records as fit and are there. */
-static ssize_t bbuf_get_framed(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to)
+/*
+ * One record, or as many as there are and fit: a long batch goes on without the lock,
+ * from a place in line that keeps the others off.
+ */
+static ssize_t bbuf_get_records(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to,
+				bool framed, bool take)
 {
-	ssize_t done = 0, ret;
+	struct bbuf_side *side = &q->consumer;
+	size_t before = iov_iter_count(to), done;
+	struct bbuf_haul haul = { };
+	int ret = 0;
 
-	do {
-		ret = bbuf_get_record(q, call, to, true, true);
-		if (ret > 0)
-			done += ret;
-	} while (ret > 0);
+	while (haul.bytes < bbuf_side_avail(side) &&
+	       bbuf_get_record(q, call, to, &haul, framed, &ret)) {
+		if (!framed || fatal_signal_pending(current))
+			break;
+		if (!call->firm && before - iov_iter_count(to) >= BBUF_LOCKED_BATCH)
+			bbuf_side_hold(side, call);
+	}
+	done = before - iov_iter_count(to);
+	if (take && done) {
+		bbuf_side_moved(side, haul.bytes, haul.stored, haul.records);
+		trace_bbuf_read(q, haul.bytes, haul.records);
+	}
 	return done ?: ret;
 }
 
@@ -406,14 +493,12 @@ ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, const struct bbuf_m
 	bbuf_call_init(&call, how, iov_iter_count(to));
 	mutex_lock(&side->lock);
 	ret = bbuf_side_enter(side, &call);
-	if (!ret) {
-		if (q->type == BBUF_STREAM)
-			ret = bbuf_get_stream(q, &call, to, true);
-		else if (how->framed)
-			ret = bbuf_get_framed(q, &call, to);
-		else
-			ret = bbuf_get_record(q, &call, to, false, true);
-	}
+	if (ret == BBUF_THE_END)
+		ret = 0;
+	else if (!ret && q->type == BBUF_STREAM)
+		ret = bbuf_get_stream(q, &call, to, true);
+	else if (!ret)
+		ret = bbuf_get_records(q, &call, to, how->framed, true);
 	bbuf_side_exit(side, &call);
 	return ret;
 }
@@ -440,7 +525,7 @@ ssize_t bbuf_peek(struct bbuf_queue *q, struct iov_iter *to)
 	if (!ret && q->type == BBUF_STREAM)
 		ret = bbuf_get_stream(q, &call, to, false);
 	else if (!ret)
-		ret = bbuf_get_record(q, &call, to, false, false);
+		ret = bbuf_get_records(q, &call, to, false, false);
 	bbuf_side_exit(side, &call);
 	return ret;
 }

@@ -11,12 +11,12 @@
  * struct bbuf_manner - how a file, or one call, wants to move bytes
  * @nowait: never sleep for the other side
  * @framed: records with their frames
- * @timeout: jiffies to sleep at the most, or MAX_SCHEDULE_TIMEOUT
+ * @deadline: nanoseconds of CLOCK_MONOTONIC at which to give up, or BBUF_NEVER
  */
 struct bbuf_manner {
 	bool nowait;
 	bool framed;
-	long timeout;
+	u64 deadline;
 };
 
 ssize_t bbuf_write(struct bbuf_queue *q, struct iov_iter *from, const struct bbuf_manner *how);

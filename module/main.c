@@ -60,7 +60,7 @@ static int bbuf_param_set_size(const char *val, const struct kernel_param *kp)
 		       kp->name, (int)strcspn(val, "\n"), val, BBUF_CAPACITY_CEILING);
 		return -EINVAL;
 	}
-	*(unsigned long *)kp->arg = size;
+	WRITE_ONCE(*(unsigned long *)kp->arg, size);
 	return 0;
 }
 
@@ -94,7 +94,7 @@ static const struct kernel_param_ops bbuf_param_mode_ops = {
 
 unsigned long bbuf_max_capacity = SZ_16M;
 module_param_cb(max_capacity, &bbuf_param_size_ops, &bbuf_max_capacity, 0644);
-MODULE_PARM_DESC(max_capacity, "Largest capacity that a queue may be given, in bytes (default 16M)");
+MODULE_PARM_DESC(max_capacity, "Largest capacity that a queue may be given, in bytes (default 16M); record queues take twice their capacity of memory");
 
 static unsigned long capacity = SZ_64K;
 module_param_cb(capacity, &bbuf_param_size_ops, &capacity, 0444);
@@ -133,11 +133,12 @@ static int __init bbuf_init(void)
 	if (ret)
 		return ret;
 	ret = bbuf_create_default();
-	if (!ret)
-		ret = bbuf_control_init();
-	if (ret)
+	if (ret) {
 		bbuf_registry_uninit();
-	return ret;
+		return ret;
+	}
+	bbuf_control_init();
+	return 0;
 }
 module_init(bbuf_init);
 

@@ -24,6 +24,22 @@ static void bbuf_queue_set_state(struct bbuf_queue *q, u32 state)
 	smp_store_release(&q->consumer.ended, state);
 }
 
+/*
+ * Those who wait are told that it is the end, even if it is taken back before they
+ * wake up. Readers of what is still queued get that first.
+ */
+static void bbuf_queue_end_calls(struct bbuf_queue *q)
+{
+	if (q->state & BBUF_DESTROYED) {
+		bbuf_side_end_calls(&q->producer, -ENODEV, 0);
+		bbuf_side_end_calls(&q->consumer, -ENODEV, 0);
+		return;
+	}
+	bbuf_side_end_calls(&q->producer, -EPIPE, 0);
+	if (!bbuf_side_avail(&q->consumer))
+		bbuf_side_end_calls(&q->consumer, BBUF_THE_END, 0);
+}
+
 static void bbuf_queue_lock(struct bbuf_queue *q)
 {
 	mutex_lock(&q->producer.lock);
@@ -36,18 +52,28 @@ static void bbuf_queue_unlock(struct bbuf_queue *q)
 	mutex_unlock(&q->producer.lock);
 }
 
-/* The same at a moment when nobody copies, or -ERESTARTSYS and no lock. */
-static int bbuf_queue_lock_idle(struct bbuf_queue *q)
+/* Nobody copies; or it doesn't matter any more. */
+static bool bbuf_queue_idle(const struct bbuf_queue *q)
+{
+	return (!READ_ONCE(q->producer.busy) && !READ_ONCE(q->consumer.busy)) ||
+	       (READ_ONCE(q->state) & BBUF_DESTROYED);
+}
+
+/* Take both locks at a moment when nobody copies; on failure none is held. */
+static int bbuf_queue_lock_idle(struct bbuf_queue *q, bool nowait)
 {
 	int ret;
 
 	for (;;) {
 		bbuf_queue_lock(q);
-		if (!q->producer.busy && !q->consumer.busy)
+		ret = q->state & BBUF_DESTROYED ? -ENODEV : 0;
+		if (!ret && bbuf_queue_idle(q))
 			return 0;
 		bbuf_queue_unlock(q);
-		ret = wait_event_interruptible(q->idle, !READ_ONCE(q->producer.busy) &&
-					       !READ_ONCE(q->consumer.busy));
+		if (!ret && nowait)
+			ret = -EAGAIN;
+		if (!ret)
+			ret = wait_event_interruptible(q->idle, bbuf_queue_idle(q));
 		if (ret)
 			return ret;
 	}
@@ -58,6 +84,7 @@ static void bbuf_queue_notify(struct bbuf_queue *q)
 	bbuf_side_notify(&q->producer);
 	bbuf_side_notify(&q->consumer);
 	bbuf_queue_drained(q);
+	wake_up(&q->idle);
 }
 
 /* Add to the state, or take from it, and tell everybody. */
@@ -70,6 +97,8 @@ static int bbuf_queue_change_state(struct bbuf_queue *q, u32 set, u32 clear)
 		ret = -ENODEV;
 	else
 		bbuf_queue_set_state(q, (q->state | set) & ~clear);
+	if (!ret && set)
+		bbuf_queue_end_calls(q);
 	bbuf_queue_unlock(q);
 	bbuf_queue_notify(q);
 	return ret;
@@ -151,8 +180,10 @@ void bbuf_queue_release(struct bbuf_queue *q, fmode_t mode)
 	q->consumer.files -= !!(mode & FMODE_READ);
 	if (mode & FMODE_WRITE)
 		left = !--q->producer.files && (q->policy & BBUF_EOF_ON_CLOSE);
-	if (left)
+	if (left) {
 		bbuf_queue_set_state(q, q->state | BBUF_LEFT);
+		bbuf_queue_end_calls(q);
+	}
 	bbuf_queue_unlock(q);
 	if (left)
 		bbuf_queue_notify(q);
@@ -171,27 +202,24 @@ static size_t bbuf_queue_stored(const struct bbuf_queue *q)
 /**
  * bbuf_queue_flush() - discard what is queued
  * @q: the queue
+ * @nowait: don't wait until somebody's copy is complete
  *
- * Return: 0, -ENODEV, or -ERESTARTSYS for a signal.
+ * Return: 0, -EAGAIN (@nowait), -ENODEV, or -ERESTARTSYS for a signal.
  */
-int bbuf_queue_flush(struct bbuf_queue *q)
+int bbuf_queue_flush(struct bbuf_queue *q, bool nowait)
 {
 	struct bbuf_side *side = &q->consumer;
 	size_t bytes;
 	int ret;
 
-	ret = bbuf_queue_lock_idle(q);
+	ret = bbuf_queue_lock_idle(q, nowait);
 	if (ret)
 		return ret;
-	ret = bbuf_side_error(side);
-	if (!ret) {
-		bytes = bbuf_side_avail(side);
-		q->flushed_bytes += bytes;
-		bbuf_side_moved(side, bytes, bbuf_queue_stored(q),
-				q->producer.records - side->records);
-	}
+	bytes = bbuf_side_avail(side);
+	q->flushed_bytes += bytes;
+	bbuf_side_moved(side, bytes, bbuf_queue_stored(q), q->producer.records - side->records);
 	bbuf_queue_unlock(q);
-	return ret;
+	return 0;
 }
 
 /* Put what is queued into another ring; @fresh has the old one's memory then. */
@@ -205,79 +233,119 @@ static void bbuf_queue_set_ring(struct bbuf_queue *q, struct bbuf_ring *fresh)
 	bbuf_ring_swap(&q->ring, fresh);
 }
 
+/* The marks that @set asks for, with @capacity, or that follow from it. */
+static int bbuf_queue_marks(const struct bbuf_queue *q, const struct bbuf_set *set,
+			    size_t capacity, size_t *read_mark, size_t *write_mark)
+{
+	size_t most;
+
+	*read_mark = min(q->consumer.mark, capacity);
+	if (set->fields & BBUF_SET_READ_MARK)
+		*read_mark = min_t(u64, set->read_mark, SIZE_MAX);
+	if (!*read_mark || *read_mark > capacity || (q->type == BBUF_RECORD && *read_mark != 1))
+		return -EINVAL;
+
+	/* Whenever there is too little room for writers there is enough for readers. */
+	most = capacity - (*read_mark - 1);
+	*write_mark = q->write_mark;
+	if (set->fields & BBUF_SET_WRITE_MARK)
+		*write_mark = min_t(u64, set->write_mark ?: U64_MAX, SIZE_MAX);
+	else if (set->fields & BBUF_SET_CAPACITY)
+		*write_mark = min(*write_mark, most);
+	return *write_mark > most ? -EINVAL : 0;
+}
+
 static int bbuf_queue_apply(struct bbuf_queue *q, const struct bbuf_set *set,
 			    struct bbuf_ring *fresh)
 {
 	size_t capacity = q->producer.span;
-	size_t read_mark = q->consumer.mark, write_mark = q->producer.mark;
+	size_t read_mark, write_mark;
+	int ret;
 
-	if (q->state & BBUF_DESTROYED)
-		return -ENODEV;
-	if (set->fields & BBUF_SET_CAPACITY) {
+	if (set->fields & BBUF_SET_CAPACITY)
 		capacity = set->capacity;
-		if (bbuf_side_avail(&q->consumer) > capacity)
-			return -EBUSY;
-		read_mark = min(read_mark, capacity);
-		write_mark = min(write_mark, capacity);
-	}
-	if (set->fields & BBUF_SET_READ_MARK)
-		read_mark = set->read_mark;
-	if (set->fields & BBUF_SET_WRITE_MARK)
-		write_mark = set->write_mark;
-	if (!read_mark || read_mark > capacity || !write_mark || write_mark > capacity)
-		return -EINVAL;
-	if (q->type == BBUF_RECORD && read_mark != 1)
-		return -EINVAL;
+	ret = bbuf_queue_marks(q, set, capacity, &read_mark, &write_mark);
+	if (ret)
+		return ret;
+	if (bbuf_side_avail(&q->consumer) > capacity)
+		return -EBUSY;
 
 	if (set->fields & BBUF_SET_CAPACITY)
 		bbuf_queue_set_ring(q, fresh);
-	if (set->fields & BBUF_SET_POLICY)
-		WRITE_ONCE(q->policy, set->policy);
+	WRITE_ONCE(q->policy, (q->policy & ~set->policy_mask) | set->policy);
 	bbuf_queue_set_limits(q, capacity, read_mark, write_mark);
+	if (q->type == BBUF_RECORD)
+		bbuf_side_end_calls(&q->producer, -EMSGSIZE, capacity);
 	return 0;
+}
+
+/* With memory if the ring that it replaces has any, which is to be seen with the locks. */
+static int bbuf_queue_set_locked(struct bbuf_queue *q, const struct bbuf_set *set,
+				 struct bbuf_ring *fresh, bool nowait)
+{
+	int ret;
+
+	for (;;) {
+		bool resize = set->fields & BBUF_SET_CAPACITY;
+
+		if (resize && READ_ONCE(q->ring.data)) {
+			ret = bbuf_ring_alloc(fresh);
+			if (ret)
+				return ret;
+		}
+		ret = bbuf_queue_lock_idle(q, nowait);
+		if (ret)
+			return ret;
+		if (!resize || fresh->data || !READ_ONCE(q->ring.data))
+			break;
+		bbuf_queue_unlock(q);
+	}
+	ret = bbuf_queue_apply(q, set, fresh);
+	bbuf_queue_unlock(q);
+	bbuf_queue_notify(q);
+	return ret;
 }
 
 /**
  * bbuf_queue_set() - change what a queue is, while it is in use
  * @q: the queue
- * @set: what is to change; its fields and policy are known ones, its capacity no
+ * @set: what is to change; its fields and policies are known ones, its capacity no
  *       more than the limits
+ * @nowait: don't wait until somebody's copy is complete
  *
  * A new capacity takes new memory, charged to the caller, and moves what is queued
  * there. All or nothing happens.
  *
- * Return: 0, -EINVAL (a mark of 0 or beyond the capacity), -EBUSY (more is queued
- * than the capacity), -ENOMEM, -ENODEV, or -ERESTARTSYS for a signal.
+ * Return: 0, -EINVAL (marks of 0, beyond the capacity, or that exclude each other),
+ * -EBUSY (more is queued than the capacity), -ENOMEM, -EAGAIN (@nowait), -ENODEV, or
+ * -ERESTARTSYS for a signal.
  */
-int bbuf_queue_set(struct bbuf_queue *q, const struct bbuf_set *set)
+int bbuf_queue_set(struct bbuf_queue *q, const struct bbuf_set *set, bool nowait)
 {
-	struct bbuf_ring fresh = { };
-	int ret = 0;
+	struct bbuf_ring fresh;
+	int ret;
 
-	if (set->fields & BBUF_SET_CAPACITY) {
-		bbuf_ring_init(&fresh, bbuf_queue_ring_size(q, set->capacity));
-		ret = bbuf_ring_alloc(&fresh);
-	}
-	if (!ret)
-		ret = bbuf_queue_lock_idle(q);
-	if (!ret) {
-		ret = bbuf_queue_apply(q, set, &fresh);
-		bbuf_queue_unlock(q);
-		bbuf_queue_notify(q);
-	}
+	bbuf_ring_init(&fresh, bbuf_queue_ring_size(q, set->capacity));
+	ret = mutex_lock_interruptible(&q->setting);
+	if (ret)
+		return ret;
+	ret = bbuf_queue_set_locked(q, set, &fresh, nowait);
+	mutex_unlock(&q->setting);
 	bbuf_ring_uninit(&fresh);
 	return ret;
 }
 
 static void bbuf_side_info(struct bbuf_side *side, struct bbuf_side_info *info)
 {
-	info->bytes = side->pos;
+	info->bytes = side->bytes;
 	info->records = side->records;
 	info->files = side->files;
 	info->waiters = side->waiters;
 	info->blocked = side->blocked;
 	info->blocked_ns = side->blocked_ns;
-	info->wakeups = READ_ONCE(side->wakeups);
+	spin_lock(&side->line_lock);
+	info->wakeups = side->wakeups;
+	spin_unlock(&side->line_lock);
 }
 
 /**
@@ -290,9 +358,7 @@ void bbuf_queue_info(struct bbuf_queue *q, struct bbuf_info *info)
 	bbuf_queue_lock(q);
 	info->type = q->type;
 	info->policy = q->policy;
-	info->state = q->state & (BBUF_SHUT | BBUF_DESTROYED);
-	if (q->state & BBUF_LEFT)
-		info->state |= BBUF_SHUT;
+	info->state = q->state;
 	info->capacity = q->producer.span;
 	info->read_mark = q->consumer.mark;
 	info->write_mark = q->producer.mark;

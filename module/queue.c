@@ -62,6 +62,9 @@
  *   once more costs it one look. Whoever leaves the line, whatever the reason, does B
  *   for the next one: a call that reached somebody who gave up is passed on.
  *
+ *   When it all ends (shutdown, destroy) everybody in line is told, not the front
+ *   alone: it may be at work, and take its time.   bbuf_side_end_calls()
+ *
  *   The bytes themselves are ordered by a second pair:
  *
  *     C  copy, then store-release of @pos.           bbuf_side_moved()
@@ -98,10 +101,10 @@ static bool bbuf_side_produces(const struct bbuf_side *side)
  * bbuf_side_avail() - how far a side may go
  * @side: the side
  *
- * The own position is read first: the peer can only have gone on since, so the
- * difference is never negative. Without the side's lock the own position may be old,
- * and the answer too large, even beyond the capacity: so somebody may be called for
- * nothing, but nobody is forgotten.
+ * The own position is read first: the peer can only have gone on since. So without
+ * the side's lock, when the own position may be old, the answer may be too large, even
+ * beyond the capacity, but not too small: somebody may be called for nothing, but
+ * nobody is forgotten.
  *
  * Return: bytes of room for producers, of data for consumers.
  */
@@ -172,7 +175,7 @@ static size_t bbuf_side_need(const struct bbuf_side *side, const struct bbuf_cal
 	size_t capacity = q->producer.span;
 
 	if (!bbuf_side_produces(side))
-		return min3(side->mark, call->left, capacity);
+		return call->nowait ? 1 : min(side->mark, call->left);
 	if (q->type == BBUF_RECORD)
 		return min(call->len, capacity);
 	if (call->nowait)
@@ -213,7 +216,9 @@ static void bbuf_side_announce(struct bbuf_side *side)
 	events = bbuf_side_events(side);
 	if (!events)
 		return;
-	if (polled)
+	if (READ_ONCE(side->ended))
+		wake_up_interruptible_all(&side->poll);	/* the end is for everybody */
+	else if (polled)
 		wake_up_interruptible_poll(&side->poll, events);
 	kill_fasync(&side->fasync, SIGIO, side->band);
 }
@@ -275,7 +280,7 @@ void bbuf_side_set_busy(struct bbuf_side *side, bool busy)
 	lockdep_assert_held(&side->lock);
 
 	WRITE_ONCE(side->busy, busy);
-	if (!busy)
+	if (!busy && wq_has_sleeper(&side->queue->idle))
 		wake_up(&side->queue->idle);
 }
 
@@ -296,10 +301,21 @@ static int bbuf_side_pass(struct bbuf_side *side, struct bbuf_call *call)
 	return 0;
 }
 
+/* How long may the call sleep, in jiffies? */
+static long bbuf_call_timeout(const struct bbuf_call *call, u64 now)
+{
+	u64 left;
+
+	if (call->deadline == BBUF_NEVER)
+		return MAX_SCHEDULE_TIMEOUT;
+	left = call->deadline > now ? call->deadline - now : 0;
+	return min_t(u64, nsecs_to_jiffies64(left), MAX_SCHEDULE_TIMEOUT - 2) + 1;
+}
+
 /* Sleep until called, with the lock dropped. */
 static int bbuf_side_sleep(struct bbuf_side *side, struct bbuf_call *call)
 {
-	u64 start = ktime_get_ns();
+	u64 start = ktime_get_ns(), now;
 	long ret;
 
 	if (bbuf_side_produces(side))
@@ -308,30 +324,34 @@ static int bbuf_side_sleep(struct bbuf_side *side, struct bbuf_call *call)
 		trace_bbuf_empty(side->queue, bbuf_side_need(side, call));
 	side->blocked++;
 	mutex_unlock(&side->lock);
-	ret = wait_for_completion_interruptible_timeout(&call->called, call->timeout);
+	ret = wait_for_completion_interruptible_timeout(&call->called,
+							bbuf_call_timeout(call, start));
 	mutex_lock(&side->lock);
-	side->blocked_ns += ktime_get_ns() - start;
+	now = ktime_get_ns();
+	side->blocked_ns += now - start;
 
-	if (ret > 0) {
-		if (call->timeout != MAX_SCHEDULE_TIMEOUT)
-			call->timeout = ret;
-		return 0;
-	}
-	if (!ret)
-		return -ETIMEDOUT;
 	/* A call that began anew would have all its time again. */
-	return call->timeout == MAX_SCHEDULE_TIMEOUT ? ret : -EINTR;
+	if (ret < 0)
+		return call->deadline == BBUF_NEVER ? ret : -EINTR;
+	/* Jiffies may jump, and are coarse: it is the clock that counts. */
+	return !ret && now >= call->deadline ? -ETIMEDOUT : 0;
 }
 
-/* Stay in line, until in front and able to go on. */
+/* Is it the call's turn, and can it go on with so many bytes? */
+static bool bbuf_side_turn(struct bbuf_side *side, const struct bbuf_call *call, size_t need)
+{
+	return bbuf_side_front(side) == call && bbuf_side_may_go(side, need);
+}
+
+/* Stay in line, until in front and able to go on, or ended. */
 static int bbuf_side_wait(struct bbuf_side *side, struct bbuf_call *call)
 {
 	int ret = 0;
 
 	lockdep_assert_held(&side->lock);
 
-	while (!ret && (bbuf_side_front(side) != call ||
-			!bbuf_side_may_go(side, bbuf_side_need(side, call)))) {
+	while (!ret && !call->over &&
+	       !bbuf_side_turn(side, call, bbuf_side_need(side, call))) {
 		spin_lock(&side->line_lock);
 		reinit_completion(&call->called);
 		if (bbuf_side_front(side) == call)
@@ -342,7 +362,37 @@ static int bbuf_side_wait(struct bbuf_side *side, struct bbuf_call *call)
 		bbuf_side_call(side);
 		ret = bbuf_side_sleep(side, call);
 	}
+	if (call->over)
+		return call->over;
+	/* Rather less than it wanted than nothing. */
+	if (ret == -ETIMEDOUT && !bbuf_side_produces(side) && bbuf_side_turn(side, call, 1))
+		return 0;
 	return ret;
+}
+
+/**
+ * bbuf_side_end_calls() - end calls that are in line
+ * @side: the side; its lock is held
+ * @over: how: a negative errno, or BBUF_THE_END
+ * @longer: only calls that want to move more bytes than this
+ *
+ * They leave at once, whoever is in front. One that is at work sees it when it has the
+ * lock again.
+ */
+void bbuf_side_end_calls(struct bbuf_side *side, int over, size_t longer)
+{
+	struct bbuf_call *call;
+
+	lockdep_assert_held(&side->lock);
+
+	spin_lock(&side->line_lock);
+	list_for_each_entry(call, &side->line, node) {
+		if (call->len <= longer)
+			continue;
+		call->over = over;
+		complete(&call->called);
+	}
+	spin_unlock(&side->line_lock);
 }
 
 /**
@@ -368,15 +418,16 @@ int bbuf_side_error(const struct bbuf_side *side)
  * @call: the call
  *
  * Return: 0: the call may go on, with as many bytes as it needs, or fewer if the
- * side has ended or may drop what is queued. -EAGAIN, -ETIMEDOUT, -ERESTARTSYS or
- * -EINTR (a signal), or what bbuf_side_error() says.
+ * side has ended or may drop what is queued. BBUF_THE_END: no more is to come.
+ * -EAGAIN, -ETIMEDOUT, -ERESTARTSYS or -EINTR (a signal), -EMSGSIZE (a record that a
+ * smaller capacity has no place for), or what bbuf_side_error() says.
  */
 int bbuf_side_enter(struct bbuf_side *side, struct bbuf_call *call)
 {
 	int ret = bbuf_side_error(side);
 
-	if (ret)
-		return ret;
+	if (ret || call->over)
+		return call->over ?: ret;
 	if (call->nowait) {
 		ret = bbuf_side_pass(side, call);
 	} else if (!list_empty(&call->node)) {
@@ -472,6 +523,7 @@ void bbuf_side_moved(struct bbuf_side *side, size_t bytes, size_t stored, size_t
 	if (!bytes)
 		return;
 	side->off = bbuf_ring_step(&q->ring, side->off, stored);
+	side->bytes += bytes;
 	side->records += records;
 	/* C: the copy was made before; see D. */
 	smp_store_release(&side->pos, side->pos + bytes);
@@ -482,8 +534,8 @@ void bbuf_side_moved(struct bbuf_side *side, size_t bytes, size_t stored, size_t
 		return;
 	}
 	bbuf_queue_drained(q);
-	if (READ_ONCE(side->ended))
-		bbuf_side_announce(side);	/* perhaps the end has come */
+	if (READ_ONCE(side->ended) && !bbuf_side_avail(side))
+		bbuf_side_announce(side);	/* that was the last: the end has come */
 }
 
 /**
@@ -601,11 +653,16 @@ static void bbuf_side_want_anew(struct bbuf_side *side)
  * @q: the queue; both sides' locks are held, or nobody uses it yet
  * @capacity: bytes that it is to hold
  * @read_mark: bytes of data that poll calls ready, no more than the capacity
- * @write_mark: bytes of room, likewise
+ * @write_mark: bytes of room, likewise; 0 for what is usual: what a write that may not
+ *              wait is sure to take whole, but never so much that readers and writers
+ *              would both have too little
  */
 void bbuf_queue_set_limits(struct bbuf_queue *q, size_t capacity, size_t read_mark,
 			   size_t write_mark)
 {
+	q->write_mark = write_mark;
+	if (!write_mark)
+		write_mark = min_t(size_t, capacity - (read_mark - 1), PIPE_BUF);
 	bbuf_side_set_limits(&q->producer, capacity, write_mark);
 	bbuf_side_set_limits(&q->consumer, 0, read_mark);
 	bbuf_side_want_anew(&q->producer);
@@ -649,9 +706,10 @@ void bbuf_queue_init(struct bbuf_queue *q, const char *name, u32 type, size_t ca
 
 	bbuf_side_init(&q->consumer, q, &q->producer);
 	mutex_init(&q->consumer.lock);
+	mutex_init(&q->setting);
 	q->consumer.events = EPOLLIN | EPOLLRDNORM;
 	q->consumer.band = POLL_IN;
-	bbuf_queue_set_limits(q, capacity, 1, min_t(size_t, capacity, PIPE_BUF));
+	bbuf_queue_set_limits(q, capacity, 1, 0);
 }
 
 /**
@@ -660,6 +718,7 @@ void bbuf_queue_init(struct bbuf_queue *q, const char *name, u32 type, size_t ca
  */
 void bbuf_queue_uninit(struct bbuf_queue *q)
 {
+	mutex_destroy(&q->setting);
 	mutex_destroy(&q->consumer.lock);
 	mutex_destroy(&q->producer.lock);
 	bbuf_ring_uninit(&q->ring);

@@ -8,6 +8,7 @@
 #include <linux/bits.h>
 #include <linux/cache.h>
 #include <linux/completion.h>
+#include <linux/limits.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/poll.h>
@@ -39,11 +40,12 @@ struct bbuf_queue;
  * @busy: the front of the line copies without @lock; under @lock
  * @files: open for this side; under @lock
  * @waiters: calls in line; under @lock
- * @records: moved since the queue was made; under @lock
+ * @bytes: moved since the queue was made; under @lock
+ * @records: the same in records; under @lock
  * @blocked: times that a call slept in line; under @lock
  * @blocked_ns: nanoseconds they slept; under @lock
- * @pos: bytes moved since the queue was made, free running; written under @lock,
- *       read by the other side without
+ * @pos: the same, free running, so that it may wrap; written under @lock, read by
+ *       the other side without
  * @span: how far @pos may be ahead of the peer's: the capacity for producers, 0
  *        for consumers; written under both sides' @lock, read without
  * @mark: what poll calls ready: this many bytes of room, or of data; as @span
@@ -71,6 +73,7 @@ struct bbuf_side {
 	bool busy;
 	unsigned int files;
 	unsigned int waiters;
+	u64 bytes;
 	u64 records;
 	u64 blocked;
 	u64 blocked_ns;
@@ -88,19 +91,20 @@ struct bbuf_side {
 	struct fasync_struct *fasync;
 } ____cacheline_aligned_in_smp;
 
-/* In bbuf_queue.state beside BBUF_SHUT and BBUF_DESTROYED: the last writer has closed. */
-#define BBUF_LEFT	BIT(31)
-
 /**
  * struct bbuf_queue - a bounded FIFO
  * @producer: those who write
  * @consumer: those who read
- * @ring: where the bytes are; its place and size change under both sides' locks
+ * @ring: where the bytes are; its memory comes under the producers' lock, and changes
+ *        under both sides'
  * @name: for traces; constant
  * @type: one of enum bbuf_type; constant
  * @policy: of BBUF_EOF_ON_CLOSE, BBUF_DROP_OLDEST; written under both sides' locks,
  *          read under one, or without
  * @state: of BBUF_SHUT, BBUF_LEFT, BBUF_DESTROYED; as @policy
+ * @write_mark: the producers' mark as it was set, 0 if it never was; under both
+ *              sides' locks
+ * @setting: held by who changes what the queue is, outside of all other locks
  * @peak: most bytes that were queued at once; under the producers' lock
  * @dropped_bytes: lost to BBUF_DROP_OLDEST; under the producers' lock
  * @dropped_records: the same in records
@@ -119,6 +123,8 @@ struct bbuf_queue {
 	u32 type;
 	u32 policy;
 	u32 state;
+	size_t write_mark;
+	struct mutex setting;	/* for bbuf_queue_set() */
 	size_t peak;
 	u64 dropped_bytes;
 	u64 dropped_records;
@@ -128,15 +134,18 @@ struct bbuf_queue {
 	struct list_head drains;
 };
 
+#define BBUF_NEVER	U64_MAX
+
 /**
  * struct bbuf_call - a call that wants to move bytes, and its place in line
  * @node: in bbuf_side.line; empty while the call needs no place
  * @called: completed when it may be able to go on
  * @len: bytes that it wants to move at once, or in pieces
  * @left: of @len, not yet moved
- * @timeout: jiffies that it may still sleep, or MAX_SCHEDULE_TIMEOUT
+ * @deadline: nanoseconds of CLOCK_MONOTONIC at which it gives up, or BBUF_NEVER
  * @nowait: it may not sleep for the other side
  * @firm: nobody goes past it: somebody did, or it is at work
+ * @over: it was ended where it waited: a negative errno, or BBUF_THE_END
  *
  * Lives on its task's stack; @node changes under both locks of the side, the rest
  * under the mutex.
@@ -146,10 +155,14 @@ struct bbuf_call {
 	struct completion called;
 	size_t len;
 	size_t left;
-	long timeout;
+	u64 deadline;
 	bool nowait;
 	bool firm;
+	int over;
 };
+
+/* What bbuf_side_enter() returns to a reader when no more is to come. */
+#define BBUF_THE_END	1
 
 void bbuf_queue_init(struct bbuf_queue *q, const char *name, u32 type, size_t capacity, u32 policy);
 void bbuf_queue_uninit(struct bbuf_queue *q);
@@ -158,9 +171,9 @@ void bbuf_queue_release(struct bbuf_queue *q, fmode_t mode);
 int bbuf_queue_shutdown(struct bbuf_queue *q);
 int bbuf_queue_reopen(struct bbuf_queue *q);
 void bbuf_queue_destroy(struct bbuf_queue *q);
-int bbuf_queue_set(struct bbuf_queue *q, const struct bbuf_set *set);
+int bbuf_queue_set(struct bbuf_queue *q, const struct bbuf_set *set, bool nowait);
 void bbuf_queue_info(struct bbuf_queue *q, struct bbuf_info *info);
-int bbuf_queue_flush(struct bbuf_queue *q);
+int bbuf_queue_flush(struct bbuf_queue *q, bool nowait);
 int bbuf_queue_drain(struct bbuf_queue *q);
 __poll_t bbuf_queue_poll(struct bbuf_queue *q, struct file *file, poll_table *wait);
 int bbuf_queue_fasync(struct bbuf_queue *q, int fd, struct file *file, int on);
@@ -171,6 +184,7 @@ void bbuf_queue_drained(struct bbuf_queue *q);
 size_t bbuf_queue_ring_size(const struct bbuf_queue *q, size_t capacity);
 void bbuf_queue_set_limits(struct bbuf_queue *q, size_t capacity, size_t read_mark,
 			   size_t write_mark);
+void bbuf_side_end_calls(struct bbuf_side *side, int over, size_t longer);
 size_t bbuf_side_avail(const struct bbuf_side *side);
 int bbuf_side_enter(struct bbuf_side *side, struct bbuf_call *call);
 void bbuf_side_hold(struct bbuf_side *side, struct bbuf_call *call);

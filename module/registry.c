@@ -22,10 +22,13 @@
 #define BBUF_MINORS	65536
 
 static dev_t bbuf_region;
-static DEFINE_IDA(bbuf_minors);
 
 /* Held to make and remove nodes: a name is free again when its node is gone. */
 static DEFINE_MUTEX(bbuf_nodes_lock);
+
+/* Each number once around before it is used again, as somebody may remember it. */
+static DEFINE_IDR(bbuf_minors);
+static DEFINE_MUTEX(bbuf_minors_lock);
 static LIST_HEAD(bbuf_nodes);
 
 static struct class bbuf_class = {
@@ -49,12 +52,29 @@ static char *bbuf_node_devnode(BBUF_DEVNODE_CONST struct device *dev, umode_t *m
 	return kasprintf(GFP_KERNEL, "bbuf-%s", node->name);
 }
 
+static int bbuf_minor_alloc(struct bbuf_node *node)
+{
+	int minor;
+
+	mutex_lock(&bbuf_minors_lock);
+	minor = idr_alloc_cyclic(&bbuf_minors, node, 0, BBUF_MINORS, GFP_KERNEL);
+	mutex_unlock(&bbuf_minors_lock);
+	return minor;
+}
+
+static void bbuf_minor_free(unsigned int minor)
+{
+	mutex_lock(&bbuf_minors_lock);
+	idr_remove(&bbuf_minors, minor);
+	mutex_unlock(&bbuf_minors_lock);
+}
+
 static void bbuf_node_release(struct device *dev)
 {
 	struct bbuf_node *node = container_of(dev, struct bbuf_node, dev);
 
 	bbuf_queue_uninit(&node->queue);
-	ida_free(&bbuf_minors, MINOR(dev->devt));
+	bbuf_minor_free(node->minor);
 	kfree(node);
 }
 
@@ -94,13 +114,14 @@ static struct bbuf_node *bbuf_node_alloc(const struct bbuf_create *what)
 	node = kzalloc(sizeof(*node), GFP_KERNEL_ACCOUNT);
 	if (!node)
 		return ERR_PTR(-ENOMEM);
-	minor = ida_alloc_max(&bbuf_minors, BBUF_MINORS - 1, GFP_KERNEL);
+	minor = bbuf_minor_alloc(node);
 	if (minor < 0) {
 		kfree(node);
 		return ERR_PTR(minor);
 	}
 
 	strscpy(node->name, what->name, sizeof(node->name));
+	node->minor = minor;
 	node->mode = what->mode;
 	bbuf_queue_init(&node->queue, node->name, what->type, what->capacity, what->policy);
 	cdev_init(&node->cdev, &bbuf_fops);
@@ -109,7 +130,7 @@ static struct bbuf_node *bbuf_node_alloc(const struct bbuf_create *what)
 	device_initialize(&node->dev);
 	node->dev.class = &bbuf_class;
 	node->dev.type = &bbuf_node_type;
-	node->dev.devt = MKDEV(MAJOR(bbuf_region), MINOR(bbuf_region) + minor);
+	node->dev.devt = bbuf_region + minor;
 	return node;
 }
 
@@ -219,5 +240,5 @@ void bbuf_registry_uninit(void)
 	mutex_unlock(&bbuf_nodes_lock);
 	class_unregister(&bbuf_class);
 	unregister_chrdev_region(bbuf_region, BBUF_MINORS);
-	ida_destroy(&bbuf_minors);
+	idr_destroy(&bbuf_minors);
 }

@@ -2,7 +2,6 @@
 /*
  * The storage of a queue. See ring.h.
  */
-#include <linux/atomic.h>
 #include <linux/bits.h>
 #include <linux/errno.h>
 #include <linux/gfp.h>
@@ -36,30 +35,21 @@ void bbuf_ring_uninit(struct bbuf_ring *ring)
 
 /**
  * bbuf_ring_alloc() - see to it that the ring has its memory
- * @ring: the ring
+ * @ring: a ring that nobody else uses
  *
- * Any number of tasks may call this at once; the first to finish gives the ring
- * its memory. That is charged to the memory cgroup of the caller, whose limit
- * makes it fail.
+ * The memory is charged to the memory cgroup of the caller, whose limit makes this
+ * fail.
  *
- * Context: process context; may sleep for memory, holds no lock.
+ * Context: process context; may sleep for memory.
  * Return: 0, or -ENOMEM.
  */
 int bbuf_ring_alloc(struct bbuf_ring *ring)
 {
-	void *data;
-
-	if (likely(READ_ONCE(ring->data)))
+	if (ring->data)
 		return 0;
-
 	/* Rather fail than have somebody killed for it. */
-	data = kvmalloc(READ_ONCE(ring->size),
-			GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
-	if (!data)
-		return -ENOMEM;
-	if (cmpxchg(&ring->data, NULL, data))
-		kvfree(data);	/* another task was first */
-	return 0;
+	ring->data = kvmalloc(ring->size, GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
+	return ring->data ? 0 : -ENOMEM;
 }
 
 /* One stretch of memory that does not wrap. The iterator knows the direction. */
@@ -181,11 +171,14 @@ void bbuf_ring_transfer(const struct bbuf_ring *from, size_t off, size_t n, stru
 
 /**
  * bbuf_ring_swap() - exchange the memory of two rings
- * @a: a ring; others may be in bbuf_ring_alloc() with it, no more
+ * @a: a ring; others may look whether it has memory, and how much it is to have
  * @b: a ring that nobody else uses
  */
 void bbuf_ring_swap(struct bbuf_ring *a, struct bbuf_ring *b)
 {
-	b->data = xchg(&a->data, b->data);
-	b->size = xchg(&a->size, b->size);
+	struct bbuf_ring old = *a;
+
+	WRITE_ONCE(a->size, b->size);
+	WRITE_ONCE(a->data, b->data);
+	*b = old;
 }

@@ -14,7 +14,7 @@ struct iov_iter;
 
 /**
  * struct bbuf_ring - storage of a fixed number of bytes
- * @data: the bytes; NULL until the first call of bbuf_ring_alloc()
+ * @data: the bytes; NULL until bbuf_ring_alloc()
  * @size: how many there are, any number from 1 up
  */
 struct bbuf_ring {

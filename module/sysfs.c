@@ -27,7 +27,9 @@ static ssize_t state_show(struct device *dev, struct device_attribute *attr, cha
 	struct bbuf_info info;
 
 	bbuf_sysfs_info(dev, &info);
-	return sysfs_emit(buf, "%s\n", info.state & BBUF_SHUT ? "shut" : "open");
+	if (info.state & BBUF_SHUT)
+		return sysfs_emit(buf, "shut\n");
+	return sysfs_emit(buf, info.state & BBUF_LEFT ? "left\n" : "open\n");
 }
 static DEVICE_ATTR_RO(state);
 

@@ -207,8 +207,14 @@ TEST_F(abi, refuses_flags_and_padding_that_it_does_not_know)
 {
 	ASSERT_FAILS(EINVAL, queue_set(self->fd, .fields = 1U << 4));
 	ASSERT_FAILS(EINVAL, queue_set(self->fd, .fields = -1U));
-	ASSERT_FAILS(EINVAL, queue_set(self->fd, .fields = BBUF_SET_POLICY, .policy = 4));
-	ASSERT_FAILS(EINVAL, queue_set(self->fd, .policy = -1U));
+	ASSERT_FAILS(EINVAL, queue_set(self->fd, .fields = 1U << 3));
+	ASSERT_FAILS(EINVAL, queue_set(self->fd, .policy = 4, .policy_mask = 4));
+	ASSERT_FAILS(EINVAL, queue_set(self->fd, .policy_mask = -1U));
+	ASSERT_FAILS(EINVAL, queue_set(self->fd, .policy = BBUF_DROP_OLDEST));
+	ASSERT_FAILS(EINVAL, queue_set(self->fd, .reserved = 1));
+	ASSERT_FAILS(EINVAL, queue_set(self->fd, .capacity = CAPACITY));
+	ASSERT_FAILS(EINVAL, queue_set(self->fd, .read_mark = 1));
+	ASSERT_FAILS(EINVAL, queue_set(self->fd, .write_mark = 1));
 	ASSERT_FAILS(EINVAL, queue_set_options(self->fd, .flags = 2));
 	ASSERT_FAILS(EINVAL, queue_set_options(self->fd, .flags = -1U));
 	ASSERT_FAILS(EINVAL, queue_set_options(self->fd, .reserved = 1));
@@ -220,8 +226,6 @@ TEST_F(abi, wants_a_file_that_is_open_for_it)
 	char byte;
 
 	ASSERT_EQ(1, put(self->out, 0, 1));
-	ASSERT_FAILS(EBADF, queue_set(self->in, .fields = 0));
-	ASSERT_FAILS(EBADF, queue_set(self->out, .fields = 0));
 	ASSERT_FAILS(EBADF, queue_peek(self->out, &byte, 1));
 	ASSERT_FAILS(EBADF, queue_flush(self->out));
 	ASSERT_FAILS(EBADF, queue_shutdown(self->in));
@@ -234,6 +238,37 @@ TEST_F(abi, wants_a_file_that_is_open_for_it)
 	ASSERT_EQ(CAPACITY, queue_info(self->out).capacity);
 	ASSERT_EQ(0, queue_set_options(self->in, .read_timeout = 1));
 	ASSERT_EQ(0, queue_set_options(self->out, .write_timeout = 1));
+}
+
+TEST_F(abi, serves_a_file_that_is_neither_reader_nor_writer)
+{
+	unsigned int readers = queue_info(self->in).out.files;
+	int admin = queue_open(QUEUE, O_ACCMODE);
+	char byte;
+
+	ASSERT_LE(0, admin);
+	ASSERT_EQ(1, put(self->out, 0, 1));
+	ASSERT_EQ(readers, queue_info(admin).out.files);
+	ASSERT_FAILS(EBADF, read(admin, &byte, 1));
+	ASSERT_FAILS(EBADF, put(admin, 0, 1));
+	ASSERT_EQ(1, queue_peek(admin, &byte, 1));
+	ASSERT_EQ(0, queue_set_policy(admin, BBUF_EOF_ON_CLOSE));
+	ASSERT_EQ(0, queue_flush(admin));
+	ASSERT_EQ(0, queue_shutdown(admin));
+	ASSERT_EQ(0, queue_reopen(admin));
+	close(admin);
+	ASSERT_EQ(0, queue_info(self->in).state);
+}
+
+TEST_F(abi, lets_the_owner_of_the_node_set_and_nobody_else)
+{
+	ASSERT_EQ(0, seteuid(SOMEBODY));
+	ASSERT_FAILS(EPERM, queue_set(self->fd, .fields = 0));
+	ASSERT_EQ(0, seteuid(0));
+	ASSERT_EQ(0, fchown(self->fd, SOMEBODY, -1));
+	ASSERT_EQ(0, seteuid(SOMEBODY));
+	ASSERT_EQ(0, queue_set(self->in, .fields = 0));
+	ASSERT_EQ(0, seteuid(0));
 }
 
 TEST_F(abi, does_not_take_one_command_for_another)
@@ -257,7 +292,7 @@ TEST_F(abi, does_not_change_with_the_program)
 	ASSERT_EQ(96, sizeof(struct bbuf_create));
 	ASSERT_EQ(64, sizeof(struct bbuf_destroy));
 	ASSERT_EQ(248, sizeof(struct bbuf_info));
-	ASSERT_EQ(32, sizeof(struct bbuf_set));
+	ASSERT_EQ(40, sizeof(struct bbuf_set));
 	ASSERT_EQ(24, sizeof(struct bbuf_options));
 	ASSERT_EQ(16, sizeof(struct bbuf_peek));
 	ASSERT_EQ(8, sizeof(struct bbuf_frame));
@@ -324,8 +359,8 @@ TEST_F(abi, survives_ten_thousand_random_requests)
 	ASSERT_EQ(0, queue_reopen(self->fd));
 	ASSERT_EQ(0, queue_flush(self->fd));
 	ASSERT_EQ(0, queue_set_options(self->nb, .flags = 0));
-	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_CAPACITY | BBUF_SET_POLICY,
-			       .capacity = CAPACITY));
+	ASSERT_EQ(0, queue_resize(self->fd, CAPACITY));
+	ASSERT_EQ(0, queue_set_policy(self->fd, 0));
 	ASSERT_EQ(CAPACITY, put(self->nb, 0, CAPACITY));
 	ASSERT_TRUE(take_record(self->nb, 0, CAPACITY));
 }

@@ -8,7 +8,6 @@
 #include "named.h"
 
 #define CAPACITY	1000
-#define SOMEBODY	12345	/* an id that is nobody's in particular */
 
 FIXTURE(control) {
 	int fd;
@@ -103,7 +102,7 @@ TEST_F(control, gives_each_queue_bytes_of_its_own)
 	mine = queue_open(QUEUE, O_RDWR | O_NONBLOCK);
 	ASSERT_EQ(CAPACITY, put(mine, 0, CAPACITY));
 	ASSERT_FAILS(EAGAIN, put(mine, 0, 1));
-	ASSERT_EQ(0, queued(other));
+	ASSERT_EQ(0, queue_flush(other));
 	ASSERT_EQ(10, put(other, 5, 10));
 	ASSERT_TRUE(take(mine, 0, CAPACITY));
 	ASSERT_TRUE(take(other, 5, 10));

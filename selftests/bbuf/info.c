@@ -205,7 +205,7 @@ TEST_F(info, agrees_with_sysfs)
 	ASSERT_TRUE(task_blocks(&reader));
 	ASSERT_EQ(9, put(self->nb, 0, 9));
 	ASSERT_EQ(9, task_wait(&reader));
-	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_POLICY));
+	ASSERT_EQ(0, queue_set_policy(self->fd, 0));
 	for (i = 0; i < 3; i++)
 		ASSERT_EQ(333, put(self->fd, 0, 333));
 	writer = task_writer(self->fd, 0, 2);
@@ -244,7 +244,7 @@ TEST_F(info, in_sysfs_says_type_state_and_policies_in_words)
 	ASSERT_TRUE(sysfs_is("drop_oldest", "0"));
 	ASSERT_EQ(0, queue_shutdown(self->fd));
 	ASSERT_TRUE(sysfs_is("state", "shut"));
-	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_POLICY, .policy = BBUF_DROP_OLDEST));
+	ASSERT_EQ(0, queue_set_policy(self->fd, BBUF_DROP_OLDEST));
 	ASSERT_TRUE(sysfs_is("drop_oldest", "1"));
 	ASSERT_TRUE(sysfs_is("eof_on_close", "0"));
 	BEGIN_ANEW(BBUF_RECORD, CAPACITY, BBUF_EOF_ON_CLOSE);

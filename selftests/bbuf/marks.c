@@ -56,14 +56,14 @@ TEST_F(marks, of_reading_are_what_reads_wait_for)
 	ASSERT_TRUE(pattern_matches(reader.result->data, 0, MARK + 49));
 }
 
-TEST_F(marks, of_reading_hold_for_reads_that_do_not_wait)
+TEST_F(marks, of_reading_are_nothing_to_reads_that_do_not_wait)
 {
 	char buf[MARK];
 
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, MARK));
 	ASSERT_EQ(MARK - 1, put(self->fd, 0, MARK - 1));
+	ASSERT_EQ(MARK - 1, read(self->nb, buf, MARK));
 	ASSERT_FAILS(EAGAIN, read(self->nb, buf, MARK));
-	ASSERT_EQ(MARK - 2, read(self->nb, buf, MARK - 2));
 }
 
 TEST_F(marks, of_reading_do_not_make_a_read_wait_for_more_than_it_takes)
@@ -87,7 +87,7 @@ TEST_F(marks, of_reading_are_lowered_with_the_capacity)
 	ASSERT_EQ(0, queue_resize(self->fd, 20));
 	ASSERT_EQ(20, task_wait(&reader));
 	ASSERT_EQ(20, queue_info(self->fd).read_mark);
-	ASSERT_EQ(20, queue_info(self->fd).write_mark);
+	ASSERT_EQ(1, queue_info(self->fd).write_mark);
 }
 
 /* A writer that waits for room, and a reader that waits for the mark: neither does for ever. */
@@ -183,15 +183,17 @@ TEST_F(marks, that_are_lowered_let_those_on_who_wait)
 	struct task reader = task_reader(self->fd, MARK);
 	struct task in = task_poller(self->fd, POLLIN), out = task_poller(self->fd, POLLOUT);
 
-	ASSERT_EQ(0, queue_set_read_mark(self->fd, MARK));
 	ASSERT_EQ(0, queue_set_write_mark(self->fd, CAPACITY));
 	ASSERT_EQ(10, put(self->nb, 0, 10));
-	ASSERT_TRUE(task_blocks(&in));
 	ASSERT_TRUE(task_blocks(&out));
-	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_READ_MARK | BBUF_SET_WRITE_MARK,
-			       .read_mark = 10, .write_mark = CAPACITY - 10));
-	ASSERT_EQ(POLLIN, task_wait(&in));
+	ASSERT_EQ(0, queue_set_write_mark(self->fd, CAPACITY - 10));
 	ASSERT_EQ(POLLOUT, task_wait(&out));
+
+	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_READ_MARK | BBUF_SET_WRITE_MARK,
+			       .read_mark = MARK, .write_mark = 1));
+	ASSERT_TRUE(task_blocks(&in));
+	ASSERT_EQ(0, queue_set_read_mark(self->fd, 10));
+	ASSERT_EQ(POLLIN, task_wait(&in));
 
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, MARK));
 	ASSERT_TRUE(task_blocks(&reader));
@@ -218,8 +220,9 @@ TEST_F(marks, are_changed_all_or_none)
 				       BBUF_SET_WRITE_MARK, .read_mark = MARK));
 	ASSERT_FAILS(EINVAL, queue_set(self->fd, .fields = BBUF_SET_CAPACITY |
 				       BBUF_SET_READ_MARK, .capacity = 10, .read_mark = 11));
-	ASSERT_FAILS(EINVAL, queue_set(self->fd, .fields = BBUF_SET_POLICY |
-				       BBUF_SET_READ_MARK, .policy = BBUF_DROP_OLDEST));
+	ASSERT_FAILS(EINVAL, queue_set(self->fd, .fields = BBUF_SET_READ_MARK,
+				       .policy = BBUF_DROP_OLDEST,
+				       .policy_mask = BBUF_DROP_OLDEST));
 	ASSERT_EQ(1, queue_info(self->fd).read_mark);
 	ASSERT_EQ(ATOMIC_MAX, queue_info(self->fd).write_mark);
 	ASSERT_EQ(CAPACITY, queue_info(self->fd).capacity);
@@ -236,9 +239,23 @@ TEST_F(marks, go_from_1_to_the_capacity)
 		ASSERT_FAILS(EINVAL, queue_set_write_mark(self->fd, bad[i]));
 	}
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, CAPACITY));
+	ASSERT_EQ(1, queue_info(self->fd).write_mark);
 	ASSERT_EQ(0, queue_set_write_mark(self->fd, 1));
 	ASSERT_EQ(CAPACITY, queue_info(self->fd).read_mark);
 	ASSERT_EQ(1, queue_info(self->fd).write_mark);
+}
+
+/* Or a reader that polls and a writer that polls could both have too little. */
+TEST_F(marks, leave_enough_for_one_side_or_the_other)
+{
+	ASSERT_EQ(0, queue_set_read_mark(self->fd, MARK));
+	ASSERT_FAILS(EINVAL, queue_set_write_mark(self->fd, CAPACITY - MARK + 2));
+	ASSERT_EQ(0, queue_set_write_mark(self->fd, CAPACITY - MARK + 1));
+	ASSERT_FAILS(EINVAL, queue_set_read_mark(self->fd, MARK + 1));
+	ASSERT_EQ(MARK - 1, put(self->nb, 0, MARK - 1));
+	ASSERT_EQ(WRITABLE, queue_events(self->fd));
+	ASSERT_EQ(1, put(self->nb, 0, 1));
+	ASSERT_EQ(READABLE, queue_events(self->fd));
 }
 
 TEST_F(marks, of_reading_are_one_record_where_there_are_records)

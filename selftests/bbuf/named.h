@@ -42,6 +42,8 @@ int queue_events(int fd);
 	queue_set(fd, .fields = BBUF_SET_READ_MARK, .read_mark = (bytes))
 #define queue_set_write_mark(fd, bytes) \
 	queue_set(fd, .fields = BBUF_SET_WRITE_MARK, .write_mark = (bytes))
+#define queue_set_policy(fd, bits) \
+	queue_set(fd, .policy = (bits), .policy_mask = BBUF_EOF_ON_CLOSE | BBUF_DROP_OLDEST)
 #define queue_shutdown(fd)	ioctl(fd, BBUF_IOC_SHUTDOWN)
 #define queue_reopen(fd)	ioctl(fd, BBUF_IOC_REOPEN)
 #define queue_flush(fd)		ioctl(fd, BBUF_IOC_FLUSH)
@@ -61,6 +63,8 @@ struct task task_drainer(int fd);
 #define WRITABLE		(POLLOUT | POLLWRNORM)
 
 #define NS_PER_MS		1000000ULL
+
+#define SOMEBODY		12345	/* an id that is nobody's in particular */
 
 /* Tests of QUEUE: new for each of them. */
 #define NAMED_FIXTURE(subject, type, capacity, policy)			\

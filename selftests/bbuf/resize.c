@@ -117,6 +117,7 @@ TEST_F(resize, to_more_lets_waiting_writers_on)
 	struct task next = task_writer(self->fd, CAPACITY + 100, 50);
 	struct task poller = task_poller(self->fd, POLLOUT);
 
+	ASSERT_EQ(0, queue_set_write_mark(self->fd, CAPACITY));
 	ASSERT_EQ(CAPACITY, put(self->nb, 0, CAPACITY));
 	ASSERT_TRUE(task_blocks(&writer));
 	ASSERT_TRUE(task_blocks(&next));
@@ -240,7 +241,7 @@ do {									\
 	ASSERT_EQ(0, task_start(&writer));				\
 	ASSERT_EQ(0, task_start(&reader));				\
 	while (changed < CHANGES || queue_info(self->nb).out.bytes < TOTAL) {\
-		int error = queue_resize(self->nb, 1 + rand_r(&seed) % CAPACITY);\
+		int error = queue_resize(self->fd, 1 + rand_r(&seed) % CAPACITY);\
 									\
 		ASSERT_TRUE(!error || errno == EBUSY);			\
 		changed += !error;					\

@@ -388,7 +388,7 @@ TEST_F(last_close, ends_the_queue_after_what_is_queued)
 	ASSERT_EQ(10, put(self->out, 0, 10));
 	close(self->out);
 	ASSERT_EQ(ENDED, queue_events(self->in));
-	ASSERT_EQ(BBUF_SHUT, queue_info(self->in).state);
+	ASSERT_EQ(BBUF_LEFT, queue_info(self->in).state);
 	ASSERT_TRUE(take(self->in, 0, 10));
 	ASSERT_ENDED();
 	ASSERT_EQ(0, read(self->in, &(char){ 0 }, 1));
@@ -481,12 +481,12 @@ TEST_F(last_close, ends_nothing_when_the_policy_was_taken_back)
 {
 	int both = queue_open(QUEUE, O_RDWR);
 
-	ASSERT_EQ(0, queue_set(both, .fields = BBUF_SET_POLICY));
+	ASSERT_EQ(0, queue_set_policy(both, 0));
 	close(both);
 	close(self->out);
 	ASSERT_OPEN();
 	both = queue_open(QUEUE, O_RDWR);
-	ASSERT_EQ(0, queue_set(both, .fields = BBUF_SET_POLICY, .policy = BBUF_EOF_ON_CLOSE));
+	ASSERT_EQ(0, queue_set_policy(both, BBUF_EOF_ON_CLOSE));
 	ASSERT_OPEN();
 	close(both);
 	ASSERT_ENDED();

@@ -135,7 +135,7 @@ static struct task task_resizer(int fd, size_t capacity)
 TEST_F(stalled, writer_is_waited_for_by_a_resize)
 {
 	struct call writer = WRITER();
-	struct task resizer = task_resizer(self->nb, 7000);
+	struct task resizer = task_resizer(self->fd, 7000);
 
 	REQUIRE_USERFAULTFD();
 	ASSERT_EQ(100, put(self->nb, 50, 100));
@@ -152,7 +152,7 @@ TEST_F(stalled, writer_is_waited_for_by_a_resize)
 TEST_F(stalled, reader_is_waited_for_by_a_resize)
 {
 	struct call reader = READER();
-	struct task resizer = task_resizer(self->nb, 7000);
+	struct task resizer = task_resizer(self->fd, 7000);
 
 	REQUIRE_USERFAULTFD();
 	ASSERT_EQ(LENGTH + 10, put(self->nb, 0, LENGTH + 10));
@@ -167,8 +167,8 @@ TEST_F(stalled, reader_is_waited_for_by_a_resize)
 TEST_F(stalled, writer_does_not_hold_those_who_are_interrupted)
 {
 	struct call writer = WRITER();
-	struct task resizer = task_resizer(self->nb, 7000);
-	struct task flusher = { .fn = flush_once, .nr = SYS_ioctl, .fd = self->nb };
+	struct task resizer = task_resizer(self->fd, 7000);
+	struct task flusher = { .fn = flush_once, .nr = SYS_ioctl, .fd = self->fd };
 
 	REQUIRE_USERFAULTFD();
 	ASSERT_STALLS(writer);
@@ -185,7 +185,7 @@ TEST_F(stalled, writer_does_not_hold_those_who_are_interrupted)
 TEST_F(stalled, reader_is_waited_for_by_a_flush)
 {
 	struct call reader = READER();
-	struct task flusher = { .fn = flush_once, .nr = SYS_ioctl, .fd = self->nb };
+	struct task flusher = { .fn = flush_once, .nr = SYS_ioctl, .fd = self->fd };
 
 	REQUIRE_USERFAULTFD();
 	ASSERT_EQ(LENGTH + 10, put(self->nb, 0, LENGTH + 10));
@@ -195,6 +195,55 @@ TEST_F(stalled, reader_is_waited_for_by_a_flush)
 	ASSERT_TRUE(pattern_matches(self->buf, 0, LENGTH));
 	ASSERT_EQ(0, task_wait(&flusher));
 	ASSERT_EQ(10, queue_info(self->fd).flushed_bytes);
+}
+
+TEST_F(stalled, reader_lets_nobody_wait_who_said_he_would_not)
+{
+	struct call reader = READER();
+
+	REQUIRE_USERFAULTFD();
+	ASSERT_EQ(LENGTH, put(self->nb, 0, LENGTH));
+	ASSERT_STALLS(reader);
+	ASSERT_FAILS(EAGAIN, queue_flush(self->nb));
+	ASSERT_FAILS(EAGAIN, queue_resize(self->nb, 7000));
+	ASSERT_EQ(LENGTH, FINISH(reader));
+	ASSERT_EQ(0, queue_resize(self->nb, 7000));
+}
+
+/* Whoever is in front: at the end all others are told at once. */
+TEST_F(stalled, writer_does_not_hold_up_the_end)
+{
+	struct call writer = WRITER();
+	struct task behind = task_writer(self->fd, 0, 10);
+	struct task flusher = { .fn = flush_once, .nr = SYS_ioctl, .fd = self->fd };
+
+	REQUIRE_USERFAULTFD();
+	ASSERT_STALLS(writer);
+	ASSERT_TRUE(task_blocks(&behind));
+	ASSERT_EQ(0, queue_shutdown(self->fd));
+	ASSERT_EQ(-EPIPE, task_wait(&behind));
+	ASSERT_EQ(0, queue_reopen(self->fd));
+
+	ASSERT_TRUE(task_blocks(&behind));
+	ASSERT_TRUE(task_blocks(&flusher));
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	ASSERT_EQ(-ENODEV, task_wait(&behind));
+	ASSERT_EQ(-ENODEV, task_wait(&flusher));
+	ASSERT_EQ(-ENODEV, FINISH(writer));
+}
+
+TEST_F(stalled, reader_does_not_hold_up_the_end)
+{
+	struct call reader = READER();
+	struct task behind = task_reader(self->fd, 10);
+
+	REQUIRE_USERFAULTFD();
+	ASSERT_EQ(LENGTH, put(self->nb, 0, LENGTH));
+	ASSERT_STALLS(reader);
+	ASSERT_TRUE(task_blocks(&behind));
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	ASSERT_EQ(-ENODEV, task_wait(&behind));
+	ASSERT_EQ(LENGTH, FINISH(reader));
 }
 
 TEST_F(stalled, reader_has_what_peek_would_show)

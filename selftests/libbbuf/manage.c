@@ -186,7 +186,7 @@ QUEUE_FIXTURE(destroyed, BBUF_RECORD)
 
 TEST_F(destroyed, handles_say_so)
 {
-	const struct bbuf_set set = { .fields = BBUF_SET_POLICY };
+	const struct bbuf_set set = { .policy_mask = BBUF_DROP_OLDEST };
 	struct bbuf_info info;
 	char byte;
 
@@ -224,8 +224,8 @@ TEST_F(destroyed, those_who_wait_are_told)
 static bool make_history(struct bbuf *queue)
 {
 	const struct bbuf_set set = {
-		.fields = BBUF_SET_WRITE_MARK | BBUF_SET_POLICY,
-		.write_mark = 77, .policy = BBUF_DROP_OLDEST,
+		.fields = BBUF_SET_WRITE_MARK, .write_mark = 77,
+		.policy = BBUF_DROP_OLDEST, .policy_mask = BBUF_DROP_OLDEST,
 	};
 	static char bytes[CAPACITY];
 	bool done;

@@ -86,7 +86,9 @@ static const char *type_name(const struct bbuf_info *info)
 
 static const char *state_name(const struct bbuf_info *info)
 {
-	return info->state & BBUF_SHUT ? "shut" : "open";
+	if (info->state & BBUF_SHUT)
+		return "shut";
+	return info->state & BBUF_LEFT ? "left" : "open";
 }
 
 static uint64_t field_number(const struct field *field, const struct bbuf_info *info)

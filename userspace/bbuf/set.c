@@ -20,12 +20,10 @@ enum option_key {
  * struct plan - what is to change
  * @queue: of which
  * @set: capacity, marks; its policy holds the bits to set
- * @clear: bits of the policy to clear
  */
 struct plan {
 	const char *queue;
 	struct bbuf_set set;
-	uint32_t clear;
 };
 
 static const struct argp_option option_list[] = {
@@ -45,9 +43,8 @@ static const struct argp_option option_list[] = {
 
 static void set_policy(struct plan *plan, uint32_t bit, bool yes)
 {
-	plan->set.fields |= BBUF_SET_POLICY;
+	plan->set.policy_mask |= bit;
 	plan->set.policy = (plan->set.policy & ~bit) | (yes ? bit : 0);
-	plan->clear = (plan->clear & ~bit) | (yes ? 0 : bit);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -75,7 +72,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		set_policy(plan, BBUF_DROP_OLDEST, arg_yes(state, "drop-oldest", arg));
 		return 0;
 	case ARGP_KEY_SUCCESS:
-		if (!set->fields)
+		if (!set->fields && !set->policy_mask)
 			argp_error(state, "what is to change? Give an option");
 		return 0;
 	default:
@@ -110,8 +107,12 @@ static int fail_set(const struct subject *subject, const struct plan *plan,
 	case EINVAL:
 		format_size(capacity, plan->set.fields & BBUF_SET_CAPACITY ?
 			    plan->set.capacity : info->capacity);
-		say(subject, "a mark must be from 1 to the capacity, %s%s", capacity,
-		    info->type == BBUF_RECORD ? ", and the read mark of a record queue 1" : "");
+		say(subject, "a mark must be from 1 to the capacity, %s, and both together no more than "
+		    "that and a byte%s", capacity,
+		    info->type == BBUF_RECORD ? "; the read mark of a record queue is 1" : "");
+		return EXIT_FAILURE;
+	case EPERM:
+		say(subject, "only the owner of the node and root may do that");
 		return EXIT_FAILURE;
 	default:
 		return fail(subject, error);
@@ -128,13 +129,11 @@ int cmd_set(int argc, char **argv)
 
 	argp_parse(&argp, argc, argv, 0, NULL, &plan);
 	subject.queue = plan.queue;
-	queue = queue_open(&subject, O_RDWR);
+	queue = queue_open(&subject, O_RDONLY);
 	if (bbuf_get_info(queue, &info)) {
 		ret = fail(&subject, errno);
-	} else {
-		plan.set.policy |= info.policy & ~plan.clear;
-		if (bbuf_set(queue, &plan.set))
-			ret = fail_set(&subject, &plan, &info, errno);
+	} else if (bbuf_set(queue, &plan.set)) {
+		ret = fail_set(&subject, &plan, &info, errno);
 	}
 	bbuf_close(queue);
 	return ret;

@@ -45,7 +45,7 @@ int cmd_reopen(int argc, char **argv)
 
 	subject.queue = parse_one_queue(argc, argv,
 		"Takes `bbuf shutdown' back, for a new round.\v" HELP_EXIT ".");
-	return run(&subject, O_WRONLY, bbuf_reopen);
+	return run(&subject, O_ACCMODE, bbuf_reopen);	/* and be no writer */
 }
 
 /**

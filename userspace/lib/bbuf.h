@@ -66,7 +66,8 @@ struct bbuf_config {
 /**
  * bbuf_open() - open a queue
  * @queue: its name, such as "jobs" or "default", or, with a '/' in it, a path of its node
- * @flags: O_RDONLY, O_WRONLY or O_RDWR, and O_NONBLOCK if no call is ever to wait
+ * @flags: O_RDONLY, O_WRONLY or O_RDWR, and O_NONBLOCK if no call is ever to wait;
+ *         O_ACCMODE to be neither reader nor writer, but to administer it
  *
  * The file is close-on-exec. Opening never waits, and changes nothing in the queue.
  *
@@ -353,20 +354,22 @@ int bbuf_flush(struct bbuf *queue);
 
 /**
  * bbuf_set() - change marks, policy and capacity of a queue, while it is in use
- * @queue: the handle, open for reading and writing
+ * @queue: the handle
  * @set: what to change; see linux/bbuf.h
  *
  * All of it or nothing.
  *
- * Return: 0. Errors: EINVAL (a mark of 0 or beyond the capacity, an unknown policy),
- * ERANGE (a capacity beyond the module's max_capacity), EBUSY (more is queued than the
- * new capacity), ENOMEM, EINTR (a signal), ENODEV (destroyed), EBADF (not open for both).
+ * Return: 0. Errors: EPERM (neither the node's owner nor root), EINVAL (a mark of 0 or
+ * beyond the capacity, marks that together are more than the capacity and a byte, an
+ * unknown policy), ERANGE (a capacity beyond the module's max_capacity), EBUSY (more is
+ * queued than the new capacity), ENOMEM, EINTR (a signal), EAGAIN (O_NONBLOCK, and
+ * somebody is in the middle of a copy), ENODEV (destroyed).
  */
 int bbuf_set(struct bbuf *queue, const struct bbuf_set *set);
 
 /**
  * bbuf_resize() - change a queue's capacity, and nothing else
- * @queue: the handle, open for reading and writing
+ * @queue: the handle
  * @capacity: in bytes
  *
  * Marks beyond the new capacity are lowered to it.

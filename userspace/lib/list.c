@@ -63,6 +63,7 @@ static const struct word {
 } words[] = {
 	{ "type", "record", offsetof(struct bbuf_info, type), BBUF_RECORD },
 	{ "state", "shut", offsetof(struct bbuf_info, state), BBUF_SHUT },
+	{ "state", "left", offsetof(struct bbuf_info, state), BBUF_LEFT },
 	{ "eof_on_close", "1", offsetof(struct bbuf_info, policy), BBUF_EOF_ON_CLOSE },
 	{ "drop_oldest", "1", offsetof(struct bbuf_info, policy), BBUF_DROP_OLDEST },
 };

@@ -83,9 +83,10 @@ struct bbuf_destroy {
 	char name[BBUF_NAME_SIZE];
 };
 
-/* States of a queue. */
-#define BBUF_SHUT		(1U << 0)	/* writers get EPIPE, readers an end */
-#define BBUF_DESTROYED		(1U << 1)
+/* States of a queue; with any of them readers see the end after what is queued. */
+#define BBUF_SHUT		(1U << 0)	/* BBUF_IOC_SHUTDOWN: writers get EPIPE */
+#define BBUF_LEFT		(1U << 1)	/* BBUF_EOF_ON_CLOSE: the last writer closed */
+#define BBUF_DESTROYED		(1U << 2)	/* everybody gets ENODEV */
 
 /**
  * struct bbuf_side_info - what one side of a queue has done
@@ -112,7 +113,7 @@ struct bbuf_side_info {
  * @name: of the queue
  * @type: one of enum bbuf_type
  * @policy: any of BBUF_EOF_ON_CLOSE, BBUF_DROP_OLDEST
- * @state: any of BBUF_SHUT, BBUF_DESTROYED
+ * @state: any of BBUF_SHUT, BBUF_LEFT, BBUF_DESTROYED
  * @reserved: 0
  * @capacity: bytes it can hold
  * @read_mark: bytes that must be queued for poll to report it readable
@@ -125,6 +126,8 @@ struct bbuf_side_info {
  * @flushed_bytes: discarded by BBUF_IOC_FLUSH
  * @in: the producers
  * @out: the consumers
+ *
+ * New members come at the end.
  */
 struct bbuf_info {
 	char name[BBUF_NAME_SIZE];
@@ -148,25 +151,32 @@ struct bbuf_info {
 #define BBUF_SET_CAPACITY	(1U << 0)
 #define BBUF_SET_READ_MARK	(1U << 1)
 #define BBUF_SET_WRITE_MARK	(1U << 2)
-#define BBUF_SET_POLICY		(1U << 3)
 
 /**
  * struct bbuf_set - what a queue is to become: BBUF_IOC_SET
- * @fields: which of the following are meant: BBUF_SET_CAPACITY and so on
- * @policy: any of BBUF_EOF_ON_CLOSE, BBUF_DROP_OLDEST
+ * @fields: which of the following numbers are meant: BBUF_SET_CAPACITY and so on;
+ *          the others are 0
+ * @policy: any of BBUF_EOF_ON_CLOSE, BBUF_DROP_OLDEST that is in @policy_mask
+ * @policy_mask: which policies are meant; the others stay as they are
+ * @reserved: 0
  * @capacity: bytes it can hold, from 1 to the module's max_capacity
  * @read_mark: from 1 to the capacity; of a record queue 1
  * @write_mark: from 1 to the capacity
  *
- * All of it or nothing. Needs a file that is open for reading and writing. Marks
- * that are not given with a new capacity are lowered to it.
+ * All of it or nothing. For the owner of the node, and with CAP_FOWNER. Marks that are
+ * not given with a new capacity are lowered to it; a write mark that was never given is
+ * 4096, or less where it must. The marks together may be one more than the capacity at
+ * the most, or there could be too little for either side.
  *
- * Errors: EBADF (access mode), EINVAL, ERANGE (beyond max_capacity), EBUSY (what is
- * queued would not fit), ENOMEM, EINTR, ENODEV.
+ * Errors: EINVAL, ERANGE (beyond max_capacity), EPERM (not the owner), EBUSY (what is
+ * queued would not fit), ENOMEM, EINTR, EAGAIN (O_NONBLOCK, and somebody is in the
+ * middle of a copy), ENODEV.
  */
 struct bbuf_set {
 	__u32 fields;
 	__u32 policy;
+	__u32 policy_mask;
+	__u32 reserved;
 	__u64 capacity;
 	__u64 read_mark;
 	__u64 write_mark;
@@ -194,8 +204,8 @@ struct bbuf_options {
 
 /**
  * struct bbuf_frame - stands before each record in framed reads and writes
- * @len: bytes of the record that follows
- * @reserved: 0
+ * @len: bytes of the record that follows, at least 1
+ * @reserved: 0 in writes, to be ignored in reads
  *
  * A framed read returns as many whole records as fit. A framed write takes many; it
  * returns the bytes of those that were queued, which is less than all only if
@@ -220,7 +230,7 @@ struct bbuf_frame {
  * Never waits. The ioctl returns the bytes copied: of a stream up to @size, of a
  * record queue the next record.
  *
- * Errors: EBADF (access mode), EAGAIN (nothing queued), EMSGSIZE (the record is
+ * Errors: EBADF (access mode), EAGAIN (nothing queued, or a reader has it in hand), EMSGSIZE (the record is
  * longer than @size), EFAULT, ENODEV. 0 is the end of file.
  */
 struct bbuf_peek {
@@ -234,7 +244,10 @@ struct bbuf_peek {
 #define BBUF_IOC_CREATE		_IOW(BBUF_IOC_MAGIC, 0x00, struct bbuf_create)
 #define BBUF_IOC_DESTROY	_IOW(BBUF_IOC_MAGIC, 0x01, struct bbuf_destroy)
 
-/* On a queue. */
+/*
+ * On a queue. A file that was opened with access mode 3 (which needs the permission to
+ * read and write, and counts as neither reader nor writer) will do for all of them.
+ */
 #define BBUF_IOC_INFO		_IOR(BBUF_IOC_MAGIC, 0x10, struct bbuf_info)
 #define BBUF_IOC_SET		_IOW(BBUF_IOC_MAGIC, 0x11, struct bbuf_set)
 #define BBUF_IOC_GET_OPTIONS	_IOR(BBUF_IOC_MAGIC, 0x12, struct bbuf_options)
