@@ -235,18 +235,20 @@ TEST_F(fault, a_blocking_writer_waits_behind_a_stalled_one)
 	ASSERT_TRUE(take(self->nb, 0, LENGTH + 100));
 }
 
-/* kill -9 of a process whose write waits for a page that never comes. */
+/* A write that has begun, and waits for a page that never comes. */
 static long stall_for_ever(struct task *t)
 {
 	unsigned char *buf = mmap(NULL, LENGTH, PROT_READ | PROT_WRITE,
 				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t page = t->arg[0];
 
-	if (buf == MAP_FAILED || watch_page(buf, t->arg[0]) < 0)
+	if (buf == MAP_FAILED || watch_page(buf + page, page) < 0)
 		return -1;
+	pattern_fill(buf, 0, page);
 	return write(t->fd, buf, LENGTH);
 }
 
-TEST_F(fault, a_writer_killed_while_stalled_leaves_the_queue_usable)
+TEST_F(fault, a_writer_killed_while_stalled_queues_nothing)
 {
 	struct task stalled = {
 		.fn = stall_for_ever, .nr = SYS_write, .fd = self->fd, .arg = { self->page },
