@@ -91,8 +91,7 @@ int fail(const struct subject *subject, int error);
 int fail_too_big(const struct subject *subject, uint64_t capacity);
 struct bbuf *queue_open(const struct subject *subject, int flags);
 bool queue_info(const struct subject *subject, struct bbuf_info *info);
-char *queue_path(const char *queue);
-bool module_loaded(void);
+char *node_description(const char *queue);
 const char *format_slept(char text[TEXT_MAX], uint64_t ns);
 
 #endif /* BBUF_COMMAND_H */

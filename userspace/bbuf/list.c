@@ -4,12 +4,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "command.h"
 #include "table.h"
@@ -222,21 +219,10 @@ int cmd_list(int argc, char **argv)
 
 static void print_node(const struct subject *subject)
 {
-	char *path = queue_path(subject->queue);
-	const struct passwd *user;
-	const struct group *group;
-	struct stat st;
+	char *node = node_description(subject->queue);
 
-	printf("node          %s", path);
-	if (!stat(path, &st)) {
-		user = getpwuid(st.st_uid);
-		group = getgrgid(st.st_gid);
-		printf(", mode %04o, owner %s (%u), group %s (%u)", st.st_mode & 07777,
-		       user ? user->pw_name : "?", st.st_uid,
-		       group ? group->gr_name : "?", st.st_gid);
-	}
-	putchar('\n');
-	free(path);
+	printf("node          %s\n", node);
+	free(node);
 }
 
 /* "12 bytes", of a record queue "12 bytes in 3 records". */

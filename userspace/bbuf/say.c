@@ -16,8 +16,8 @@
 
 #include "command.h"
 
-#define MODULE		"/sys/module/bbuf"
-#define MAX_CAPACITY	MODULE "/parameters/max_capacity"
+#define CLASS		"/sys/class/bbuf"
+#define MAX_CAPACITY	"/sys/module/bbuf/parameters/max_capacity"
 
 void say(const struct subject *subject, const char *fmt, ...)
 {
@@ -35,13 +35,13 @@ void say(const struct subject *subject, const char *fmt, ...)
 	free(text);
 }
 
-bool module_loaded(void)
+static bool module_loaded(void)
 {
-	return !access(MODULE, F_OK);
+	return !access(CLASS, F_OK);
 }
 
 /* The node of a queue that is given by its name or by a path; to be freed. */
-char *queue_path(const char *queue)
+static char *queue_path(const char *queue)
 {
 	char *path;
 	int ret;
@@ -67,24 +67,35 @@ static void say_not_there(const struct subject *subject)
 		    "`bbuf create' makes one");
 }
 
-static void say_not_permitted(const struct subject *subject)
+/* A queue's node and who may use it; to be freed. */
+char *node_description(const char *queue)
 {
-	char *path = queue_path(subject->queue);
+	char *path = queue_path(queue), *text;
 	const struct passwd *user;
 	const struct group *group;
 	struct stat st;
+	int ret;
 
-	if (stat(path, &st)) {
-		say(subject, "not permitted: use sudo");
-	} else {
-		user = getpwuid(st.st_uid);
-		group = getgrgid(st.st_gid);
-		say(subject, "not permitted: %s has mode %04o, owner %s (%u), group %s (%u): "
-		    "use sudo, or let its owner widen the mode with chmod", path,
-		    st.st_mode & 07777, user ? user->pw_name : "?", st.st_uid,
-		    group ? group->gr_name : "?", st.st_gid);
-	}
+	if (stat(path, &st))
+		return path;
+	user = getpwuid(st.st_uid);
+	group = getgrgid(st.st_gid);
+	ret = asprintf(&text, "%s, mode %04o, owner %s (%u), group %s (%u)", path,
+		       st.st_mode & 07777, user ? user->pw_name : "?", st.st_uid,
+		       group ? group->gr_name : "?", st.st_gid);
+	if (ret < 0)
+		err(EXIT_FAILURE, "%s", path);
 	free(path);
+	return text;
+}
+
+static void say_not_permitted(const struct subject *subject)
+{
+	char *node = node_description(subject->queue);
+
+	say(subject, "not permitted by %s: use sudo, or let its owner widen the mode with chmod",
+	    node);
+	free(node);
 }
 
 /* What errno means on a queue, whatever the operation; NULL if nothing special. */

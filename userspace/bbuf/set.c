@@ -107,8 +107,8 @@ static int fail_set(const struct subject *subject, const struct plan *plan,
 	case EINVAL:
 		format_size(capacity, plan->set.fields & BBUF_SET_CAPACITY ?
 			    plan->set.capacity : info->capacity);
-		say(subject, "a mark must be from 1 to the capacity, %s, and both together no more than "
-		    "that and a byte%s", capacity,
+		say(subject, "a mark must be from 1 to the capacity, %s, and both together no more "
+		    "than that and a byte%s", capacity,
 		    info->type == BBUF_RECORD ? "; the read mark of a record queue is 1" : "");
 		return EXIT_FAILURE;
 	case EPERM:
@@ -130,11 +130,10 @@ int cmd_set(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &plan);
 	subject.queue = plan.queue;
 	queue = queue_open(&subject, O_RDONLY);
-	if (bbuf_get_info(queue, &info)) {
+	if (bbuf_get_info(queue, &info))
 		ret = fail(&subject, errno);
-	} else if (bbuf_set(queue, &plan.set)) {
+	else if (bbuf_set(queue, &plan.set))
 		ret = fail_set(&subject, &plan, &info, errno);
-	}
 	bbuf_close(queue);
 	return ret;
 }
