@@ -68,7 +68,8 @@ test_follow_until_the_end()
 
 test_follow_a_stream_until_the_last_writer_closes()
 {
-	bbuf create q --eof-on-close
+	bbuf create q
+	bbuf set q --eof-on-close
 	bbuf get q --follow >got &
 	waits_in q waiting_readers
 	seq 50000 | bbuf put q

@@ -38,9 +38,9 @@ test_marks()
 	expect 0 '' bbuf set bytes --read-mark 10 --write-mark 1K
 	is bytes read_mark 10
 	is bytes write_mark 1024
-	expect 0 '' bbuf set bytes --capacity 8
-	is bytes read_mark 8
-	is bytes write_mark 8
+	expect 0 '' bbuf set bytes --read-mark 1 --capacity 100
+	is bytes read_mark 1
+	is bytes write_mark 100
 }
 
 test_a_read_waits_for_the_mark()
@@ -56,9 +56,10 @@ test_a_read_waits_for_the_mark()
 
 test_marks_that_can_not_be()
 {
-	expect 1 'bytes: set: a mark must be from 1 to the capacity, 64K$' \
+	expect 1 'bytes: set: a mark must be from 1 to the capacity, 64K, and both together' \
 		bbuf set bytes --read-mark 65537
-	expect 1 'and the read mark of a record queue 1' bbuf set jobs --read-mark 2
+	expect 1 'the read mark of a record queue is 1' bbuf set jobs --read-mark 2
+	expect 1 'both together no more than' bbuf set bytes --read-mark 40K --write-mark 40K
 	expect 2 'must be a size' bbuf set bytes --write-mark 0
 	is bytes read_mark 1
 }
@@ -160,9 +161,32 @@ test_without_permission()
 	for command in 'set jobs --drop-oldest' 'flush jobs' 'drain jobs' 'shutdown jobs' \
 			'reopen jobs' 'put jobs x' 'get jobs' 'peek jobs'; do
 		# shellcheck disable=SC2086 # several words
-		expect 1 'jobs: [a-z]*: not permitted: /dev/bbuf-jobs has mode 0600, owner root' \
+		expect 1 'jobs: [a-z]*: not permitted by /dev/bbuf-jobs, mode 0600, owner root' \
 			"${nobody[@]}" bbuf $command
 	done
+}
+
+test_only_the_owner_changes_it()
+{
+	chmod 0666 /dev/bbuf-jobs
+	expect 1 'jobs: set: only the owner of the node and root may do that' \
+		"${nobody[@]}" bbuf set jobs --capacity 1M
+	chown nobody /dev/bbuf-jobs
+	expect 0 '' "${nobody[@]}" bbuf set jobs --capacity 1M
+	is jobs capacity $((1024 * 1024))
+}
+
+test_changing_it_makes_no_end()
+{
+	bbuf create q --eof-on-close
+	bbuf get q >got &
+	waits_in q waiting_readers
+	expect 0 '' bbuf set q --capacity 1M
+	expect 0 '' bbuf reopen q
+	is q waiting_readers 1
+	bbuf put q here
+	wait $!
+	[ "$(<got)" = here ]
 }
 
 test_of_no_queue()
