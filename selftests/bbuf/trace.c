@@ -112,6 +112,7 @@ TEST_F(trace, of_nothing_done_is_empty)
 
 	REQUIRE_TRACEFS();
 	ASSERT_FAILS(EAGAIN, read(self->nb, &byte, 1));
+	ASSERT_FAILS(EFAULT, write(self->nb, cliff(0, 0), 1));
 	ASSERT_EQ(0, traced(self->tracefs, "bbuf_"));
 }
 
