@@ -230,8 +230,8 @@ struct bbuf_frame {
  * Never waits. The ioctl returns the bytes copied: of a stream up to @size, of a
  * record queue the next record.
  *
- * Errors: EBADF (access mode), EAGAIN (nothing queued, or a reader has it in hand), EMSGSIZE (the record is
- * longer than @size), EFAULT, ENODEV. 0 is the end of file.
+ * Errors: EBADF (access mode), EAGAIN (nothing queued, or a reader has it in hand),
+ * EMSGSIZE (the record is longer than @size), EFAULT, ENODEV. 0 is the end of file.
  */
 struct bbuf_peek {
 	__u64 buffer;
