@@ -4,7 +4,8 @@
  * runs one command, and ends the machine with the command's exit status.
  *
  * Three serial lines lead out. ttyS0 is the command's standard input and output, ttyS1 the
- * kernel's console, and on ttyS2 init reports how it went, in one line:
+ * kernel's console, and on ttyS2 init reports that it has started, and in a second line
+ * how it went:
  *
  *	exit STATUS	the command ended (128 + signal if it was killed)
  *	timeout		it did not in time
@@ -384,6 +385,7 @@ int main(void)
 
 	mount_all();
 	report_fd = open_line("/dev/ttyS2", O_WRONLY);
+	dprintf(report_fd, "started\n");
 	line = open_line("/dev/ttyS0", O_RDWR);
 	if (line < 0)
 		report("error ttyS0: %m\n");
