@@ -115,7 +115,7 @@ TEST_F(drop, releases_waiting_writers_when_it_becomes_the_policy)
 		writer[i] = task_writer(self->fd, CAPACITY + 10 * i, 10);
 		ASSERT_TRUE(task_blocks(&writer[i]));
 	}
-	ASSERT_EQ(0, queue_set_policy(self->nb, BBUF_DROP_OLDEST));
+	ASSERT_EQ(0, queue_set_policy(self->fd, BBUF_DROP_OLDEST));
 	for (i = 0; i < ARRAY_SIZE(writer); i++)
 		ASSERT_EQ(10, task_wait(&writer[i]));
 	ASSERT_TRUE(take(self->nb, 20, CAPACITY));
@@ -124,7 +124,7 @@ TEST_F(drop, releases_waiting_writers_when_it_becomes_the_policy)
 TEST_F(drop, ends_when_the_policy_is_taken_back)
 {
 	ASSERT_EQ(CAPACITY, put(self->nb, 0, CAPACITY));
-	ASSERT_EQ(0, queue_set_policy(self->nb, 0));
+	ASSERT_EQ(0, queue_set_policy(self->fd, 0));
 	ASSERT_FAILS(EAGAIN, put(self->nb, 0, 1));
 	ASSERT_TRUE(take(self->nb, 0, CAPACITY));
 }

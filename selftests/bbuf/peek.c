@@ -180,7 +180,7 @@ TEST_F(peek, finds_what_waited_for_the_room_that_a_flush_made)
 	ASSERT_TRUE(fill(self->nb, CAPACITY - 50));
 	ASSERT_TRUE(task_blocks(&writer));
 	ASSERT_TRUE(task_blocks(&next));
-	ASSERT_EQ(0, queue_flush(self->nb));
+	ASSERT_EQ(0, queue_flush(self->fd));
 	ASSERT_EQ(100, task_wait(&writer));
 	ASSERT_EQ(10, task_wait(&next));
 	ASSERT_TRUE(take(self->nb, 3, 100));
@@ -192,7 +192,7 @@ TEST_F(peek, finds_the_rest_of_a_large_write_after_a_flush)
 	struct task writer = task_writer(self->fd, 0, CAPACITY + 10);
 
 	ASSERT_TRUE(task_blocks(&writer));
-	ASSERT_EQ(0, queue_flush(self->nb));
+	ASSERT_EQ(0, queue_flush(self->fd));
 	ASSERT_EQ(CAPACITY + 10, task_wait(&writer));
 	ASSERT_TRUE(take(self->nb, CAPACITY, 10));
 }
@@ -202,7 +202,7 @@ TEST_F(peek, and_flush_leave_those_alone_who_wait_for_more)
 	struct task reader = task_reader(self->fd, 10);
 
 	ASSERT_TRUE(task_blocks(&reader));
-	ASSERT_EQ(0, queue_flush(self->nb));
+	ASSERT_EQ(0, queue_flush(self->fd));
 	ASSERT_TRUE(task_undisturbed(&reader));
 	ASSERT_EQ(1, put(self->nb, 0, 1));
 	ASSERT_EQ(1, task_wait(&reader));
@@ -215,7 +215,7 @@ TEST_F(peek, a_flush_ends_fsync_and_wakes_those_who_poll_for_room)
 	ASSERT_TRUE(fill(self->nb, CAPACITY));
 	ASSERT_TRUE(task_blocks(&drainer));
 	ASSERT_TRUE(task_blocks(&poller));
-	ASSERT_EQ(0, queue_flush(self->nb));
+	ASSERT_EQ(0, queue_flush(self->fd));
 	ASSERT_EQ(0, task_wait(&drainer));
 	ASSERT_EQ(POLLOUT, task_wait(&poller));
 }

@@ -122,9 +122,9 @@ TEST_F(resize, to_more_lets_waiting_writers_on)
 	ASSERT_TRUE(task_blocks(&writer));
 	ASSERT_TRUE(task_blocks(&next));
 	ASSERT_TRUE(task_blocks(&poller));
-	ASSERT_EQ(0, queue_resize(self->nb, CAPACITY + 99));
+	ASSERT_EQ(0, queue_resize(self->fd, CAPACITY + 99));
 	ASSERT_TRUE(task_undisturbed(&writer));
-	ASSERT_EQ(0, queue_resize(self->nb, 3 * CAPACITY));
+	ASSERT_EQ(0, queue_resize(self->fd, 3 * CAPACITY));
 	ASSERT_EQ(100, task_wait(&writer));
 	ASSERT_EQ(50, task_wait(&next));
 	ASSERT_EQ(POLLOUT, task_wait(&poller));
@@ -136,8 +136,8 @@ TEST_F(resize, leaves_waiting_readers_asleep)
 	struct task reader = task_reader(self->fd, 100);
 
 	ASSERT_TRUE(task_blocks(&reader));
-	ASSERT_EQ(0, queue_resize(self->nb, 10));
-	ASSERT_EQ(0, queue_resize(self->nb, 3 * CAPACITY));
+	ASSERT_EQ(0, queue_resize(self->fd, 10));
+	ASSERT_EQ(0, queue_resize(self->fd, 3 * CAPACITY));
 	ASSERT_TRUE(task_undisturbed(&reader));
 	ASSERT_EQ(20, put(self->nb, 0, 20));
 	ASSERT_EQ(20, task_wait(&reader));
@@ -150,7 +150,7 @@ TEST_F(resize, makes_a_waiting_write_that_no_longer_fits_go_in_pieces)
 
 	ASSERT_EQ(400, put(self->nb, 0, 400));
 	ASSERT_TRUE(task_blocks(&writer));
-	ASSERT_EQ(0, queue_resize(self->nb, 500));
+	ASSERT_EQ(0, queue_resize(self->fd, 500));
 	ASSERT_TRUE(take(self->fd, 0, 1300));
 	ASSERT_EQ(900, task_wait(&writer));
 }
@@ -165,7 +165,7 @@ TEST_F(resize, makes_a_waiting_record_that_no_longer_fits_fail)
 	ASSERT_EQ(400, put(self->nb, 0, 400));
 	ASSERT_TRUE(task_blocks(&writer));
 	ASSERT_TRUE(task_blocks(&next));
-	ASSERT_EQ(0, queue_resize(self->nb, 500));
+	ASSERT_EQ(0, queue_resize(self->fd, 500));
 	ASSERT_TRUE(take_record(self->nb, 0, 400));
 	ASSERT_EQ(-EMSGSIZE, task_wait(&writer));
 	ASSERT_EQ(500, task_wait(&next));
@@ -181,7 +181,7 @@ TEST_F(resize, in_the_middle_of_a_large_write_keeps_its_order)
 	ASSERT_TRUE(task_blocks(&writer));
 	for (i = 0; i < ARRAY_SIZE(capacities); i++) {
 		ASSERT_TRUE(eventually(queued(self->fd) > 0));
-		if (queue_resize(self->nb, capacities[i]))
+		if (queue_resize(self->fd, capacities[i]))
 			ASSERT_EQ(EBUSY, errno);
 		ASSERT_TRUE(take(self->fd, taken, CAPACITY));
 		taken += CAPACITY;
