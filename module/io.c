@@ -15,8 +15,9 @@
 #include "io.h"
 #include "trace.h"
 
-/* So many bytes are copied with the lock, if they are many records. */
+/* So much of a batch is copied with the lock, and published at once. */
 #define BBUF_LOCKED_BATCH	SZ_64K
+#define BBUF_LOCKED_RECORDS	1024
 
 static const struct bbuf_manner bbuf_at_once = { .nowait = true };
 
@@ -437,9 +438,17 @@ static bool bbuf_get_record(struct bbuf_queue *q, struct bbuf_call *call, struct
 	return true;
 }
 
+static void bbuf_haul_publish(struct bbuf_queue *q, struct bbuf_haul *haul)
+{
+	bbuf_side_moved(&q->consumer, haul->bytes, haul->stored, haul->records);
+	trace_bbuf_read(q, haul->bytes, haul->records);
+	*haul = (struct bbuf_haul) { };
+}
+
 /*
  * One record, or as many as there are and fit: a long batch goes on without the lock,
- * from a place in line that keeps the others off.
+ * from a place in line that keeps the others off. A prefix is an answer, too: no signal
+ * has to wait for all of it.
  */
 static ssize_t bbuf_get_records(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to,
 				bool framed, bool take)
@@ -451,15 +460,18 @@ static ssize_t bbuf_get_records(struct bbuf_queue *q, struct bbuf_call *call, st
 
 	while (haul.bytes < bbuf_side_avail(side) &&
 	       bbuf_get_record(q, call, to, &haul, framed, &ret)) {
-		if (!framed || fatal_signal_pending(current))
+		if (!framed || call->over || signal_pending(current))
 			break;
-		if (!call->firm && before - iov_iter_count(to) >= BBUF_LOCKED_BATCH)
+		if (haul.bytes >= BBUF_LOCKED_BATCH || haul.records >= BBUF_LOCKED_RECORDS) {
+			bbuf_haul_publish(q, &haul);
 			bbuf_side_hold(side, call);
+		}
 	}
 	done = before - iov_iter_count(to);
-	if (take && done) {
-		bbuf_side_moved(side, haul.bytes, haul.stored, haul.records);
-		trace_bbuf_read(q, haul.bytes, haul.records);
+	if (take && haul.bytes) {
+		if (fatal_signal_pending(current))
+			return -EINTR;	/* nobody would know: they stay */
+		bbuf_haul_publish(q, &haul);
 	}
 	return done ?: ret;
 }

@@ -26,7 +26,8 @@ static void bbuf_queue_set_state(struct bbuf_queue *q, u32 state)
 
 /*
  * Those who wait are told that it is the end, even if it is taken back before they
- * wake up. Readers of what is still queued get that first.
+ * wake up. Readers of what is still queued get that first, and see no end if it has
+ * been taken back by then.
  */
 static void bbuf_queue_end_calls(struct bbuf_queue *q)
 {
@@ -273,6 +274,8 @@ static int bbuf_queue_apply(struct bbuf_queue *q, const struct bbuf_set *set,
 	if (set->fields & BBUF_SET_CAPACITY)
 		bbuf_queue_set_ring(q, fresh);
 	WRITE_ONCE(q->policy, (q->policy & ~set->policy_mask) | set->policy);
+	if (!(q->policy & BBUF_EOF_ON_CLOSE))
+		bbuf_queue_set_state(q, q->state & ~BBUF_LEFT);
 	bbuf_queue_set_limits(q, capacity, read_mark, write_mark);
 	if (q->type == BBUF_RECORD)
 		bbuf_side_end_calls(&q->producer, -EMSGSIZE, capacity);
@@ -311,7 +314,7 @@ static int bbuf_queue_set_locked(struct bbuf_queue *q, const struct bbuf_set *se
  * @q: the queue
  * @set: what is to change; its fields and policies are known ones, its capacity no
  *       more than the limits
- * @nowait: don't wait until somebody's copy is complete
+ * @nowait: don't wait until somebody's copy, or change, is complete
  *
  * A new capacity takes new memory, charged to the caller, and moves what is queued
  * there. All or nothing happens.
@@ -326,7 +329,10 @@ int bbuf_queue_set(struct bbuf_queue *q, const struct bbuf_set *set, bool nowait
 	int ret;
 
 	bbuf_ring_init(&fresh, bbuf_queue_ring_size(q, set->capacity));
-	ret = mutex_lock_interruptible(&q->setting);
+	if (nowait)
+		ret = mutex_trylock(&q->setting) ? 0 : -EAGAIN;
+	else
+		ret = mutex_lock_interruptible(&q->setting) ? -ERESTARTSYS : 0;
 	if (ret)
 		return ret;
 	ret = bbuf_queue_set_locked(q, set, &fresh, nowait);

@@ -122,7 +122,8 @@ size_t bbuf_side_avail(const struct bbuf_side *side)
  *
  * Besides, nothing holds up a side that has ended, nor a producer that may drop
  * what is queued; and consumers that would rather have more take what there is as
- * soon as a producer waits for room, or the two might wait for each other.
+ * soon as a producer waits for room, or was sent away for want of it, or the two might
+ * wait for each other.
  */
 static bool bbuf_side_may_go(const struct bbuf_side *side, size_t need)
 {
@@ -136,7 +137,8 @@ static bool bbuf_side_may_go(const struct bbuf_side *side, size_t need)
 		return true;
 	if (bbuf_side_produces(side))
 		return READ_ONCE(side->queue->policy) & BBUF_DROP_OLDEST;
-	return avail && !list_empty(&side->peer->line);
+	return avail && (!list_empty(&side->peer->line) ||
+			 READ_ONCE(side->peer->short_of_room));
 }
 
 /* Would a call that doesn't wait find something to do? This is what poll reports. */
@@ -284,6 +286,15 @@ void bbuf_side_set_busy(struct bbuf_side *side, bool busy)
 		wake_up(&side->queue->idle);
 }
 
+/* A producer won't wait for room, but consumers shall not wait for more data either. */
+static void bbuf_side_ask_for_room(struct bbuf_side *side)
+{
+	if (READ_ONCE(side->peer->mark) == 1 || side->short_of_room)
+		return;
+	WRITE_ONCE(side->short_of_room, true);
+	bbuf_side_notify(side->peer);
+}
+
 /* Go past those in line, without waiting; the first of them won't be passed again. */
 static int bbuf_side_pass(struct bbuf_side *side, struct bbuf_call *call)
 {
@@ -291,8 +302,13 @@ static int bbuf_side_pass(struct bbuf_side *side, struct bbuf_call *call)
 
 	lockdep_assert_held(&side->lock);
 
-	if (side->closed || !bbuf_side_may_go(side, bbuf_side_need(side, call)))
+	if (side->closed)
 		return -EAGAIN;
+	if (!bbuf_side_may_go(side, bbuf_side_need(side, call))) {
+		if (bbuf_side_produces(side))
+			bbuf_side_ask_for_room(side);
+		return -EAGAIN;
+	}
 	front = bbuf_side_front(side);
 	if (front) {
 		front->firm = true;
@@ -533,6 +549,8 @@ void bbuf_side_moved(struct bbuf_side *side, size_t bytes, size_t stored, size_t
 		q->peak = max(q->peak, side->span - bbuf_side_avail(side));
 		return;
 	}
+	if (READ_ONCE(side->peer->short_of_room))
+		WRITE_ONCE(side->peer->short_of_room, false);
 	bbuf_queue_drained(q);
 	if (READ_ONCE(side->ended) && !bbuf_side_avail(side))
 		bbuf_side_announce(side);	/* that was the last: the end has come */

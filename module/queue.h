@@ -53,6 +53,8 @@ struct bbuf_queue;
  * @closed: the front of the line is firm, nobody may go past it: written under
  *          @lock, read by poll and by wakers without
  * @ended: no more is to come, or to be taken: as @closed
+ * @short_of_room: a producer that doesn't wait found too little room since the last
+ *                 read: set under @lock, cleared under the consumers'
  * @wanted: bytes that the front of the line is to be called for; 0 when it need
  *          not be. Written under @line_lock, read by the other side without
  * @wakeups: of the front; under @line_lock
@@ -84,6 +86,7 @@ struct bbuf_side {
 	spinlock_t line_lock;	/* for calling the front */
 	bool closed;
 	bool ended;
+	bool short_of_room;
 	size_t wanted;
 	u64 wakeups;
 	struct list_head line;

@@ -135,6 +135,19 @@ TEST_F(marks, of_reading_wake_who_polls_when_a_writer_begins_to_wait)
 	task_kill(&writer);
 }
 
+TEST_F(marks, of_reading_are_met_when_a_writer_that_does_not_wait_is_sent_away)
+{
+	struct task reader = task_reader(self->fd, CAPACITY);
+
+	ASSERT_EQ(0, queue_set_read_mark(self->fd, CAPACITY));
+	ASSERT_TRUE(fill(self->nb, CAPACITY - 10));
+	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_FAILS(EAGAIN, put(self->nb, 0, 11));
+	ASSERT_EQ(CAPACITY - 10, task_wait(&reader));
+	ASSERT_EQ(11, put(self->nb, 0, 11));
+	ASSERT_EQ(0, queue_events(self->fd) & READABLE);
+}
+
 /* Writing */
 
 TEST_F(marks, of_writing_are_what_poll_calls_writable)

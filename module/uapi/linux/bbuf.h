@@ -170,7 +170,7 @@ struct bbuf_info {
  *
  * Errors: EINVAL, ERANGE (beyond max_capacity), EPERM (not the owner), EBUSY (what is
  * queued would not fit), ENOMEM, EINTR, EAGAIN (O_NONBLOCK, and somebody is in the
- * middle of a copy), ENODEV.
+ * middle of a copy or changes it, too), ENODEV.
  */
 struct bbuf_set {
 	__u32 fields;
