@@ -541,6 +541,9 @@ void bbuf_side_moved(struct bbuf_side *side, size_t bytes, size_t stored, size_t
 	side->off = bbuf_ring_step(&q->ring, side->off, stored);
 	side->bytes += bytes;
 	side->records += records;
+	/* Before the position: who finds too little room with the new one asks anew. */
+	if (READ_ONCE(side->peer->short_of_room))
+		WRITE_ONCE(side->peer->short_of_room, false);
 	/* C: the copy was made before; see D. */
 	smp_store_release(&side->pos, side->pos + bytes);
 
@@ -549,8 +552,6 @@ void bbuf_side_moved(struct bbuf_side *side, size_t bytes, size_t stored, size_t
 		q->peak = max(q->peak, side->span - bbuf_side_avail(side));
 		return;
 	}
-	if (READ_ONCE(side->peer->short_of_room))
-		WRITE_ONCE(side->peer->short_of_room, false);
 	bbuf_queue_drained(q);
 	if (READ_ONCE(side->ended) && !bbuf_side_avail(side))
 		bbuf_side_announce(side);	/* that was the last: the end has come */
