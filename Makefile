@@ -62,8 +62,8 @@ tools:			## build the tools
 	@mkdir -p $(build)/userspace
 	@$(MAKE) --no-print-directory -C userspace OUTPUT=$(build)/userspace
 
-demo:			## watch producers and consumers at work, in a virtual machine
-	@$(vm)/run $$([ -t 0 ] && [ -t 1 ] && echo --tty) -- demo
+demo:			## watch it work, in a virtual machine (EXAMPLE= and ARGS= for one)
+	@$(vm)/run $$([ -t 0 ] && [ -t 1 ] && echo --tty) -- demo $(EXAMPLE) $(ARGS)
 
 check:			## run the tests in a virtual machine (TESTS= picks some)
 	@$(vm)/check $(TESTS)

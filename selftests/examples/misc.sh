@@ -1,0 +1,75 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What concerns all examples: help, wrong use, the module, the list in "demo".
+
+# shellcheck disable=SC2317 # run_tests calls all
+. ./examples.sh
+
+all()
+{
+	ls "$examples"
+}
+
+test_demo_lists_them()
+{
+	local example
+
+	expect 0 '' demo --help
+	for example in $(all); do
+		grep -qE "^	$example  +[a-z0-9]" out
+	done
+	[ "$(grep -c '^	[a-z]' out)" = "$(all | wc -w)" ]
+}
+
+test_demo_runs_one()
+{
+	expect 0 '' demo pipe
+	grep -q 'got 1000$' out
+	expect 2 '^Usage: demo' demo nosuch
+	expect 2 'Try .pipe --help.' demo pipe --nosuch
+}
+
+test_help()
+{
+	local example
+
+	for example in $(all); do
+		expect 0 '' "$examples/$example" --help
+		grep -q "^Usage: $example " out
+		grep -q '^Exit status: 0 success' out
+	done
+}
+
+test_wrong_use()
+{
+	local example
+
+	for example in $(all); do
+		expect 2 "$example --usage" "$examples/$example" --nosuch
+		expect 2 "$example --usage" "$examples/$example" nosuch
+	done
+}
+
+test_without_the_module()
+{
+	local example
+
+	rmmod bbuf
+	for example in $(all); do
+		expect 1 'load the module with .insmod bbuf.ko. or .make load' \
+			"$examples/$example" || { insmod /lib/bbuf/bbuf.ko; return 1; }
+	done
+	insmod /lib/bbuf/bbuf.ko
+}
+
+test_not_root()
+{
+	local example
+
+	for example in $(all); do
+		expect 1 'not permitted: run this as root' "${nobody[@]}" "$examples/$example"
+	done
+}
+
+run_tests

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The examples; part of ../Makefile. Each is one source, and what all share.
+
+EXAMPLES := pipe
+
+examples := $(OUTPUT)/examples
+example-objs := $(examples)/example.o $(addprefix $(obj)/,common.o screen.o table.o)
+examplesdir ?= $(PREFIX)/lib/bbuf/examples
+
+.PHONY: examples install-examples
+
+examples: $(EXAMPLES:%=$(examples)/%)
+
+$(EXAMPLES:%=$(examples)/%): $(examples)/%: $(examples)/%.o $(example-objs) $(libbbuf)
+	$(CC) $(cflags) $(LDFLAGS) -o $@ $^ $(libs)
+
+$(examples)/%.o: examples/%.c | $(examples) $(obj)
+	$(CC) $(cflags) $(libbbuf-cflags) -Itools -MMD -MP -c -o $@ $<
+
+$(examples):
+	mkdir -p $@
+
+install-examples: examples
+	$(INSTALL) -d $(DESTDIR)$(examplesdir)
+	$(INSTALL) -m 0755 $(EXAMPLES:%=$(examples)/%) $(DESTDIR)$(examplesdir)
+
+-include $(wildcard $(examples)/*.d)

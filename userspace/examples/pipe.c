@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * pipe: processes that share nothing but queues.
+ *
+ * First one queue. A child puts 1 and ends, and the parent gets it. Then the other way: the
+ * parent puts 1000, and only then starts the child that gets it. What is queued stays, with
+ * or without a process at the other side.
+ *
+ * Then a connection: two queues, one for each direction, or a process would get back what
+ * it has put itself. The parent sends 55, and the child answers with twice of it, 110.
+ *
+ * Look at: serve(). Each number is a record, so it comes whole or not at all, and there is
+ * nothing to parse. The child doesn't know how many are to come; it serves until it gets
+ * the end, which the parent makes by shutting its direction down.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "example.h"
+
+#define CAPACITY	4096
+
+/**
+ * struct connection - two queues, as the parent sees them
+ * @requests: where it puts
+ * @answers: where it gets from
+ */
+struct connection {
+	const char *requests;
+	const char *answers;
+};
+
+static const struct argp argp = {
+	.doc = "Hands numbers from one process to another: through one queue, then through a "
+	       "connection of two.\v" HELP_EXIT ".",
+};
+
+static void put_number(struct bbuf *queue, int number)
+{
+	queue_put(queue, &number, sizeof(number));
+}
+
+/* False at the end. */
+static bool get_number(struct bbuf *queue, int *number)
+{
+	return queue_get(queue, number, sizeof(*number));
+}
+
+static int must_get_number(struct bbuf *queue)
+{
+	int number;
+
+	if (!get_number(queue, &number))
+		errx(EXIT_FAILURE, "a queue ended too early");
+	return number;
+}
+
+static void putting_child(void *name)
+{
+	struct bbuf *queue = queue_open(name, O_WRONLY);
+
+	put_number(queue, 1);
+	bbuf_close(queue);
+}
+
+static void getting_child(void *name)
+{
+	struct bbuf *queue = queue_open(name, O_RDONLY);
+
+	printf("one queue: the child got %d\n", must_get_number(queue));
+	bbuf_close(queue);
+}
+
+static void one_queue(void)
+{
+	char *name = queue_new(BBUF_RECORD, CAPACITY);
+	struct bbuf *queue = queue_open(name, O_RDWR);
+
+	process_join(process_start(putting_child, name));
+	printf("one queue: the parent got %d\n", must_get_number(queue));
+	put_number(queue, 1000);
+	process_join(process_start(getting_child, name));
+	bbuf_close(queue);
+}
+
+static void serve(struct bbuf *requests, struct bbuf *answers)
+{
+	int number;
+
+	while (get_number(requests, &number)) {
+		printf("two queues: the child got %d\n", number);
+		put_number(answers, 2 * number);
+	}
+}
+
+static void serving_child(void *arg)
+{
+	const struct connection *connection = arg;
+	struct bbuf *requests = queue_open(connection->requests, O_RDONLY);
+	struct bbuf *answers = queue_open(connection->answers, O_WRONLY);
+
+	serve(requests, answers);
+	bbuf_close(requests);
+	bbuf_close(answers);
+}
+
+static void two_queues(void)
+{
+	struct connection connection = {
+		.requests = queue_new(BBUF_RECORD, CAPACITY),
+		.answers = queue_new(BBUF_RECORD, CAPACITY),
+	};
+	pid_t child = process_start(serving_child, &connection);
+	struct bbuf *requests = queue_open(connection.requests, O_WRONLY);
+	struct bbuf *answers = queue_open(connection.answers, O_RDONLY);
+	int answer;
+
+	put_number(requests, 55);
+	answer = must_get_number(answers);
+	queue_shutdown(requests);
+	process_join(child);
+	printf("two queues: the parent got %d\n", answer);
+	bbuf_close(requests);
+	bbuf_close(answers);
+}
+
+int main(int argc, char **argv)
+{
+	example_parse(argc, argv, &argp, NULL);
+	one_queue();
+	two_queues();
+	return output_end();
+}
