@@ -5,7 +5,8 @@
 EXAMPLES := pipe
 
 examples := $(OUTPUT)/examples
-example-objs := $(examples)/example.o $(addprefix $(obj)/,common.o screen.o table.o)
+example-objs := $(addprefix $(examples)/,example.o coroutine.o) \
+	$(addprefix $(obj)/,common.o screen.o table.o)
 examplesdir ?= $(PREFIX)/lib/bbuf/examples
 
 .PHONY: examples install-examples
