@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "late.h"
+
+static int watch_page(void *page, size_t size)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register range = {
+		.range = { (unsigned long)page, size },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+
+	if (uffd >= 0 && !ioctl(uffd, UFFDIO_API, &api) && !ioctl(uffd, UFFDIO_REGISTER, &range))
+		return uffd;
+	close(uffd);
+	return -1;
+}
+
+static size_t late_size(const struct late *late)
+{
+	return (late->len + late->page - 1) / late->page * late->page;
+}
+
+int late_map(struct late *late, size_t len)
+{
+	late->len = len;
+	late->page = sysconf(_SC_PAGESIZE);
+	late->buf = mmap(NULL, late_size(late), PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (late->buf == MAP_FAILED)
+		return -errno;
+	late->missing = late->buf + late_size(late) - late->page;
+	pattern_fill(late->buf, 0, late->missing - late->buf);
+	late->uffd = watch_page(late->missing, late->page);
+	late->error = errno;
+	return 0;
+}
+
+void late_unmap(struct late *late)
+{
+	close(late->uffd);
+	munmap(late->buf, late_size(late));
+}
+
+static void *call_run(void *argument)
+{
+	struct call *call = argument;
+	struct late *late = call->late;
+	ssize_t n = call->writes ? write(call->fd, late->buf, late->len)
+				 : read(call->fd, late->buf, late->len);
+
+	call->value = n < 0 ? -errno : n;
+	store(call->done, true);
+	return NULL;
+}
+
+bool call_stalls(struct call *call)
+{
+	struct pollfd fault = { .fd = call->late->uffd, .events = POLLIN };
+
+	return !pthread_create(&call->thread, NULL, call_run, call) &&
+	       poll(&fault, 1, DEADLINE_MS) == 1 && !load(call->done);
+}
+
+static int late_bring(struct late *late)
+{
+	unsigned char *content = malloc(late->page);
+	struct uffdio_copy copy = {
+		.dst = (unsigned long)late->missing, .src = (unsigned long)content,
+		.len = late->page,
+	};
+	int error;
+
+	if (!content)
+		return -ENOMEM;
+	pattern_fill(content, late->missing - late->buf, late->page);
+	error = ioctl(late->uffd, UFFDIO_COPY, &copy) ? -errno : 0;
+	free(content);
+	return error;
+}
+
+ssize_t call_finish(struct call *call)
+{
+	int error = late_bring(call->late);
+
+	if (error)
+		return error;
+	pthread_join(call->thread, NULL);
+	return call->value;
+}

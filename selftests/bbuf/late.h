@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Memory that takes its time: while one page of a caller's buffer is being brought in, the
+ * call is in the middle of its copy. It is a userfaultfd that is served when the test says so.
+ */
+#ifndef BBUF_SELFTEST_LATE_H
+#define BBUF_SELFTEST_LATE_H
+
+#include <pthread.h>
+
+#include "common.h"
+
+struct late {
+	unsigned char *buf;	/* len bytes, the pattern's as far as they are there */
+	size_t len;
+	size_t page;		/* size of a page */
+	unsigned char *missing;	/* the last page of buf */
+	int uffd;		/* or -1 */
+	int error;		/* why there is none */
+};
+
+/* Returns 0 or -errno; that there is no userfaultfd is no error. */
+int late_map(struct late *late, size_t len);
+void late_unmap(struct late *late);
+
+/* The harness of older kernels runs a test although its setup has skipped. */
+#define REQUIRE_USERFAULTFD(late)					\
+do {									\
+	if ((late)->uffd < 0)						\
+		SKIP(return, "no userfaultfd: %s", strerror((late)->error));\
+} while (0)
+
+/* A page fault is served for the address space that has it: the caller is a thread. */
+struct call {
+	struct late *late;	/* all of it is written, or read */
+	int fd;
+	bool writes;
+
+	pthread_t thread;
+	bool done;
+	ssize_t value;		/* what it returned, or -errno */
+};
+
+/* Starts a call and returns when it waits for the missing page. */
+bool call_stalls(struct call *call);
+/* Brings the page, the pattern's, and returns what the call returned. */
+ssize_t call_finish(struct call *call);
+
+#endif /* BBUF_SELFTEST_LATE_H */
