@@ -337,11 +337,12 @@ static ssize_t bbuf_write_framed(struct bbuf_queue *q, struct iov_iter *from,
 	return done ?: ret;
 }
 
-/* The queue gets its memory with the first write. */
-static int bbuf_alloc(struct bbuf_queue *q)
+static int bbuf_alloc_ring(struct bbuf_queue *q)
 {
 	struct bbuf_ring fresh;
 	int ret;
+
+	lockdep_assert_held(&q->alloc);
 
 	while (!READ_ONCE(q->ring.data)) {
 		bbuf_ring_init(&fresh, READ_ONCE(q->ring.size));
@@ -349,13 +350,30 @@ static int bbuf_alloc(struct bbuf_queue *q)
 		if (ret)
 			return ret;
 		mutex_lock(&q->producer.lock);
-		/* Unless another write was first, or the capacity is another one now. */
-		if (!q->ring.data && q->ring.size == fresh.size)
+		/* Unless the capacity is another one now. */
+		if (q->ring.size == fresh.size)
 			bbuf_ring_swap(&q->ring, &fresh);
 		mutex_unlock(&q->producer.lock);
 		bbuf_ring_uninit(&fresh);
 	}
 	return 0;
+}
+
+/*
+ * The queue gets its memory with the first write. If many come at once, one makes it: all
+ * together they would take it many times over.
+ */
+static int bbuf_alloc(struct bbuf_queue *q)
+{
+	int ret;
+
+	if (READ_ONCE(q->ring.data))
+		return 0;
+	if (mutex_lock_killable(&q->alloc))
+		return -EINTR;
+	ret = bbuf_alloc_ring(q);
+	mutex_unlock(&q->alloc);
+	return ret;
 }
 
 /**

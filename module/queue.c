@@ -725,6 +725,7 @@ void bbuf_queue_init(struct bbuf_queue *q, const char *name, u32 type, size_t ca
 
 	bbuf_side_init(&q->consumer, q, &q->producer);
 	mutex_init(&q->consumer.lock);
+	mutex_init(&q->alloc);
 	mutex_init(&q->setting);
 	q->consumer.events = EPOLLIN | EPOLLRDNORM;
 	q->consumer.band = POLL_IN;
@@ -738,6 +739,7 @@ void bbuf_queue_init(struct bbuf_queue *q, const char *name, u32 type, size_t ca
 void bbuf_queue_uninit(struct bbuf_queue *q)
 {
 	mutex_destroy(&q->setting);
+	mutex_destroy(&q->alloc);
 	mutex_destroy(&q->consumer.lock);
 	mutex_destroy(&q->producer.lock);
 	bbuf_ring_uninit(&q->ring);

@@ -107,6 +107,8 @@ struct bbuf_side {
  * @state: of BBUF_SHUT, BBUF_LEFT, BBUF_DESTROYED; as @policy
  * @write_mark: the producers' mark as it was set, 0 if it never was; under both
  *              sides' locks
+ * @alloc: held by who makes the ring's memory, for the first write; outside of the
+ *         producers' lock
  * @setting: held by who changes what the queue is, outside of all other locks
  * @peak: most bytes that were queued at once; under the producers' lock
  * @dropped_bytes: lost to BBUF_DROP_OLDEST; under the producers' lock
@@ -127,6 +129,7 @@ struct bbuf_queue {
 	u32 policy;
 	u32 state;
 	size_t write_mark;
+	struct mutex alloc;	/* for the first write */
 	struct mutex setting;	/* for bbuf_queue_set() */
 	size_t peak;
 	u64 dropped_bytes;
