@@ -515,10 +515,10 @@ void bbuf_queue_drained(struct bbuf_queue *q)
 	/* Acquire: readers are done with what fsync reports as read. */
 	pos = smp_load_acquire(&q->consumer.pos);
 	list_for_each_entry_safe(d, next, &q->drains, node) {
-		if ((long)(pos - d->target) >= 0 || (READ_ONCE(q->state) & BBUF_DESTROYED)) {
-			list_del_init(&d->node);
-			complete(&d->reached);
-		}
+		if ((long)(pos - d->target) < 0 && !(READ_ONCE(q->state) & BBUF_DESTROYED))
+			break;	/* nor those after it */
+		list_del_init(&d->node);
+		complete(&d->reached);
 	}
 	spin_unlock(&q->drain_lock);
 }
@@ -573,9 +573,9 @@ int bbuf_queue_drain(struct bbuf_queue *q)
 	struct bbuf_drainer d;
 	int ret;
 
-	d.target = READ_ONCE(q->producer.pos);
 	init_completion(&d.reached);
 	spin_lock(&q->drain_lock);
+	d.target = READ_ONCE(q->producer.pos);	/* under the lock, which keeps them in order */
 	list_add_tail(&d.node, &q->drains);
 	spin_unlock(&q->drain_lock);
 

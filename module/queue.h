@@ -116,7 +116,8 @@ struct bbuf_side {
  * @flushed_bytes: discarded; under the consumers' lock
  * @idle: those who wait until no side is busy
  * @drain_lock: protects @drains
- * @drains: those who wait until what they found queued has been read
+ * @drains: those who wait until what they found queued has been read, in the order in
+ *          which they may go
  *
  * The rules of its locks stand on top of queue.c.
  */

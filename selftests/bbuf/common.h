@@ -125,4 +125,7 @@ int file_put(const char *path, const char *text);
 /* A number from a file, or -1. */
 long file_number(const char *path);
 
+/* Adds a line to the kernel's log: its number there, or -1. */
+long log_sequence(void);
+
 #endif /* BBUF_SELFTEST_COMMON_H */
