@@ -26,6 +26,81 @@ void example_parse(int argc, char **argv, const struct argp *argp, void *input)
 	argp_parse(argp, argc, argv, 0, NULL, input);
 }
 
+/* Keys that are no letters, so that the options have long names only. */
+#define SETTING_KEY	256
+
+static void setting_set(const struct setting *setting, const char *arg, struct argp_state *state)
+{
+	uint64_t value = setting->read(state, setting->name, arg);
+
+	if (setting->max && value > setting->max)
+		argp_error(state, "--%s=%s: must be at most %llu", setting->name, arg,
+			   (unsigned long long)setting->max);
+	*setting->value = value;
+}
+
+static error_t settings_parse(int key, char *arg, struct argp_state *state)
+{
+	const struct setting *settings = state->input;
+	int i;
+
+	for (i = 0; settings[i].name; i++) {
+		if (key == ARGP_KEY_INIT)
+			setting_set(&settings[i], settings[i].initial, state);
+		if (key == SETTING_KEY + i) {
+			setting_set(&settings[i], arg, state);
+			return 0;
+		}
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+/* Adds the default to what --help says about an option. argp frees it. */
+static char *settings_help(int key, const char *text, void *input)
+{
+	const struct setting *settings = input;
+	char *help;
+
+	if (key < SETTING_KEY || key >= ARGP_KEY_HELP_PRE_DOC)
+		return (char *)text;
+	if (asprintf(&help, "%s (default %s)", text, settings[key - SETTING_KEY].initial) < 0)
+		err(EXIT_FAILURE, "memory for the help");
+	return help;
+}
+
+static const char *setting_arg(const struct setting *setting)
+{
+	if (setting->read == arg_time)
+		return "TIME";
+	return setting->read == arg_size ? "SIZE" : "N";
+}
+
+/* For examples all whose options are settings. The last has no name. */
+void example_settings(int argc, char **argv, const char *doc, const struct setting *settings)
+{
+	struct argp argp = { .parser = settings_parse, .doc = doc, .help_filter = settings_help };
+	struct argp_option *options;
+	size_t count = 0, i;
+
+	while (settings[count].name)
+		count++;
+	options = xcalloc(count + 1, sizeof(*options));
+	for (i = 0; i < count; i++) {
+		options[i] = (struct argp_option){
+			.name = settings[i].name, .key = SETTING_KEY + i,
+			.arg = setting_arg(&settings[i]), .doc = settings[i].doc,
+		};
+	}
+	argp.options = options;
+	example_parse(argc, argv, &argp, (void *)settings);
+	free(options);
+}
+
+void sleep_for(uint64_t ns)
+{
+	sleep_until(now_ns() + ns);
+}
+
 /* Children have the list, too, but the queues are not theirs. */
 static void queues_destroy(void)
 {
@@ -60,6 +135,9 @@ static _Noreturn void queue_refused(const char *name, int error)
 	case ENOENT:
 		errx(EXIT_FAILURE, "there is no /dev/bbuf-control to make a queue with: load the "
 		     "module with `insmod bbuf.ko' or `make load'");
+	case ERANGE:
+		errx(EXIT_FAILURE, "making the queue %s: larger than max_capacity, which root can "
+		     "raise in /sys/module/bbuf/parameters", name);
 	case EACCES:
 		errx(EXIT_FAILURE, "making the queue %s: not permitted: run this as root", name);
 	}

@@ -25,7 +25,31 @@
 #include "screen.h"
 #include "table.h"
 
+/* Threads or processes that it makes sense to ask for. */
+#define WORKERS_MAX	1000
+
+/**
+ * struct setting - an option of an example, that takes a number
+ * @name: what it is called: --name=VALUE
+ * @initial: the default, as the user would write it
+ * @doc: what it is, for --help, which adds the default
+ * @value: where the number goes
+ * @read: arg_count, arg_size or arg_time
+ * @max: the most that makes sense; 0 for no limit
+ */
+struct setting {
+	const char *name;
+	const char *initial;
+	const char *doc;
+	uint64_t *value;
+	uint64_t (*read)(struct argp_state *state, const char *name, const char *arg);
+	uint64_t max;
+};
+
+void example_settings(int argc, char **argv, const char *doc, const struct setting *settings);
 void example_parse(int argc, char **argv, const struct argp *argp, void *input);
+
+void sleep_for(uint64_t ns);
 
 /* A queue that only this program uses, named after it; destroyed when it ends. */
 char *queue_new(uint32_t type, uint64_t capacity);
