@@ -2,7 +2,7 @@
 #
 # The examples; part of ../Makefile. Each is one source, and what all share.
 
-EXAMPLES := pipe
+EXAMPLES := bounded pipe
 
 examples := $(OUTPUT)/examples
 example-objs := $(addprefix $(examples)/,example.o coroutine.o) \

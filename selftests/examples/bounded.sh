@@ -1,0 +1,93 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The example "bounded": what the queue has counted in each of its rounds.
+
+# shellcheck disable=SC2317 # run_tests calls all
+. ./examples.sh
+
+verified='Each item came once, and those of each producer came in order.'
+
+# Sets what a round's row of the table says: round 'slow consumers'
+round()
+{
+	put=$(cell "$1" 1)
+	taken=$(cell "$1" 2)
+	most=$(cell "$1" 3)
+	producers_slept=$(cell "$1" 4)
+	consumers_slept=$(cell "$1" 5)
+	woken=$(cell "$1" 6)
+}
+
+# As many went in as came out, and never were there more than this in the queue.
+balanced()
+{
+	local name
+
+	for name in 'nobody is slow' 'slow consumers' 'slow producers'; do
+		round "$name"
+		[ "$put $taken" = "$1 $1" ]
+		holds "0 < $most && $most <= $2"
+	done
+	[ "$(tail -n 1 out)" = "$verified" ]
+}
+
+test_result()
+{
+	run bounded
+	grep -qx '4 producers and 3 consumers, and a queue that holds 8 items:' out
+	balanced 400 8
+}
+
+# Long pauses, so that the other side is the faster one on a slow machine, too.
+test_who_is_faster_sleeps()
+{
+	run bounded --items=40 --pause=50ms
+	round 'slow consumers'
+	[ "$most" = 8 ]
+	holds "$producers_slept > 2 * $consumers_slept"
+	round 'slow producers'
+	holds "$consumers_slept > 2 * $producers_slept"
+}
+
+test_one_is_woken_for_one_that_slept()
+{
+	run bounded --items=40 --producers=10 --consumers=10
+	round 'slow consumers'
+	holds "$woken <= 1.5 * ($producers_slept + $consumers_slept)"
+	round 'slow producers'
+	holds "$woken <= 1.5 * ($producers_slept + $consumers_slept)"
+}
+
+test_room_for_one()
+{
+	run bounded --capacity=1 --producers=1 --consumers=1
+	balanced 100 1
+}
+
+test_many()
+{
+	run bounded --producers=50 --consumers=50 --items=20 --capacity=5 --pause=1ms
+	balanced 1000 5
+}
+
+test_numbers_that_make_no_sense()
+{
+	expect 2 '--producers=0: must be a number' "$examples/bounded" --producers=0
+	expect 2 '--consumers=1001: must be at most 1000' "$examples/bounded" --consumers=1001
+	expect 2 '--pause=3: must be a time' "$examples/bounded" --pause=3
+}
+
+test_a_queue_that_may_not_be_so_large()
+{
+	local parameter=/sys/module/bbuf/parameters/max_capacity before
+
+	before=$(<"$parameter")
+	echo 4K >"$parameter"
+	expect 1 'larger than max_capacity, which root can raise' \
+		"$examples/bounded" --capacity=1000 || { echo "$before" >"$parameter"; return 1; }
+	echo "$before" >"$parameter"
+	no_queue_is_left
+}
+
+run_tests

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * bounded: the producer-consumer problem, and what the buffer in between has counted.
+ *
+ * Producers put numbered items into a queue that holds few, consumers take them out.
+ * Nobody adds to a full buffer, and nobody takes from an empty one: who would, sleeps in
+ * the call until the other side has made room, or has brought something. It happens three
+ * times: with everybody as fast as they can, with consumers that pause after each item,
+ * and with producers that pause before each.
+ *
+ * Look at: the table, which the queue itself has counted. Who is faster sleeps, and so
+ * becomes as fast as the other side. The buffer runs full, or is as good as empty, but it
+ * never holds more than its capacity. And for each that slept one was woken: nobody is
+ * woken in vain, to find that another was faster.
+ *
+ * Then look at what is not there: produce() and consume() only put and get. They need no
+ * lock, no semaphore and no condition variable.
+ */
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "example.h"
+
+#define ITEMS_MAX	1000000
+
+static uint64_t producers, consumers, items, capacity, pause_ns;
+
+static const struct setting settings[] = {
+	{ "producers", "4", "threads that put", &producers, arg_count, WORKERS_MAX },
+	{ "consumers", "3", "threads that get", &consumers, arg_count, WORKERS_MAX },
+	{ "items", "100", "what each producer puts", &items, arg_count, ITEMS_MAX },
+	{ "capacity", "8", "items that the queue holds", &capacity, arg_count, ITEMS_MAX },
+	{ "pause", "10ms", "what the slow side pauses for each item", &pause_ns, arg_time, 0 },
+	{ 0 }
+};
+
+/* What goes through the queue, each a record. */
+struct item {
+	uint32_t producer;
+	uint32_t number;
+};
+
+/**
+ * struct round - one run of all producers and consumers
+ * @name: what is special about it
+ * @put_pause: nanoseconds that a producer pauses before each item
+ * @get_pause: nanoseconds that a consumer pauses after each item
+ * @queue: name of the queue
+ * @started: producers that have started
+ * @came: how often each item of each producer came
+ * @late: items that came to a consumer after a later one of the same producer
+ */
+struct round {
+	const char *name;
+	uint64_t put_pause;
+	uint64_t get_pause;
+	const char *queue;
+	atomic_uint started;
+	atomic_uint *came;
+	atomic_uint late;
+};
+
+static void *produce(void *arg)
+{
+	struct round *round = arg;
+	struct bbuf *queue = queue_open(round->queue, O_WRONLY);
+	struct item item = { .producer = atomic_fetch_add(&round->started, 1) };
+
+	for (; item.number < items; item.number++) {
+		sleep_for(round->put_pause);
+		queue_put(queue, &item, sizeof(item));
+	}
+	bbuf_close(queue);
+	return NULL;
+}
+
+/* A consumer doesn't get all, but what it gets of a producer must be in order. */
+static void note(struct round *round, uint32_t *next, const struct item *item)
+{
+	atomic_fetch_add(&round->came[item->producer * items + item->number], 1);
+	if (item->number < next[item->producer])
+		atomic_fetch_add(&round->late, 1);
+	next[item->producer] = item->number + 1;
+}
+
+static void *consume(void *arg)
+{
+	struct round *round = arg;
+	struct bbuf *queue = queue_open(round->queue, O_RDONLY);
+	uint32_t *next = xcalloc(producers, sizeof(*next));
+	struct item item;
+
+	while (queue_get(queue, &item, sizeof(item))) {
+		note(round, next, &item);
+		sleep_for(round->get_pause);
+	}
+	free(next);
+	bbuf_close(queue);
+	return NULL;
+}
+
+/* When the last producer is done nothing more is to come, and all consumers are told. */
+static void round_run(struct round *round, struct bbuf *queue)
+{
+	pthread_t *threads = xcalloc(producers + consumers, sizeof(*threads));
+	uint64_t i;
+
+	for (i = 0; i < producers + consumers; i++)
+		threads[i] = thread_start(i < producers ? produce : consume, round);
+	for (i = 0; i < producers; i++)
+		thread_join(threads[i]);
+	queue_shutdown(queue);
+	for (; i < producers + consumers; i++)
+		thread_join(threads[i]);
+	free(threads);
+}
+
+static void round_verify(const struct round *round, const struct bbuf_info *info)
+{
+	unsigned int lost = 0, twice = 0;
+	uint64_t i;
+
+	for (i = 0; i < producers * items; i++) {
+		lost += !round->came[i];
+		twice += round->came[i] > 1;
+	}
+	if (lost || twice || round->late)
+		errx(EXIT_FAILURE, "%s: %u items lost, %u came more than once, %u out of order",
+		     round->name, lost, twice, round->late);
+	if (info->peak > info->capacity)
+		errx(EXIT_FAILURE, "%s: there was more in the queue than it holds", round->name);
+}
+
+static void round_report(const struct round *round, const struct bbuf_info *info,
+			 struct libscols_table *table)
+{
+	struct libscols_line *row = table_row(table);
+
+	table_cell(row, 0, "%s", round->name);
+	table_count(row, 1, info->in.records);
+	table_count(row, 2, info->out.records);
+	table_count(row, 3, info->peak / sizeof(struct item));
+	table_count(row, 4, info->in.blocked);
+	table_count(row, 5, info->out.blocked);
+	table_count(row, 6, info->in.wakeups + info->out.wakeups);
+}
+
+static void round_do(struct round *round, struct libscols_table *table)
+{
+	struct bbuf_info info;
+	struct bbuf *queue;
+
+	round->queue = queue_new(BBUF_RECORD, capacity * sizeof(struct item));
+	round->came = xcalloc(producers * items, sizeof(*round->came));
+	queue = queue_open(round->queue, O_WRONLY);
+	round_run(round, queue);
+	info = queue_info(queue);
+	round_verify(round, &info);
+	round_report(round, &info, table);
+	bbuf_close(queue);
+	free(round->came);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct table_column columns[] = {
+		{ .heading = "" }, { .heading = "PUT" }, { .heading = "TAKEN" },
+		{ .heading = "MOST QUEUED" }, { .heading = "PRODUCERS SLEPT" },
+		{ .heading = "CONSUMERS SLEPT" }, { .heading = "WOKEN" },
+	};
+	struct libscols_table *table;
+
+	example_settings(argc, argv, "Producers never add to a full buffer, and consumers never "
+			 "take from an empty one.\v" HELP_SIZES "\n" HELP_EXIT ".", settings);
+	table = table_new(columns, ARRAY_SIZE(columns), NULL);
+	round_do(&(struct round){ .name = "nobody is slow" }, table);
+	round_do(&(struct round){ .name = "slow consumers", .get_pause = pause_ns }, table);
+	round_do(&(struct round){ .name = "slow producers", .put_pause = pause_ns }, table);
+	printf("%ju producers and %ju consumers, and a queue that holds %ju items:\n\n",
+	       producers, consumers, capacity);
+	table_print(table, stdout);
+	printf("\nEach item came once, and those of each producer came in order.\n");
+	return output_end();
+}
