@@ -3,6 +3,7 @@
  * What the examples share. See example.h.
  */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -261,6 +262,36 @@ void process_join(pid_t pid)
 		errx(EXIT_FAILURE, "process %d failed", pid);
 }
 
+/* As it was at the start: it shrinks to one with the first cpu_take(). */
+static const cpu_set_t *cpus(void)
+{
+	static cpu_set_t set;
+
+	if (!CPU_COUNT(&set) && sched_getaffinity(0, sizeof(set), &set))
+		err(EXIT_FAILURE, "asking which CPUs may be used");
+	return &set;
+}
+
+unsigned int cpu_count(void)
+{
+	return CPU_COUNT(cpus());
+}
+
+/* Threads and processes that are started later stay there, too. */
+void cpu_take(unsigned int nth)
+{
+	cpu_set_t one;
+	int cpu;
+
+	nth %= cpu_count();
+	for (cpu = 0; !CPU_ISSET(cpu, cpus()) || nth--; cpu++)
+		;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	if (sched_setaffinity(0, sizeof(one), &one))
+		err(EXIT_FAILURE, "staying on CPU %d", cpu);
+}
+
 static uint64_t timeval_ns(const struct timeval *time)
 {
 	return time->tv_sec * NSEC_PER_SEC + time->tv_usec * NSEC_PER_USEC;
@@ -301,6 +332,13 @@ struct cost cost_sum(const struct cost *one, const struct cost *other)
 		.slept = one->slept + other->slept,
 		.preempted = one->preempted + other->preempted,
 	};
+}
+
+int compare_costs(const void *one, const void *other)
+{
+	const struct cost *a = one, *b = other;
+
+	return (a->ns > b->ns) - (a->ns < b->ns);
 }
 
 /* One bar a line, the longest as long as the screen allows. */

@@ -64,6 +64,10 @@ void *thread_join(pthread_t thread);
 pid_t process_start(void (*run)(void *arg), void *arg);
 void process_join(pid_t pid);
 
+/* The CPUs that this program may use, and to stay on one of them: the nth, in turn, from 0. */
+unsigned int cpu_count(void);
+void cpu_take(unsigned int nth);
+
 /**
  * struct cost - what a stretch of a program took
  * @ns: time that passed, in nanoseconds
@@ -81,6 +85,9 @@ struct cost {
 struct cost cost_now(int who);
 struct cost cost_since(int who, const struct cost *before);
 struct cost cost_sum(const struct cost *one, const struct cost *other);
+
+/* By the time that passed, as qsort(3) wants it. */
+int compare_costs(const void *one, const void *other);
 
 /**
  * struct bar - one line of a chart

@@ -2,7 +2,7 @@
 #
 # The examples; part of ../Makefile. Each is one source, and what all share.
 
-EXAMPLES := bounded pipe
+EXAMPLES := context bounded pipe
 
 examples := $(OUTPUT)/examples
 example-objs := $(addprefix $(examples)/,example.o coroutine.o) \
@@ -14,7 +14,7 @@ examplesdir ?= $(PREFIX)/lib/bbuf/examples
 examples: $(EXAMPLES:%=$(examples)/%)
 
 $(EXAMPLES:%=$(examples)/%): $(examples)/%: $(examples)/%.o $(example-objs) $(libbbuf)
-	$(CC) $(cflags) $(LDFLAGS) -o $@ $^ $(libs)
+	$(CC) $(cflags) $(LDFLAGS) -o $@ $^ $(libs) -lm
 
 $(examples)/%.o: examples/%.c | $(examples) $(obj)
 	$(CC) $(cflags) $(libbbuf-cflags) -Itools -MMD -MP -c -o $@ $<

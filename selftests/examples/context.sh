@@ -1,0 +1,63 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The example "context": who is switched by the kernel, and what is dearer than what.
+
+# shellcheck disable=SC2317 # run_tests calls all
+. ./examples.sh
+
+# Column of the table: ns 'coroutine'
+ns()
+{
+	cell "$1" 1
+}
+
+switches()
+{
+	cell "$1" 3
+}
+
+# Preemption by others adds some.
+test_switches()
+{
+	local row
+
+	run context
+	for row in 'function call' 'system call' 'coroutine' 'two queues alone' \
+		'coroutine, two queues'; do
+		holds "$(switches "$row") < 0.1"
+	done
+	for row in 'thread' 'process'; do
+		holds "$(switches "$row") > 1.9 && $(switches "$row") < 2.2"
+	done
+}
+
+test_order_of_cost()
+{
+	run context
+	holds "5 * $(ns 'function call') < $(ns 'system call')"
+	holds "1.5 * $(ns 'system call') < $(ns 'coroutine')"
+	holds "1.5 * $(ns 'coroutine') < $(ns 'two queues alone')"
+	holds "1.3 * $(ns 'coroutine, two queues') < $(ns 'thread')"
+	holds "$(ns 'thread') < $(ns 'process')"
+}
+
+test_rows_are_sorted()
+{
+	run context --rounds=10
+	[ "$(sed -n '2,/^$/p' out | wc -l)" = 8 ]
+	sed -n '2,/^$/p' out | sed '$d; s/^[a-z, ]* //' | sort -cn
+}
+
+# With a CPU for each side both still take turns.
+test_apart()
+{
+	if [ "$(nproc)" = 1 ]; then
+		expect 1 'needs a second CPU' "$examples/context" --apart
+		return
+	fi
+	run context --apart --rounds=100
+	holds "$(switches 'process') > 1 && $(switches 'process') < 2.5"
+}
+
+run_tests
