@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * events: a queue for what is handed over, events for what has happened.
+ *
+ * Many producers pause, each for a while of its own, and put their number, from 0 up. One
+ * consumer adds up what comes. Whenever its count passes a limit it raises an alarm, waits
+ * until a watcher has answered, and counts anew. Alarm and answer are events (eventfd(2)):
+ * they hand over nothing, but wake one who sleeps until something is so.
+ *
+ * Look at: how it ends. The consumer can't know how many numbers are to come; it ends with
+ * the sentinel, -1. Main puts it when all producers have ended, so nothing can come behind
+ * it. The order of the numbers, and so the alarms, differ from run to run; the sum doesn't.
+ * The watcher is a daemon: nobody tells it to end, and nobody joins it. It still waits when
+ * main returns, which ends the program.
+ *
+ * Then look at the table: waiting takes no CPU, whether for a queue or for an event.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+
+#include "example.h"
+
+#define SENTINEL	(-1)
+#define CAPACITY	(16 * sizeof(int))
+
+static uint64_t producers, limit, pause_ns;
+
+static const struct setting settings[] = {
+	{ "producers", "80", "threads that put a number", &producers, arg_count, WORKERS_MAX },
+	{ "limit", "100", "raise an alarm when the count is above", &limit, arg_count, INT32_MAX },
+	{ "pause", "1s", "the longest that a producer pauses", &pause_ns, arg_time, 0 },
+	{ 0 }
+};
+
+/**
+ * struct watch - what the threads share
+ * @queue: name of the queue of numbers
+ * @alarm: event: the count has passed the limit
+ * @answer: event: the watcher has noticed
+ * @started: producers that have started
+ * @answers: that the watcher has given
+ * @consumer: what the consumer took, when it has ended
+ * @watcher: what the watcher had taken when it answered last
+ */
+struct watch {
+	const char *queue;
+	int alarm;
+	int answer;
+	atomic_int started;
+	atomic_uint answers;
+	struct cost consumer;
+	struct cost watcher;
+};
+
+static int event_new(void)
+{
+	int event = eventfd(0, EFD_CLOEXEC);
+
+	if (event < 0)
+		err(EXIT_FAILURE, "making an event");
+	return event;
+}
+
+static void event_raise(int event)
+{
+	if (eventfd_write(event, 1))
+		err(EXIT_FAILURE, "raising an event");
+}
+
+/* Sleeps until it is raised, and takes it back. */
+static void event_wait(int event)
+{
+	eventfd_t times;
+
+	if (eventfd_read(event, &times))
+		err(EXIT_FAILURE, "waiting for an event");
+}
+
+static void *produce(void *arg)
+{
+	struct watch *watch = arg;
+	struct bbuf *queue = queue_open(watch->queue, O_WRONLY);
+	int number = atomic_fetch_add(&watch->started, 1);
+
+	sleep_for(random() / (RAND_MAX + 1.0) * pause_ns);
+	queue_put(queue, &number, sizeof(number));
+	bbuf_close(queue);
+	return NULL;
+}
+
+static void *consume(void *arg)
+{
+	struct watch *watch = arg;
+	struct bbuf *queue = queue_open(watch->queue, O_RDONLY);
+	struct cost start = cost_now(RUSAGE_THREAD);
+	unsigned int alarms = 0, count = 0, sum = 0;
+	int number;
+
+	while (queue_get(queue, &number, sizeof(number)) && number != SENTINEL) {
+		sum += number;
+		count += number;
+		if (count <= limit)
+			continue;
+		event_raise(watch->alarm);
+		event_wait(watch->answer);
+		printf("count %u: alarm %u, answer %u\n", count, ++alarms, watch->answers);
+		count = 0;
+	}
+	printf("count %u: the end\nsum %u\n", count, sum);
+	watch->consumer = cost_since(RUSAGE_THREAD, &start);
+	bbuf_close(queue);
+	return NULL;
+}
+
+static void *answer_alarms(void *arg)
+{
+	struct watch *watch = arg;
+	struct cost start = cost_now(RUSAGE_THREAD);
+
+	for (;;) {
+		event_wait(watch->alarm);
+		watch->watcher = cost_since(RUSAGE_THREAD, &start);
+		watch->answers++;
+		event_raise(watch->answer);
+	}
+	return NULL;
+}
+
+static void daemon_start(void *(*run)(void *arg), void *arg)
+{
+	errno = pthread_detach(thread_start(run, arg));
+	if (errno)
+		err(EXIT_FAILURE, "detaching a thread");
+}
+
+static void produce_all(struct watch *watch)
+{
+	struct bbuf *queue = queue_open(watch->queue, O_WRONLY);
+	pthread_t *threads = xcalloc(producers, sizeof(*threads));
+	int sentinel = SENTINEL;
+	uint64_t i;
+
+	for (i = 0; i < producers; i++)
+		threads[i] = thread_start(produce, watch);
+	for (i = 0; i < producers; i++)
+		thread_join(threads[i]);
+	queue_put(queue, &sentinel, sizeof(sentinel));
+	free(threads);
+	bbuf_close(queue);
+}
+
+static void report_cost(struct libscols_table *table, const char *who, const struct cost *cost)
+{
+	struct libscols_line *row = table_row(table);
+
+	table_cell(row, 0, "%s", who);
+	table_cell(row, 1, "%.1f", (double)cost->ns / NSEC_PER_MSEC);
+	table_cell(row, 2, "%.1f", (double)cost->cpu_ns / NSEC_PER_MSEC);
+	table_count(row, 3, cost->slept);
+}
+
+static void report(const struct watch *watch)
+{
+	static const struct table_column columns[] = {
+		{ .heading = "" }, { .heading = "MS PASSED" }, { .heading = "MS OF CPU" },
+		{ .heading = "SLEPT" },
+	};
+	struct libscols_table *table = table_new(columns, ARRAY_SIZE(columns), NULL);
+
+	report_cost(table, "consumer", &watch->consumer);
+	report_cost(table, "watcher", &watch->watcher);
+	printf("\n");
+	table_print(table, stdout);
+}
+
+int main(int argc, char **argv)
+{
+	struct watch watch = { 0 };
+	pthread_t consumer;
+
+	example_settings(argc, argv, "Adds up numbers from many threads, and raises alarms.\v"
+			 HELP_SIZES "\n" HELP_EXIT ".", settings);
+	srandom(now_ns());
+	watch.queue = queue_new(BBUF_RECORD, CAPACITY);
+	watch.alarm = event_new();
+	watch.answer = event_new();
+	daemon_start(answer_alarms, &watch);
+	consumer = thread_start(consume, &watch);
+	produce_all(&watch);
+	thread_join(consumer);
+	report(&watch);
+	printf("\nThe watcher still waits, for alarm %u. That keeps nobody from ending.\n",
+	       watch.answers + 1);
+	return output_end();
+}
