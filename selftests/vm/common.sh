@@ -51,6 +51,12 @@ apt_update() {
 	quietly as_root apt-get -qq update || die "apt-get update failed"
 }
 
+# Packages, as files in the current folder. What an interrupted run completed is not fetched
+# again.
+apt_download() {
+	quietly apt-get -qq -o APT::Sandbox::User="$(id -un)" download "$@"
+}
+
 # Two builds at once must not download, unpack or compile the same thing. Not to be called
 # twice: the lock is let go at the end, or by unlock.
 lock() {
