@@ -43,7 +43,9 @@
 /* Where QEMU's isa-debug-exit device listens. */
 #define EXIT_PORT	0xf4
 #define MODULE		"/lib/bbuf/bbuf.ko"
+#define KMEMLEAK	"/sys/kernel/debug/kmemleak"
 #define MAX_WORDS	1024
+#define LEAK_SECONDS	6
 
 struct options {
 	bool load;		/* load the module first */
@@ -127,6 +129,21 @@ static void write_file(const char *path, const char *text)
 	if (write(fd, text, strlen(text)) < 0)
 		dprintf(report_fd, "warning %s: %m\n", path);
 	close(fd);
+}
+
+static void copy_file(const char *from, const char *to)
+{
+	FILE *in = fopen(from, "re"), *out = fopen(to, "we");
+	char line[512];
+
+	while (in && out && fgets(line, sizeof(line), in)) {
+		fputs(line, out);
+		fflush(out);		/* /dev/kmsg takes one line at a time */
+	}
+	if (in)
+		fclose(in);
+	if (out)
+		fclose(out);
 }
 
 /* What this kernel was built without is none of init's business. */
@@ -360,6 +377,33 @@ static int wait_for_command(pid_t pid, int output, int line, const struct option
 	return status;
 }
 
+/* Once nobody has it open any more, it must be possible to unload it. */
+static void unload_module(void)
+{
+	if (syscall(SYS_delete_module, "bbuf", O_NONBLOCK) != 0 && errno != ENOENT)
+		report("error unloading " MODULE ": %m\n");
+}
+
+/*
+ * A debug kernel may find memory that nothing points to any more: with the module gone,
+ * what only that pointed to, too. kmemleak tells of what is older than five seconds, when
+ * the second look has found it unchanged.
+ */
+static void look_for_leaks(const struct options *options)
+{
+	if (access(KMEMLEAK, W_OK) != 0)
+		return;
+	kill(-1, SIGKILL);
+	while (wait(NULL) > 0)
+		;
+	sleep(LEAK_SECONDS);
+	if (options->load)
+		unload_module();
+	write_file(KMEMLEAK, "scan");
+	write_file(KMEMLEAK, "scan");
+	copy_file(KMEMLEAK, "/dev/kmsg");
+}
+
 static void on_child(int signal)
 {
 	(void)signal;
@@ -398,5 +442,6 @@ int main(void)
 	pid = start_command(line, &options, &output);
 	status = wait_for_command(pid, output, line, &options);
 	drain_output(output, line);
+	look_for_leaks(&options);
 	report("exit %d\n", status);
 }
