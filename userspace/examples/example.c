@@ -312,15 +312,18 @@ struct cost cost_now(int who)
 	};
 }
 
+static struct cost cost_less(struct cost whole, const struct cost *part)
+{
+	whole.ns -= part->ns;
+	whole.cpu_ns -= part->cpu_ns;
+	whole.slept -= part->slept;
+	whole.preempted -= part->preempted;
+	return whole;
+}
+
 struct cost cost_since(int who, const struct cost *before)
 {
-	struct cost now = cost_now(who);
-
-	now.ns -= before->ns;
-	now.cpu_ns -= before->cpu_ns;
-	now.slept -= before->slept;
-	now.preempted -= before->preempted;
-	return now;
+	return cost_less(cost_now(who), before);
 }
 
 /* Of two who worked at the same time. */
@@ -339,6 +342,104 @@ int compare_costs(const void *one, const void *other)
 	const struct cost *a = one, *b = other;
 
 	return (a->ns > b->ns) - (a->ns < b->ns);
+}
+
+/**
+ * struct team - workers that all run the same
+ * @kind: what they are
+ * @size: how many
+ * @run: what they run
+ * @arg: what it is given
+ * @before: cost of such workers before these were started
+ * @members: the workers
+ */
+struct team {
+	enum team_kind kind;
+	size_t size;
+	void (*run)(void *arg);
+	void *arg;
+	struct cost before;
+	union {
+		pthread_t thread;
+		pid_t process;
+	} members[];
+};
+
+/* Of all workers that this thread has started; not what it has done itself. */
+static struct cost team_cost(enum team_kind kind)
+{
+	struct cost caller;
+
+	if (kind == TEAM_PROCESSES)
+		return cost_now(RUSAGE_CHILDREN);
+	caller = cost_now(RUSAGE_THREAD);
+	caller.ns = 0;
+	return cost_less(cost_now(RUSAGE_SELF), &caller);
+}
+
+static void *team_thread(void *arg)
+{
+	struct team *team = arg;
+
+	team->run(team->arg);
+	return NULL;
+}
+
+struct team *team_start(enum team_kind kind, size_t size, void (*run)(void *arg), void *arg)
+{
+	struct team *team = xcalloc(1, sizeof(*team) + size * sizeof(team->members[0]));
+	size_t i;
+
+	*team = (struct team){
+		.kind = kind, .size = size, .run = run, .arg = arg,
+		.before = team_cost(kind),
+	};
+	for (i = 0; i < size; i++) {
+		if (kind == TEAM_PROCESSES)
+			team->members[i].process = process_start(run, arg);
+		else
+			team->members[i].thread = thread_start(team_thread, team);
+	}
+	return team;
+}
+
+/* Waits for all of them. Returns what they took, from the start to the last one's end. */
+struct cost team_join(struct team *team)
+{
+	struct cost cost;
+	size_t i;
+
+	for (i = 0; i < team->size; i++) {
+		if (team->kind == TEAM_PROCESSES)
+			process_join(team->members[i].process);
+		else
+			thread_join(team->members[i].thread);
+	}
+	cost = cost_less(team_cost(team->kind), &team->before);
+	free(team);
+	return cost;
+}
+
+static uint64_t power(uint32_t base, unsigned int exponent)
+{
+	uint64_t product = 1;
+
+	while (exponent--)
+		product *= base;
+	return product;
+}
+
+bool is_armstrong(uint32_t number)
+{
+	unsigned int digits = 0;
+	uint64_t sum = 0;
+	uint32_t rest;
+
+	for (rest = number; rest; rest /= 10)
+		digits++;
+	for (rest = number; rest; rest /= 10)
+		sum += power(rest % 10, digits);
+	return sum == number;
 }
 
 /* One bar a line, the longest as long as the screen allows. */

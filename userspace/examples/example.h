@@ -89,6 +89,18 @@ struct cost cost_sum(const struct cost *one, const struct cost *other);
 /* By the time that passed, as qsort(3) wants it. */
 int compare_costs(const void *one, const void *other);
 
+/* Workers that all run the same, side by side. */
+enum team_kind {
+	TEAM_THREADS,
+	TEAM_PROCESSES,
+};
+
+struct team *team_start(enum team_kind kind, size_t size, void (*run)(void *arg), void *arg);
+struct cost team_join(struct team *team);
+
+/* Work for the CPU alone: is it the sum of its digits, each to the power of their number? */
+bool is_armstrong(uint32_t number);
+
 /**
  * struct bar - one line of a chart
  * @label: what it is about

@@ -1,0 +1,41 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The example "armstrong": what all workers found, and that several were at work at the same
+# moment. Not how much faster they were: the machine's CPUs may be shared with others.
+
+# shellcheck disable=SC2317 # run_tests calls all
+. ./examples.sh
+
+workers=('1 process' '2 processes' '1 thread' '2 threads')
+
+at_once()
+{
+	cell "$1" 3
+}
+
+test_answer()
+{
+	run armstrong
+	diff <(grep '^found' out) <(printf 'found by %s: 24678050 24678051\n' "${workers[@]}")
+}
+
+# One worker uses one CPU; two use two, if there are.
+test_at_once()
+{
+	run armstrong
+	holds "$(at_once '1 process') < 1.1 && $(at_once '1 thread') < 1.1"
+	[ "$(nproc)" -gt 1 ] || return 0
+	holds "$(at_once '2 processes') > 1.5 && $(at_once '2 threads') > 1.5"
+}
+
+test_more_workers()
+{
+	run armstrong --workers=5
+	grep -q '^5 processes ' out
+	grep -qx 'found by 5 threads: 24678050 24678051' out
+	expect 2 '--workers=21: there is work for 20' "$examples/armstrong" --workers=21
+	expect 2 'must be a number, 1 or more' "$examples/armstrong" --workers=0
+}
+
+run_tests

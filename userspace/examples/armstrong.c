@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * armstrong: processes against threads, when all the work is the CPU's.
+ *
+ * An Armstrong number is the sum of its digits, each to the power of how many there are:
+ * 153 = 1^3 + 5^3 + 3^3. Between 20 and 30 million there are two. One worker looks for
+ * them, then several, as processes and as threads. What is to be searched is cut into
+ * ranges, which lie in a queue. A worker takes one, searches it, puts what it found into
+ * another queue, and takes the next, until there is none.
+ *
+ * Look at: "at once", the CPU time of all by the time that passed. So many were on a CPU at
+ * the same moment, on average; those who take turns come to 1 at the most. The speed-up is
+ * the same seen from outside, and less when the machine has other work, too.
+ *
+ * Processes and threads come out alike. They differ in what they share, not in how they
+ * get a CPU. Threads gain nothing where they share a lock, which is what gil shows.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "example.h"
+
+/* Several for each worker, so that all are at work to the end. */
+#define RANGES		20
+
+#define CAPACITY	4096
+
+/**
+ * struct range - numbers to be searched: a record in the queue of ranges
+ * @first: number of them
+ * @end: number after the last
+ */
+struct range {
+	uint32_t first;
+	uint32_t end;
+};
+
+/* A worker puts the numbers that it finds into the queue of results; after a range, this. */
+#define RANGE_DONE	0
+
+/**
+ * struct plan - what to do, and through which queues
+ * @whole: what to search
+ * @workers: how many to compare with one
+ * @ranges: queue of work
+ * @results: queue of what was found
+ */
+struct plan {
+	struct range whole;
+	uint64_t workers;
+	const char *ranges;
+	const char *results;
+};
+
+/**
+ * struct result - what workers of one kind have done
+ * @label: what they were
+ * @cost: what it took
+ * @found: the numbers, in order
+ * @count: how many
+ */
+struct result {
+	char label[TEXT_MAX];
+	struct cost cost;
+	uint32_t *found;
+	size_t count;
+};
+
+static const struct argp_option option_list[] = {
+	{ .name = "workers", .key = 'w', .arg = "NUMBER",
+	  .doc = "how many to compare with one (default 2)" },
+	{ .name = "whole", .key = 'a',
+	  .doc = "search from 20 to 30 million, not only from 24 to 25 million" },
+	{ 0 }
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct plan *plan = state->input;
+
+	switch (key) {
+	case 'w':
+		plan->workers = arg_count(state, "workers", arg);
+		if (plan->workers > RANGES)
+			argp_error(state, "--workers=%s: there is work for %d", arg, RANGES);
+		break;
+	case 'a':
+		plan->whole = (struct range){ 20000000, 30000000 };
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+static const struct argp argp = {
+	.options = option_list,
+	.parser = parse,
+	.doc = "Searches for Armstrong numbers with one worker and with several, as processes and "
+	       "as threads, and shows what each took.\v" HELP_EXIT ".",
+};
+
+static void put_number(struct bbuf *results, uint32_t number)
+{
+	queue_put(results, &number, sizeof(number));
+}
+
+static void search(const struct range *range, struct bbuf *results)
+{
+	uint32_t number;
+
+	for (number = range->first; number < range->end; number++)
+		if (is_armstrong(number))
+			put_number(results, number);
+	put_number(results, RANGE_DONE);
+}
+
+static void work(void *arg)
+{
+	const struct plan *plan = arg;
+	struct bbuf *ranges = queue_open(plan->ranges, O_RDONLY);
+	struct bbuf *results = queue_open(plan->results, O_WRONLY);
+	struct range range;
+
+	while (queue_get(ranges, &range, sizeof(range)))
+		search(&range, results);
+	bbuf_close(ranges);
+	bbuf_close(results);
+}
+
+static void put_ranges(const struct plan *plan)
+{
+	struct bbuf *ranges = queue_open(plan->ranges, O_WRONLY);
+	uint32_t step = (plan->whole.end - plan->whole.first) / RANGES;
+	struct range range = { .end = plan->whole.first };
+
+	while (range.end < plan->whole.end) {
+		range.first = range.end;
+		range.end += step;
+		queue_put(ranges, &range, sizeof(range));
+	}
+	queue_shutdown(ranges);
+	bbuf_close(ranges);
+}
+
+/* What comes first need not be the smaller one. */
+static void add_found(struct result *result, uint32_t number)
+{
+	size_t i = result->count++;
+
+	result->found = xrealloc(result->found, result->count, sizeof(number));
+	for (; i && result->found[i - 1] > number; i--)
+		result->found[i] = result->found[i - 1];
+	result->found[i] = number;
+}
+
+static void get_results(const struct plan *plan, struct result *result)
+{
+	struct bbuf *results = queue_open(plan->results, O_RDONLY);
+	unsigned int left = RANGES;
+	uint32_t number;
+
+	while (left) {
+		queue_get(results, &number, sizeof(number));
+		if (number == RANGE_DONE)
+			left--;
+		else
+			add_found(result, number);
+	}
+	bbuf_close(results);
+}
+
+static void run(struct result *result, struct plan *plan, enum team_kind kind, size_t workers)
+{
+	static const char *const nouns[][2] = {
+		[TEAM_PROCESSES] = { "process", "processes" },
+		[TEAM_THREADS] = { "thread", "threads" },
+	};
+	struct team *team;
+
+	snprintf(result->label, TEXT_MAX, "%zu %s", workers, nouns[kind][workers != 1]);
+	plan->ranges = queue_new(BBUF_RECORD, CAPACITY);
+	plan->results = queue_new(BBUF_RECORD, CAPACITY);
+	team = team_start(kind, workers, work, plan);
+	put_ranges(plan);
+	get_results(plan, result);
+	result->cost = team_join(team);
+}
+
+static double seconds(uint64_t ns)
+{
+	return (double)ns / NSEC_PER_SEC;
+}
+
+/* Of each kind, one alone comes first, and the others are compared with it. */
+static void print_table(const struct result *results, size_t count)
+{
+	static const struct table_column columns[] = {
+		{ .heading = "workers" }, { .heading = "seconds" }, { .heading = "CPU seconds" },
+		{ .heading = "at once" }, { .heading = "speed-up" },
+	};
+	struct libscols_table *table = table_new(columns, ARRAY_SIZE(columns), NULL);
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		const struct cost *cost = &results[i].cost, *alone = &results[i / 2 * 2].cost;
+		struct libscols_line *row = table_row(table);
+
+		table_cell(row, 0, "%s", results[i].label);
+		table_cell(row, 1, "%.2f", seconds(cost->ns));
+		table_cell(row, 2, "%.2f", seconds(cost->cpu_ns));
+		table_cell(row, 3, "%.2f", (double)cost->cpu_ns / cost->ns);
+		table_cell(row, 4, "%.2f", (double)alone->ns / cost->ns);
+	}
+	table_print(table, stdout);
+}
+
+static void print_found(const struct result *result)
+{
+	size_t i;
+
+	printf("found by %s:", result->label);
+	for (i = 0; i < result->count; i++)
+		printf(" %u", result->found[i]);
+	puts("");
+}
+
+int main(int argc, char **argv)
+{
+	struct plan plan = { .whole = { 24000000, 25000000 }, .workers = 2 };
+	struct result results[4] = { 0 };
+	size_t i;
+
+	example_parse(argc, argv, &argp, &plan);
+	run(&results[0], &plan, TEAM_PROCESSES, 1);
+	run(&results[1], &plan, TEAM_PROCESSES, plan.workers);
+	run(&results[2], &plan, TEAM_THREADS, 1);
+	run(&results[3], &plan, TEAM_THREADS, plan.workers);
+	print_table(results, ARRAY_SIZE(results));
+	for (i = 0; i < ARRAY_SIZE(results); i++) {
+		print_found(&results[i]);
+		free(results[i].found);
+	}
+	return output_end();
+}
