@@ -1,0 +1,105 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The example "io": what pieces and buffers make of system calls, copies and time, and
+# what the ways to wait cost.
+
+# shellcheck disable=SC2317 # run_tests calls all
+. ./examples.sh
+
+items=20		# that are waited for
+
+# A number of the first table: moved PIECE BUFFER COLUMN, 1 being the system calls.
+moved()
+{
+	awk -v piece="$1" -v buffer="$2" -v column="$3" '
+		$1 == piece && $2 == buffer { print $(column + 2); found = 1; exit }
+		END { exit !found }
+	' out
+}
+
+# Put and got: two calls for each piece, or for each buffer.
+test_system_calls()
+{
+	local piece
+
+	run io --bytes=64K
+	holds "$(moved 1 none 1) == 2 * 65536"
+	holds "$(moved 1 16 1) == 2 * 65536 / 16"
+	holds "$(moved 1 256 1) == 2 * 65536 / 256"
+	holds "$(moved 1 4K 1) == 2 * 16"
+	holds "$(moved 64 none 1) == 2 * 1024"
+	holds "$(moved 4K none 1) == 2 * 16"
+	holds "$(moved 64K none 1) == 2"
+	for piece in 1 64 4K 64K; do
+		holds "$(moved "$piece" 64K 1) == 2"
+		holds "$(moved "$piece" none 2) == 2"
+		holds "$(moved "$piece" 64K 2) == 4"
+	done
+}
+
+# What it counts is what the kernel sees.
+test_strace_counts_as_many()
+{
+	local told seen
+
+	expect 0 '' strace -f -y -qq -e trace=read,write -o trace \
+		"$examples/io" --bytes=1000 --pause=1ms
+	told=$(awk '
+		/^piece/ { column = 3; next }
+		/^waiting/ { column = 2; next }
+		/^$/ { column = 0 }
+		/^(blocking|O_NONBLOCK,) / { column = 3 }
+		column { sum += $column }
+		END { print sum }
+	' out)
+	seen=$(grep -cE '(read|write)\([0-9]+</dev/bbuf-io-' trace)
+	[ "$told" = "$seen" ] || {
+		echo "# told $told, seen $seen" >&2
+		return 1
+	}
+}
+
+space_for_time()
+{
+	run io
+	holds "$(moved 1 none 3) > 2 * $(moved 64 none 3)"
+	holds "$(moved 64 none 3) > 2 * $(moved 4K none 3)"
+	holds "$(moved 1 none 3) > 2 * $(moved 1 16 3)"
+	holds "$(moved 1 none 3) > 5 * $(moved 1 64K 3)"
+	holds "$(moved 64 none 3) > $(moved 64 64K 3)"
+}
+
+test_space_for_time()
+{
+	in_some_run space_for_time
+}
+
+test_calls_of_waiting()
+{
+	run io --bytes=1K
+	holds "$(cell 'blocking read' 1) == $items && $(cell 'blocking read' 2) == 0"
+	holds "$(cell 'O_NONBLOCK, poll' 1) == $(cell 'O_NONBLOCK, poll' 3)"
+	holds "$(cell 'O_NONBLOCK, poll' 2) == 0"
+	holds "$(cell 'O_NONBLOCK, spin' 2) > 10 * $items"
+	holds "$(cell 'O_NONBLOCK, spin' 1) == $items + $(cell 'O_NONBLOCK, spin' 2)"
+}
+
+cpu_time_of_waiting()
+{
+	local way
+
+	run io --bytes=1K
+	holds "2 * $(cell 'O_NONBLOCK, spin' 6) > $(cell 'O_NONBLOCK, spin' 5)"
+	for way in 'blocking read' 'O_NONBLOCK, poll'; do
+		holds "$(cell "$way" 4) > 0.8 * $items"
+		holds "3 * $(cell "$way" 6) < $(cell "$way" 5)"
+	done
+}
+
+test_cpu_time_of_waiting()
+{
+	in_some_run cpu_time_of_waiting
+}
+
+run_tests
