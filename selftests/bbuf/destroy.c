@@ -209,8 +209,7 @@ TEST_F(destroy, removes_the_node_and_its_files_in_sysfs)
 	ASSERT_EQ(0, queue_destroy(QUEUE));
 	ASSERT_FAILS(ENOENT, access(QUEUE_NODE, F_OK));
 	ASSERT_FAILS(ENOENT, access("/sys/class/bbuf/" QUEUE, F_OK));
-	ASSERT_EQ(0, lseek(sysfs, 0, SEEK_SET));
-	ASSERT_FAILS(ENODEV, read(sysfs, text, sizeof(text)));
+	ASSERT_FAILS(ENODEV, pread(sysfs, text, sizeof(text), 0));
 	close(sysfs);
 }
 
