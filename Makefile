@@ -11,6 +11,9 @@ vm	:= selftests/vm
 KDIR	?= /lib/modules/$(shell uname -r)/build
 release	= $(shell sed -n 's/^.define UTS_RELEASE "\(.*\)"/\1/p' \
 		$(KDIR)/include/generated/utsrelease.h 2>/dev/null)
+# Their compiler may need another system than this one: the root folder of it.
+KCHROOT	?=
+kmake	= $(if $(KCHROOT),$(vm)/within $(KCHROOT) make,$(MAKE)) -C $(KDIR)
 
 PREFIX	?= /usr/local
 SUDO	?= $(if $(filter 0,$(shell id -u)),,sudo)
@@ -19,7 +22,7 @@ SUDO	?= $(if $(filter 0,$(shell id -u)),,sudo)
 export KERNEL KERNEL_MODULES BBUF_CACHE
 
 # BTF of a module is made by pahole from the kernel's vmlinux, and can be done without.
-no_btf	= $(if $(and $(wildcard $(KDIR)/vmlinux),$(shell command -v pahole)),,\
+no_btf	= $(if $(and $(wildcard $(KDIR)/vmlinux),$(KCHROOT)$(shell command -v pahole)),,\
 		CONFIG_DEBUG_INFO_BTF_MODULES=)
 
 sources	:= Kbuild $(shell find module -name '*.[chS]')
@@ -46,7 +49,7 @@ $(build)/%/bbuf.ko: $(sources)
 	@mkdir -p $(@D)
 	@rsync -a --delete --include='*/' --include='*.[chS]' --exclude='*' module $(@D)
 	@cp -p Kbuild $(@D)
-	$(MAKE) -C $(KDIR) M=$(@D) $(no_btf) modules
+	+$(kmake) M=$(@D) $(no_btf) modules
 	@touch $@
 
 .PHONY: headers
@@ -85,7 +88,7 @@ unload:			## remove the module from this machine's kernel
 	@$(SUDO) rmmod bbuf
 
 install: module tools	## install the module and the tools (PREFIX=, DESTDIR=)
-	$(MAKE) -C $(KDIR) M=$(kbuild) INSTALL_MOD_PATH=$(DESTDIR) modules_install
+	+$(kmake) M=$(kbuild) INSTALL_MOD_PATH=$(DESTDIR) modules_install
 	$(MAKE) -C userspace OUTPUT=$(build)/userspace PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) install
 
 lint:			## check the sources with everything that CI checks them with
