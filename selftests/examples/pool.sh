@@ -1,0 +1,81 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The example "pool": results, their order, errors, who did the work, and the end.
+
+# shellcheck disable=SC2317 # run_tests calls all
+. ./examples.sh
+
+# A number of "out": the one that this pattern matches where it says \([0-9.]*\).
+figure()
+{
+	sed -n "s/$1/\\1/p" out
+}
+
+# How many tasks all workers have run, by the table.
+tasks_of_all()
+{
+	awk 'NF == 3 && $1 ~ /^[0-9]+$/ { sum += $2 } END { print sum }' out
+}
+
+waits_for_room='^.* submit() waited for room \([0-9]*\) times$'
+left_at_the_end='^\([0-9]*\) were in the queue when it was shut down: .*$'
+at_a_time='^\([0-9.]*\) at a time: .*$'
+
+test_result()
+{
+	run pool
+	grep -qx 'map: powers over (2, 3, 4) and (4, 5, 6): 16, 243, 4096' out
+	grep -qx 'result: 10 to the power of 100: Numerical result out of range' out
+	grep -qx '.* were in the queue when it was shut down: 40 done' out
+	[ "$(tasks_of_all)" = 40 ]
+}
+
+# The pause is long enough for the tasks to be ready one after the other.
+test_map_keeps_the_order()
+{
+	run pool --pause=200ms --tasks=1
+	grep -qx 'map: the place in which each was ready, .*: 3, 2, 1' out
+}
+
+test_one_worker()
+{
+	run pool --workers=1 --tasks=10
+	grep -qx 'map: the place in which each was ready, .*: 1, 2, 3' out
+	[ "$(cell 1 1)" = 10 ]
+	holds "$(figure "$at_a_time") <= 1"
+}
+
+test_workers_share_the_work()
+{
+	local worker
+
+	run pool --pause=50ms
+	for worker in 1 2 3 4; do
+		holds "$(cell "$worker" 1) >= 5"
+	done
+	holds "$(figure "$at_a_time") > 2"
+}
+
+test_submit_waits_for_room()
+{
+	run pool --workers=1 --capacity=1 --tasks=20
+	holds "$(figure "$waits_for_room") > 10"
+	run pool --workers=1 --capacity=20 --tasks=20
+	holds "$(figure "$waits_for_room") == 0"
+}
+
+test_what_is_queued_at_the_end_is_done()
+{
+	run pool --workers=2 --capacity=30 --tasks=30 --pause=100ms
+	holds "$(figure "$left_at_the_end") > 15"
+	grep -q ' 30 done$' out
+}
+
+test_numbers_that_make_no_sense()
+{
+	expect 2 '--workers=0: must be a number' "$examples/pool" --workers=0
+	expect 2 '--tasks=1000001: must be at most 1000000' "$examples/pool" --tasks=1000001
+}
+
+run_tests
