@@ -35,13 +35,13 @@ test_result()
 test_map_keeps_the_order()
 {
 	run pool --pause=200ms --tasks=1
-	grep -qx 'map: the place in which each was ready, .*: 3, 2, 1' out
+	grep -qx 'map: .* ready in this place: 3, 2, 1' out
 }
 
 test_one_worker()
 {
 	run pool --workers=1 --tasks=10
-	grep -qx 'map: the place in which each was ready, .*: 1, 2, 3' out
+	grep -qx 'map: .* ready in this place: 1, 2, 3' out
 	[ "$(cell 1 1)" = 10 ]
 	holds "$(figure "$at_a_time") <= 1"
 }

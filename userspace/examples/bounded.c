@@ -61,7 +61,7 @@ struct round {
 	atomic_uint late;
 };
 
-static void *produce(void *arg)
+static void produce(void *arg)
 {
 	struct round *round = arg;
 	struct bbuf *queue = queue_open(round->queue, O_WRONLY);
@@ -72,7 +72,6 @@ static void *produce(void *arg)
 		queue_put(queue, &item, sizeof(item));
 	}
 	bbuf_close(queue);
-	return NULL;
 }
 
 /* A consumer doesn't get all, but what it gets of a producer must be in order. */
@@ -84,7 +83,7 @@ static void note(struct round *round, uint32_t *next, const struct item *item)
 	next[item->producer] = item->number + 1;
 }
 
-static void *consume(void *arg)
+static void consume(void *arg)
 {
 	struct round *round = arg;
 	struct bbuf *queue = queue_open(round->queue, O_RDONLY);
@@ -97,23 +96,17 @@ static void *consume(void *arg)
 	}
 	free(next);
 	bbuf_close(queue);
-	return NULL;
 }
 
 /* When the last producer is done nothing more is to come, and all consumers are told. */
 static void round_run(struct round *round, struct bbuf *queue)
 {
-	pthread_t *threads = xcalloc(producers + consumers, sizeof(*threads));
-	uint64_t i;
+	struct team *producing = team_start(TEAM_THREADS, producers, produce, round);
+	struct team *consuming = team_start(TEAM_THREADS, consumers, consume, round);
 
-	for (i = 0; i < producers + consumers; i++)
-		threads[i] = thread_start(i < producers ? produce : consume, round);
-	for (i = 0; i < producers; i++)
-		thread_join(threads[i]);
+	team_join(producing);
 	queue_shutdown(queue);
-	for (; i < producers + consumers; i++)
-		thread_join(threads[i]);
-	free(threads);
+	team_join(consuming);
 }
 
 static void round_verify(const struct round *round, const struct bbuf_info *info)

@@ -79,7 +79,7 @@ static void event_wait(int event)
 		err(EXIT_FAILURE, "waiting for an event");
 }
 
-static void *produce(void *arg)
+static void produce(void *arg)
 {
 	struct watch *watch = arg;
 	struct bbuf *queue = queue_open(watch->queue, O_WRONLY);
@@ -88,7 +88,6 @@ static void *produce(void *arg)
 	sleep_for(random() / (RAND_MAX + 1.0) * pause_ns);
 	queue_put(queue, &number, sizeof(number));
 	bbuf_close(queue);
-	return NULL;
 }
 
 static void *consume(void *arg)
@@ -139,16 +138,10 @@ static void daemon_start(void *(*run)(void *arg), void *arg)
 static void produce_all(struct watch *watch)
 {
 	struct bbuf *queue = queue_open(watch->queue, O_WRONLY);
-	pthread_t *threads = xcalloc(producers, sizeof(*threads));
 	int sentinel = SENTINEL;
-	uint64_t i;
 
-	for (i = 0; i < producers; i++)
-		threads[i] = thread_start(produce, watch);
-	for (i = 0; i < producers; i++)
-		thread_join(threads[i]);
+	team_join(team_start(TEAM_THREADS, producers, produce, watch));
 	queue_put(queue, &sentinel, sizeof(sentinel));
-	free(threads);
 	bbuf_close(queue);
 }
 

@@ -26,10 +26,13 @@
 
 #define TASKS_MAX	1000000
 
-static uint64_t pool_size, tasks, capacity, pause_ns;
+/* Of each map. */
+#define INPUTS		3
+
+static uint64_t workers, tasks, capacity, pause_ns;
 
 static const struct setting settings[] = {
-	{ "workers", "4", "threads of the pool", &pool_size, arg_count, WORKERS_MAX },
+	{ "workers", "4", "threads of the pool", &workers, arg_count, WORKERS_MAX },
 	{ "tasks", "40", "what they share", &tasks, arg_count, TASKS_MAX },
 	{ "capacity", "8", "tasks that the queue holds", &capacity, arg_count, TASKS_MAX },
 	{ "pause", "10ms", "what a task takes", &pause_ns, arg_time, 0 },
@@ -61,28 +64,26 @@ struct future {
 	long value;
 };
 
-/**
- * struct worker - one thread of a pool
- * @thread: the thread
- * @queue: name of the queue of tasks
- * @tasks: that it has run
- * @busy_ns: that they took
- */
-struct worker {
-	pthread_t thread;
-	const char *queue;
+/* What a worker has done: how many tasks, and the time that they took. */
+struct share {
 	uint64_t tasks;
 	uint64_t busy_ns;
 };
 
 /**
- * struct pool - what submit() needs
- * @queue: where the tasks go
- * @workers: who take them
+ * struct pool - workers, and what they are given
+ * @name: of the queue of tasks
+ * @queue: where submit() puts them
+ * @team: the workers
+ * @started: workers that have taken their share
+ * @shares: one for each worker
  */
 struct pool {
+	const char *name;
 	struct bbuf *queue;
-	struct worker *workers;
+	struct team *team;
+	atomic_uint started;
+	struct share *shares;
 };
 
 static void future_run(struct future *future)
@@ -98,45 +99,44 @@ static void future_run(struct future *future)
 	pthread_mutex_unlock(&future->lock);
 }
 
-static void *work(void *arg)
+static void work(void *arg)
 {
-	struct worker *worker = arg;
-	struct bbuf *queue = queue_open(worker->queue, O_RDONLY);
+	struct pool *pool = arg;
+	struct share *share = &pool->shares[atomic_fetch_add(&pool->started, 1)];
+	struct bbuf *queue = queue_open(pool->name, O_RDONLY);
 	struct future *future;
 	uint64_t start;
 
 	while (queue_get(queue, &future, sizeof(future))) {
 		start = now_ns();
 		future_run(future);
-		worker->busy_ns += now_ns() - start;
-		worker->tasks++;
+		share->busy_ns += now_ns() - start;
+		share->tasks++;
 	}
 	bbuf_close(queue);
-	return NULL;
 }
 
 static void pool_start(struct pool *pool)
 {
-	const char *name = queue_new(BBUF_RECORD, capacity * sizeof(struct future *));
-	uint64_t i;
-
-	pool->queue = queue_open(name, O_WRONLY);
-	pool->workers = xcalloc(pool_size, sizeof(*pool->workers));
-	for (i = 0; i < pool_size; i++) {
-		pool->workers[i].queue = name;
-		pool->workers[i].thread = thread_start(work, &pool->workers[i]);
-	}
+	*pool = (struct pool){
+		.name = queue_new(BBUF_RECORD, capacity * sizeof(struct future *)),
+		.shares = xcalloc(workers, sizeof(*pool->shares)),
+	};
+	pool->queue = queue_open(pool->name, O_WRONLY);
+	pool->team = team_start(TEAM_THREADS, workers, work, pool);
 }
 
-/* What the workers have done is still to be seen in pool->workers. */
+/* The shares are there until pool_free(). */
 static void pool_end(struct pool *pool)
 {
-	uint64_t i;
-
 	queue_shutdown(pool->queue);
-	for (i = 0; i < pool_size; i++)
-		thread_join(pool->workers[i].thread);
+	team_join(pool->team);
+}
+
+static void pool_free(struct pool *pool)
+{
 	bbuf_close(pool->queue);
+	free(pool->shares);
 }
 
 static struct future *submit(struct pool *pool, task_fn *run, long x, long y)
@@ -193,7 +193,7 @@ static int power(long base, long exponent, long *value)
 	return 0;
 }
 
-/* Takes a time, and comes to the place in which it was ready: 1 for the first. */
+/* Pauses so often, and comes to the place in which it was ready: 1 for the first. */
 static int arrive(long pauses, long pause, long *value)
 {
 	static atomic_long arrived;
@@ -203,42 +203,49 @@ static int arrive(long pauses, long pause, long *value)
 	return 0;
 }
 
-static void show_results(void)
+static void show_map(struct pool *pool, const char *what, task_fn *run, const long x[INPUTS],
+		     const long y[INPUTS])
 {
-	const long bases[] = { 2, 3, 4 }, exponents[] = { 4, 5, 6 };
-	const long pauses[] = { 3, 2, 1 }, each[] = { pause_ns, pause_ns, pause_ns };
-	struct pool pool;
-	long values[3];
+	long values[INPUTS];
 
-	pool_start(&pool);
-	map(&pool, power, bases, exponents, values, ARRAY_SIZE(values));
-	printf("map: powers over (2, 3, 4) and (4, 5, 6): %ld, %ld, %ld\n",
-	       values[0], values[1], values[2]);
-	map(&pool, arrive, pauses, each, values, ARRAY_SIZE(values));
-	printf("map: the place in which each was ready, the first taking longest: %ld, %ld, %ld\n",
-	       values[0], values[1], values[2]);
-	printf("result: 10 to the power of 100: %s\n",
-	       strerror(-result(submit(&pool, power, 10, 100), &values[0])));
-	pool_end(&pool);
-	free(pool.workers);
+	if (map(pool, run, x, y, values, INPUTS))
+		errx(EXIT_FAILURE, "%s: a task failed", what);
+	printf("%s: %ld, %ld, %ld\n", what, values[0], values[1], values[2]);
 }
 
-static void report_workers(const struct worker *workers, uint64_t passed_ns)
+static void show_results(void)
+{
+	const long pauses[] = { pause_ns, pause_ns, pause_ns };
+	struct pool pool;
+	long value;
+
+	pool_start(&pool);
+	show_map(&pool, "map: powers over (2, 3, 4) and (4, 5, 6)", power,
+		 (long[]){ 2, 3, 4 }, (long[]){ 4, 5, 6 });
+	show_map(&pool, "map: the first takes longest; each was ready in this place", arrive,
+		 (long[]){ 3, 2, 1 }, pauses);
+	printf("result: 10 to the power of 100: %s\n",
+	       strerror(-result(submit(&pool, power, 10, 100), &value)));
+	pool_end(&pool);
+	pool_free(&pool);
+}
+
+static void report_shares(const struct pool *pool, uint64_t passed_ns)
 {
 	static const struct table_column columns[] = {
 		{ .heading = "WORKER" }, { .heading = "TASKS" }, { .heading = "MS" },
 	};
 	struct libscols_table *table = table_new(columns, ARRAY_SIZE(columns), NULL);
-	const struct worker *worker;
 	struct libscols_line *row;
 	double busy_ns = 0;
+	uint64_t i;
 
-	for (worker = workers; worker < workers + pool_size; worker++) {
+	for (i = 0; i < workers; i++) {
 		row = table_row(table);
-		table_cell(row, 0, "%td", worker - workers + 1);
-		table_count(row, 1, worker->tasks);
-		table_cell(row, 2, "%.1f", (double)worker->busy_ns / NSEC_PER_MSEC);
-		busy_ns += worker->busy_ns;
+		table_cell(row, 0, "%ju", i + 1);
+		table_count(row, 1, pool->shares[i].tasks);
+		table_cell(row, 2, "%.1f", (double)pool->shares[i].busy_ns / NSEC_PER_MSEC);
+		busy_ns += pool->shares[i].busy_ns;
 	}
 	table_print(table, stdout);
 	printf("\n%.1f at a time: tasks of %.1f ms in %.1f ms\n", busy_ns / passed_ns,
@@ -266,8 +273,8 @@ static void show_sharing(void)
 	       (uintmax_t)info.in.blocked);
 	printf("%ju were in the queue when it was shut down: %ju done\n\n",
 	       (uintmax_t)info.records, done);
-	report_workers(pool.workers, passed_ns);
-	free(pool.workers);
+	report_shares(&pool, passed_ns);
+	pool_free(&pool);
 	free(futures);
 }
 
