@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The example "pipe": what came out on which side.
+# The example "pipe": what went in and came out on which side, and in which process.
 
 # shellcheck disable=SC2317 # run_tests calls all
 . ./examples.sh
@@ -9,12 +9,36 @@
 test_result()
 {
 	run pipe
-	diff out - <<-'OUT'
-		one queue: the parent got 1
-		one queue: the child got 1000
-		two queues: the child got 55
-		two queues: the parent got 110
+	sed 's/, process [0-9]*,//' out >roles
+	diff roles - <<-'OUT'
+		one queue:
+		  child puts 1
+		  records queued: 1
+		  parent gets 1
+		  parent puts 1000
+		  records queued: 1
+		  child gets 1000
+		two queues:
+		  parent puts 55
+		  child gets 55
+		  child puts 110
+		  parent gets 110
 	OUT
+}
+
+# One parent, and three children, one after the other.
+test_they_are_processes()
+{
+	run pipe
+	[ "$(sed -n 's/^  parent, process \([0-9]*\), .*/\1/p' out | sort -u | wc -l)" = 1 ]
+	[ "$(sed -n 's/^  .*, process \([0-9]*\), .*/\1/p' out | sort -u | wc -l)" = 4 ]
+}
+
+test_another_request()
+{
+	run pipe --request=1000000
+	tail -n 1 out | grep -q 'gets 2000000$'
+	expect 2 '--request=9999999999: must be at most' "$examples/pipe" --request=9999999999
 }
 
 run_tests

@@ -12,13 +12,26 @@
  * Look at: serve(). Each number is a record, so it comes whole or not at all, and there is
  * nothing to parse. The child doesn't know how many are to come; it serves until it gets
  * the end, which the parent makes by shutting its direction down.
+ *
+ * And look at role: a child changes it, but that is its own copy, and the parent remains
+ * the parent. What one process does to its memory another never sees.
  */
 #include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "example.h"
 
 #define CAPACITY	4096
+
+static uint64_t request;
+
+static const struct setting settings[] = {
+	{ "request", "55", "what the parent sends", &request, arg_count, INT32_MAX / 2 },
+	{ 0 }
+};
+
+static const char *role = "parent";
 
 /**
  * struct connection - two queues, as the parent sees them
@@ -30,35 +43,39 @@ struct connection {
 	const char *answers;
 };
 
-static const struct argp argp = {
-	.doc = "Hands numbers from one process to another: through one queue, then through a "
-	       "connection of two.\v" HELP_EXIT ".",
-};
+static void say(const char *does, int number)
+{
+	printf("  %s, process %d, %s %d\n", role, getpid(), does, number);
+}
 
 static void put_number(struct bbuf *queue, int number)
 {
+	say("puts", number);
 	queue_put(queue, &number, sizeof(number));
 }
 
 /* False at the end. */
 static bool get_number(struct bbuf *queue, int *number)
 {
-	return queue_get(queue, number, sizeof(*number));
+	if (!queue_get(queue, number, sizeof(*number)))
+		return false;
+	say("gets", *number);
+	return true;
 }
 
-static int must_get_number(struct bbuf *queue)
+static void must_get_number(struct bbuf *queue)
 {
 	int number;
 
 	if (!get_number(queue, &number))
 		errx(EXIT_FAILURE, "a queue ended too early");
-	return number;
 }
 
 static void putting_child(void *name)
 {
 	struct bbuf *queue = queue_open(name, O_WRONLY);
 
+	role = "child";
 	put_number(queue, 1);
 	bbuf_close(queue);
 }
@@ -67,8 +84,14 @@ static void getting_child(void *name)
 {
 	struct bbuf *queue = queue_open(name, O_RDONLY);
 
-	printf("one queue: the child got %d\n", must_get_number(queue));
+	role = "child";
+	must_get_number(queue);
 	bbuf_close(queue);
+}
+
+static void report_queued(struct bbuf *queue)
+{
+	printf("  records queued: %ju\n", (uintmax_t)queue_info(queue).records);
 }
 
 static void one_queue(void)
@@ -76,9 +99,12 @@ static void one_queue(void)
 	char *name = queue_new(BBUF_RECORD, CAPACITY);
 	struct bbuf *queue = queue_open(name, O_RDWR);
 
+	printf("one queue:\n");
 	process_join(process_start(putting_child, name));
-	printf("one queue: the parent got %d\n", must_get_number(queue));
+	report_queued(queue);
+	must_get_number(queue);
 	put_number(queue, 1000);
+	report_queued(queue);
 	process_join(process_start(getting_child, name));
 	bbuf_close(queue);
 }
@@ -87,10 +113,8 @@ static void serve(struct bbuf *requests, struct bbuf *answers)
 {
 	int number;
 
-	while (get_number(requests, &number)) {
-		printf("two queues: the child got %d\n", number);
+	while (get_number(requests, &number))
 		put_number(answers, 2 * number);
-	}
 }
 
 static void serving_child(void *arg)
@@ -99,6 +123,7 @@ static void serving_child(void *arg)
 	struct bbuf *requests = queue_open(connection->requests, O_RDONLY);
 	struct bbuf *answers = queue_open(connection->answers, O_WRONLY);
 
+	role = "child";
 	serve(requests, answers);
 	bbuf_close(requests);
 	bbuf_close(answers);
@@ -113,20 +138,21 @@ static void two_queues(void)
 	pid_t child = process_start(serving_child, &connection);
 	struct bbuf *requests = queue_open(connection.requests, O_WRONLY);
 	struct bbuf *answers = queue_open(connection.answers, O_RDONLY);
-	int answer;
 
-	put_number(requests, 55);
-	answer = must_get_number(answers);
+	printf("two queues:\n");
+	put_number(requests, request);
+	must_get_number(answers);
 	queue_shutdown(requests);
 	process_join(child);
-	printf("two queues: the parent got %d\n", answer);
 	bbuf_close(requests);
 	bbuf_close(answers);
 }
 
 int main(int argc, char **argv)
 {
-	example_parse(argc, argv, &argp, NULL);
+	example_settings(argc, argv, "Hands numbers from one process to another: through one "
+			 "queue, then through a connection of two.\v" HELP_EXIT ".", settings);
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	one_queue();
 	two_queues();
 	return output_end();
