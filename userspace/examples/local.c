@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * local: what a thread has for itself, and what it shares.
+ *
+ * Worker threads take jobs from a queue, each by a connection of its own: an open file, a
+ * buffer with the job in it, and a counter. That is one variable, "mine", but _Thread_local:
+ * each thread that says "mine" means another one. It comes with the thread, and goes with it,
+ * but nobody closes the file then; so the thread puts the variable's address under a key
+ * (pthread_key_create()) that has a destructor, which is called when the thread ends.
+ *
+ * Beside them, one buffer and one counter that all share. They are _Atomic, so that each load
+ * and each store is whole. But to load, to add 1 and to store are three steps: what others
+ * stored between them is lost. atomic_fetch_add() makes one step of it.
+ *
+ * Look at: count(), where both are used in the same way; and at the open files of the queue,
+ * which the kernel counts.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "example.h"
+
+#define CAPACITY	65536
+#define WORKERS_DEFAULT	4
+#define JOBS_DEFAULT	4000
+
+/**
+ * struct connection - what each thread has
+ * @jobs: its open file, to get jobs from
+ * @job: its buffer: the job that it got last
+ * @count: how many it got
+ * @overwritten: times that @job was not what it had got
+ * @shared_overwritten: times that the shared buffer was not
+ */
+struct connection {
+	struct bbuf *jobs;
+	uint64_t job;
+	uint64_t count;
+	uint64_t overwritten;
+	uint64_t shared_overwritten;
+};
+
+/**
+ * struct report - what a thread tells
+ * @mine: a copy of its variable
+ * @file: number of its open file
+ * @where: its variable is, in the memory of the process
+ */
+struct report {
+	struct connection mine;
+	int file;
+	const void *where;
+};
+
+static _Thread_local struct connection mine;
+static pthread_key_t connection_key;
+
+static _Atomic uint64_t shared_job, shared_count, shared_count_in_one_step;
+
+static const char *jobs_name, *reports_name;
+static uint64_t workers = WORKERS_DEFAULT, jobs = JOBS_DEFAULT;
+
+/* Called with what was put under the key, by the thread that ends. */
+static void connection_close(void *arg)
+{
+	struct connection *connection = arg;
+
+	bbuf_close(connection->jobs);
+}
+
+static void connection_open(void)
+{
+	mine.jobs = queue_open(jobs_name, O_RDONLY);
+	errno = pthread_setspecific(connection_key, &mine);
+	if (errno)
+		err(EXIT_FAILURE, "putting a connection under its key");
+}
+
+/* In the midst of it others get the CPU. Without sched_yield(), too, but less often. */
+static void count(void)
+{
+	uint64_t job = mine.job, count = mine.count, seen = shared_count;
+
+	shared_job = job;
+	sched_yield();
+	mine.overwritten += mine.job != job;
+	mine.shared_overwritten += shared_job != job;
+	mine.count = count + 1;
+	shared_count = seen + 1;
+	atomic_fetch_add(&shared_count_in_one_step, 1);
+}
+
+static void report(struct bbuf *reports)
+{
+	struct report report = {
+		.mine = mine,
+		.file = bbuf_fd(mine.jobs),
+		.where = &mine,
+	};
+
+	queue_put(reports, &report, sizeof(report));
+}
+
+static void *work(void *unused)
+{
+	struct bbuf *reports = queue_open(reports_name, O_WRONLY);
+
+	connection_open();
+	report(reports);
+	while (queue_get(mine.jobs, &mine.job, sizeof(mine.job)))
+		count();
+	report(reports);
+	bbuf_close(reports);
+	return unused;
+}
+
+/* One of each thread, in the order in which they came. */
+static void get_reports(struct bbuf *queue, struct report *reports)
+{
+	uint64_t i;
+
+	for (i = 0; i < workers; i++)
+		queue_get(queue, &reports[i], sizeof(*reports));
+}
+
+static void put_jobs(struct bbuf *queue)
+{
+	uint64_t job;
+
+	for (job = 0; job < jobs; job++)
+		queue_put(queue, &job, sizeof(job));
+	queue_shutdown(queue);
+}
+
+static struct libscols_line *count_row(struct libscols_table *table, const char *name,
+				       uint64_t counted)
+{
+	struct libscols_line *row = table_row(table);
+
+	table_cell(row, 0, "%s", name);
+	table_count(row, 1, counted);
+	return row;
+}
+
+static void report_row(struct libscols_table *table, const struct report *report)
+{
+	struct libscols_line *row = count_row(table, "a thread", report->mine.count);
+
+	table_count(row, 2, report->mine.overwritten);
+	table_cell(row, 3, "%d", report->file);
+	table_cell(row, 4, "%p", report->where);
+}
+
+static void print_reports(const struct report *reports)
+{
+	static const struct table_column columns[] = {
+		{ .heading = "counted by" }, { .heading = "jobs" },
+		{ .heading = "buffer overwritten" }, { .heading = "open file" },
+		{ .heading = "variable at" },
+	};
+	struct libscols_table *table = table_new(columns, ARRAY_SIZE(columns), NULL);
+	uint64_t i, sum = 0, overwritten = 0;
+	struct libscols_line *row;
+
+	for (i = 0; i < workers; i++) {
+		report_row(table, &reports[i]);
+		sum += reports[i].mine.count;
+		overwritten += reports[i].mine.shared_overwritten;
+	}
+	count_row(table, "the threads together", sum);
+	row = count_row(table, "all, one variable", shared_count);
+	table_count(row, 2, overwritten);
+	count_row(table, "all, in one step", shared_count_in_one_step);
+	table_print(table, stdout);
+}
+
+static uint32_t open_files(struct bbuf *queue)
+{
+	return queue_info(queue).out.files;
+}
+
+/* The first reports say that all are connected, the second what they did. */
+static void run(struct report *reports)
+{
+	struct bbuf *queue = queue_open(jobs_name, O_WRONLY);
+	struct bbuf *from = queue_open(reports_name, O_RDONLY);
+	pthread_t *threads = xcalloc(workers, sizeof(*threads));
+	uint32_t before = open_files(queue), meanwhile;
+	uint64_t i;
+
+	for (i = 0; i < workers; i++)
+		threads[i] = thread_start(work, NULL);
+	get_reports(from, reports);
+	meanwhile = open_files(queue);
+	put_jobs(queue);
+	get_reports(from, reports);
+	for (i = 0; i < workers; i++)
+		thread_join(threads[i]);
+	printf("open files of the queue: %u; with the threads: %u; after them: %u\n\n", before,
+	       meanwhile, open_files(queue));
+	free(threads);
+	bbuf_close(queue);
+	bbuf_close(from);
+}
+
+static const struct argp_option option_list[] = {
+	{ .name = "workers", .key = 'w', .arg = "NUMBER", .doc = "threads (default 4)" },
+	{ .name = "jobs", .key = 'n', .arg = "NUMBER", .doc = "for all of them (default 4000)" },
+	{ 0 }
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	switch (key) {
+	case 'w':
+		workers = arg_count(state, "workers", arg);
+		return 0;
+	case 'n':
+		jobs = arg_count(state, "jobs", arg);
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static const struct argp argp = {
+	.options = option_list,
+	.parser = parse,
+	.doc = "Threads count the jobs of a queue, by variables of their own and by shared ones.\v"
+	       HELP_EXIT ".",
+};
+
+int main(int argc, char **argv)
+{
+	struct report *reports;
+
+	example_parse(argc, argv, &argp, NULL);
+	jobs_name = queue_new(BBUF_RECORD, CAPACITY);
+	reports_name = queue_new(BBUF_RECORD, CAPACITY);
+	errno = pthread_key_create(&connection_key, connection_close);
+	if (errno)
+		err(EXIT_FAILURE, "making a key");
+	reports = xcalloc(workers, sizeof(*reports));
+	run(reports);
+	print_reports(reports);
+	free(reports);
+	return output_end();
+}
