@@ -427,7 +427,8 @@ static void print_chart(void)
 int main(int argc, char **argv)
 {
 	example_settings(argc, argv, "Has the same jobs done by one worker and by several, under "
-			 "one lock that is taken in turns.", settings);
+			 "one lock that is taken in turns.\v" HELP_SIZES "\n" HELP_EXIT ".",
+			 settings);
 	printf("%llu jobs, for 1 worker and for %llu:\n", (unsigned long long)job_count,
 	       (unsigned long long)worker_count);
 	measure_all();
