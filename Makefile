@@ -29,7 +29,7 @@ sources	:= Kbuild $(shell find module -name '*.[chS]')
 kbuild	= $(build)/$(release)
 ko	= $(kbuild)/bbuf.ko
 
-.PHONY: all module tools demo check shell load unload install lint clean help
+.PHONY: all module tools demo check stress shell load unload install lint clean help
 .DEFAULT_GOAL := all
 
 all: tools module	## build the module for the running kernel, and the tools
@@ -39,7 +39,8 @@ help:			## list the targets
 	@echo
 	@echo 'Variables: KDIR= (build the module with these headers), KERNEL= (boot this'
 	@echo 'kernel: $(vm)/kernel --help), TESTS= (run these, such as bbuf:poll),'
-	@echo 'PARAMS= (of the module, for load), PREFIX= and DESTDIR= (for install).'
+	@echo 'SECONDS= and SEED= (of stress), PARAMS= (of the module, for load), PREFIX= and'
+	@echo 'DESTDIR= (for install).'
 
 # The kernel's build system writes beside the sources, so each kernel gets a copy of them.
 module: headers		## build the module only (KDIR= for another kernel)
@@ -70,6 +71,14 @@ demo:			## watch it work, in a virtual machine (EXAMPLE= and ARGS= for one)
 
 check:			## run the tests in a virtual machine (TESTS= picks some)
 	@$(vm)/check $(TESTS)
+
+SECONDS	?= 60
+
+# What others wrote to break things is large, so it goes into this machine only.
+stress:			## run random operations for SECONDS=, as SEED= decides
+	@$(vm)/packages stress || echo 'going on without stress-ng or trinity'
+	@FUZZERS='stress-ng trinity' $(vm)/run --mem 1G --timeout $$(($(SECONDS) + 120)) -- \
+		/usr/lib/kselftest/stress/all.sh $(SECONDS) $(SEED)
 
 shell:			## get a prompt in a virtual machine with the module loaded
 	@$(vm)/run --tty -- bash -i || [ $$? -lt 120 ]

@@ -1,0 +1,108 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Stress for some time: the program beside it, and then, if they are there, stress-ng and
+# trinity. "make stress" runs it in the virtual machine.
+
+set -uo pipefail
+
+usage() {
+	cat <<'END'
+Usage: all.sh SECONDS [SEED]
+Random operations for three fifths of the time (see stress --help), then stress-ng and the
+system call fuzzer trinity for a fifth each. The seed decides what all of them do; without
+one the clock gives it. Exit status: 0 if all went well; whether the kernel complained is
+not looked at.
+END
+}
+
+here=$(dirname "$(realpath "$0")")
+nodes=/tmp/stress-nodes
+queues=(fuzzed fuzzed-records)
+
+# The system calls that a queue's files are for; the others would only fill the memory.
+calls="read write readv writev preadv pwritev preadv2 pwritev2 pread64 pwrite64 ioctl fcntl
+	poll ppoll select pselect6 epoll_ctl splice sendfile fsync fdatasync lseek"
+
+make_queues() {
+	bbuf create "${queues[0]}" --mode 0666 && bbuf create "${queues[1]}" --records --mode 0666
+}
+
+destroy_queues() {
+	bbuf destroy "${queues[0]}" && bbuf destroy "${queues[1]}"
+}
+
+# Nodes of the queues, where nothing else is.
+make_nodes() {
+	local queue device
+
+	mkdir -p "$nodes"
+	for queue in "${queues[@]}"; do
+		device=$(cat "/sys/class/bbuf/$queue/dev")
+		mknod -m 0666 "$nodes/$queue" c "${device%:*}" "${device#*:}"
+	done
+}
+
+# It calls fsync, which waits for a reader.
+run_stress_ng() {
+	local readers=() queue status=0
+
+	for queue in "${queues[@]}"; do
+		(while :; do echo "$queue"; sleep 0.1; done | bbuf put "$queue" --lines) &
+		readers+=($!)
+		bbuf get "$queue" --follow >/dev/null &
+		readers+=($!)
+	done
+	for queue in "${queues[@]}"; do
+		"$here/stress-ng" --dev 2 --dev-file "/dev/bbuf-$queue" --seed "$2" \
+			--timeout $(($1 / ${#queues[@]}))s --metrics-brief || status=1
+	done
+	kill "${readers[@]}"
+	return "$status"
+}
+
+# Ends by itself, crashes, or has to be killed: only the kernel's health is of interest. So it
+# is started until the time is over.
+run_trinity() {
+	local end=$((SECONDS + $1)) seed=$2 runs=0 call arguments=()
+
+	for call in $calls; do
+		arguments+=(-c "$call")
+	done
+	make_nodes
+	mkdir -m 0777 /tmp/stress-trinity || return
+	cd /tmp/stress-trinity || return
+	while [ "$SECONDS" -lt "$end" ]; do
+		timeout -k 1 $((end - SECONDS)) unshare --ipc \
+			setpriv --reuid nobody --regid nogroup --clear-groups \
+			"$here/trinity" -q -l off -T DIE -C 16 -s "$seed" --enable-fds=pseudo \
+			-V "$nodes" "${arguments[@]}" >/tmp/stress-trinity.log 2>&1
+		pkill -KILL -u nobody
+		seed=$((seed + 1))
+		runs=$((runs + 1))
+	done
+	echo "# trinity: $runs runs, seeds $2 to $((seed - 1)), and what the queues say:"
+	bbuf list
+}
+
+# Is the program there? Says so, and for how long it is to run.
+there() {
+	if [ -e "$here/$1" ]; then
+		echo "# $1, $2 seconds"
+	else
+		echo "# $1 is not there: left out"
+		return 1
+	fi
+}
+
+case ${1-} in
+'' | -*)	usage; exit ;;
+esac
+share=$(($1 / 5)) seed=${2:-$(date +%s)} failed=0
+there stress $((3 * share)) &&
+	{ "$here/stress" --seconds $((3 * share)) --seed "$seed" || failed=1; }
+make_queues || exit
+there stress-ng "$share" && { run_stress_ng "$share" "$seed" || failed=1; }
+there trinity "$share" && { run_trinity "$share" "$seed" || failed=1; }
+destroy_queues || failed=1
+exit $failed
