@@ -2,7 +2,7 @@
 #
 # The examples; part of ../Makefile. Each is one source, and what all share.
 
-EXAMPLES := context io bounded events pool pipe armstrong local gil
+EXAMPLES := context io bounded events pool pipe armstrong local gil loop
 
 examples := $(OUTPUT)/examples
 example-objs := $(addprefix $(examples)/,example.o coroutine.o) \

@@ -1,0 +1,53 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The example "loop": what came through, who slept, and what was kept for each.
+
+# shellcheck disable=SC2317 # run_tests calls all
+. ./examples.sh
+
+loop()
+{
+	cell "$1" 1
+}
+
+threads()
+{
+	cell "$1" 2
+}
+
+# The items are 0 to 1999. Each thread sleeps, and a call of epoll_wait tells of several
+# queues.
+test_nobody_sleeps_in_the_loop()
+{
+	run loop
+	grep -qx '100 times a producer and a consumer, of 20 items; each came once, in order:' out
+	[ "$(loop 'sum of the items') $(threads 'sum of the items')" = '1999000 1999000' ]
+	[ "$(loop 'slept in a queue')" = 0 ]
+	holds "$(threads 'slept in a queue') > 100"
+	holds "10 * $(loop slept) < $(threads slept)"
+	holds "0 < $(loop 'calls of epoll_wait') && $(loop 'calls of epoll_wait') < 400"
+	[ "$(threads 'calls of epoll_wait')" = 0 ]
+}
+
+test_memory()
+{
+	run loop
+	[ "$(loop 'threads started') $(threads 'threads started')" = '0 200' ]
+	holds "10 * $(loop 'addresses reserved, KiB') < $(threads 'addresses reserved, KiB')"
+	holds "4 * $(loop 'kernel stacks, KiB') < $(threads 'kernel stacks, KiB')"
+	holds "2 * $(loop 'page tables, KiB') < $(threads 'page tables, KiB')"
+}
+
+test_few_and_many()
+{
+	run loop --pairs=1 --items=1
+	[ "$(loop 'sum of the items')" = 0 ]
+	run loop --pairs=3 --items=1000 --room=1
+	[ "$(loop 'sum of the items')" = 4498500 ]
+	[ "$(loop 'slept in a queue')" = 0 ]
+	expect 2 '--pairs=101: ' "$examples/loop" --pairs=101
+	expect 2 '--room=0: ' "$examples/loop" --room=0
+}
+
+run_tests
