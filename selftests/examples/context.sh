@@ -22,7 +22,7 @@ test_switches()
 {
 	local row
 
-	run context
+	run context --rounds=300
 	for row in 'function call' 'system call' 'coroutine' 'two queues alone' \
 		'coroutine, two queues'; do
 		holds "$(switches "$row") < 0.1"
@@ -34,7 +34,7 @@ test_switches()
 
 order_of_cost()
 {
-	run context
+	run context --rounds=300
 	holds "5 * $(ns 'function call') < $(ns 'system call')"
 	holds "1.5 * $(ns 'system call') < $(ns 'coroutine')"
 	holds "1.5 * $(ns 'coroutine') < $(ns 'two queues alone')"

@@ -62,7 +62,7 @@ test_strace_counts_as_many()
 
 space_for_time()
 {
-	run io
+	run io --bytes=64K
 	holds "$(moved 1 none 3) > 2 * $(moved 64 none 3)"
 	holds "$(moved 64 none 3) > 2 * $(moved 4K none 3)"
 	holds "$(moved 1 none 3) > 2 * $(moved 1 16 3)"
