@@ -55,13 +55,14 @@ test_rows_are_sorted()
 }
 
 # With a CPU for each side both still take turns.
-test_apart()
+test_two_cpus()
 {
+	expect 1 '--cpus=2: there are not so many' taskset 1 "$examples/context" --cpus=2
+	expect 2 '--cpus=3: must be at most 2' "$examples/context" --cpus=3
 	if [ "$(nproc)" = 1 ]; then
-		expect 1 'needs a second CPU' "$examples/context" --apart
 		return
 	fi
-	run context --apart --rounds=100
+	run context --cpus=2 --rounds=100
 	holds "$(switches 'process') > 1 && $(switches 'process') < 2.5"
 }
 

@@ -92,8 +92,8 @@ cpu_time_of_waiting()
 	run io --bytes=1K
 	holds "2 * $(cell 'O_NONBLOCK, spin' 6) > $(cell 'O_NONBLOCK, spin' 5)"
 	for way in 'blocking read' 'O_NONBLOCK, poll'; do
-		holds "$(cell "$way" 4) > 0.8 * $items"
-		holds "3 * $(cell "$way" 6) < $(cell "$way" 5)"
+		holds "$(cell "$way" 4) > 0.5 * $items"
+		holds "2 * $(cell "$way" 6) < $(cell "$way" 5)"
 	done
 }
 

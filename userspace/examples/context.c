@@ -27,10 +27,17 @@
 #include "example.h"
 
 #define CAPACITY	4096
-#define ROUNDS_DEFAULT	1000
 
 /* Each way is measured so often, in turn with the others; the median is shown. */
 #define SAMPLES		5
+
+static uint64_t rounds, cpus;
+
+static const struct setting settings[] = {
+	{ "rounds", "1000", "how many to make", &rounds, arg_count, 0 },
+	{ "cpus", "1", "2 gives a thread or process on the other side its own", &cpus, arg_count, 2 },
+	{ 0 }
+};
 
 /**
  * struct way - to the other side and back
@@ -58,7 +65,6 @@ struct ends {
 	struct bbuf *to;
 };
 
-static uint64_t rounds = ROUNDS_DEFAULT;
 static unsigned int other_cpu;
 static const char *there, *back;
 static struct ends here, other;
@@ -158,55 +164,40 @@ static struct cost alone(const struct way *way)
 	return cost_since(RUSAGE_THREAD, &before);
 }
 
-/* The other side: says that it is there, plays its part, and tells what that took. */
+/* The other side: says that it is there, and plays its part. */
 static void serve(void *cpu)
 {
 	struct ends ends = ends_open(there, back);
-	struct cost cost;
 	uint64_t i;
 
 	cpu_take(*(unsigned int *)cpu);
 	put_number(ends.to, 0);
-	cost = cost_now(RUSAGE_THREAD);
 	for (i = 0; i < rounds; i++)
 		add_one(&ends);
-	cost = cost_since(RUSAGE_THREAD, &cost);
-	queue_put(ends.to, &cost, sizeof(cost));
 	ends_close(&ends);
 }
 
-static struct cost with_other(const struct way *way)
+static struct cost with_other(const struct way *way, enum team_kind kind)
 {
+	struct team *team = team_start(kind, 1, serve, &other_cpu);
 	struct cost mine, others;
 
 	get_number(here.from);
 	mine = alone(way);
-	queue_get(here.from, &others, sizeof(others));
-	return cost_sum(&mine, &others);
-}
-
-static void *serving_thread(void *cpu)
-{
-	serve(cpu);
-	return NULL;
+	others = team_join(team);
+	mine.slept += others.slept;
+	mine.preempted += others.preempted;
+	return mine;
 }
 
 static struct cost with_thread(const struct way *way)
 {
-	pthread_t thread = thread_start(serving_thread, &other_cpu);
-	struct cost cost = with_other(way);
-
-	thread_join(thread);
-	return cost;
+	return with_other(way, TEAM_THREADS);
 }
 
 static struct cost with_process(const struct way *way)
 {
-	pid_t process = process_start(serve, &other_cpu);
-	struct cost cost = with_other(way);
-
-	process_join(process);
-	return cost;
+	return with_other(way, TEAM_PROCESSES);
 }
 
 static struct way ways[] = {
@@ -230,32 +221,6 @@ static struct way ways[] = {
 	{ .name = "process", .round = round_queues, .measure = with_process, .why =
 	  "As a thread, with an address space to load: where what is in memory, as far as the\n"
 	  "CPU remembered it, is to be looked up anew." },
-};
-
-static const struct argp_option option_list[] = {
-	{ .name = "rounds", .key = 'n', .arg = "NUMBER", .doc = "how many to make (default 1000)" },
-	{ .name = "apart", .key = 'a', .doc = "threads and processes: a CPU for each side" },
-	{ 0 }
-};
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	switch (key) {
-	case 'n':
-		rounds = arg_count(state, "rounds", arg);
-		return 0;
-	case 'a':
-		other_cpu = 1;
-		return 0;
-	}
-	return ARGP_ERR_UNKNOWN;
-}
-
-static const struct argp argp = {
-	.options = option_list,
-	.parser = parse,
-	.doc = "Measures what it costs to stop one thing and to go on with another: functions, "
-	       "system calls, coroutines, threads and processes.\v" HELP_EXIT ".",
 };
 
 /* Once the samples have been sorted. */
@@ -331,9 +296,12 @@ static void print_reasons(void)
 
 int main(int argc, char **argv)
 {
-	example_parse(argc, argv, &argp, NULL);
-	if (other_cpu >= cpu_count())
-		errx(EXIT_FAILURE, "--apart needs a second CPU");
+	example_settings(argc, argv, "What it costs to stop one thing and to go on with another: "
+			 "function, system call, coroutine, thread, process.\v" HELP_EXIT ".",
+			 settings);
+	if (cpus > cpu_count())
+		errx(EXIT_FAILURE, "--cpus=%ju: there are not so many", cpus);
+	other_cpu = cpus - 1;
 	cpu_take(0);
 	there = queue_new(BBUF_RECORD, CAPACITY);
 	back = queue_new(BBUF_RECORD, CAPACITY);

@@ -27,9 +27,16 @@
 /* Of the queue, and the largest piece. */
 #define CAPACITY	65536
 
-#define BYTES_DEFAULT	(256 * 1024)
-#define PAUSE_DEFAULT	(10 * NSEC_PER_MSEC)
+/* Bytes that are waited for, one by one. */
 #define ITEMS		20
+
+static uint64_t bytes, pause_ns;
+
+static const struct setting settings[] = {
+	{ "bytes", "256K", "what is moved in each way", &bytes, arg_size, 0 },
+	{ "pause", "10ms", "between two bytes that are waited for", &pause_ns, arg_time, 0 },
+	{ 0 }
+};
 
 /**
  * struct stream - one end of the queue
@@ -87,8 +94,6 @@ struct wait {
 };
 
 static const char *name;
-static size_t bytes = BYTES_DEFAULT;
-static uint64_t pause_ns = PAUSE_DEFAULT;
 
 static void stream_write(struct stream *stream, const char *data, size_t n)
 {
@@ -360,38 +365,11 @@ static void show_waits(void)
 	print_waits(waits, ARRAY_SIZE(waits));
 }
 
-static const struct argp_option option_list[] = {
-	{ .name = "bytes", .key = 'n', .arg = "SIZE",
-	  .doc = "how much to move in each way (default 256K)" },
-	{ .name = "pause", .key = 'p', .arg = "TIME",
-	  .doc = "between two bytes that are waited for (default 10ms)" },
-	{ 0 }
-};
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	switch (key) {
-	case 'n':
-		bytes = arg_size(state, "bytes", arg);
-		return 0;
-	case 'p':
-		pause_ns = arg_time(state, "pause", arg);
-		return 0;
-	}
-	return ARGP_ERR_UNKNOWN;
-}
-
-static const struct argp argp = {
-	.options = option_list,
-	.parser = parse,
-	.doc = "Measures the two steps of an input: to get what there is, by small and large calls, "
-	       "with and without a buffer; and to wait for what there is not.\v"
-	       HELP_SIZES "\n" HELP_EXIT ".",
-};
-
 int main(int argc, char **argv)
 {
-	example_parse(argc, argv, &argp, NULL);
+	example_settings(argc, argv, "What it takes to get from the kernel what it has, by small "
+			 "and large calls, with and without a buffer; and to wait for what it has "
+			 "not.\v" HELP_SIZES "\n" HELP_EXIT ".", settings);
 	name = queue_new(BBUF_STREAM, CAPACITY);
 	show_copies();
 	show_waits();

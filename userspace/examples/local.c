@@ -24,8 +24,14 @@
 #include "example.h"
 
 #define CAPACITY	65536
-#define WORKERS_DEFAULT	4
-#define JOBS_DEFAULT	4000
+
+static uint64_t workers, jobs;
+
+static const struct setting settings[] = {
+	{ "workers", "4", "threads", &workers, arg_count, WORKERS_MAX },
+	{ "jobs", "4000", "what all of them do together", &jobs, arg_count, 0 },
+	{ 0 }
+};
 
 /**
  * struct connection - what each thread has
@@ -60,8 +66,7 @@ static pthread_key_t connection_key;
 
 static _Atomic uint64_t shared_job, shared_count, shared_count_in_one_step;
 
-static const char *jobs_name, *reports_name;
-static uint64_t workers = WORKERS_DEFAULT, jobs = JOBS_DEFAULT;
+static const char *jobs_name;
 
 /* Called with what was put under the key, by the thread that ends. */
 static void connection_close(void *arg)
@@ -104,7 +109,7 @@ static void report(struct bbuf *reports)
 	queue_put(reports, &report, sizeof(report));
 }
 
-static void *work(void *unused)
+static void work(void *reports_name)
 {
 	struct bbuf *reports = queue_open(reports_name, O_WRONLY);
 
@@ -114,7 +119,6 @@ static void *work(void *unused)
 		count();
 	report(reports);
 	bbuf_close(reports);
-	return unused;
 }
 
 /* One of each thread, in the order in which they came. */
@@ -185,60 +189,30 @@ static uint32_t open_files(struct bbuf *queue)
 /* The first reports say that all are connected, the second what they did. */
 static void run(struct report *reports)
 {
-	struct bbuf *queue = queue_open(jobs_name, O_WRONLY);
+	char *reports_name = queue_new(BBUF_RECORD, CAPACITY);
 	struct bbuf *from = queue_open(reports_name, O_RDONLY);
-	pthread_t *threads = xcalloc(workers, sizeof(*threads));
+	struct bbuf *queue = queue_open(jobs_name, O_WRONLY);
 	uint32_t before = open_files(queue), meanwhile;
-	uint64_t i;
+	struct team *team = team_start(TEAM_THREADS, workers, work, reports_name);
 
-	for (i = 0; i < workers; i++)
-		threads[i] = thread_start(work, NULL);
 	get_reports(from, reports);
 	meanwhile = open_files(queue);
 	put_jobs(queue);
 	get_reports(from, reports);
-	for (i = 0; i < workers; i++)
-		thread_join(threads[i]);
+	team_join(team);
 	printf("open files of the queue: %u; with the threads: %u; after them: %u\n\n", before,
 	       meanwhile, open_files(queue));
-	free(threads);
 	bbuf_close(queue);
 	bbuf_close(from);
 }
-
-static const struct argp_option option_list[] = {
-	{ .name = "workers", .key = 'w', .arg = "NUMBER", .doc = "threads (default 4)" },
-	{ .name = "jobs", .key = 'n', .arg = "NUMBER", .doc = "for all of them (default 4000)" },
-	{ 0 }
-};
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	switch (key) {
-	case 'w':
-		workers = arg_count(state, "workers", arg);
-		return 0;
-	case 'n':
-		jobs = arg_count(state, "jobs", arg);
-		return 0;
-	}
-	return ARGP_ERR_UNKNOWN;
-}
-
-static const struct argp argp = {
-	.options = option_list,
-	.parser = parse,
-	.doc = "Threads count the jobs of a queue, by variables of their own and by shared ones.\v"
-	       HELP_EXIT ".",
-};
 
 int main(int argc, char **argv)
 {
 	struct report *reports;
 
-	example_parse(argc, argv, &argp, NULL);
+	example_settings(argc, argv, "Threads count the jobs of a queue, by variables of their own "
+			 "and by one that they share.\v" HELP_EXIT ".", settings);
 	jobs_name = queue_new(BBUF_RECORD, CAPACITY);
-	reports_name = queue_new(BBUF_RECORD, CAPACITY);
 	errno = pthread_key_create(&connection_key, connection_close);
 	if (errno)
 		err(EXIT_FAILURE, "making a key");
