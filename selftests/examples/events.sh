@@ -50,7 +50,7 @@ test_waiting_takes_no_cpu()
 {
 	local who
 
-	run events --pause=4s
+	run events --pause=5s
 	for who in consumer watcher; do
 		holds "$(cell "$who" 2) < 0.5 * $(cell "$who" 1)"
 		holds "$(cell "$who" 3) >= 10"
