@@ -337,13 +337,6 @@ struct cost cost_sum(const struct cost *one, const struct cost *other)
 	};
 }
 
-int compare_costs(const void *one, const void *other)
-{
-	const struct cost *a = one, *b = other;
-
-	return (a->ns > b->ns) - (a->ns < b->ns);
-}
-
 /**
  * struct team - workers that all run the same
  * @kind: what they are

@@ -86,9 +86,6 @@ struct cost cost_now(int who);
 struct cost cost_since(int who, const struct cost *before);
 struct cost cost_sum(const struct cost *one, const struct cost *other);
 
-/* By the time that passed, as qsort(3) wants it. */
-int compare_costs(const void *one, const void *other);
-
 /* Workers that all run the same, side by side. */
 enum team_kind {
 	TEAM_THREADS,
