@@ -118,9 +118,9 @@ make_tests = $(MAKE) --no-print-directory -C selftests/$(1) KSFT=$(ksft) OUTPUT=
 
 .PHONY: vm-init vm-tests vm-install-module vm-install-tools vm-install-tests
 
-vm-init: $(build)/vm/init
+vm-init: $(build)/vm/init $(build)/vm/tsc
 
-$(build)/vm/init: $(vm)/init.c
+$(build)/vm/%: $(vm)/%.c
 	@mkdir -p $(@D)
 	$(CC) -O2 -Wall -Wextra -Werror -static -o $@ $<
 
