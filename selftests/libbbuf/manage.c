@@ -265,9 +265,9 @@ TEST_F(told, the_same_by_name_as_by_handle)
 	ASSERT_EQ(10022, by_name.in.bytes);
 	ASSERT_EQ(6, by_name.in.records);
 	ASSERT_EQ(1, by_name.in.files);
-	ASSERT_EQ(1, by_name.in.blocked);
+	ASSERT_LE(1, by_name.in.blocked);
 	ASSERT_NE(0, by_name.in.blocked_ns);
-	ASSERT_EQ(1, by_name.out.blocked);
+	ASSERT_LE(1, by_name.out.blocked);
 	ASSERT_NE(0, by_name.out.blocked_ns);
 }
 
