@@ -9,7 +9,6 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/uio.h>
 
 #include "ring.h"
 
@@ -50,37 +49,6 @@ int bbuf_ring_alloc(struct bbuf_ring *ring)
 	/* Rather fail than have somebody killed for it. */
 	ring->data = kvmalloc(ring->size, GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	return ring->data ? 0 : -ENOMEM;
-}
-
-/* One stretch of memory that does not wrap. The iterator knows the direction. */
-static size_t bbuf_ring_copy_span(void *data, struct iov_iter *iter, size_t n)
-{
-	if (iov_iter_rw(iter) == WRITE)
-		return copy_from_iter(data, n, iter);
-	return copy_to_iter(data, n, iter);
-}
-
-/**
- * bbuf_ring_copy() - copy bytes between the ring and an iterator
- * @ring: the ring, with its memory
- * @off: offset in the ring to start at, less than its size
- * @iter: a source, whose bytes go into the ring, or a destination, that takes
- *        them from there
- * @n: bytes to copy, no more than the ring's size or the iterator's count
- *
- * Context: as the iterator needs: with user memory it may sleep in a page fault,
- * unless the caller disabled those.
- * Return: bytes copied; fewer than @n where the iterator's memory can't be used
- * further. The iterator has moved on by as many.
- */
-size_t bbuf_ring_copy(const struct bbuf_ring *ring, size_t off, struct iov_iter *iter, size_t n)
-{
-	size_t first = min(n, ring->size - off);
-	size_t done = bbuf_ring_copy_span(ring->data + off, iter, first);
-
-	if (done == first && n > first)
-		done += bbuf_ring_copy_span(ring->data, iter, n - first);
-	return done;
 }
 
 /*

@@ -8,9 +8,9 @@
 #ifndef BBUF_RING_H
 #define BBUF_RING_H
 
+#include <linux/minmax.h>
 #include <linux/types.h>
-
-struct iov_iter;
+#include <linux/uio.h>
 
 /**
  * struct bbuf_ring - storage of a fixed number of bytes
@@ -25,7 +25,6 @@ struct bbuf_ring {
 void bbuf_ring_init(struct bbuf_ring *ring, size_t size);
 void bbuf_ring_uninit(struct bbuf_ring *ring);
 int bbuf_ring_alloc(struct bbuf_ring *ring);
-size_t bbuf_ring_copy(const struct bbuf_ring *ring, size_t off, struct iov_iter *iter, size_t n);
 size_t bbuf_ring_record_size(size_t capacity);
 size_t bbuf_ring_put_length(struct bbuf_ring *ring, size_t off, size_t len);
 size_t bbuf_ring_get_length(const struct bbuf_ring *ring, size_t off, size_t *len);
@@ -47,6 +46,44 @@ static inline size_t bbuf_ring_step(const struct bbuf_ring *ring, size_t off, si
 {
 	off += n;
 	return off < ring->size ? off : off - ring->size;
+}
+
+/*
+ * One stretch of memory that does not wrap. The iterator knows the direction. Where
+ * hardened usercopy would look for the memory's end on each copy, bbuf_ring_copy() knows it.
+ */
+static inline size_t bbuf_ring_copy_span(void *data, struct iov_iter *iter, size_t n)
+{
+	if (iov_iter_rw(iter) == WRITE)
+		return _copy_from_iter(data, n, iter);
+	return _copy_to_iter(data, n, iter);
+}
+
+/**
+ * bbuf_ring_copy() - copy bytes between the ring and an iterator
+ * @ring: the ring, with its memory
+ * @off: offset in the ring to start at, less than its size
+ * @iter: a source, whose bytes go into the ring, or a destination, that takes
+ *        them from there
+ * @n: bytes to copy, no more than the ring's size or the iterator's count
+ *
+ * Context: as the iterator needs: with user memory it may sleep in a page fault,
+ * unless the caller disabled those.
+ * Return: bytes copied; fewer than @n where the iterator's memory can't be used
+ * further. The iterator has moved on by as many.
+ */
+static inline size_t bbuf_ring_copy(const struct bbuf_ring *ring, size_t off,
+				    struct iov_iter *iter, size_t n)
+{
+	size_t first, done;
+
+	if (WARN_ON_ONCE(off >= ring->size || n > ring->size))
+		return 0;
+	first = min(n, ring->size - off);
+	done = bbuf_ring_copy_span(ring->data + off, iter, first);
+	if (unlikely(n > first) && done == first)
+		done += bbuf_ring_copy_span(ring->data, iter, n - first);
+	return done;
 }
 
 #endif /* BBUF_RING_H */
