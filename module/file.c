@@ -102,16 +102,12 @@ static struct bbuf_manner bbuf_manner(const struct kiocb *iocb, bool write)
 
 static ssize_t bbuf_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
-	struct bbuf_manner how = bbuf_manner(iocb, false);
-
-	return bbuf_read(bbuf_file_queue(iocb->ki_filp), to, &how);
+	return bbuf_read(bbuf_file_queue(iocb->ki_filp), to, bbuf_manner(iocb, false));
 }
 
 static ssize_t bbuf_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
-	struct bbuf_manner how = bbuf_manner(iocb, true);
-
-	return bbuf_write(bbuf_file_queue(iocb->ki_filp), from, &how);
+	return bbuf_write(bbuf_file_queue(iocb->ki_filp), from, bbuf_manner(iocb, true));
 }
 
 static __poll_t bbuf_poll(struct file *file, poll_table *wait)

@@ -21,13 +21,13 @@
 
 static const struct bbuf_manner bbuf_at_once = { .nowait = true };
 
-static void bbuf_call_init(struct bbuf_call *call, const struct bbuf_manner *how, size_t len)
+static void bbuf_call_init(struct bbuf_call *call, struct bbuf_manner how, size_t len)
 {
 	INIT_LIST_HEAD(&call->node);
 	call->len = len;
 	call->left = len;
-	call->deadline = how->deadline;
-	call->nowait = how->nowait;
+	call->deadline = how.deadline;
+	call->nowait = how.nowait;
 	call->firm = false;
 	call->over = 0;
 }
@@ -76,6 +76,41 @@ static size_t bbuf_span_copy(const struct bbuf_ring *ring, const struct bbuf_spa
 	return bbuf_ring_copy(ring, span->off, iter, span->len);
 }
 
+/* Without a page fault: all of it, or nothing. */
+static inline bool bbuf_copy_now(const struct bbuf_ring *ring, size_t off, struct iov_iter *iter,
+				 size_t len)
+{
+	size_t done;
+
+	if (bbuf_iter_allocates(iter))
+		return false;
+	pagefault_disable();
+	done = bbuf_ring_copy(ring, off, iter, len);
+	pagefault_enable();
+	if (likely(done == len))
+		return true;
+	iov_iter_revert(iter, done);
+	return false;
+}
+
+static bool bbuf_span_copy_now(const struct bbuf_ring *ring, const struct bbuf_span *span,
+			       struct iov_iter *iter)
+{
+	size_t want = bbuf_span_size(span, iov_iter_count(iter)), done;
+
+	if (!span->framed)
+		return bbuf_copy_now(ring, span->off, iter, span->len);
+	if (bbuf_iter_allocates(iter))
+		return false;
+	pagefault_disable();
+	done = bbuf_span_copy_framed(ring, span, iter);
+	pagefault_enable();
+	if (likely(done == want))
+		return true;
+	iov_iter_revert(iter, done);
+	return false;
+}
+
 /*
  * Copy a part of the ring that bbuf_side_enter() found to be there.
  *
@@ -95,14 +130,8 @@ static bool bbuf_side_copy(struct bbuf_side *side, struct bbuf_call *call,
 	size_t want = bbuf_span_size(span, iov_iter_count(iter));
 	size_t done;
 
-	if (!call->firm && !bbuf_iter_allocates(iter)) {
-		pagefault_disable();
-		done = bbuf_span_copy(ring, span, iter);
-		pagefault_enable();
-		if (done == want || !user_backed_iter(iter))
-			return done == want;
-		iov_iter_revert(iter, done);
-	}
+	if (!call->firm && bbuf_span_copy_now(ring, span, iter))
+		return true;
 
 	bbuf_side_hold(side, call);
 	bbuf_side_set_busy(side, true);
@@ -117,7 +146,7 @@ static bool bbuf_side_copy(struct bbuf_side *side, struct bbuf_call *call,
 }
 
 /**
- * struct bbuf_haul - what has been taken from the consumers' position on
+ * struct bbuf_haul - what has been copied from a side's position on
  * @bytes: of it
  * @stored: bytes of the ring that it takes
  * @records: that it is
@@ -151,11 +180,75 @@ static void bbuf_haul_add(struct bbuf_haul *haul, const struct bbuf_span *span)
 	haul->records++;
 }
 
+/* Is it so much that others should see it? */
+static bool bbuf_haul_full(const struct bbuf_haul *haul)
+{
+	return haul->bytes >= BBUF_LOCKED_BATCH || haul->records >= BBUF_LOCKED_RECORDS;
+}
+
 static void bbuf_haul_record(const struct bbuf_queue *q, struct bbuf_haul *haul)
 {
 	struct bbuf_span span = bbuf_haul_next(q, haul);
 
 	bbuf_haul_add(haul, &span);
+}
+
+static void bbuf_publish_write(struct bbuf_queue *q, const struct bbuf_haul *haul)
+{
+	bbuf_side_moved(&q->producer, haul->bytes, haul->stored, haul->records);
+	trace_bbuf_write(q, haul->bytes, haul->records);
+}
+
+static void bbuf_publish_read(struct bbuf_queue *q, struct bbuf_haul *haul)
+{
+	bbuf_side_moved(&q->consumer, haul->bytes, haul->stored, haul->records);
+	trace_bbuf_read(q, haul->bytes, haul->records);
+	*haul = (struct bbuf_haul) { };
+}
+
+/*
+ * Most calls find nobody in line, all that they need, and their memory present: they are
+ * over in one copy under the lock, and need no place in line. False if it is not that
+ * easy, and then nothing has happened.
+ */
+static inline bool bbuf_try_stream(struct bbuf_side *side, struct iov_iter *iter, size_t len)
+{
+	if (!bbuf_side_is_free(side, len) ||
+	    !bbuf_copy_now(&side->queue->ring, side->off, iter, len))
+		return false;
+	bbuf_side_moved(side, len, len, 0);
+	return true;
+}
+
+/* The same for a record, behind those in @haul already; and it is not published yet. */
+static bool bbuf_try_put_record(struct bbuf_queue *q, struct bbuf_haul *haul,
+				struct iov_iter *from, size_t len)
+{
+	size_t off = bbuf_ring_step(&q->ring, q->producer.off, haul->stored);
+	struct bbuf_span span = { .len = len };
+
+	if (!bbuf_side_is_free(&q->producer, haul->bytes + len))
+		return false;
+	span.head = bbuf_ring_put_length(&q->ring, off, len);
+	span.off = bbuf_ring_step(&q->ring, off, span.head);
+	if (!bbuf_copy_now(&q->ring, span.off, from, len))
+		return false;
+	bbuf_haul_add(haul, &span);
+	return true;
+}
+
+static bool bbuf_try_get_record(struct bbuf_queue *q, struct bbuf_haul *haul, struct iov_iter *to)
+{
+	size_t room = iov_iter_count(to);
+	struct bbuf_span span;
+
+	if (!bbuf_side_is_free(&q->consumer, min(q->consumer.mark, room)))
+		return false;
+	span = bbuf_haul_next(q, haul);
+	if (span.len > room || !bbuf_copy_now(&q->ring, span.off, to, span.len))
+		return false;
+	bbuf_haul_add(haul, &span);
+	return true;
 }
 
 /*
@@ -235,8 +328,9 @@ static int bbuf_put_piece(struct bbuf_queue *q, struct bbuf_call *call, struct i
 	return whole ? 0 : -EFAULT;
 }
 
-static ssize_t bbuf_write_stream(struct bbuf_queue *q, struct iov_iter *from,
-				 const struct bbuf_manner *how)
+/* The lock is held, and dropped. */
+static noinline ssize_t bbuf_write_stream_slowly(struct bbuf_queue *q, struct iov_iter *from,
+						 struct bbuf_manner how)
 {
 	struct bbuf_side *side = &q->producer;
 	struct bbuf_call call;
@@ -244,7 +338,6 @@ static ssize_t bbuf_write_stream(struct bbuf_queue *q, struct iov_iter *from,
 	int ret;
 
 	bbuf_call_init(&call, how, iov_iter_count(from));
-	mutex_lock(&side->lock);
 	do {
 		ret = bbuf_side_enter(side, &call);
 		if (ret)
@@ -257,6 +350,20 @@ static ssize_t bbuf_write_stream(struct bbuf_queue *q, struct iov_iter *from,
 	bbuf_side_exit(side, &call);
 
 	return call.left < call.len ? call.len - call.left : ret;
+}
+
+static ssize_t bbuf_write_stream(struct bbuf_queue *q, struct iov_iter *from,
+				 struct bbuf_manner how)
+{
+	struct bbuf_side *side = &q->producer;
+	size_t len = iov_iter_count(from);
+
+	mutex_lock(&side->lock);
+	if (!bbuf_try_stream(side, from, len))
+		return bbuf_write_stream_slowly(q, from, how);
+	trace_bbuf_write(q, len, 0);
+	mutex_unlock(&side->lock);
+	return len;
 }
 
 /* Queue one record of @len bytes. */
@@ -289,18 +396,32 @@ static int bbuf_put_record(struct bbuf_queue *q, struct iov_iter *from, size_t l
 	return 0;
 }
 
-static int bbuf_write_record(struct bbuf_queue *q, struct iov_iter *from, size_t len,
-			     const struct bbuf_manner *how)
+/* The lock is held, and dropped. */
+static noinline int bbuf_write_record_slowly(struct bbuf_queue *q, struct iov_iter *from,
+					     size_t len, struct bbuf_manner how)
 {
 	struct bbuf_side *side = &q->producer;
 	struct bbuf_call call;
 	int ret;
 
 	bbuf_call_init(&call, how, len);
-	mutex_lock(&side->lock);
 	ret = bbuf_put_record(q, from, len, &call);
 	bbuf_side_exit(side, &call);
 	return ret;
+}
+
+static int bbuf_write_record(struct bbuf_queue *q, struct iov_iter *from, size_t len,
+			     struct bbuf_manner how)
+{
+	struct bbuf_side *side = &q->producer;
+	struct bbuf_haul haul = { };
+
+	mutex_lock(&side->lock);
+	if (!bbuf_try_put_record(q, &haul, from, len))
+		return bbuf_write_record_slowly(q, from, len, how);
+	bbuf_publish_write(q, &haul);
+	mutex_unlock(&side->lock);
+	return 0;
 }
 
 /* The next frame, and whether there is one. */
@@ -313,26 +434,68 @@ static int bbuf_next_frame(struct iov_iter *from, struct bbuf_frame *frame)
 	return 0;
 }
 
-static ssize_t bbuf_write_framed(struct bbuf_queue *q, struct iov_iter *from,
-				 const struct bbuf_manner *how)
+/* What follows a record: its padding, which the last one may lack. */
+static void bbuf_skip_padding(struct iov_iter *from, const struct bbuf_frame *frame)
 {
+	size_t pad = BBUF_FRAME_SPACE(frame->len) - sizeof(*frame) - frame->len;
+
+	iov_iter_advance(from, min(pad, iov_iter_count(from)));
+}
+
+/* The next record with its frame, without a page fault; or nothing. */
+static bool bbuf_try_put_frame(struct bbuf_queue *q, struct bbuf_haul *haul, struct iov_iter *from)
+{
+	size_t before = iov_iter_count(from);
+	struct bbuf_frame frame;
+	int ret;
+
+	pagefault_disable();
+	ret = bbuf_next_frame(from, &frame);
+	pagefault_enable();
+	if (!ret && bbuf_try_put_record(q, haul, from, frame.len)) {
+		bbuf_skip_padding(from, &frame);
+		return true;
+	}
+	iov_iter_revert(from, before - iov_iter_count(from));
+	return false;
+}
+
+/* As many records as go without further ado, at once; or none. */
+static void bbuf_try_write_batch(struct bbuf_queue *q, struct iov_iter *from)
+{
+	struct bbuf_side *side = &q->producer;
+	struct bbuf_haul haul = { };
+
+	mutex_lock(&side->lock);
+	while (!bbuf_haul_full(&haul) && bbuf_try_put_frame(q, &haul, from))
+		;
+	if (haul.records)
+		bbuf_publish_write(q, &haul);
+	mutex_unlock(&side->lock);
+}
+
+static ssize_t bbuf_write_framed(struct bbuf_queue *q, struct iov_iter *from,
+				 struct bbuf_manner how)
+{
+	size_t len = iov_iter_count(from), left;
 	struct bbuf_frame frame;
 	ssize_t done = 0;
-	size_t pad;
 	int ret = 0;
 
 	/* A prefix is an answer, too: no signal has to wait for all of it. */
 	while (iov_iter_count(from) && !(done && signal_pending(current))) {
 		cond_resched();
-		ret = bbuf_next_frame(from, &frame);
-		if (!ret)
-			ret = bbuf_write_record(q, from, frame.len, how);
-		if (ret)
-			break;
-		pad = BBUF_FRAME_SPACE(frame.len) - sizeof(frame) - frame.len;
-		pad = min(pad, iov_iter_count(from));
-		iov_iter_advance(from, pad);
-		done += sizeof(frame) + frame.len + pad;
+		left = iov_iter_count(from);
+		bbuf_try_write_batch(q, from);
+		if (iov_iter_count(from) == left) {
+			ret = bbuf_next_frame(from, &frame);
+			if (!ret)
+				ret = bbuf_write_record(q, from, frame.len, how);
+			if (ret)
+				break;
+			bbuf_skip_padding(from, &frame);
+		}
+		done = len - iov_iter_count(from);
 	}
 	return done ?: ret;
 }
@@ -396,7 +559,7 @@ static int bbuf_alloc(struct bbuf_queue *q)
  * -EINVAL (a bad frame), -EPIPE (shut down), -ENODEV (destroyed), -ENOMEM (no memory
  * for the queue). An error after some of it gives the count.
  */
-ssize_t bbuf_write(struct bbuf_queue *q, struct iov_iter *from, const struct bbuf_manner *how)
+ssize_t bbuf_write(struct bbuf_queue *q, struct iov_iter *from, struct bbuf_manner how)
 {
 	size_t len = iov_iter_count(from);
 	int ret;
@@ -408,7 +571,7 @@ ssize_t bbuf_write(struct bbuf_queue *q, struct iov_iter *from, const struct bbu
 		return ret;
 	if (q->type == BBUF_STREAM)
 		return bbuf_write_stream(q, from, how);
-	if (how->framed)
+	if (how.framed)
 		return bbuf_write_framed(q, from, how);
 	return bbuf_write_record(q, from, len, how) ?: len;
 }
@@ -456,13 +619,6 @@ static bool bbuf_get_record(struct bbuf_queue *q, struct bbuf_call *call, struct
 	return true;
 }
 
-static void bbuf_haul_publish(struct bbuf_queue *q, struct bbuf_haul *haul)
-{
-	bbuf_side_moved(&q->consumer, haul->bytes, haul->stored, haul->records);
-	trace_bbuf_read(q, haul->bytes, haul->records);
-	*haul = (struct bbuf_haul) { };
-}
-
 /*
  * One record, or as many as there are and fit: a long batch goes on without the lock,
  * from a place in line that keeps the others off. A prefix is an answer, too: no signal
@@ -480,8 +636,8 @@ static ssize_t bbuf_get_records(struct bbuf_queue *q, struct bbuf_call *call, st
 	       bbuf_get_record(q, call, to, &haul, framed, &ret)) {
 		if (!framed || call->over || signal_pending(current))
 			break;
-		if (haul.bytes >= BBUF_LOCKED_BATCH || haul.records >= BBUF_LOCKED_RECORDS) {
-			bbuf_haul_publish(q, &haul);
+		if (bbuf_haul_full(&haul)) {
+			bbuf_publish_read(q, &haul);
 			bbuf_side_hold(side, call);
 		}
 	}
@@ -489,9 +645,58 @@ static ssize_t bbuf_get_records(struct bbuf_queue *q, struct bbuf_call *call, st
 	if (take && haul.bytes) {
 		if (fatal_signal_pending(current))
 			return -EINTR;	/* nobody would know: they stay */
-		bbuf_haul_publish(q, &haul);
+		bbuf_publish_read(q, &haul);
 	}
 	return done ?: ret;
+}
+
+/* The lock is held, and dropped. */
+static noinline ssize_t bbuf_read_slowly(struct bbuf_queue *q, struct iov_iter *to,
+					 struct bbuf_manner how)
+{
+	struct bbuf_side *side = &q->consumer;
+	struct bbuf_call call;
+	ssize_t ret;
+
+	bbuf_call_init(&call, how, iov_iter_count(to));
+	ret = bbuf_side_enter(side, &call);
+	if (ret == BBUF_THE_END)
+		ret = 0;
+	else if (!ret && q->type == BBUF_STREAM)
+		ret = bbuf_get_stream(q, &call, to, true);
+	else if (!ret)
+		ret = bbuf_get_records(q, &call, to, how.framed, true);
+	bbuf_side_exit(side, &call);
+	return ret;
+}
+
+static ssize_t bbuf_read_stream(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_manner how)
+{
+	struct bbuf_side *side = &q->consumer;
+	size_t len;
+
+	mutex_lock(&side->lock);
+	len = min(iov_iter_count(to), bbuf_side_avail(side));
+	if (!len || len < min(iov_iter_count(to), side->mark) || !bbuf_try_stream(side, to, len))
+		return bbuf_read_slowly(q, to, how);
+	trace_bbuf_read(q, len, 0);
+	mutex_unlock(&side->lock);
+	return len;
+}
+
+static ssize_t bbuf_read_record(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_manner how)
+{
+	struct bbuf_side *side = &q->consumer;
+	struct bbuf_haul haul = { };
+	size_t len;
+
+	mutex_lock(&side->lock);
+	if (how.framed || !bbuf_try_get_record(q, &haul, to))
+		return bbuf_read_slowly(q, to, how);
+	len = haul.bytes;
+	bbuf_publish_read(q, &haul);
+	mutex_unlock(&side->lock);
+	return len;
 }
 
 /**
@@ -511,26 +716,13 @@ static ssize_t bbuf_get_records(struct bbuf_queue *q, struct bbuf_call *call, st
  * -ERESTARTSYS or -EINTR (a signal), -EFAULT (a bad address), -EMSGSIZE (the record is
  * longer), -ENODEV (destroyed).
  */
-ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, const struct bbuf_manner *how)
+ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_manner how)
 {
-	struct bbuf_side *side = &q->consumer;
-	struct bbuf_call call;
-	ssize_t ret;
-
 	if (!iov_iter_count(to))
 		return 0;
-
-	bbuf_call_init(&call, how, iov_iter_count(to));
-	mutex_lock(&side->lock);
-	ret = bbuf_side_enter(side, &call);
-	if (ret == BBUF_THE_END)
-		ret = 0;
-	else if (!ret && q->type == BBUF_STREAM)
-		ret = bbuf_get_stream(q, &call, to, true);
-	else if (!ret)
-		ret = bbuf_get_records(q, &call, to, how->framed, true);
-	bbuf_side_exit(side, &call);
-	return ret;
+	if (q->type == BBUF_STREAM)
+		return bbuf_read_stream(q, to, how);
+	return bbuf_read_record(q, to, how);
 }
 
 /**
@@ -547,7 +739,7 @@ ssize_t bbuf_peek(struct bbuf_queue *q, struct iov_iter *to)
 	struct bbuf_call call;
 	ssize_t ret;
 
-	bbuf_call_init(&call, &bbuf_at_once, iov_iter_count(to));
+	bbuf_call_init(&call, bbuf_at_once, iov_iter_count(to));
 	mutex_lock(&side->lock);
 	ret = bbuf_side_error(side);
 	if (!ret && (side->busy || (!bbuf_side_avail(side) && !side->ended)))

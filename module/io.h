@@ -19,8 +19,8 @@ struct bbuf_manner {
 	u64 deadline;
 };
 
-ssize_t bbuf_write(struct bbuf_queue *q, struct iov_iter *from, const struct bbuf_manner *how);
-ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, const struct bbuf_manner *how);
+ssize_t bbuf_write(struct bbuf_queue *q, struct iov_iter *from, struct bbuf_manner how);
+ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_manner how);
 ssize_t bbuf_peek(struct bbuf_queue *q, struct iov_iter *to);
 size_t bbuf_readable(struct bbuf_queue *q);
 

@@ -97,26 +97,6 @@ static bool bbuf_side_produces(const struct bbuf_side *side)
 	return side == &side->queue->producer;
 }
 
-/**
- * bbuf_side_avail() - how far a side may go
- * @side: the side
- *
- * The own position is read first: the peer can only have gone on since. So without
- * the side's lock, when the own position may be old, the answer may be too large, even
- * beyond the capacity, but not too small: somebody may be called for nothing, but
- * nobody is forgotten.
- *
- * Return: bytes of room for producers, of data for consumers.
- */
-size_t bbuf_side_avail(const struct bbuf_side *side)
-{
-	/* Acquire: before the peer's. */
-	unsigned long pos = smp_load_acquire(&side->pos);
-
-	/* D: what lies before the peer's position was copied before; see C. */
-	return smp_load_acquire(&side->peer->pos) + READ_ONCE(side->span) - pos;
-}
-
 /*
  * Can a call go on that needs so many bytes?
  *
@@ -225,17 +205,30 @@ static void bbuf_side_announce(struct bbuf_side *side)
 	kill_fasync(&side->fasync, SIGIO, side->band);
 }
 
+/* Is there anybody to be called, or told? */
+static bool bbuf_side_watched(struct bbuf_side *side)
+{
+	/* After the full barrier of the caller, A. */
+	return READ_ONCE(side->wanted) || waitqueue_active(&side->poll) ||
+	       READ_ONCE(side->fasync);
+}
+
+/* Call the front of the line, and those who poll, if it concerns them. */
+static void bbuf_side_tell(struct bbuf_side *side)
+{
+	bbuf_side_call(side);
+	bbuf_side_announce(side);
+}
+
 /**
  * bbuf_side_notify() - something has changed that this side may wait for
  * @side: the side
- *
- * Calls the front of its line, and those who poll, if it concerns them.
  */
 void bbuf_side_notify(struct bbuf_side *side)
 {
 	smp_mb();	/* A: the change, then waiters; see B */
-	bbuf_side_call(side);
-	bbuf_side_announce(side);
+	if (bbuf_side_watched(side))
+		bbuf_side_tell(side);
 }
 
 /* Take a place in the line, the last or, for who is at work, the first. */
@@ -480,18 +473,15 @@ static bool bbuf_side_leave(struct bbuf_side *side, struct bbuf_call *call)
 }
 
 /**
- * bbuf_side_exit() - be done: hand on what is left to whoever comes next
+ * bbuf_side_exit_line() - be done with a place in line
  * @side: the side; its lock is held, and dropped
  * @call: the call
  */
-void bbuf_side_exit(struct bbuf_side *side, struct bbuf_call *call)
+void bbuf_side_exit_line(struct bbuf_side *side, struct bbuf_call *call)
 {
-	bool queued = !list_empty(&call->node);
-	bool reopened = queued && bbuf_side_leave(side, call);
+	bool reopened = bbuf_side_leave(side, call);
 
 	mutex_unlock(&side->lock);
-	if (!queued)
-		return;
 	smp_mb();	/* B: wanted and closed, then position; see A */
 	bbuf_side_call(side);
 	if (reopened)
@@ -547,12 +537,15 @@ void bbuf_side_moved(struct bbuf_side *side, size_t bytes, size_t stored, size_t
 	/* C: the copy was made before; see D. */
 	smp_store_release(&side->pos, side->pos + bytes);
 
-	bbuf_side_notify(side->peer);
+	smp_mb();	/* A: the position, then waiters; see B */
+	if (bbuf_side_watched(side->peer))
+		bbuf_side_tell(side->peer);
 	if (bbuf_side_produces(side)) {
 		q->peak = max(q->peak, side->span - bbuf_side_avail(side));
 		return;
 	}
-	bbuf_queue_drained(q);
+	if (!list_empty(&q->drains))
+		bbuf_queue_drained(q);
 	if (READ_ONCE(side->ended) && !bbuf_side_avail(side))
 		bbuf_side_announce(side);	/* that was the last: the end has come */
 }

@@ -192,12 +192,56 @@ size_t bbuf_queue_ring_size(const struct bbuf_queue *q, size_t capacity);
 void bbuf_queue_set_limits(struct bbuf_queue *q, size_t capacity, size_t read_mark,
 			   size_t write_mark);
 void bbuf_side_end_calls(struct bbuf_side *side, int over, size_t longer);
-size_t bbuf_side_avail(const struct bbuf_side *side);
 int bbuf_side_enter(struct bbuf_side *side, struct bbuf_call *call);
 void bbuf_side_hold(struct bbuf_side *side, struct bbuf_call *call);
-void bbuf_side_exit(struct bbuf_side *side, struct bbuf_call *call);
+void bbuf_side_exit_line(struct bbuf_side *side, struct bbuf_call *call);
 void bbuf_side_set_busy(struct bbuf_side *side, bool busy);
 void bbuf_side_moved(struct bbuf_side *side, size_t bytes, size_t stored, size_t records);
 int bbuf_side_error(const struct bbuf_side *side);
+
+/**
+ * bbuf_side_avail() - how far a side may go
+ * @side: the side
+ *
+ * The own position is read first: the peer can only have gone on since. So without
+ * the side's lock, when the own position may be old, the answer may be too large, even
+ * beyond the capacity, but not too small: somebody may be called for nothing, but
+ * nobody is forgotten.
+ *
+ * Return: bytes of room for producers, of data for consumers.
+ */
+static inline size_t bbuf_side_avail(const struct bbuf_side *side)
+{
+	/* Acquire: before the peer's. */
+	unsigned long pos = smp_load_acquire(&side->pos);
+
+	/* D: what lies before the peer's position was copied before; see C. */
+	return smp_load_acquire(&side->peer->pos) + READ_ONCE(side->span) - pos;
+}
+
+/**
+ * bbuf_side_is_free() - may bytes be moved without further ado?
+ * @side: the side; its lock is held
+ * @len: how many
+ *
+ * Return: whether nobody is in line, nothing has ended, and there is room, or data.
+ */
+static inline bool bbuf_side_is_free(const struct bbuf_side *side, size_t len)
+{
+	return list_empty(&side->line) && !side->ended && bbuf_side_avail(side) >= len;
+}
+
+/**
+ * bbuf_side_exit() - be done: hand on what is left to whoever comes next
+ * @side: the side; its lock is held, and dropped
+ * @call: the call
+ */
+static inline void bbuf_side_exit(struct bbuf_side *side, struct bbuf_call *call)
+{
+	if (likely(list_empty(&call->node)))
+		mutex_unlock(&side->lock);
+	else
+		bbuf_side_exit_line(side, call);
+}
 
 #endif /* BBUF_QUEUE_H */
