@@ -29,13 +29,13 @@ sources	:= Kbuild $(shell find module -name '*.[chS]')
 kbuild	= $(build)/$(release)
 ko	= $(kbuild)/bbuf.ko
 
-.PHONY: all module tools demo check stress shell load unload install lint clean help
+.PHONY: all module tools demo check check-matrix stress shell load unload install lint clean help
 .DEFAULT_GOAL := all
 
 all: tools module	## build the module for the running kernel, and the tools
 
 help:			## list the targets
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 	@echo
 	@echo 'Variables: KDIR= (build the module with these headers), KERNEL= (boot this'
 	@echo 'kernel: $(vm)/kernel --help), TESTS= (run these, such as bbuf:poll),'
@@ -71,6 +71,9 @@ demo:			## watch it work, in a virtual machine (EXAMPLE= and ARGS= for one)
 
 check:			## run the tests in a virtual machine (TESTS= picks some)
 	@$(vm)/check $(TESTS)
+
+check-matrix:		## run them on every supported kernel (KERNELS=, TESTS=)
+	@$(vm)/matrix $(KERNELS)
 
 SECONDS	?= 60
 

@@ -49,7 +49,8 @@ use_unstable() {
 	need_apt
 	mirror=$(debian_mirror)
 	[ -n "$mirror" ] || { apt_update; mirror=$(debian_mirror); }
-	[ -n "$mirror" ] || die "no package source of this machine is Debian's"
+	[ -n "$mirror" ] ||
+		die "cannot look in Debian unstable: no package source of this machine is Debian's"
 	write_configuration /usr/share/keyrings/debian-archive-keyring.gpg "$mirror"
 	export APT_CONFIG=$unstable/apt.conf
 	compgen -G "$unstable/lists/*_InRelease" >/dev/null || refresh_lists
