@@ -35,7 +35,10 @@ static struct class bbuf_class = {
 	.name = "bbuf",
 };
 
-/* devtmpfs asks when it makes the node, and without @mode when it removes it. */
+/*
+ * devtmpfs asks when it makes the node, and without @mode when it removes it. It must be
+ * told: without an answer the node would be that of the bare name, which may be anybody's.
+ */
 static char *bbuf_node_devnode(BBUF_DEVNODE_CONST struct device *dev, umode_t *mode,
 			       kuid_t *uid, kgid_t *gid)
 {
@@ -48,8 +51,8 @@ static char *bbuf_node_devnode(BBUF_DEVNODE_CONST struct device *dev, umode_t *m
 	if (gid)
 		*gid = node->gid;
 	if (!strcmp(node->name, BBUF_DEFAULT_NAME))
-		return kstrdup("bbuf", GFP_KERNEL);
-	return kasprintf(GFP_KERNEL, "bbuf-%s", node->name);
+		return kstrdup("bbuf", GFP_KERNEL | __GFP_NOFAIL);
+	return kasprintf(GFP_KERNEL | __GFP_NOFAIL, "bbuf-%s", node->name);
 }
 
 static int bbuf_minor_alloc(struct bbuf_node *node)
