@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * As many queues as there can be. Takes a minute or two, and memory: not run with the other
+ * tests, but by hand and by .ci/run.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "fixture.h"
+#include "named.h"
+
+#define QUEUES		65536	/* with "default" */
+#define KB_PER_QUEUE	10	/* of memory, roughly */
+#define SECONDS		1500	/* on a machine that has other things to do */
+
+FIXTURE(minors) {
+	int made;
+};
+
+static struct bbuf_create numbered(int number)
+{
+	struct bbuf_create create = { .capacity = 1, .mode = 0600 };
+
+	snprintf(create.name, sizeof(create.name), QUEUE "-%d", number);
+	return create;
+}
+
+static int make(int number)
+{
+	struct bbuf_create create = numbered(number);
+
+	return queue_create(&create);
+}
+
+static bool enough_memory(void)
+{
+	char available[64];
+
+	return proc_field("/proc/meminfo", "MemAvailable:", available, sizeof(available)) &&
+	       atol(available) > (long)QUEUES * KB_PER_QUEUE;
+}
+
+FIXTURE_SETUP(minors)
+{
+	if (!enough_memory())
+		SKIP(return, "needs %d MB of memory", QUEUES / 1024 * KB_PER_QUEUE);
+	while (!make(self->made))
+		self->made++;
+}
+
+FIXTURE_TEARDOWN(minors)
+{
+	while (self->made--) {
+		struct bbuf_create create = numbered(self->made);
+
+		EXPECT_EQ(0, queue_destroy(create.name));
+	}
+}
+
+/* A destroyed queue has its number as long as somebody has it open. */
+TEST_F_TIMEOUT(minors, run_out_and_are_used_again, SECONDS)
+{
+	struct bbuf_create last;
+	int fd;
+
+	if (!self->made)
+		SKIP(return, "needs memory");
+	ASSERT_EQ(QUEUES - 1, self->made);
+	ASSERT_EQ(-ENOSPC, make(QUEUES));
+	last = numbered(--self->made);
+	fd = queue_open(last.name, O_RDWR);
+	ASSERT_EQ(0, queue_destroy(last.name));
+	ASSERT_EQ(-ENOSPC, make(self->made));
+	close(fd);
+	ASSERT_EQ(0, make(self->made));
+	self->made++;
+	ASSERT_EQ(-ENOSPC, make(QUEUES));
+}
+
+BBUF_HARNESS_MAIN
