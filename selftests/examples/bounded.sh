@@ -35,7 +35,7 @@ balanced()
 test_result()
 {
 	run bounded
-	grep -qx '4 producers and 3 consumers, and a queue that holds 8 items:' out
+	grep -qx 'producers: 4, consumers: 3, capacity: 8' out
 	balanced 400 8
 }
 

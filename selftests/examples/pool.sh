@@ -34,7 +34,7 @@ test_result()
 # The pause is long enough for the tasks to be ready one after the other.
 test_map_keeps_the_order()
 {
-	run pool --pause=200ms --tasks=1
+	run pool --pause=500ms --tasks=1
 	grep -qx 'map: .* ready in this place: 3, 2, 1' out
 }
 

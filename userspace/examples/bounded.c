@@ -170,8 +170,8 @@ int main(int argc, char **argv)
 	round_do(&(struct round){ .name = "nobody is slow" }, table);
 	round_do(&(struct round){ .name = "slow consumers", .get_pause = pause_ns }, table);
 	round_do(&(struct round){ .name = "slow producers", .put_pause = pause_ns }, table);
-	printf("%ju producers and %ju consumers, and a queue that holds %ju items:\n\n",
-	       producers, consumers, capacity);
+	printf("producers: %ju, consumers: %ju, capacity: %ju\n\n", producers, consumers,
+	       capacity);
 	table_print(table, stdout);
 	printf("\nEach item came once, and those of each producer came in order.\n");
 	return output_end();
