@@ -300,7 +300,8 @@ static char take(struct wait *wait, int fd)
 	for (;;) {
 		if (wait->poll) {
 			wait->polls++;
-			poll(&readable, 1, -1);
+			if (poll(&readable, 1, -1) < 0)
+				err(EXIT_FAILURE, "polling");
 		}
 		wait->reads++;
 		if (read(fd, &item, sizeof(item)) == sizeof(item))
