@@ -13,20 +13,25 @@
  *   side->lock       Mutex. Held to move @pos and @off and to join or leave the
  *                    line. Copies are made under it with page faults disabled, so
  *                    that nobody ever sleeps with it: not for room, not for data,
- *                    not for a page of user memory. It is held for one copy at the
- *                    most, so that a call that may not wait can take it. Reading
- *                    and writing take their own side's, so no reader waits for a
- *                    writer's copy. Who needs both, to end or change the queue or to
- *                    drop what is queued, takes the producers' first.
+ *                    not for a page of user memory. It is held for one copy, or a
+ *                    batch of 64 KiB, at the most, so that a call that may not wait
+ *                    can take it. Reading and writing take their own side's, so no
+ *                    reader waits for a writer's copy. Who needs both, to end or change
+ *                    the queue or to drop what is queued, takes the producers' first.
  *   side->line_lock  Spinlock, inside either side's mutex. The line of waiters
  *                    changes under both locks of the side; so the side reads it
  *                    under the mutex, and whoever calls the front under the
  *                    spinlock. @wanted is written under the spinlock, @closed
  *                    under the mutex, both are read without.
  *   q->drain_lock    Spinlock, inside the consumers' mutex: those in fsync.
+ *   q->alloc         Mutex, outside of the producers': for the first write, which may
+ *                    sleep for memory with it, and for nothing else.
  *   side->poll.lock  Of the wait queue; inside a mutex or none, not in a spinlock.
  *
  * The line
+ *
+ *   Mostly there is none, and enough for the call, which then goes at once, see
+ *   bbuf_side_is_free().
  *
  *   Who can't go on joins the line and sleeps there. Only its front may go, and
  *   only the front is ever called: by the peer that made what it needs, or by the
