@@ -6,8 +6,8 @@
  * slices, as in CPython: who wants it waits for an interval, and if nobody has given it up
  * by then, asks for it. The holder looks every now and then whether somebody asks, and if
  * so, hands it over in the middle of its work. It also gives it up around a call that may
- * block. The workers here take jobs from a queue, and put results into another. A job is to
- * compute something, or to ask a slow device, through two more queues, and wait for answers.
+ * block. The workers here take jobs from a queue. A job is to compute something, or to ask a
+ * slow device, by one queue, and wait for the answers, which come by another.
  *
  * Look at: "at once", how many computed (on a CPU, with the lock) or waited for an answer at
  * the same moment, on average. Threads that compute share one CPU; processes have a lock
@@ -17,7 +17,6 @@
  * "slept". Threads pay for each turn with several switches by the kernel. Coroutines, which
  * share a thread, take many more turns without any: no faster, but cheaper.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -31,18 +30,19 @@
 #define JOB_NUMBERS	150000
 
 /* Numbers from one look whether somebody asks for the lock to the next. */
-#define NUMBERS_PER_CHECK	100
+#define NUMBERS_PER_CHECK	1000
 
 /* A job that asks does it so often. */
 #define JOB_QUESTIONS	10
 
+#define MEMBERS_MAX	100
 #define CAPACITY	4096
 #define JOBS_MAX	(CAPACITY / sizeof(uint64_t))
 
 static uint64_t worker_count, job_count, interval_ns, answer_ns;
 
 static const struct setting settings[] = {
-	{ "workers", "4", "how many to compare with one", &worker_count, arg_count, WORKERS_MAX },
+	{ "workers", "4", "how many to compare with one", &worker_count, arg_count, MEMBERS_MAX },
 	{ "jobs", "8", "how many there are, for all workers together", &job_count, arg_count,
 	  JOBS_MAX },
 	{ "interval", "5ms", "wait so long before asking for the lock", &interval_ns, arg_time, 0 },
@@ -51,11 +51,13 @@ static const struct setting settings[] = {
 };
 
 /**
- * struct tally - what a thread did, as it says itself when it ends
+ * struct tally - what a thread or process did, as it says itself when it ends
+ * @result: sum of the results of its jobs
  * @cpu_ns: time on a CPU, with the lock
  * @turns: times that it stopped in the middle of a job for another
  */
 struct tally {
+	uint64_t result;
 	uint64_t cpu_ns;
 	uint64_t turns;
 };
@@ -66,12 +68,11 @@ struct tally {
  * @kind: what its members are
  * @single: there is one member, whatever the number of workers
  * @run: what a member does, given this
- * @task: what a job is, which returns its result
+ * @task: what a job is; returns its result
  * @alone: by a single worker, for comparison
  * @cost: what it took
  * @tally: what all members did
  * @waited_ns: time that they waited for answers, all together
- * @result: sum of the results
  */
 struct way {
 	const char *name;
@@ -83,12 +84,12 @@ struct way {
 	struct cost cost;
 	struct tally tally;
 	uint64_t waited_ns;
-	uint64_t result;
 };
 
 /* The queues. */
-static const char *jobs, *results, *tallies, *questions, *answers;
+static const char *jobs, *tallies, *questions, *answers;
 
+/* Of this thread. CPU time counts from gil_take() to gil_drop(). */
 static _Thread_local struct tally tally;
 
 /**
@@ -121,7 +122,7 @@ static uint64_t thread_cpu_ns(void)
 	return time.tv_sec * NSEC_PER_SEC + time.tv_nsec;
 }
 
-/* Waits for an interval at the most; asks for the lock if one holder had it all the time. */
+/* For an interval at the most; asks for the lock if one holder has had it all the time. */
 static void gil_wait(void)
 {
 	uint64_t end = now_ns() + interval_ns, takes = gil.takes;
@@ -174,7 +175,7 @@ static void coroutine_check(void)
 	coroutine_yield();
 }
 
-/* What a job that computes calls now and then: it may be another's turn. */
+/* What a job that computes calls now and then, for it may be another's turn. */
 static _Thread_local void (*check)(void) = gil_check;
 
 /* Calls that may block; nobody needs the lock for them. */
@@ -243,14 +244,13 @@ static void answer_questions(void *pause_ns)
 
 static void do_jobs(void *arg)
 {
-	struct bbuf *from = queue_open(jobs, O_RDONLY), *to = queue_open(results, O_WRONLY);
+	struct bbuf *queue = queue_open(jobs, O_RDONLY);
 	const struct way *way = arg;
 	uint64_t job;
 
-	while (get_number(from, &job))
-		put_number(to, way->task(job));
-	bbuf_close(from);
-	bbuf_close(to);
+	while (get_number(queue, &job))
+		tally.result += way->task(job);
+	bbuf_close(queue);
 }
 
 /* In turn, until all are done. */
@@ -296,18 +296,6 @@ static void put_jobs(void)
 	bbuf_close(queue);
 }
 
-static void get_results(struct way *way)
-{
-	struct bbuf *queue = queue_open(results, O_RDONLY);
-	uint64_t left, result;
-
-	for (left = job_count; left; left--) {
-		queue_get(queue, &result, sizeof(result));
-		way->result += result;
-	}
-	bbuf_close(queue);
-}
-
 static void get_tallies(struct way *way, size_t members)
 {
 	struct bbuf *queue = queue_open(tallies, O_RDONLY);
@@ -315,36 +303,26 @@ static void get_tallies(struct way *way, size_t members)
 
 	while (members--) {
 		queue_get(queue, &of_one, sizeof(of_one));
+		way->tally.result += of_one.result;
 		way->tally.cpu_ns += of_one.cpu_ns;
 		way->tally.turns += of_one.turns;
 	}
 	bbuf_close(queue);
 }
 
-static uint64_t waited_for_answers(void)
+static void measure(struct way *way, struct bbuf *answers_queue)
 {
-	struct bbuf *queue = queue_open(answers, O_RDONLY);
-	uint64_t ns = queue_info(queue).out.blocked_ns;
-
-	bbuf_close(queue);
-	return ns;
-}
-
-static void measure(struct way *way)
-{
+	uint64_t waited_ns = queue_info(answers_queue).out.blocked_ns;
 	size_t members = way->single ? 1 : worker_count;
-	uint64_t waited_ns = waited_for_answers();
 	struct team *team;
 
 	jobs = queue_new(BBUF_RECORD, CAPACITY);
-	results = queue_new(BBUF_RECORD, CAPACITY);
 	tallies = queue_new(BBUF_RECORD, CAPACITY);
 	put_jobs();
 	team = team_start(way->kind, members, member, way);
-	get_results(way);
 	get_tallies(way, members);
 	way->cost = team_join(team);
-	way->waited_ns = waited_for_answers() - waited_ns;
+	way->waited_ns = queue_info(answers_queue).out.blocked_ns - waited_ns;
 }
 
 static struct way ways[] = {
@@ -364,19 +342,21 @@ static struct way ways[] = {
 
 static void measure_all(void)
 {
+	struct bbuf *to, *from;
 	struct team *device;
-	struct bbuf *queue;
 	size_t i;
 
 	questions = queue_new(BBUF_RECORD, CAPACITY);
 	answers = queue_new(BBUF_RECORD, CAPACITY);
 	device = team_start(TEAM_PROCESSES, worker_count, answer_questions, &answer_ns);
+	to = queue_open(questions, O_WRONLY);
+	from = queue_open(answers, O_RDONLY);
 	for (i = 0; i < ARRAY_SIZE(ways); i++)
-		measure(&ways[i]);
-	queue = queue_open(questions, O_WRONLY);
-	queue_shutdown(queue);
-	bbuf_close(queue);
+		measure(&ways[i], from);
+	queue_shutdown(to);
 	team_join(device);
+	bbuf_close(to);
+	bbuf_close(from);
 }
 
 static double at_once(const struct way *way)
@@ -405,7 +385,7 @@ static void print_table(void)
 		table_count(row, 5, way->cost.slept);
 		table_count(row, 6, way->cost.preempted);
 		table_cell(row, 7, "%.2f", (double)way->alone->cost.ns / way->cost.ns);
-		table_count(row, 8, way->result);
+		table_count(row, 8, way->tally.result);
 	}
 	table_print(table, stdout);
 }

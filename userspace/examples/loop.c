@@ -9,8 +9,8 @@
  * O_NONBLOCK, and who gets EAGAIN yields. The loop asks epoll whose queue has changed, many
  * of them by one call, and resumes those.
  *
- * Look at: put() and get(), which is all that differs for a producer or a consumer, and at
- * run_loop(), which is all of the scheduler. With EPOLLET epoll reports each change once. So
+ * Look at: wait_for_change(), where producers and consumers yield, and at run_loop(), which
+ * is all that there is of a scheduler. With EPOLLET epoll reports each change once. So
  * there is nothing to switch on or off around a wait; but who is resumed has to go on
  * until EAGAIN, or would not hear of what it has left.
  *
@@ -109,19 +109,18 @@ struct way {
 static int epoll;
 static const char *ready, *start;
 
-static void failed(const struct task *task, const char *what)
+/* A call has failed. If that is because it must not sleep, others run until it can go on. */
+static void wait_for_change(const struct task *task, const char *what)
 {
 	if (errno != EAGAIN)
 		err(EXIT_FAILURE, "the queue %s: %s", task->queue, what);
+	coroutine_yield();
 }
 
-/* A call that may not sleep says EAGAIN: until there is a change, others may run. */
 static void put(struct task *task, uint64_t item)
 {
-	while (bbuf_put(task->handle, &item, sizeof(item), NULL) < 0) {
-		failed(task, "putting");
-		coroutine_yield();
-	}
+	while (bbuf_put(task->handle, &item, sizeof(item), NULL) < 0)
+		wait_for_change(task, "putting");
 }
 
 /* False at the end. */
@@ -129,10 +128,8 @@ static bool get(struct task *task, uint64_t *item)
 {
 	ssize_t len;
 
-	while ((len = bbuf_get(task->handle, item, sizeof(*item), NULL)) < 0) {
-		failed(task, "getting");
-		coroutine_yield();
-	}
+	while ((len = bbuf_get(task->handle, item, sizeof(*item), NULL)) < 0)
+		wait_for_change(task, "getting");
 	return len;
 }
 
@@ -149,20 +146,26 @@ static void produce(void *arg)
 	bbuf_close(task->handle);
 }
 
+static _Noreturn void item_missing(const struct task *task, uint64_t item)
+{
+	errx(EXIT_FAILURE, "the queue %s: item %llu is missing", task->queue,
+	     (unsigned long long)item);
+}
+
 static void consume(void *arg)
 {
 	struct task *task = arg;
-	uint64_t item, next = task->first;
+	uint64_t item, next;
 
 	task->handle = queue_open(task->queue, O_RDONLY | task->way->flags);
 	task->way->begin(task);
-	for (; get(task, &item); task->sum += item)
-		if (item != next++)
-			errx(EXIT_FAILURE, "the queue %s: item %llu is missing", task->queue,
-			     (unsigned long long)next - 1);
+	for (next = task->first; get(task, &item); next++) {
+		if (item != next)
+			item_missing(task, next);
+		task->sum += item;
+	}
 	if (next != task->first + item_count)
-		errx(EXIT_FAILURE, "the queue %s: item %llu is missing", task->queue,
-		     (unsigned long long)next);
+		item_missing(task, next);
 	bbuf_close(task->handle);
 }
 
@@ -204,6 +207,7 @@ static void look_at_process(uint64_t *values)
 					   values[sources[i].value];
 }
 
+/* Of a queue, epoll reports what the file was opened for. */
 static void begin_in_loop(struct task *task)
 {
 	struct epoll_event event = { EPOLLIN | EPOLLOUT | EPOLLET, { .ptr = task } };
@@ -221,6 +225,8 @@ static void run_loop(struct task *tasks, size_t count, uint64_t *values)
 	int i, n;
 
 	epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (epoll < 0)
+		err(EXIT_FAILURE, "epoll_create1");
 	for (task = tasks; task < tasks + count; task++) {
 		task->coroutine = coroutine_new(task->run, task);
 		coroutine_resume(task->coroutine);
