@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * As many queues as there can be. Takes a minute or two, and memory: not run with the other
- * tests, but by hand and by .ci/run.
+ * As many queues as there can be. Takes minutes, and memory: not run with the other tests,
+ * but by hand.
  */
 #include <stdio.h>
 #include <stdlib.h>
