@@ -402,6 +402,7 @@ static void look_for_leaks(const struct options *options)
 		unload_module();
 	write_file(KMEMLEAK, "scan");
 	write_file(KMEMLEAK, "scan");
+	write_file("/proc/sys/kernel/printk_devkmsg", "on");
 	copy_file(KMEMLEAK, "/dev/kmsg");
 }
 
