@@ -29,7 +29,8 @@ sources	:= Kbuild $(shell find module -name '*.[chS]')
 kbuild	= $(build)/$(release)
 ko	= $(kbuild)/bbuf.ko
 
-.PHONY: all module tools demo check check-matrix stress shell load unload install lint clean help
+.PHONY: all module tools demo check check-matrix check-debug stress shell load unload install
+.PHONY: lint clean help
 .DEFAULT_GOAL := all
 
 all: tools module	## build the module for the running kernel, and the tools
@@ -74,6 +75,9 @@ check:			## run the tests in a virtual machine (TESTS= picks some)
 
 check-matrix:		## run them on every supported kernel (KERNELS=, TESTS=)
 	@$(vm)/matrix $(KERNELS)
+
+check-debug:		## run them in kernels that look for mistakes, built first
+	@$(vm)/debug/check $(TESTS)
 
 SECONDS	?= 60
 
