@@ -26,6 +26,7 @@
 #define FILES		2	/* that are open for reading and writing */
 #define ANY		-1L	/* value of an operation: 0 or more */
 #define OTHER		"other"	/* a queue that is made and destroyed */
+#define SHIFTS		4	/* of what is every other copy */
 #define SECONDS		240	/* for one operation, on a kernel that checks all it does */
 
 #define DEBUGFS		"/sys/kernel/debug/"
@@ -555,6 +556,7 @@ enum fault {
 	ONE,		/* one object or copy, the first, the second ... */
 	ONE_OR_PAGES,	/* the same, with pages, too */
 	COPIES,		/* all copies from one place on */
+	EVERY_OTHER,	/* every other copy from one place on */
 	ALLOCATIONS,	/* all of them */
 };
 
@@ -576,10 +578,16 @@ static bool one_place(enum fault fault)
 	return fault == ONE || fault == ONE_OR_PAGES;
 }
 
+static bool only_copies(enum fault fault)
+{
+	return fault == COPIES || fault == EVERY_OTHER;
+}
+
 /* How often each kind may still fail, in tasks that are to fail. */
 static bool arm_kinds(enum fault fault)
 {
-	return !file_put(DEBUGFS "fail_usercopy/times", fault == COPIES ? FAIL_TIMES : "0") &&
+	return !file_put(DEBUGFS "fail_usercopy/times", only_copies(fault) ? FAIL_TIMES : "0") &&
+	       !file_put(DEBUGFS "fail_usercopy/interval", fault == EVERY_OTHER ? "2" : "1") &&
 	       !file_put(DEBUGFS "failslab/times", fault == ALLOCATIONS ? FAIL_TIMES : "0") &&
 	       !file_put(DEBUGFS "fail_page_alloc/times", fault == ALLOCATIONS ? FAIL_TIMES : "0");
 }
@@ -591,9 +599,10 @@ static bool kind_struck(const char *times)
 
 static bool kinds_struck(enum fault fault)
 {
-	return fault == COPIES ? kind_struck(DEBUGFS "fail_usercopy/times")
-			       : kind_struck(DEBUGFS "failslab/times") ||
-				 kind_struck(DEBUGFS "fail_page_alloc/times");
+	if (only_copies(fault))
+		return kind_struck(DEBUGFS "fail_usercopy/times");
+	return kind_struck(DEBUGFS "failslab/times") ||
+	       kind_struck(DEBUGFS "fail_page_alloc/times");
 }
 
 /* Where it begins: copies before that place are good, and so may be pages. */
@@ -669,8 +678,7 @@ static bool run(const struct attempt *a, struct outcome *o)
 static bool documented(const struct attempt *a, int error)
 {
 	return (error == EFAULT && a->fault != ALLOCATIONS) ||
-	       (error == ENOMEM && a->fault != COPIES) ||
-	       (error && error == a->v->error && a->fault != COPIES);
+	       (!only_copies(a->fault) && (error == ENOMEM || (error && error == a->v->error)));
 }
 
 static const char *judge_value(const struct attempt *a, const struct outcome *o)
@@ -798,6 +806,22 @@ TEST_F_TIMEOUT(inject, with_one_fault, SECONDS)
 TEST_F_TIMEOUT(inject, with_memory_that_ends, SECONDS)
 {
 	TRY_EACH(COPIES, variant->copies);
+}
+
+/* An operation that begins anew, after it met a page that was missing, comes to its middle. */
+TEST_F_TIMEOUT(inject, with_memory_that_comes_and_goes, SECONDS)
+{
+	struct outcome outcome;
+	bool struck = false;
+	int place;
+
+	for (place = 1; place <= SHIFTS; place++) {
+		struct attempt attempt = { variant, &self->bed, EVERY_OTHER, place };
+
+		ASSERT_GOOD(&attempt, &outcome);
+		struck |= outcome.struck;
+	}
+	ASSERT_TRUE(struck || variant->copies < 2);
 }
 
 TEST_F_TIMEOUT(inject, without_any_allocation, SECONDS)
