@@ -392,16 +392,12 @@ static void print_table(void)
 
 static void print_chart(void)
 {
-	struct bar bars[ARRAY_SIZE(ways)];
-	size_t i;
+	struct chart chart = { .title = "At work, or waiting for an answer, at the same moment" };
+	const struct way *way;
 
-	for (i = 0; i < ARRAY_SIZE(ways); i++) {
-		bars[i].label = ways[i].name;
-		bars[i].value = at_once(&ways[i]);
-		snprintf(bars[i].text, TEXT_MAX, "%.2f", bars[i].value);
-	}
-	chart_print("\nAt work, or waiting for an answer, at the same moment", bars,
-		    ARRAY_SIZE(ways));
+	for (way = ways; way < ways + ARRAY_SIZE(ways); way++)
+		chart_bar(&chart, way->name, at_once(way), "%.2f", at_once(way));
+	chart_print(&chart);
 }
 
 int main(int argc, char **argv)

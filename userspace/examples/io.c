@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * io: the two steps of an input, to wait until the kernel has something, and to get it from
- * the kernel; and of an output, where what is waited for is room.
+ * io: the two steps of I/O, to wait until the kernel has something, and to get it from there.
  *
- * First the getting. The same bytes go into the kernel and out again in pieces of 1 byte to
- * 64 KiB, one system call for a piece. Each byte is copied twice, whatever the size; but the
- * smaller the pieces, the more calls. Then a buffer in user space collects pieces that are put,
- * until it is full, and keeps what one large read brought, for many to be got. That is what
- * stdio does. It takes space, and two copies more, and what it saves is system calls: time.
+ * First the getting: the same bytes go into the kernel and out again in small and large pieces.
+ * Each byte is copied twice; but the smaller the pieces, the more system calls. Then a buffer
+ * in user space collects what is put, until it is full, and keeps what one large read brought.
+ * It takes space, and two copies more, and what it saves is system calls: time.
  *
  * Then the waiting: a byte comes every few milliseconds, to somebody who sleeps in read(),
  * who tries again and again with O_NONBLOCK, or who tries when poll() says so.
@@ -24,11 +22,8 @@
 
 #include "example.h"
 
-/* Of the queue, and the largest piece. */
-#define CAPACITY	65536
-
-/* Bytes that are waited for, one by one. */
-#define ITEMS		20
+#define CAPACITY	65536	/* of the queue, and the largest piece */
+#define ITEMS		20	/* bytes that are waited for, one by one */
 
 static uint64_t bytes, pause_ns;
 
@@ -38,341 +33,190 @@ static const struct setting settings[] = {
 	{ 0 }
 };
 
+static const char *name;
+
 /**
- * struct stream - one end of the queue
- * @queue: its file
- * @buffer: memory of this process, of @space bytes; with no space each piece is a call
- * @begin: of what is in @buffer
+ * struct stream - one end of the queue, with a buffer in front of it
+ * @fd: of the queue
+ * @space: of the buffer, a multiple of the pieces; with none each piece is a system call
+ * @begin: of what is in the buffer
  * @end: of that
  * @calls: system calls so far
  * @copied: bytes so far, by the kernel and by this process
+ * @buffer: memory of this process
  */
 struct stream {
-	struct bbuf *queue;
-	char *buffer;
+	int fd;
 	size_t space;
 	size_t begin;
 	size_t end;
 	uint64_t calls;
 	uint64_t copied;
+	char buffer[CAPACITY];
 };
 
-/**
- * struct run - the same bytes, moved in one way
- * @piece: bytes that are put, and got, at a time
- * @space: of the buffers
- * @calls: system calls
- * @copied: bytes
- * @ns: how long it took
- */
-struct run {
-	size_t piece;
-	size_t space;
-	uint64_t calls;
-	uint64_t copied;
-	uint64_t ns;
-};
-
-/**
- * struct wait - a way to wait
- * @name: of it
- * @flags: of the file
- * @poll: before it reads
- * @reads: system calls
- * @empty: those of them that found nothing: EAGAIN
- * @polls: system calls
- * @cost: of it all
- */
-struct wait {
-	const char *name;
-	int flags;
-	bool poll;
-	uint64_t reads;
-	uint64_t empty;
-	uint64_t polls;
-	struct cost cost;
-};
-
-static const char *name;
-
-static void stream_write(struct stream *stream, const char *data, size_t n)
+/* What has come of a system call. */
+static size_t call_made(struct stream *stream, ssize_t n)
 {
-	if (write(bbuf_fd(stream->queue), data, n) != (ssize_t)n)
-		err(EXIT_FAILURE, "writing %zu bytes", n);
+	if (n <= 0)
+		err(EXIT_FAILURE, "the queue %s: reading or writing", name);
 	stream->calls++;
 	stream->copied += n;
-}
-
-static size_t stream_read(struct stream *stream, char *data, size_t n)
-{
-	ssize_t ret = read(bbuf_fd(stream->queue), data, n);
-
-	if (ret <= 0)
-		err(EXIT_FAILURE, "reading %zu bytes", n);
-	stream->calls++;
-	stream->copied += ret;
-	return ret;
+	return n;
 }
 
 static void stream_flush(struct stream *stream)
 {
 	if (stream->end)
-		stream_write(stream, stream->buffer, stream->end);
+		call_made(stream, write(stream->fd, stream->buffer, stream->end));
 	stream->end = 0;
 }
 
-static void stream_put(struct stream *stream, const char *data, size_t n)
+static void stream_put(struct stream *stream, const char *piece, size_t n)
 {
-	size_t part;
-
 	if (!stream->space)
-		return stream_write(stream, data, n);
-	for (; n; n -= part, data += part) {
-		if (stream->end == stream->space)
-			stream_flush(stream);
-		part = MIN(n, stream->space - stream->end);
-		memcpy(stream->buffer + stream->end, data, part);
-		stream->end += part;
-		stream->copied += part;
-	}
+		return (void)call_made(stream, write(stream->fd, piece, n));
+	if (stream->end == stream->space)
+		stream_flush(stream);
+	memcpy(stream->buffer + stream->end, piece, n);
+	stream->end += n;
+	stream->copied += n;
 }
 
-static void stream_get(struct stream *stream, char *data, size_t n)
+static void stream_get(struct stream *stream, char *piece, size_t n)
 {
-	size_t part;
-
 	if (!stream->space)
-		return (void)stream_read(stream, data, n);
-	for (; n; n -= part, data += part) {
-		if (stream->begin == stream->end) {
-			stream->end = stream_read(stream, stream->buffer, stream->space);
-			stream->begin = 0;
-		}
-		part = MIN(n, stream->end - stream->begin);
-		memcpy(data, stream->buffer + stream->begin, part);
-		stream->begin += part;
-		stream->copied += part;
+		return (void)call_made(stream, read(stream->fd, piece, n));
+	if (stream->begin == stream->end) {
+		stream->end = call_made(stream, read(stream->fd, stream->buffer, stream->space));
+		stream->begin = 0;
 	}
+	memcpy(piece, stream->buffer + stream->begin, n);
+	stream->begin += n;
+	stream->copied += n;
 }
 
-static struct stream stream_open(int flags, size_t space)
+/* One thread fills the queue and empties it, so that nobody waits. Returns the time. */
+static uint64_t move(struct stream *in, struct stream *out, size_t n, size_t piece)
 {
-	return (struct stream){
-		.queue = queue_open(name, flags),
-		.buffer = xcalloc(1, space),
-		.space = space,
-	};
-}
-
-static void stream_close(struct stream *stream)
-{
-	bbuf_close(stream->queue);
-	free(stream->buffer);
-}
-
-static void put_pieces(struct stream *stream, const char *data, size_t n, size_t piece)
-{
-	size_t done;
-
-	for (done = 0; done < n; done += piece)
-		stream_put(stream, data + done, MIN(piece, n - done));
-	stream_flush(stream);
-}
-
-static void get_pieces(struct stream *stream, char *data, size_t n, size_t piece)
-{
-	size_t done;
-
-	for (done = 0; done < n; done += piece)
-		stream_get(stream, data + done, MIN(piece, n - done));
-}
-
-/* One thread fills the queue and empties it, so that nobody waits. */
-static void move(struct run *run, const char *source, char *sink)
-{
-	struct stream in = stream_open(O_WRONLY, run->space);
-	struct stream out = stream_open(O_RDONLY, run->space);
-	size_t done, n;
-
-	run->ns = now_ns();
-	for (done = 0; done < bytes; done += n) {
-		n = MIN(CAPACITY, bytes - done);
-		put_pieces(&in, source + done, n, run->piece);
-		get_pieces(&out, sink + done, n, run->piece);
-	}
-	run->ns = now_ns() - run->ns;
-	run->calls = in.calls + out.calls;
-	run->copied = in.copied + out.copied;
-	stream_close(&in);
-	stream_close(&out);
-}
-
-static void measure_runs(struct run *runs, size_t count)
-{
-	char *source = xcalloc(1, bytes), *sink = xcalloc(1, bytes);
+	char source[CAPACITY], sink[CAPACITY] = { 0 };
+	uint64_t ns;
 	size_t i;
 
-	for (i = 0; i < bytes; i++)
+	for (i = 0; i < n; i++)
 		source[i] = i % 251;
-	for (i = 0; i < count; i++) {
-		memset(sink, 0, bytes);
-		move(&runs[i], source, sink);
-		if (memcmp(source, sink, bytes))
-			errx(EXIT_FAILURE, "other bytes came out than went in");
-	}
-	free(source);
-	free(sink);
+	ns = now_ns();
+	for (i = 0; i < n; i += piece)
+		stream_put(in, source + i, MIN(piece, n - i));
+	stream_flush(in);
+	for (i = 0; i < n; i += piece)
+		stream_get(out, sink + i, MIN(piece, n - i));
+	ns = now_ns() - ns;
+	if (memcmp(source, sink, n))
+		errx(EXIT_FAILURE, "other bytes came out than went in");
+	return ns;
 }
 
-static void print_runs(const struct run *runs, size_t count)
+static void move_all(size_t piece, size_t space, struct libscols_table *table, struct chart *chart)
 {
-	static const struct table_column columns[] = {
-		{ .heading = "piece" }, { .heading = "buffer" }, { .heading = "system calls" },
-		{ .heading = "copies of a byte" }, { .heading = "ms" },
-	};
-	struct libscols_table *table = table_new(columns, ARRAY_SIZE(columns), NULL);
-	const struct run *run;
-	char text[TEXT_MAX];
+	struct ends ends = ends_open(name, name);
+	struct stream in = { .fd = bbuf_fd(ends.to), .space = space };
+	struct stream out = { .fd = bbuf_fd(ends.from), .space = space };
+	char piece_text[TEXT_MAX], space_text[TEXT_MAX];
+	uint64_t left, ns = 0;
 
-	for (run = runs; run < runs + count; run++) {
-		struct libscols_line *row = table_row(table);
-
-		table_cell(row, 0, "%s", format_size(text, run->piece));
-		table_cell(row, 1, "%s", run->space ? format_size(text, run->space) : "none");
-		table_count(row, 2, run->calls);
-		table_cell(row, 3, "%.0f", (double)run->copied / bytes);
-		table_cell(row, 4, "%.2f", (double)run->ns / NSEC_PER_MSEC);
-	}
-	table_print(table, stdout);
-}
-
-/* Those with the smallest pieces come first. */
-static void chart_runs(const struct run *runs, size_t count)
-{
-	char labels[count][TEXT_MAX];
-	struct bar bars[count];
-	size_t i;
-
-	for (i = 0; i < count && runs[i].piece == runs[0].piece; i++) {
-		bars[i].label = format_size(labels[i], runs[i].space);
-		bars[i].value = runs[i].ns;
-		format_time(bars[i].text, runs[i].ns);
-	}
-	chart_print("\nSpace for time: 1 byte at a time, with a buffer of so many bytes", bars, i);
+	for (left = bytes; left; left -= MIN(left, CAPACITY))
+		ns += move(&in, &out, MIN(left, CAPACITY), piece);
+	format_size(space_text, space);
+	results_row(table, "%s|%s|%ju|%.0f|%.2f", format_size(piece_text, piece),
+		    space ? space_text : "none", in.calls + out.calls,
+		    (double)(in.copied + out.copied) / bytes, (double)ns / NSEC_PER_MSEC);
+	if (piece == 1)
+		chart_bar(chart, space_text, ns, "%.1f ms", (double)ns / NSEC_PER_MSEC);
+	ends_close(&ends);
 }
 
 static void show_copies(void)
 {
-	struct run runs[] = {
-		{ .piece = 1 }, { .piece = 1, .space = 16 }, { .piece = 1, .space = 256 },
-		{ .piece = 1, .space = 4096 }, { .piece = 1, .space = CAPACITY },
-		{ .piece = 64 }, { .piece = 64, .space = CAPACITY },
-		{ .piece = 4096 }, { .piece = 4096, .space = CAPACITY },
-		{ .piece = CAPACITY }, { .piece = CAPACITY, .space = CAPACITY },
+	static const size_t ways[][2] = {
+		{ 1, 0 }, { 1, 16 }, { 1, 256 }, { 1, 4096 }, { 1, CAPACITY }, { 64, 0 },
+		{ 64, CAPACITY }, { 4096, 0 }, { 4096, CAPACITY }, { CAPACITY, 0 },
+		{ CAPACITY, CAPACITY },
 	};
+	struct libscols_table *table = results_new("piece|buffer|system calls|copies of a byte|ms");
+	struct chart chart = { .title = "Space for time: 1 byte at a time, with such a buffer" };
+	size_t i;
 
-	measure_runs(runs, ARRAY_SIZE(runs));
-	print_runs(runs, ARRAY_SIZE(runs));
-	chart_runs(runs, ARRAY_SIZE(runs));
+	for (i = 0; i < ARRAY_SIZE(ways); i++)
+		move_all(ways[i][0], ways[i][1], table, &chart);
+	results_print(table);
+	chart_print(&chart);
 }
 
 static void *put_seldom(void *unused)
 {
 	struct bbuf *queue = queue_open(name, O_WRONLY);
-	uint64_t when = now_ns();
 	char item;
 
 	for (item = 0; item < ITEMS; item++) {
-		when += pause_ns;
-		sleep_until(when);
+		sleep_for(pause_ns);
 		queue_put(queue, &item, sizeof(item));
 	}
 	bbuf_close(queue);
 	return unused;
 }
 
-/* What the three ways have in common is that they return with an item. */
-static char take(struct wait *wait, int fd)
+/* Returns an item, and counts the reads that found nothing. */
+static char take(int fd, bool poll_first, uint64_t *in_vain)
 {
 	struct pollfd readable = { .fd = fd, .events = POLLIN };
 	char item;
 
-	for (;;) {
-		if (wait->poll) {
-			wait->polls++;
-			if (poll(&readable, 1, -1) < 0)
-				err(EXIT_FAILURE, "polling");
-		}
-		wait->reads++;
+	for (;; ++*in_vain) {
+		if (poll_first && poll(&readable, 1, -1) < 0)
+			err(EXIT_FAILURE, "the queue %s: polling", name);
 		if (read(fd, &item, sizeof(item)) == sizeof(item))
 			return item;
 		if (errno != EAGAIN)
-			err(EXIT_FAILURE, "reading");
-		wait->empty++;
+			err(EXIT_FAILURE, "the queue %s: reading", name);
 	}
 }
 
-static void measure_wait(struct wait *wait)
+static void wait(struct libscols_table *table, const char *how, int flags, bool poll_first)
 {
-	struct bbuf *queue = queue_open(name, O_RDONLY | wait->flags);
+	struct bbuf *queue = queue_open(name, O_RDONLY | flags);
 	pthread_t producer = thread_start(put_seldom, NULL);
+	struct cost cost = cost_now(RUSAGE_THREAD);
+	uint64_t in_vain = 0;
 	char item;
 
-	wait->cost = cost_now(RUSAGE_THREAD);
 	for (item = 0; item < ITEMS; item++)
-		if (take(wait, bbuf_fd(queue)) != item)
-			errx(EXIT_FAILURE, "%s: got another item than was put", wait->name);
-	wait->cost = cost_since(RUSAGE_THREAD, &wait->cost);
+		if (take(bbuf_fd(queue), poll_first, &in_vain) != item)
+			errx(EXIT_FAILURE, "%s: got another item than was put", how);
+	cost = cost_since(RUSAGE_THREAD, &cost);
+	results_row(table, "%s|%ju|%ju|%ju|%.1f|%.1f", how, ITEMS + in_vain, in_vain, cost.slept,
+		    (double)cost.ns / NSEC_PER_MSEC, (double)cost.cpu_ns / NSEC_PER_MSEC);
 	thread_join(producer);
 	bbuf_close(queue);
 }
 
-static void print_waits(const struct wait *waits, size_t count)
-{
-	static const struct table_column columns[] = {
-		{ .heading = "waiting by" }, { .heading = "reads" }, { .heading = "in vain" },
-		{ .heading = "polls" }, { .heading = "slept" }, { .heading = "ms" },
-		{ .heading = "ms of CPU" },
-	};
-	struct libscols_table *table = table_new(columns, ARRAY_SIZE(columns), NULL);
-	const struct wait *wait;
-
-	for (wait = waits; wait < waits + count; wait++) {
-		struct libscols_line *row = table_row(table);
-
-		table_cell(row, 0, "%s", wait->name);
-		table_count(row, 1, wait->reads);
-		table_count(row, 2, wait->empty);
-		table_count(row, 3, wait->polls);
-		table_count(row, 4, wait->cost.slept);
-		table_cell(row, 5, "%.1f", (double)wait->cost.ns / NSEC_PER_MSEC);
-		table_cell(row, 6, "%.1f", (double)wait->cost.cpu_ns / NSEC_PER_MSEC);
-	}
-	table_print(table, stdout);
-}
-
 static void show_waits(void)
 {
-	struct wait waits[] = {
-		{ .name = "blocking read" },
-		{ .name = "O_NONBLOCK, poll", .flags = O_NONBLOCK, .poll = true },
-		{ .name = "O_NONBLOCK, spin", .flags = O_NONBLOCK },
-	};
-	size_t i;
+	struct libscols_table *table = results_new("waiting by|reads|in vain|slept|ms|ms of CPU");
 
-	for (i = 0; i < ARRAY_SIZE(waits); i++)
-		measure_wait(&waits[i]);
-	putchar('\n');
-	print_waits(waits, ARRAY_SIZE(waits));
+	wait(table, "blocking read", 0, false);
+	wait(table, "O_NONBLOCK, poll", O_NONBLOCK, true);
+	wait(table, "O_NONBLOCK, spin", O_NONBLOCK, false);
+	results_print(table);
 }
 
 int main(int argc, char **argv)
 {
-	example_settings(argc, argv, "What it takes to get from the kernel what it has, by small "
-			 "and large calls, with and without a buffer; and to wait for what it has "
-			 "not.\v" HELP_SIZES "\n" HELP_EXIT ".", settings);
+	example_settings(argc, argv, "What it takes to get from the kernel what it has, and to "
+			 "wait for what it has not.\v" HELP_SIZES "\n" HELP_EXIT ".", settings);
 	name = queue_new(BBUF_STREAM, CAPACITY);
 	show_copies();
+	putchar('\n');
 	show_waits();
 	return output_end();
 }

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a stretch of a program took. See cost.h.
+ */
+#include <err.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "common.h"
+#include "cost.h"
+
+static uint64_t timeval_ns(const struct timeval *time)
+{
+	return time->tv_sec * NSEC_PER_SEC + time->tv_usec * NSEC_PER_USEC;
+}
+
+/* As getrusage(2): RUSAGE_SELF, RUSAGE_THREAD, or RUSAGE_CHILDREN that were joined. */
+struct cost cost_now(int who)
+{
+	struct rusage usage;
+
+	if (getrusage(who, &usage))
+		err(EXIT_FAILURE, "getrusage");
+	return (struct cost){
+		.ns = now_ns(),
+		.cpu_ns = timeval_ns(&usage.ru_utime) + timeval_ns(&usage.ru_stime),
+		.slept = usage.ru_nvcsw,
+		.preempted = usage.ru_nivcsw,
+	};
+}
+
+struct cost cost_less(struct cost whole, const struct cost *part)
+{
+	whole.ns -= part->ns;
+	whole.cpu_ns -= part->cpu_ns;
+	whole.slept -= part->slept;
+	whole.preempted -= part->preempted;
+	return whole;
+}
+
+struct cost cost_since(int who, const struct cost *before)
+{
+	return cost_less(cost_now(who), before);
+}
+
+/* Of several samples the fastest was disturbed least. */
+void cost_keep_fastest(struct cost *fastest, struct cost sample)
+{
+	if (!fastest->ns || sample.ns < fastest->ns)
+		*fastest = sample;
+}

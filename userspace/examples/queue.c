@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Queues of an example. See queue.h.
+ */
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common.h"
+#include "queue.h"
+
+/* Queues of one program, and the longest name that it gives them. */
+#define QUEUES_MAX	256
+#define NAME_SIZE	64
+
+static char queues[QUEUES_MAX][NAME_SIZE];
+static atomic_int queue_count;
+static pid_t queue_owner;
+
+/* Children have the list, too, but the queues are not theirs. */
+static void queues_destroy(void)
+{
+	if (getpid() != queue_owner)
+		return;
+	while (queue_count)
+		bbuf_destroy(queues[--queue_count]);
+}
+
+/* bbuf_destroy() makes system calls only, so that a signal handler may use it. */
+static void interrupted(int sig)
+{
+	queues_destroy();
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
+static void queues_destroy_at_end(void)
+{
+	static const int signals[] = { SIGHUP, SIGINT, SIGTERM };
+	size_t i;
+
+	queue_owner = getpid();
+	atexit(queues_destroy);
+	for (i = 0; i < ARRAY_SIZE(signals); i++)
+		signal(signals[i], interrupted);
+}
+
+static _Noreturn void queue_refused(const char *name, int error)
+{
+	switch (error) {
+	case ENOENT:
+		errx(EXIT_FAILURE, "there is no /dev/bbuf-control to make a queue with: load the "
+		     "module with `insmod bbuf.ko' or `make load'");
+	case ERANGE:
+		errx(EXIT_FAILURE, "making the queue %s: larger than max_capacity, which root can "
+		     "raise in /sys/module/bbuf/parameters", name);
+	case EACCES:
+		errx(EXIT_FAILURE, "making the queue %s: not permitted: run this as root", name);
+	}
+	errno = error;
+	err(EXIT_FAILURE, "making the queue %s", name);
+}
+
+char *queue_new(uint32_t type, uint64_t capacity)
+{
+	struct bbuf_config config = BBUF_CONFIG_INIT;
+	char *name = queues[queue_count];
+
+	if (!queue_count)
+		queues_destroy_at_end();
+	if (queue_count == QUEUES_MAX)
+		errx(EXIT_FAILURE, "more than %d queues", QUEUES_MAX);
+	config.type = type;
+	config.capacity = capacity;
+	snprintf(name, NAME_SIZE, "%.32s-%d-%d", program_invocation_short_name, getpid(),
+		 queue_count);
+	if (bbuf_create(name, &config))
+		queue_refused(name, errno);
+	queue_count++;
+	return name;
+}
+
+struct bbuf *queue_open(const char *name, int flags)
+{
+	struct bbuf *queue = bbuf_open(name, flags);
+
+	if (!queue)
+		err(EXIT_FAILURE, "opening the queue %s", name);
+	return queue;
+}
+
+/* Says which queue it was, too. */
+static _Noreturn void queue_failed(struct bbuf *queue, const char *what)
+{
+	struct bbuf_info info = { 0 };
+	int error = errno;
+
+	bbuf_get_info(queue, &info);
+	errno = error;
+	err(EXIT_FAILURE, "the queue %s: %s", info.name, what);
+}
+
+void queue_put(struct bbuf *queue, const void *data, size_t len)
+{
+	if (bbuf_put(queue, data, len, NULL) != (ssize_t)len)
+		queue_failed(queue, "putting");
+}
+
+/* 0 is the end: somebody has shut the queue down, and it is empty. */
+size_t queue_get(struct bbuf *queue, void *buffer, size_t size)
+{
+	ssize_t ret = bbuf_get(queue, buffer, size, NULL);
+
+	if (ret < 0)
+		queue_failed(queue, "getting");
+	return ret;
+}
+
+void queue_put_number(struct bbuf *queue, uint64_t number)
+{
+	queue_put(queue, &number, sizeof(number));
+}
+
+uint64_t queue_get_number(struct bbuf *queue)
+{
+	uint64_t number;
+
+	if (!queue_get(queue, &number, sizeof(number)))
+		errx(EXIT_FAILURE, "a queue ended before all numbers had come");
+	return number;
+}
+
+void queue_shutdown(struct bbuf *queue)
+{
+	if (bbuf_shutdown(queue))
+		queue_failed(queue, "shutting down");
+}
+
+struct bbuf_info queue_info(struct bbuf *queue)
+{
+	struct bbuf_info info;
+
+	if (bbuf_get_info(queue, &info))
+		queue_failed(queue, "asking what it has done");
+	return info;
+}
+
+struct ends ends_open(const char *from, const char *to)
+{
+	return (struct ends){ queue_open(from, O_RDONLY), queue_open(to, O_WRONLY) };
+}
+
+void ends_close(const struct ends *ends)
+{
+	bbuf_close(ends->from);
+	bbuf_close(ends->to);
+}

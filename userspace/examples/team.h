@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Threads and processes. They start, or the program ends; who joins a process ends, too, if
+ * it has failed. A team is many of one kind that all run the same, side by side: to join it
+ * tells what all of them took.
+ */
+#ifndef BBUF_EXAMPLES_TEAM_H
+#define BBUF_EXAMPLES_TEAM_H
+
+#include <pthread.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "cost.h"
+
+/* Threads or processes that it makes sense to ask for. */
+#define WORKERS_MAX	1000
+
+pthread_t thread_start(void *(*run)(void *arg), void *arg);
+void *thread_join(pthread_t thread);
+pid_t process_start(void (*run)(void *arg), void *arg);
+void process_join(pid_t pid);
+void stay_on_cpu(void);
+
+enum team_kind {
+	TEAM_THREADS,
+	TEAM_PROCESSES,
+};
+
+struct team *team_start(enum team_kind kind, size_t size, void (*run)(void *arg), void *arg);
+struct cost team_join(struct team *team);
+
+#endif /* BBUF_EXAMPLES_TEAM_H */
