@@ -21,7 +21,7 @@ debian_mirror() {
 }
 
 # A configuration for unstable alone, in which nothing is installed. What it does not say
-# (proxies, passwords, preferences) is as on this machine.
+# (proxies, passwords, preferences) is as on this machine. A mirror that is behind will do.
 write_configuration() {
 	mkdir -p "$unstable"/{lists,archives}/partial
 	: >"$unstable/status"
@@ -32,6 +32,7 @@ Dir::Cache "$unstable";
 Dir::Etc::SourceList "$unstable/sources.list";
 Dir::Etc::SourceParts "/dev/null";
 Acquire::Languages "none";
+Acquire::Check-Valid-Until "false";
 APT::Install-Recommends "false";
 APT::Sandbox::User "$(id -un)";
 END
