@@ -26,10 +26,10 @@ no_btf	= $(if $(and $(wildcard $(KDIR)/vmlinux),$(KCHROOT)$(shell command -v pah
 		CONFIG_DEBUG_INFO_BTF_MODULES=)
 
 sources	:= Kbuild $(shell find module -name '*.[chS]')
-kbuild	= $(build)/$(release)
+kbuild	= $(build)/$(release)$(GCOV_PROFILE:%=-gcov)
 ko	= $(kbuild)/bbuf.ko
 
-.PHONY: all module tools demo check check-matrix check-debug stress shell load unload install
+.PHONY: all module tools demo check check-matrix check-debug coverage stress shell load unload install
 .PHONY: lint clean help
 .DEFAULT_GOAL := all
 
@@ -78,6 +78,9 @@ check-matrix:		## run them on every supported kernel (KERNELS=, TESTS=)
 
 check-debug:		## run them in kernels that look for mistakes, built first
 	@$(vm)/debug/check $(TESTS)
+
+coverage:		## tell which lines of the module the tests reach
+	@$(vm)/coverage $(TESTS)
 
 SECONDS	?= 60
 

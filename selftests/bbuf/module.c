@@ -274,6 +274,7 @@ TEST_F(module, mode_lets_others_in_as_far_as_it_says)
 	ASSERT_EQ(0, module_load("mode=0604"));
 	ASSERT_EQ(0, stat(BBUF_DEVICE, &stat_buf));
 	ASSERT_EQ(0604, stat_buf.st_mode & 07777);
+	ASSERT_EQ(0604, file_number(BBUF_PARAMETERS "mode"));
 	ASSERT_EQ(0, task_start(&reader));
 	ASSERT_LE(0, task_wait(&reader));
 	ASSERT_EQ(0, task_start(&writer));

@@ -58,7 +58,6 @@ struct deeds {
 
 /**
  * struct round - a round, as its seed has it
- * @number: of the round
  * @seed: of the round
  * @random: decisions of this process
  * @kills: whether actors are killed
@@ -69,7 +68,6 @@ struct deeds {
  * @current: the book of each queue that there is now
  */
 struct round {
-	unsigned int number;
 	uint64_t seed;
 	struct random random;
 	bool kills;
@@ -348,7 +346,7 @@ static void round_begin(struct round *round, uint64_t seed, unsigned int number)
 {
 	unsigned int i;
 
-	*round = (struct round){ .number = number, .seed = random_seed(seed, number) };
+	*round = (struct round){ .seed = random_seed(seed, number) };
 	round->random.state = round->seed;
 	round->kills = random_one_in(&round->random, 2);
 	round->actors = ACTORS_MIN + random_below(&round->random, ACTORS_MAX - ACTORS_MIN + 1);
