@@ -200,6 +200,24 @@ TEST_F(stalled, reader_makes_a_recorder_lose_the_newest)
 	ASSERT_EQ(0, queued(self->nb));
 }
 
+TEST_F(stalled, reader_makes_a_recorder_of_a_stream_lose_the_newest)
+{
+	struct call reader;
+
+	REQUIRE_USERFAULTFD(&self->late);
+	BEGIN_ANEW(BBUF_STREAM, 2 * LENGTH, BBUF_DROP_OLDEST);
+	reader = (struct call)READER();
+	ASSERT_EQ(2 * LENGTH, put(self->nb, 0, 2 * LENGTH));
+	ASSERT_STALLS(reader);
+	ASSERT_EQ(10, put(self->nb, 0, 10));
+	ASSERT_EQ(10, queue_info(self->nb).dropped_bytes);
+	ASSERT_EQ(0, queue_info(self->nb).dropped_records);
+	ASSERT_EQ(LENGTH, FINISH(reader));
+	ASSERT_TRUE(pattern_matches(self->late.buf, 0, LENGTH));
+	ASSERT_TRUE(take(self->nb, LENGTH, LENGTH));
+	ASSERT_EQ(0, queued(self->nb));
+}
+
 TEST_F(stalled, writer_of_a_record_shows_nothing_of_it_before_it_is_whole)
 {
 	struct call writer;
@@ -227,6 +245,21 @@ TEST_F(stalled, writer_gets_EPIPE_when_the_end_comes_first)
 	ASSERT_EQ(0, read(self->nb, &byte, 1));
 	ASSERT_EQ(-EPIPE, FINISH(writer));
 	ASSERT_EQ(0, read(self->nb, &byte, 1));
+}
+
+TEST_F(stalled, writer_of_a_record_gets_EPIPE_when_the_end_comes_first)
+{
+	struct call writer;
+	char byte;
+
+	REQUIRE_USERFAULTFD(&self->late);
+	BEGIN_ANEW(BBUF_RECORD, CAPACITY, 0);
+	writer = (struct call)WRITER();
+	ASSERT_STALLS(writer);
+	ASSERT_EQ(0, queue_shutdown(self->nb));
+	ASSERT_EQ(-EPIPE, FINISH(writer));
+	ASSERT_EQ(0, read(self->nb, &byte, 1));
+	ASSERT_EQ(0, queue_info(self->nb).in.records);
 }
 
 TEST_F(stalled, writer_gets_ENODEV_when_the_queue_goes_first)
