@@ -29,8 +29,8 @@ sources	:= Kbuild $(shell find module -name '*.[chS]')
 kbuild	= $(build)/$(release)$(GCOV_PROFILE:%=-gcov)
 ko	= $(kbuild)/bbuf.ko
 
-.PHONY: all module tools demo check check-matrix check-debug coverage stress shell load unload install
-.PHONY: lint clean help
+.PHONY: all module tools demo check check-matrix check-debug coverage stress shell
+.PHONY: load unload install lint clean help
 .DEFAULT_GOAL := all
 
 all: tools module	## build the module for the running kernel, and the tools
