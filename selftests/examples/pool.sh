@@ -12,12 +12,6 @@ figure()
 	sed -n "s/$1/\\1/p" out
 }
 
-# How many tasks all workers have run, by the table.
-tasks_of_all()
-{
-	awk 'NF == 3 && $1 ~ /^[0-9]+$/ { sum += $2 } END { print sum }' out
-}
-
 waits_for_room='^.* submit() waited for room \([0-9]*\) times$'
 left_at_the_end='^\([0-9]*\) were in the queue when it was shut down: .*$'
 at_a_time='^\([0-9.]*\) at a time: .*$'
@@ -28,7 +22,6 @@ test_result()
 	grep -qx 'map: powers over (2, 3, 4) and (4, 5, 6): 16, 243, 4096' out
 	grep -qx 'result: 10 to the power of 100: Numerical result out of range' out
 	grep -qx '.* were in the queue when it was shut down: 40 done' out
-	[ "$(tasks_of_all)" = 40 ]
 }
 
 # The pause is long enough for the tasks to be ready one after the other.
@@ -42,19 +35,13 @@ test_one_worker()
 {
 	run pool --workers=1 --tasks=10
 	grep -qx 'map: .* ready in this place: 1, 2, 3' out
-	[ "$(cell 1 1)" = 10 ]
 	holds "$(figure "$at_a_time") <= 1"
 }
 
 test_workers_share_the_work()
 {
-	local worker
-
 	run pool --pause=50ms
-	for worker in 1 2 3 4; do
-		holds "$(cell "$worker" 1) >= 5"
-	done
-	holds "$(figure "$at_a_time") > 2"
+	holds "$(figure "$at_a_time") > 2 && $(figure "$at_a_time") <= 4"
 }
 
 test_submit_waits_for_room()
