@@ -36,28 +36,20 @@ static const struct setting settings[] = {
 /**
  * struct connection - what each thread has
  * @jobs: its open file, to get jobs from
+ * @file: the number of that
  * @job: its buffer: the job that it got last
  * @count: how many it got
  * @overwritten: times that @job was not what it had got
  * @shared_overwritten: times that the shared buffer was not
+ * @where: this is, in the memory of the process
  */
 struct connection {
 	struct bbuf *jobs;
+	int file;
 	uint64_t job;
 	uint64_t count;
 	uint64_t overwritten;
 	uint64_t shared_overwritten;
-};
-
-/**
- * struct report - what a thread tells
- * @mine: a copy of its variable
- * @file: number of its open file
- * @where: its variable is, in the memory of the process
- */
-struct report {
-	struct connection mine;
-	int file;
 	const void *where;
 };
 
@@ -79,6 +71,8 @@ static void connection_close(void *arg)
 static void connection_open(void)
 {
 	mine.jobs = queue_open(jobs_name, O_RDONLY);
+	mine.file = bbuf_fd(mine.jobs);
+	mine.where = &mine;
 	errno = pthread_setspecific(connection_key, &mine);
 	if (errno)
 		err(EXIT_FAILURE, "putting a connection under its key");
@@ -98,31 +92,21 @@ static void count(void)
 	atomic_fetch_add(&shared_count_in_one_step, 1);
 }
 
-static void report(struct bbuf *reports)
-{
-	struct report report = {
-		.mine = mine,
-		.file = bbuf_fd(mine.jobs),
-		.where = &mine,
-	};
-
-	queue_put(reports, &report, sizeof(report));
-}
-
+/* It reports twice: that it is connected, and what it has done. */
 static void work(void *reports_name)
 {
 	struct bbuf *reports = queue_open(reports_name, O_WRONLY);
 
 	connection_open();
-	report(reports);
+	queue_put(reports, &mine, sizeof(mine));
 	while (queue_get(mine.jobs, &mine.job, sizeof(mine.job)))
 		count();
-	report(reports);
+	queue_put(reports, &mine, sizeof(mine));
 	bbuf_close(reports);
 }
 
 /* One of each thread, in the order in which they came. */
-static void get_reports(struct bbuf *queue, struct report *reports)
+static void get_reports(struct bbuf *queue, struct connection *reports)
 {
 	uint64_t i;
 
@@ -135,50 +119,26 @@ static void put_jobs(struct bbuf *queue)
 	uint64_t job;
 
 	for (job = 0; job < jobs; job++)
-		queue_put(queue, &job, sizeof(job));
+		queue_put_number(queue, job);
 	queue_shutdown(queue);
 }
 
-static struct libscols_line *count_row(struct libscols_table *table, const char *name,
-				       uint64_t counted)
+static void print_reports(const struct connection *reports)
 {
-	struct libscols_line *row = table_row(table);
-
-	table_cell(row, 0, "%s", name);
-	table_count(row, 1, counted);
-	return row;
-}
-
-static void report_row(struct libscols_table *table, const struct report *report)
-{
-	struct libscols_line *row = count_row(table, "a thread", report->mine.count);
-
-	table_count(row, 2, report->mine.overwritten);
-	table_cell(row, 3, "%d", report->file);
-	table_cell(row, 4, "%p", report->where);
-}
-
-static void print_reports(const struct report *reports)
-{
-	static const struct table_column columns[] = {
-		{ .heading = "counted by" }, { .heading = "jobs" },
-		{ .heading = "buffer overwritten" }, { .heading = "open file" },
-		{ .heading = "variable at" },
-	};
-	struct libscols_table *table = table_new(columns, ARRAY_SIZE(columns), NULL);
+	struct libscols_table *table;
 	uint64_t i, sum = 0, overwritten = 0;
-	struct libscols_line *row;
 
+	table = results_new("counted by|jobs|buffer overwritten|open file|variable at");
 	for (i = 0; i < workers; i++) {
-		report_row(table, &reports[i]);
-		sum += reports[i].mine.count;
-		overwritten += reports[i].mine.shared_overwritten;
+		results_row(table, "a thread|%ju|%ju|%d|%p", reports[i].count,
+			    reports[i].overwritten, reports[i].file, reports[i].where);
+		sum += reports[i].count;
+		overwritten += reports[i].shared_overwritten;
 	}
-	count_row(table, "the threads together", sum);
-	row = count_row(table, "all, one variable", shared_count);
-	table_count(row, 2, overwritten);
-	count_row(table, "all, in one step", shared_count_in_one_step);
-	table_print(table, stdout);
+	results_row(table, "the threads together|%ju", sum);
+	results_row(table, "all, one variable|%ju|%ju", shared_count, overwritten);
+	results_row(table, "all, in one step|%ju", shared_count_in_one_step);
+	results_print(table);
 }
 
 static uint32_t open_files(struct bbuf *queue)
@@ -186,8 +146,7 @@ static uint32_t open_files(struct bbuf *queue)
 	return queue_info(queue).out.files;
 }
 
-/* The first reports say that all are connected, the second what they did. */
-static void run(struct report *reports)
+static void run(struct connection *reports)
 {
 	char *reports_name = queue_new(BBUF_RECORD, CAPACITY);
 	struct bbuf *from = queue_open(reports_name, O_RDONLY);
@@ -208,7 +167,7 @@ static void run(struct report *reports)
 
 int main(int argc, char **argv)
 {
-	struct report *reports;
+	struct connection *reports;
 
 	example_settings(argc, argv, "Threads count the jobs of a queue, by variables of their own "
 			 "and by one that they share.\v" HELP_EXIT ".", settings);
