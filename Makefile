@@ -29,7 +29,7 @@ sources	:= Kbuild $(shell find module -name '*.[chS]')
 kbuild	= $(build)/$(release)$(GCOV_PROFILE:%=-gcov)
 ko	= $(kbuild)/bbuf.ko
 
-.PHONY: all module tools demo check check-matrix check-debug coverage stress shell
+.PHONY: all module tools demo check check-matrix check-debug check-model coverage stress shell
 .PHONY: load unload install lint clean help
 .DEFAULT_GOAL := all
 
@@ -81,6 +81,9 @@ check-debug:		## run them in kernels that look for mistakes, built first
 
 coverage:		## tell which lines of the module the tests reach
 	@$(vm)/coverage $(TESTS)
+
+check-model:		## look at all that processes may do to one another, in a model
+	@selftests/model/check
 
 SECONDS	?= 60
 

@@ -1,0 +1,935 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The waiting and waking of module/queue.c, and the ends of module/manage.c, for spin.
+ *
+ * To be read beside them: what is bbuf_side_NAME() there is NAME() here, and does the same
+ * in the same order. "check" has spin look at every interleaving of the processes at the
+ * end of this file; and again with one thing broken on purpose, each name in an #ifdef or
+ * #ifndef in turn, which must be found out.
+ *
+ * What must hold:
+ *
+ *   - Nobody sleeps for good: in every run all processes come to their end. Spin reports
+ *     one that is left over as an invalid end state.
+ *   - Each byte is read once, in its place, in order; no position passes the other one or
+ *     the capacity; who copies without the lock has the side for itself.  move(), copy()
+ *   - Nothing is queued after the end, and nobody is told of the end, in a read or by
+ *     poll, before all is read.                               move(), moved(), watcher()
+ *   - Who waits is passed by those who don't wait once at most, and by no other who
+ *     waits.                                                            pass(), move()
+ *
+ * A store takes its time: it goes to a buffer of the process that makes it, where that
+ * process alone sees it, and comes to memory later, at any time, in the order of the
+ * stores. Only a full barrier waits for it. So it is on x86; weaker machines reorder
+ * loads, and stores without a release between them, too: that is for litmus/. To take a
+ * lock is no full barrier here, and to let it go is a store.
+ *
+ * What is left out: what the bytes are (each says its own position), records, frames,
+ * dropping the oldest, resizing, flushing, timeouts (a signal stands for all who give up),
+ * SIGIO (it is told together with poll), and whether locks are fair.
+ */
+
+/* The two sides, and what is constant about them. */
+#define PRODUCERS	0
+#define CONSUMERS	1
+#define PEER(side)	(1 - (side))
+#define SPAN(side)	((side) == PRODUCERS -> CAPACITY : 0)
+#define MARK(side)	((side) == PRODUCERS -> 1 : READ_MARK)
+
+/* Unless the command line says otherwise. */
+#ifndef CAPACITY
+#define CAPACITY	1
+#endif
+#ifndef READ_MARK
+#define READ_MARK	1
+#endif
+#ifndef SIGNALS
+#define SIGNALS		0
+#endif
+#ifndef FAULTS
+#define FAULTS		0
+#endif
+#ifndef STUCK
+#define STUCK		0
+#endif
+
+/*
+ * Memory
+ *
+ * These are the locks, and what some read without the lock that it is written under.
+ */
+#define POS(side)	(side)
+#define WANTED(side)	(2 + (side))
+#define CLOSED(side)	(4 + (side))
+#define ENDED(side)	(6 + (side))
+#define LINED(side)	(8 + (side))	/* the line is not empty */
+#define POLLED(side)	(10 + (side))	/* the poll queue is not empty */
+#define LOCK(side)	(12 + (side))
+#define LINE_LOCK(side)	(14 + (side))
+#define DRAIN_LOCK	16
+#define DRAINED		17		/* q->drains is not empty */
+#define SHORT		18		/* short_of_room */
+#define DESTROYED	19
+#define DATA(pos)	(20 + (pos) % CAPACITY)
+#define PLACES		(20 + CAPACITY)
+
+#define TASKS		7
+#define MEMORY		0		/* no task has this number */
+
+typedef seen {
+	byte at[PLACES]
+}
+
+/* What each task sees, and its stores that others don't see yet. */
+seen view[TASKS];
+chan pending[TASKS] = [8] of { byte, byte };
+
+#define LOAD(place)	view[_pid].at[place]
+
+inline store(place, what)
+{
+	atomic {
+		pending[_pid]!place,what;
+		view[_pid].at[place] = what
+	}
+}
+
+/* The oldest store of a task comes to memory: all see it, but who has stored there since. */
+inline arrive(task)
+{
+	pending[task]?to,value;
+	view[MEMORY].at[to] = value;
+	other = 1;
+	do
+	:: other < TASKS ->
+		if
+		:: pending[other]??[eval(to),_]
+		:: !pending[other]??[eval(to),_] -> view[other].at[to] = value
+		fi;
+		other++
+	:: else -> break
+	od;
+	to = 0;
+	value = 0;
+	other = 0
+}
+
+inline barrier()
+{
+	d_step {
+		do
+		:: nempty(pending[_pid]) -> arrive(_pid)
+		:: empty(pending[_pid]) -> break
+		od
+	}
+}
+
+inline lock(which)
+{
+	atomic {
+		view[MEMORY].at[which] == 0;
+		view[MEMORY].at[which] = 1;
+		view[_pid].at[which] = 1
+	}
+}
+
+inline unlock(which)
+{
+	store(which, 0)
+}
+
+/* The rest of a side and of its calls: only who has the lock looks there. */
+chan line[2] = [TASKS] of { byte };
+bool firm[TASKS];
+bool called[TASKS];
+byte over[TASKS];
+byte need[TASKS];
+
+/* What epoll has not reported yet; one task polls a side, and one drains. */
+bool edge[2];
+byte target;
+bool reached;
+
+/* How often that may still be which may be at any time. */
+byte signals;
+byte faults = FAULTS;
+
+/* For the checks. */
+bool passed[TASKS];
+bool shut;
+byte total[2];
+byte done;
+
+/* What a call comes to. */
+#define GO_ON		0
+#define THE_END		1
+#define EPIPE		2
+#define ENODEV		3
+#define EAGAIN		4
+#define EINTR		5
+
+#define LOCALS \
+	byte to, value, other, want, pos, before, first, n, ret; \
+	short avail; \
+	bool go, end, queued, was_front, reopened, alone
+
+/* What is not looked at again would only make more states of one. */
+inline forget()
+{
+	d_step {
+		want = 0;
+		pos = 0;
+		first = 0;
+		n = 0;
+		avail = 0;
+		go = false;
+		end = false;
+		was_front = false
+	}
+}
+
+/*
+ * Who may go
+ */
+inline find_avail(side)
+{
+	pos = LOAD(POS(side));
+	avail = LOAD(POS(PEER(side))) + SPAN(side) - pos
+}
+
+inline may_go(side, much)
+{
+	atomic {
+		go = LOAD(ENDED(side));
+		pos = LOAD(POS(side))
+	};
+	atomic {
+		avail = LOAD(POS(PEER(side))) + SPAN(side) - pos;
+		go = go || avail >= much
+	};
+	if
+	:: !go && side == CONSUMERS && avail > 0 ->
+		go = LOAD(LINED(PRODUCERS)) || LOAD(SHORT)
+	:: else
+	fi
+}
+
+/* Whether there is any, and whether it is the end. */
+inline events(side)
+{
+	go = !LOAD(CLOSED(side));
+	if
+	:: go -> may_go(side, MARK(side))
+	:: else
+	fi;
+#ifdef POSITION_BEFORE_END
+	find_avail(side);
+	end = LOAD(ENDED(side));
+#else
+	end = LOAD(ENDED(side));
+	find_avail(side);
+#endif
+	atomic {
+		go = go || end;
+		end = end && (avail == 0 || LOAD(DESTROYED))
+	}
+}
+
+/*
+ * Waking
+ */
+inline call_front(side)
+{
+	atomic {
+		lock(LINE_LOCK(side));
+		want = LOAD(WANTED(side));
+		go = false
+	};
+	if
+	:: want -> may_go(side, want)
+	:: else
+	fi;
+	atomic {
+		if
+		:: go ->
+			store(WANTED(side), 0);
+			line[side]?<first>;
+			called[first] = true
+		:: else
+		fi;
+		unlock(LINE_LOCK(side))
+	}
+}
+
+inline call(side)
+{
+	atomic {
+		want = LOAD(WANTED(side));
+		go = false
+	};
+	if
+	:: want -> may_go(side, want)
+	:: else
+	fi;
+	if
+	:: go -> call_front(side)
+	:: else
+	fi;
+	forget()
+}
+
+inline announce(side)
+{
+	if
+	:: LOAD(POLLED(side)) ->
+		events(side);
+		edge[side] = edge[side] || go;
+		forget()
+	:: else
+	fi
+}
+
+inline notify(side)
+{
+#ifndef NO_BARRIER_IN_NOTIFY
+	barrier();
+#endif
+	call(side);
+	announce(side)
+}
+
+inline drained()
+{
+	if
+	:: LOAD(DRAINED) ->
+		atomic {
+			lock(DRAIN_LOCK);
+			if
+			:: LOAD(DRAINED) && (LOAD(POS(CONSUMERS)) >= target || LOAD(DESTROYED)) ->
+				store(DRAINED, 0);
+				reached = true
+			:: else
+			fi;
+			unlock(DRAIN_LOCK)
+		}
+	:: else
+	fi
+}
+
+/*
+ * The line
+ */
+inline join(side)
+{
+	atomic {
+		queued = true;
+		lock(LINE_LOCK(side));
+		called[_pid] = false;
+		store(LINED(side), 1);
+		line[side]!_pid;
+		if
+		:: firm[_pid] ->
+			n = len(line[side]);
+			do
+			:: n > 1 -> line[side]?first; line[side]!first; n--
+			:: else -> break
+			od;
+			store(WANTED(side), 0)
+		:: else
+		fi;
+		unlock(LINE_LOCK(side));
+		forget()
+	}
+}
+
+inline hold(side)
+{
+	atomic {
+		firm[_pid] = true;
+		if
+		:: !queued -> join(side)
+		:: else
+		fi;
+		store(CLOSED(side), 1)
+	}
+}
+
+inline ask_for_room()
+{
+	if
+	:: READ_MARK > 1 && !LOAD(SHORT) ->
+		store(SHORT, 1);
+		notify(CONSUMERS)
+	:: else
+	fi
+}
+
+inline pass(side)
+{
+	go = false;
+	if
+	:: !LOAD(CLOSED(side)) -> may_go(side, need[_pid])
+	:: else
+	fi;
+	if
+	:: !go ->
+		ret = EAGAIN;
+#ifndef NO_ASK_FOR_ROOM
+		if
+		:: side == PRODUCERS && !LOAD(CLOSED(side)) -> ask_for_room()
+		:: else
+		fi
+#endif
+	:: else ->
+		if
+		:: nempty(line[side]) ->
+			atomic {
+				line[side]?<first>;
+				assert(!passed[first]);
+				passed[first] = true;
+#ifndef PASS_AGAIN
+				firm[first] = true;
+				store(CLOSED(side), 1)
+#endif
+			}
+		:: empty(line[side])
+		fi
+	fi;
+	forget()
+}
+
+inline sleep(side)
+{
+	unlock(LOCK(side));
+	if
+	:: called[_pid]
+	:: atomic { signals > 0 -> signals--; ret = EINTR }
+	fi;
+	lock(LOCK(side))
+}
+
+inline wait(side)
+{
+	do
+	:: ret || over[_pid] -> break
+	:: else ->
+		go = line[side]?[eval(_pid)];
+		if
+		:: go -> may_go(side, need[_pid])
+		:: else
+		fi;
+		if
+		:: go -> break
+		:: else
+		fi;
+		atomic {
+			lock(LINE_LOCK(side));
+			called[_pid] = false;
+			if
+			:: line[side]?[eval(_pid)] -> store(WANTED(side), need[_pid])
+			:: !line[side]?[eval(_pid)]
+			fi;
+			unlock(LINE_LOCK(side))
+		};
+#ifndef NO_BARRIER_IN_WAIT
+		barrier();
+#endif
+#ifndef NO_LOOK_IN_WAIT
+		call(side);
+#endif
+		sleep(side)
+	od;
+	ret = (over[_pid] -> over[_pid] : ret);
+	forget()
+}
+
+inline find_error(side)
+{
+	atomic {
+		ret = GO_ON;
+		if
+		:: LOAD(ENDED(side)) ->
+			ret = (LOAD(DESTROYED) -> ENODEV : (side == PRODUCERS -> EPIPE : GO_ON))
+		:: else
+		fi;
+		ret = (over[_pid] -> over[_pid] : ret)
+	}
+}
+
+inline enter_at_once(side)
+{
+	find_error(side);
+	if
+	:: !ret -> pass(side)
+	:: else
+	fi
+}
+
+inline enter(side)
+{
+	find_error(side);
+#ifdef JUMP_THE_LINE
+	go = true;
+#else
+	go = empty(line[side]);
+#endif
+	if
+	:: ret || queued
+	:: else ->
+		if
+		:: go -> may_go(side, need[_pid])
+		:: else
+		fi;
+		if
+		:: go
+		:: else ->
+			join(side);
+#ifndef NO_NOTIFY_OF_JOIN
+			if
+			:: side == PRODUCERS -> notify(CONSUMERS)
+			:: else
+			fi
+#endif
+		fi
+	fi;
+	if
+	:: !ret && queued -> wait(side)
+	:: else
+	fi;
+	if
+	:: !ret -> find_error(side)
+	:: else
+	fi;
+	forget()
+}
+
+inline leave(side)
+{
+	atomic {
+		was_front = line[side]?[eval(_pid)];
+		reopened = LOAD(CLOSED(side));
+		lock(LINE_LOCK(side));
+		line[side]??eval(_pid);
+		if
+		:: empty(line[side]) -> store(LINED(side), 0)
+		:: nempty(line[side])
+		fi;
+		if
+		:: was_front && nempty(line[side]) ->
+			line[side]?<first>;
+			store(WANTED(side), need[first]);
+			store(CLOSED(side), firm[first])
+		:: was_front && empty(line[side]) ->
+			store(WANTED(side), 0);
+			store(CLOSED(side), 0)
+		:: !was_front
+		fi;
+		unlock(LINE_LOCK(side));
+		reopened = reopened && !LOAD(CLOSED(side))
+	}
+}
+
+inline exit(side)
+{
+	if
+	:: queued ->
+		leave(side);
+		atomic {
+			queued = false;
+			unlock(LOCK(side));
+			forget()
+		};
+#ifndef NO_BARRIER_IN_EXIT
+		barrier();
+#endif
+#ifndef NO_LOOK_IN_EXIT
+		call(side);
+#endif
+#ifndef NO_WORD_OF_REOPENING
+		if
+		:: reopened -> announce(side)
+		:: else
+		fi;
+#endif
+		reopened = false
+	:: else -> unlock(LOCK(side))
+	fi
+}
+
+inline poll(side)
+{
+	store(POLLED(side), 1);
+#ifndef NO_BARRIER_IN_POLL
+	barrier();
+#endif
+	events(side)
+}
+
+/*
+ * Moving on
+ */
+inline transfer(side, much)
+{
+	n = 0;
+	do
+	:: n < much && side == PRODUCERS ->
+		pos = LOAD(POS(side)) + n;
+		store(DATA(pos), pos + 1);
+		n++
+	:: n < much && side == CONSUMERS ->
+		pos = LOAD(POS(side)) + n;
+		assert(LOAD(DATA(pos)) == pos + 1);
+		n++
+	:: n == much -> break
+	od
+}
+
+/* Of io.c: with the lock, or in front of the line and without. */
+inline copy(side, much)
+{
+	before = total[side];
+	alone = firm[_pid];
+	if
+	:: alone || faults == 0
+	:: atomic { !alone && faults > 0 -> faults--; alone = true }
+	:: !alone && faults > 0
+	fi;
+	if
+	:: alone ->
+#ifndef NO_HOLD
+		hold(side);
+#endif
+		unlock(LOCK(side));
+		transfer(side, much);
+		done >= STUCK;
+		lock(LOCK(side))
+	:: else -> transfer(side, much)
+	fi;
+	assert(total[side] == before);
+	before = 0;
+	alone = false;
+	forget()
+}
+
+inline room_is_made(side)
+{
+	if
+	:: side == CONSUMERS && LOAD(SHORT) -> store(SHORT, 0)
+	:: else
+	fi
+}
+
+inline moved(side, much)
+{
+	assert(total[side] == LOAD(POS(side)));
+	assert(side == CONSUMERS || !shut);
+#ifdef NOTIFY_BEFORE_POSITION
+	notify(PEER(side));
+#endif
+#ifndef SHORT_AFTER_NOTIFY
+	room_is_made(side);
+#endif
+	total[side] = total[side] + much;
+	store(POS(side), total[side]);
+#ifndef NOTIFY_BEFORE_POSITION
+	notify(PEER(side));
+#endif
+#ifdef SHORT_AFTER_NOTIFY
+	room_is_made(side);
+#endif
+	if
+	:: side == CONSUMERS ->
+		drained();
+		if
+		:: LOAD(ENDED(side)) ->
+			find_avail(side);
+#ifndef NO_WORD_OF_THE_LAST
+			if
+			:: avail == 0 -> announce(side)
+			:: else
+			fi;
+#endif
+			forget()
+		:: else
+		fi
+	:: else
+	fi
+}
+
+/*
+ * Reads and writes, of up to so many bytes, so many times. Who doesn't wait is told by
+ * epoll, edge by edge.
+ */
+#define IS_OVER(ret)	(ret && ret != EAGAIN)
+#define MIN(a, b)	((a) < (b) -> (a) : (b))
+
+inline find_need(side)
+{
+	if
+	:: side == CONSUMERS ->
+		need[_pid] = (waits -> MIN(READ_MARK, left) : 1)
+	:: side == PRODUCERS && (!waits || size <= CAPACITY) ->
+		need[_pid] = left
+	:: else ->
+		need[_pid] = MIN(left, (CAPACITY + 1) / 2)
+	fi
+}
+
+inline move(side)
+{
+	find_avail(side);
+	much = MIN(left, avail);
+	assert(avail >= 0 && avail <= CAPACITY);
+	assert(!waits || empty(line[side]) || line[side]?[eval(_pid)]);
+	if
+	:: much == 0 -> ret = THE_END
+	:: else ->
+		copy(side, much);
+		if
+		:: side == PRODUCERS -> find_error(side)
+		:: else
+		fi;
+		if
+		:: !ret ->
+			left = (side == PRODUCERS -> left - much : 0);
+			moved(side, much)
+		:: else
+		fi
+	fi;
+	much = 0
+}
+
+proctype mover(bool side; byte times; byte size; bool waits)
+{
+	LOCALS;
+	byte left, much;
+
+	if
+	:: !waits -> poll(side); edge[side] = edge[side] || go; ret = EAGAIN; forget()
+	:: else
+	fi;
+	do
+	:: times == 0 || IS_OVER(ret) -> break
+	:: else ->
+		if
+		:: ret == EAGAIN -> atomic { edge[side] -> edge[side] = false }
+		:: else
+		fi;
+		lock(LOCK(side));
+		atomic {
+			left = size;
+			firm[_pid] = false;
+			passed[_pid] = false;
+			over[_pid] = 0;
+			ret = GO_ON
+		};
+		do
+		:: ret || left == 0 -> break
+		:: else ->
+			find_need(side);
+			if
+			:: waits -> enter(side)
+			:: else -> enter_at_once(side)
+			fi;
+			if
+			:: ret
+			:: else ->
+				if
+				:: left > CAPACITY -> hold(side)
+				:: else
+				fi;
+				move(side)
+			fi
+		od;
+		assert(ret != THE_END || total[PRODUCERS] == total[CONSUMERS]);
+		times = (left == 0 -> times - 1 : times);
+		exit(side)
+	od;
+	done++
+}
+
+/*
+ * The end
+ */
+inline end_calls(side, how)
+{
+	atomic {
+		lock(LINE_LOCK(side));
+		n = len(line[side]);
+		do
+		:: n > 0 ->
+			line[side]?first;
+			line[side]!first;
+#ifdef TELL_THE_FRONT_ALONE
+			if
+			:: n == len(line[side]) -> over[first] = how; called[first] = true
+			:: else
+			fi;
+#else
+			over[first] = how;
+			called[first] = true;
+#endif
+			n--
+		:: else -> break
+		od;
+		unlock(LINE_LOCK(side));
+		forget()
+	}
+}
+
+proctype ender(byte after)
+{
+	LOCALS;
+	bool destroy;
+
+	done >= after;
+	if
+	:: destroy = false
+	:: destroy = true
+	fi;
+#ifndef END_WITH_ONE_LOCK
+	lock(LOCK(PRODUCERS));
+#endif
+	lock(LOCK(CONSUMERS));
+	store(DESTROYED, destroy);
+	store(ENDED(PRODUCERS), 1);
+	store(ENDED(CONSUMERS), 1);
+	shut = true;
+#ifndef NO_WORD_OF_THE_END
+	end_calls(PRODUCERS, (destroy -> ENODEV : EPIPE));
+	find_avail(CONSUMERS);
+	if
+	:: destroy -> end_calls(CONSUMERS, ENODEV)
+	:: !destroy && avail == 0 -> end_calls(CONSUMERS, THE_END)
+	:: else
+	fi;
+#endif
+	unlock(LOCK(CONSUMERS));
+#ifndef END_WITH_ONE_LOCK
+	unlock(LOCK(PRODUCERS));
+#endif
+	forget();
+#ifndef NO_NOTIFY_OF_THE_END
+	notify(PRODUCERS);
+	notify(CONSUMERS);
+	drained()
+#endif
+}
+
+/* Waits for the end, and does nothing else. */
+proctype watcher()
+{
+	LOCALS;
+
+	poll(CONSUMERS);
+	do
+	:: end -> break
+	:: else ->
+		atomic { edge[CONSUMERS] -> edge[CONSUMERS] = false };
+		events(CONSUMERS)
+	od;
+	assert(total[PRODUCERS] == total[CONSUMERS] || LOAD(DESTROYED))
+}
+
+/* Its barrier can't be missed here: the lock is taken again only when free in memory. */
+proctype drainer()
+{
+	LOCALS;
+
+	atomic {
+		lock(DRAIN_LOCK);
+		target = LOAD(POS(PRODUCERS));
+		store(DRAINED, 1);
+		unlock(DRAIN_LOCK)
+	};
+	barrier();
+	drained();
+	reached;
+	assert(total[CONSUMERS] >= target || LOAD(DESTROYED))
+}
+
+#define ARRIVE(task)	d_step { nempty(pending[task]) -> arrive(task) }
+
+active proctype stores()
+{
+	byte to, value, other;
+
+end:	do
+	:: ARRIVE(1)
+	:: ARRIVE(2)
+	:: ARRIVE(3)
+	:: ARRIVE(4)
+	:: ARRIVE(5)
+	:: ARRIVE(6)
+	od
+}
+
+#define WRITER(times, size)		run mover(PRODUCERS, times, size, true)
+#define READER(times, size)		run mover(CONSUMERS, times, size, true)
+#define POLLING_WRITER(times, size)	run mover(PRODUCERS, times, size, false)
+#define POLLING_READER(times, size)	run mover(CONSUMERS, times, size, false)
+#define UNTIL_THE_END			9
+
+init {
+	atomic {
+		if
+		:: signals = SIGNALS
+		:: signals = 0		/* who could still get one would not be left over */
+		fi;
+#if defined(LINE)		/* who waits behind whom */
+		WRITER(1, 1);
+		WRITER(1, 1);
+		READER(1, 1);
+		READER(1, 1)
+#elif defined(GIVE_UP)		/* who was called may give up */
+		WRITER(2, 1);
+		READER(1, 1);
+		READER(1, 1)
+#elif defined(FAIR)		/* who waits beside who doesn't */
+		WRITER(2, 1);
+		POLLING_READER(2, 1);
+		READER(1, 1);
+		run ender(2)
+#elif defined(POLL_OUT)
+		WRITER(1, 1);
+		POLLING_WRITER(1, 1);
+		READER(2, 1)
+#elif defined(MARKS)		/* a reader would rather have more */
+		WRITER(1, 1);
+		WRITER(1, 2);
+		READER(UNTIL_THE_END, 2);
+		run ender(2)
+#elif defined(MARKS_POLL)
+		WRITER(2, 1);
+		POLLING_WRITER(1, 2);
+		READER(UNTIL_THE_END, 2);
+		run ender(2)
+#elif defined(MARKS_ASK)
+		WRITER(1, 1);
+		POLLING_WRITER(1, 2);
+		READER(UNTIL_THE_END, 2);
+		run ender(2)
+#elif defined(PIECES)		/* more than there is room for */
+		WRITER(1, 3);
+		WRITER(1, 1);
+		READER(UNTIL_THE_END, 2);
+		run ender(2)
+#elif defined(CLOSED_SIDE)	/* one has a missing page, the other doesn't wait */
+		WRITER(1, 1);
+		POLLING_WRITER(1, 1)
+#elif defined(DRAIN)
+		WRITER(1, 1);
+		READER(1, 1);
+		run drainer()
+#elif defined(END)
+		WRITER(1, 1);
+		READER(1, 1);
+		run watcher();
+		run ender(0)
+#elif defined(STUCK_FRONT)	/* one has no page until the other is gone */
+		WRITER(1, 1);
+		WRITER(1, 1);
+		run ender(0)
+#endif
+	}
+}
