@@ -100,37 +100,29 @@ static const struct argp argp = {
 	       "as threads, and shows what each took.\v" HELP_EXIT ".",
 };
 
-static void put_number(struct bbuf *results, uint32_t number)
-{
-	queue_put(results, &number, sizeof(number));
-}
-
 static void search(const struct range *range, struct bbuf *results)
 {
 	uint32_t number;
 
 	for (number = range->first; number < range->end; number++)
 		if (is_armstrong(number))
-			put_number(results, number);
-	put_number(results, RANGE_DONE);
+			queue_put_number(results, number);
+	queue_put_number(results, RANGE_DONE);
 }
 
 static void work(void *arg)
 {
 	const struct plan *plan = arg;
-	struct bbuf *ranges = queue_open(plan->ranges, O_RDONLY);
-	struct bbuf *results = queue_open(plan->results, O_WRONLY);
+	struct ends ends = ends_open(plan->ranges, plan->results);
 	struct range range;
 
-	while (queue_get(ranges, &range, sizeof(range)))
-		search(&range, results);
-	bbuf_close(ranges);
-	bbuf_close(results);
+	while (queue_get(ends.from, &range, sizeof(range)))
+		search(&range, ends.to);
+	ends_close(&ends);
 }
 
-static void put_ranges(const struct plan *plan)
+static void put_ranges(const struct plan *plan, struct bbuf *ranges)
 {
-	struct bbuf *ranges = queue_open(plan->ranges, O_WRONLY);
 	uint32_t step = (plan->whole.end - plan->whole.first) / RANGES;
 	struct range range = { .end = plan->whole.first };
 
@@ -140,7 +132,6 @@ static void put_ranges(const struct plan *plan)
 		queue_put(ranges, &range, sizeof(range));
 	}
 	queue_shutdown(ranges);
-	bbuf_close(ranges);
 }
 
 /* What comes first need not be the smaller one. */
@@ -154,20 +145,18 @@ static void add_found(struct result *result, uint32_t number)
 	result->found[i] = number;
 }
 
-static void get_results(const struct plan *plan, struct result *result)
+static void get_results(struct result *result, struct bbuf *results)
 {
-	struct bbuf *results = queue_open(plan->results, O_RDONLY);
 	unsigned int left = RANGES;
 	uint32_t number;
 
 	while (left) {
-		queue_get(results, &number, sizeof(number));
+		number = queue_get_number(results);
 		if (number == RANGE_DONE)
 			left--;
 		else
 			add_found(result, number);
 	}
-	bbuf_close(results);
 }
 
 static void run(struct result *result, struct plan *plan, enum team_kind kind, size_t workers)
@@ -177,42 +166,34 @@ static void run(struct result *result, struct plan *plan, enum team_kind kind, s
 		[TEAM_THREADS] = { "thread", "threads" },
 	};
 	struct team *team;
+	struct ends ends;
 
 	snprintf(result->label, TEXT_MAX, "%zu %s", workers, nouns[kind][workers != 1]);
 	plan->ranges = queue_new(BBUF_RECORD, CAPACITY);
 	plan->results = queue_new(BBUF_RECORD, CAPACITY);
+	ends = ends_open(plan->results, plan->ranges);
 	team = team_start(kind, workers, work, plan);
-	put_ranges(plan);
-	get_results(plan, result);
+	put_ranges(plan, ends.to);
+	get_results(result, ends.from);
 	result->cost = team_join(team);
-}
-
-static double seconds(uint64_t ns)
-{
-	return (double)ns / NSEC_PER_SEC;
+	ends_close(&ends);
 }
 
 /* Of each kind, one alone comes first, and the others are compared with it. */
 static void print_table(const struct result *results, size_t count)
 {
-	static const struct table_column columns[] = {
-		{ .heading = "workers" }, { .heading = "seconds" }, { .heading = "CPU seconds" },
-		{ .heading = "at once" }, { .heading = "speed-up" },
-	};
-	struct libscols_table *table = table_new(columns, ARRAY_SIZE(columns), NULL);
+	struct libscols_table *table;
 	size_t i;
 
+	table = results_new("workers|seconds|CPU seconds|at once|speed-up");
 	for (i = 0; i < count; i++) {
 		const struct cost *cost = &results[i].cost, *alone = &results[i / 2 * 2].cost;
-		struct libscols_line *row = table_row(table);
 
-		table_cell(row, 0, "%s", results[i].label);
-		table_cell(row, 1, "%.2f", seconds(cost->ns));
-		table_cell(row, 2, "%.2f", seconds(cost->cpu_ns));
-		table_cell(row, 3, "%.2f", (double)cost->cpu_ns / cost->ns);
-		table_cell(row, 4, "%.2f", (double)alone->ns / cost->ns);
+		results_row(table, "%s|%.2f|%.2f|%.2f|%.2f", results[i].label,
+			    (double)cost->ns / NSEC_PER_SEC, (double)cost->cpu_ns / NSEC_PER_SEC,
+			    (double)cost->cpu_ns / cost->ns, (double)alone->ns / cost->ns);
 	}
-	table_print(table, stdout);
+	results_print(table);
 }
 
 static void print_found(const struct result *result)
