@@ -5,7 +5,7 @@
 EXAMPLES := context io bounded events pool pipe armstrong local gil loop
 
 examples := $(OUTPUT)/examples
-example-objs := $(addprefix $(examples)/,example.o coroutine.o cost.o gil_lock.o queue.o show.o team.o) \
+example-objs := $(addprefix $(examples)/,example.o coroutine.o cost.o gil_lock.o memory.o queue.o show.o team.o) \
 	$(addprefix $(obj)/,common.o screen.o table.o)
 examplesdir ?= $(PREFIX)/lib/bbuf/examples
 

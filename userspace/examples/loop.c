@@ -10,22 +10,19 @@
  * of them by one call, and resumes those.
  *
  * Look at: wait_for_change(), where producers and consumers yield, and at run_loop(), which
- * is all that there is of a scheduler. With EPOLLET epoll reports each change once. So
- * there is nothing to switch on or off around a wait; but who is resumed has to go on
- * until EAGAIN, or would not hear of what it has left.
- *
- * Then look at the table: who slept, and how often; and what is kept for each. A thread has
- * a stack in user space, most of it never touched, but also one in the kernel.
+ * is all that there is of a scheduler. With EPOLLET epoll reports each change once. So who is
+ * resumed has to go on until EAGAIN, or would not hear of what it has left. Then look at the
+ * table: who slept, how often, and what is kept for each.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include "coroutine.h"
 #include "example.h"
+#include "memory.h"
 
 #define PAIRS_MAX	100
 #define ROOM_MAX	1000
@@ -42,25 +39,20 @@ static const struct setting settings[] = {
 	{ 0 }
 };
 
-/* What is measured; threads and memory are those for the tasks, when all have begun. */
-enum value {
-	THREADS, TIME_MS, CPU_MS, SLEPT, PREEMPTED, QUEUE_SLEPT, EPOLL_WAITS, RESERVED, USED,
-	PAGE_TABLES, KERNEL_STACKS, SUM, VALUES
-};
-
-static const char *const value_names[VALUES] = {
-	[THREADS] = "threads started",
-	[TIME_MS] = "time, ms",
-	[CPU_MS] = "CPU time, ms",
-	[SLEPT] = "slept",
-	[PREEMPTED] = "preempted",
-	[QUEUE_SLEPT] = "slept in a queue",
-	[EPOLL_WAITS] = "calls of epoll_wait",
-	[RESERVED] = "addresses reserved, KiB",
-	[USED] = "memory used, KiB",
-	[PAGE_TABLES] = "page tables, KiB",
-	[KERNEL_STACKS] = "kernel stacks, KiB",
-	[SUM] = "sum of the items",
+/**
+ * struct outcome - what a way came to
+ * @cost: of it
+ * @memory: for the tasks, when all have begun
+ * @epoll_waits: calls
+ * @queue_slept: times that somebody slept in a queue
+ * @sum: of the items that were got
+ */
+struct outcome {
+	struct cost cost;
+	struct memory memory;
+	uint64_t epoll_waits;
+	uint64_t queue_slept;
+	uint64_t sum;
 };
 
 struct way;
@@ -87,22 +79,18 @@ struct task {
 
 /**
  * struct way - to run the tasks
- * @name: of it
  * @flags: to open the queues with
  * @begin: by each task, when it has opened its queue
  * @run: runs all tasks
  * @queues: names, one for each pair
- * @report: queue in which it reports
- * @values: what it reports
+ * @report: queue in which it tells the outcome
  */
 struct way {
-	const char *name;
 	int flags;
 	void (*begin)(struct task *task);
-	void (*run)(struct task *tasks, size_t count, uint64_t *values);
+	void (*run)(struct task *tasks, size_t count, struct outcome *outcome);
 	const char *queues[PAIRS_MAX];
 	const char *report;
-	uint64_t values[VALUES];
 };
 
 /* In the loop: what epoll watches. With threads: who is ready, and what they wait for. */
@@ -146,65 +134,19 @@ static void produce(void *arg)
 	bbuf_close(task->handle);
 }
 
-static _Noreturn void item_missing(const struct task *task, uint64_t item)
-{
-	errx(EXIT_FAILURE, "the queue %s: item %llu is missing", task->queue,
-	     (unsigned long long)item);
-}
-
 static void consume(void *arg)
 {
 	struct task *task = arg;
-	uint64_t item, next;
+	uint64_t item, next = task->first;
+	bool in_order = true;
 
 	task->handle = queue_open(task->queue, O_RDONLY | task->way->flags);
 	task->way->begin(task);
-	for (next = task->first; get(task, &item); next++) {
-		if (item != next)
-			item_missing(task, next);
-		task->sum += item;
-	}
-	if (next != task->first + item_count)
-		item_missing(task, next);
+	for (; get(task, &item); task->sum += item)
+		in_order &= item == next++;
+	if (!in_order || next != task->first + item_count)
+		errx(EXIT_FAILURE, "the queue %s: an item is missing", task->queue);
 	bbuf_close(task->handle);
-}
-
-/* A number of a file in /proc: that behind the name. */
-static uint64_t proc_number(const char *path, const char *name)
-{
-	unsigned long long number;
-	FILE *file = fopen(path, "re");
-	char line[128];
-	bool found = false;
-
-	while (file && !found && fgets(line, sizeof(line), file))
-		found = !strncmp(line, name, strlen(name)) &&
-			sscanf(line + strlen(name), ": %llu", &number) == 1;
-	if (!found)
-		errx(EXIT_FAILURE, "%s: no %s there", path, name);
-	fclose(file);
-	return number;
-}
-
-/* Leaves what has changed since the last time. Kernel stacks are those of all the machine. */
-static void look_at_process(uint64_t *values)
-{
-	static const struct {
-		enum value value;
-		const char *path;
-		const char *name;
-	} sources[] = {
-		{ THREADS, "/proc/self/status", "Threads" },
-		{ RESERVED, "/proc/self/status", "VmSize" },
-		{ USED, "/proc/self/smaps_rollup", "Rss" },
-		{ PAGE_TABLES, "/proc/self/status", "VmPTE" },
-		{ KERNEL_STACKS, "/proc/meminfo", "KernelStack" },
-	};
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(sources); i++)
-		values[sources[i].value] = proc_number(sources[i].path, sources[i].name) -
-					   values[sources[i].value];
 }
 
 /* Of a queue, epoll reports what the file was opened for. */
@@ -217,9 +159,10 @@ static void begin_in_loop(struct task *task)
 	coroutine_yield();
 }
 
-static void run_loop(struct task *tasks, size_t count, uint64_t *values)
+static void run_loop(struct task *tasks, size_t count, struct outcome *outcome)
 {
 	struct epoll_event events[EVENTS_MAX];
+	struct memory before = memory_now();
 	struct task *task;
 	size_t left;
 	int i, n;
@@ -231,8 +174,8 @@ static void run_loop(struct task *tasks, size_t count, uint64_t *values)
 		task->coroutine = coroutine_new(task->run, task);
 		coroutine_resume(task->coroutine);
 	}
-	look_at_process(values);
-	for (left = count; left; values[EPOLL_WAITS]++) {
+	outcome->memory = memory_since(&before);
+	for (left = count; left; outcome->epoll_waits++) {
 		n = epoll_wait(epoll, events, EVENTS_MAX, -1);
 		if (n < 0)
 			err(EXIT_FAILURE, "epoll_wait");
@@ -249,13 +192,12 @@ static void run_loop(struct task *tasks, size_t count, uint64_t *values)
 /* Nobody goes on until all are there, and their memory has been looked at. */
 static void begin_in_thread(struct task *task)
 {
-	struct bbuf *to = queue_open(ready, O_WRONLY), *gate = queue_open(start, O_RDONLY);
+	struct ends ends = ends_open(start, ready);
 	uint64_t nothing;
 
-	queue_put(to, &task->first, sizeof(task->first));
-	queue_get(gate, &nothing, sizeof(nothing));
-	bbuf_close(to);
-	bbuf_close(gate);
+	queue_put_number(ends.to, task->first);
+	queue_get(ends.from, &nothing, sizeof(nothing));
+	ends_close(&ends);
 }
 
 static void *task_thread(void *arg)
@@ -266,23 +208,22 @@ static void *task_thread(void *arg)
 	return NULL;
 }
 
-static void run_threads(struct task *tasks, size_t count, uint64_t *values)
+static void run_threads(struct task *tasks, size_t count, struct outcome *outcome)
 {
-	struct bbuf *from = queue_open(ready, O_RDONLY), *gate = queue_open(start, O_WRONLY);
+	struct memory before = memory_now();
+	struct ends ends = ends_open(ready, start);
 	pthread_t threads[count];
-	uint64_t first;
 	size_t i;
 
 	for (i = 0; i < count; i++)
 		threads[i] = thread_start(task_thread, &tasks[i]);
 	for (i = 0; i < count; i++)
-		queue_get(from, &first, sizeof(first));
-	look_at_process(values);
-	queue_shutdown(gate);
+		queue_get_number(ends.from);
+	outcome->memory = memory_since(&before);
+	queue_shutdown(ends.to);
 	for (i = 0; i < count; i++)
 		thread_join(threads[i]);
-	bbuf_close(from);
-	bbuf_close(gate);
+	ends_close(&ends);
 }
 
 /* Two for each pair: consumers first, so that both sides wait. */
@@ -304,23 +245,17 @@ static struct task *tasks_new(const struct way *way)
 /* In a process of its own, so that one way does not leave memory to the other. */
 static void run_way(void *arg)
 {
-	struct way *way = arg;
+	const struct way *way = arg;
 	struct bbuf *report = queue_open(way->report, O_WRONLY);
 	struct task *tasks = tasks_new(way);
-	struct cost cost;
+	struct outcome outcome = { .cost = cost_now(RUSAGE_SELF) };
 	size_t i;
 
-	look_at_process(way->values);
-	cost = cost_now(RUSAGE_SELF);
-	way->run(tasks, 2 * pair_count, way->values);
-	cost = cost_since(RUSAGE_SELF, &cost);
-	way->values[TIME_MS] = cost.ns / NSEC_PER_MSEC;
-	way->values[CPU_MS] = cost.cpu_ns / NSEC_PER_MSEC;
-	way->values[SLEPT] = cost.slept;
-	way->values[PREEMPTED] = cost.preempted;
+	way->run(tasks, 2 * pair_count, &outcome);
+	outcome.cost = cost_since(RUSAGE_SELF, &outcome.cost);
 	for (i = 0; i < 2 * pair_count; i++)
-		way->values[SUM] += tasks[i].sum;
-	queue_put(report, way->values, sizeof(way->values));
+		outcome.sum += tasks[i].sum;
+	queue_put(report, &outcome, sizeof(outcome));
 	bbuf_close(report);
 	free(tasks);
 }
@@ -334,59 +269,58 @@ static uint64_t slept_in_queue(const char *name)
 	return info.in.blocked + info.out.blocked;
 }
 
-static void measure(struct way *way)
+static struct outcome measure(struct way *way)
 {
+	struct outcome outcome;
 	struct bbuf *report;
-	pid_t process;
 	uint64_t i;
 
 	way->report = queue_new(BBUF_RECORD, CAPACITY);
 	for (i = 0; i < pair_count; i++)
 		way->queues[i] = queue_new(BBUF_RECORD, room * sizeof(uint64_t));
-	process = process_start(run_way, way);
-	process_join(process);
+	process_join(process_start(run_way, way));
 	report = queue_open(way->report, O_RDONLY);
-	queue_get(report, way->values, sizeof(way->values));
+	queue_get(report, &outcome, sizeof(outcome));
 	bbuf_close(report);
 	for (i = 0; i < pair_count; i++)
-		way->values[QUEUE_SLEPT] += slept_in_queue(way->queues[i]);
+		outcome.queue_slept += slept_in_queue(way->queues[i]);
+	return outcome;
 }
 
-static void print_table(const struct way *loop, const struct way *threads)
+static void print_table(const struct outcome *loop, const struct outcome *threads)
 {
-	const struct table_column columns[] = {
-		{ .heading = "" }, { .heading = loop->name }, { .heading = threads->name },
-	};
-	struct libscols_table *table = table_new(columns, ARRAY_SIZE(columns), NULL);
-	size_t i;
+	const struct cost *a = &loop->cost, *b = &threads->cost;
+	const struct memory *m = &loop->memory, *n = &threads->memory;
+	struct libscols_table *table = results_new("|loop|threads");
 
-	for (i = 0; i < VALUES; i++) {
-		struct libscols_line *row = table_row(table);
-
-		table_cell(row, 0, "%s", value_names[i]);
-		table_count(row, 1, loop->values[i]);
-		table_count(row, 2, threads->values[i]);
-	}
-	table_print(table, stdout);
+	results_row(table, "threads started|%ju|%ju", m->threads, n->threads);
+	results_row(table, "time, ms|%llu|%llu", a->ns / NSEC_PER_MSEC, b->ns / NSEC_PER_MSEC);
+	results_row(table, "slept|%ju|%ju", a->slept, b->slept);
+	results_row(table, "preempted|%ju|%ju", a->preempted, b->preempted);
+	results_row(table, "slept in a queue|%ju|%ju", loop->queue_slept, threads->queue_slept);
+	results_row(table, "calls of epoll_wait|%ju|%ju", loop->epoll_waits, threads->epoll_waits);
+	results_row(table, "addresses reserved, KiB|%ju|%ju", m->reserved, n->reserved);
+	results_row(table, "memory used, KiB|%ju|%ju", m->used, n->used);
+	results_row(table, "page tables, KiB|%ju|%ju", m->page_tables, n->page_tables);
+	results_row(table, "kernel stacks, KiB|%ju|%ju", m->kernel_stacks, n->kernel_stacks);
+	results_row(table, "sum of the items|%ju|%ju", loop->sum, threads->sum);
+	results_print(table);
 }
 
 int main(int argc, char **argv)
 {
-	struct way loop = {
-		.name = "loop", .flags = O_NONBLOCK, .begin = begin_in_loop, .run = run_loop,
-	};
-	struct way threads = {
-		.name = "threads", .begin = begin_in_thread, .run = run_threads,
-	};
+	struct way in_loop = { .flags = O_NONBLOCK, .begin = begin_in_loop, .run = run_loop };
+	struct way in_threads = { .begin = begin_in_thread, .run = run_threads };
+	struct outcome loop, threads;
 
 	example_settings(argc, argv, "Runs many producers and consumers in one thread, by events, "
 			 "and with a thread for each.\v" HELP_EXIT ".", settings);
 	ready = queue_new(BBUF_RECORD, CAPACITY);
 	start = queue_new(BBUF_RECORD, CAPACITY);
-	measure(&loop);
-	measure(&threads);
-	printf("%llu times a producer and a consumer, of %llu items; each came once, in order:\n",
-	       (unsigned long long)pair_count, (unsigned long long)item_count);
+	loop = measure(&in_loop);
+	threads = measure(&in_threads);
+	printf("%ju times a producer and a consumer, of %ju items; each came once, in order:\n",
+	       pair_count, item_count);
 	print_table(&loop, &threads);
 	return output_end();
 }
