@@ -34,11 +34,6 @@ test_at_once()
 	in_some_run two_at_once
 }
 
-test_at_once()
-{
-	in_some_run two_at_once
-}
-
 test_more_workers()
 {
 	run armstrong --workers=5
