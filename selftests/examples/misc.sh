@@ -27,6 +27,7 @@ test_demo_runs_one()
 	expect 0 '' demo pipe
 	grep -q 'gets 1000$' out
 	expect 2 '^Usage: demo' demo nosuch
+	expect 2 '^Usage: demo' demo 'p.*'
 	expect 2 'Try .pipe --help.' demo pipe --nosuch
 }
 
