@@ -11,8 +11,9 @@ usage() {
 Usage: all.sh SECONDS [SEED]
 Random operations for three fifths of the time (see stress --help), then stress-ng and the
 system call fuzzer trinity for a fifth each. The seed decides what all of them do; without
-one the clock gives it. Exit status: 0 if all went well; whether the kernel complained is
-not looked at.
+one the clock gives it. SECONDS must be 10 or more, since stress-ng takes a part of none for
+all the time there is. Exit status: 0 if all went well; whether the kernel complained is not
+looked at.
 END
 }
 
@@ -48,7 +49,7 @@ run_stress_ng() {
 	local readers=() queue status=0
 
 	for queue in "${queues[@]}"; do
-		(while :; do echo "$queue"; sleep 0.1; done | bbuf put "$queue" --lines) &
+		bbuf put "$queue" --lines < <(while echo "$queue"; do sleep 0.1; done) &
 		readers+=($!)
 		bbuf get "$queue" --follow >/dev/null &
 		readers+=($!)
@@ -96,8 +97,9 @@ there() {
 }
 
 case ${1-} in
-'' | -*)	usage; exit ;;
+--help)	usage; exit ;;
 esac
+[[ ${1-} =~ ^[1-9][0-9]+$ && ${2:-0} =~ ^[0-9]+$ ]] || { usage >&2; exit 2; }
 share=$(($1 / 5)) seed=${2:-$(date +%s)} failed=0
 there stress $((3 * share)) &&
 	{ "$here/stress" --seconds $((3 * share)) --seed "$seed" || failed=1; }

@@ -499,6 +499,8 @@ int main(int argc, char **argv)
 		give_up("mmap");
 	block_signals();
 	run(arguments.seed, arguments.round, arguments.seconds * 1000L);
+	if (!load(shared->tally.in) || !load(shared->tally.out))
+		ksft_exit_fail_msg("nothing was moved, so nothing was tested\n");
 	verdict();
 	queue_destroy("stress-churn");
 	ksft_finished();
