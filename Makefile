@@ -28,6 +28,7 @@ no_btf	= $(if $(and $(wildcard $(KDIR)/vmlinux),$(KCHROOT)$(shell command -v pah
 sources	:= Kbuild $(shell find module -name '*.[chS]')
 kbuild	= $(build)/$(release)$(GCOV_PROFILE:%=-gcov)
 ko	= $(kbuild)/bbuf.ko
+unit_ko	= $(if $(shell grep -s '^CONFIG_KUNIT=' $(KDIR)/.config),$(kbuild)/unit/bbuf_test.ko)
 
 .PHONY: all module tools demo check check-matrix check-debug check-model coverage stress shell
 .PHONY: load unload install lint clean help
@@ -43,16 +44,23 @@ help:			## list the targets
 	@echo 'SECONDS= and SEED= (of stress), PARAMS= (of the module, for load), PREFIX= and'
 	@echo 'DESTDIR= (for install).'
 
-# The kernel's build system writes beside the sources, so each kernel gets a copy of them.
 module: headers		## build the module only (KDIR= for another kernel)
 	@$(MAKE) --no-print-directory $(ko)
 
+# The kernel's build system writes beside the sources, so each kernel gets a copy of them.
+define build_ko
+@mkdir -p $(@D)
+@rsync -a --delete --include='*/' --include='*.[chS]' --exclude='*' module $(@D)
+@cp -p Kbuild $(@D)
++$(kmake) M=$(@D) $(no_btf) $(1) modules
+@touch $@
+endef
+
 $(build)/%/bbuf.ko: $(sources)
-	@mkdir -p $(@D)
-	@rsync -a --delete --include='*/' --include='*.[chS]' --exclude='*' module $(@D)
-	@cp -p Kbuild $(@D)
-	+$(kmake) M=$(@D) $(no_btf) modules
-	@touch $@
+	$(call build_ko)
+
+$(build)/%/unit/bbuf_test.ko: $(sources)
+	$(call build_ko,BBUF_UNIT_TESTS=y)
 
 .PHONY: headers
 headers:
@@ -129,7 +137,7 @@ collections = $(notdir $(patsubst %/Makefile,%,$(wildcard selftests/*/Makefile))
 # Runs make for one collection of tests, with what more is given.
 make_tests = $(MAKE) --no-print-directory -C selftests/$(1) KSFT=$(ksft) OUTPUT=$(tests)/$(1) $(2)
 
-.PHONY: vm-init vm-tests vm-install-module vm-install-tools vm-install-tests
+.PHONY: vm-init vm-tests vm-unit-tests vm-install-module vm-install-tools vm-install-tests
 
 vm-init: $(build)/vm/init $(build)/vm/tsc
 
@@ -137,7 +145,9 @@ $(build)/vm/%: $(vm)/%.c
 	@mkdir -p $(@D)
 	$(CC) -O2 -Wall -Wextra -Werror -static -o $@ $<
 
-vm-tests: $(collections:%=vm-tests-%)
+vm-unit-tests: $(unit_ko)
+
+vm-tests: vm-unit-tests $(collections:%=vm-tests-%)
 	@cat $(collections:%=$(tests)/%/tests.txt) >$(tests)/kselftest-list.txt
 
 vm-tests-%:
@@ -146,7 +156,7 @@ vm-tests-%:
 	@$(call make_tests,$*,-s COLLECTION=$* emit_tests) >$(tests)/$*/tests.txt
 
 vm-install-module:
-	@install -D -t $(ROOT)/usr/lib/bbuf $(ko)
+	@install -D -t $(ROOT)/usr/lib/bbuf $(ko) $(wildcard $(unit_ko))
 
 vm-install-tools:
 	@$(MAKE) -C userspace OUTPUT=$(build)/userspace PREFIX=/usr DESTDIR=$(ROOT) install
