@@ -128,15 +128,9 @@ static void round_verify(const struct round *round, const struct bbuf_info *info
 static void round_report(const struct round *round, const struct bbuf_info *info,
 			 struct libscols_table *table)
 {
-	struct libscols_line *row = table_row(table);
-
-	table_cell(row, 0, "%s", round->name);
-	table_count(row, 1, info->in.records);
-	table_count(row, 2, info->out.records);
-	table_count(row, 3, info->peak / sizeof(struct item));
-	table_count(row, 4, info->in.blocked);
-	table_count(row, 5, info->out.blocked);
-	table_count(row, 6, info->in.wakeups + info->out.wakeups);
+	results_row(table, "%s|%llu|%llu|%llu|%llu|%llu|%llu", round->name, info->in.records,
+		    info->out.records, info->peak / sizeof(struct item), info->in.blocked,
+		    info->out.blocked, info->in.wakeups + info->out.wakeups);
 }
 
 static void round_do(struct round *round, struct libscols_table *table)
@@ -157,22 +151,17 @@ static void round_do(struct round *round, struct libscols_table *table)
 
 int main(int argc, char **argv)
 {
-	static const struct table_column columns[] = {
-		{ .heading = "" }, { .heading = "PUT" }, { .heading = "TAKEN" },
-		{ .heading = "MOST QUEUED" }, { .heading = "PRODUCERS SLEPT" },
-		{ .heading = "CONSUMERS SLEPT" }, { .heading = "WOKEN" },
-	};
 	struct libscols_table *table;
 
 	example_settings(argc, argv, "Producers never add to a full buffer, and consumers never "
 			 "take from an empty one.\v" HELP_SIZES "\n" HELP_EXIT ".", settings);
-	table = table_new(columns, ARRAY_SIZE(columns), NULL);
+	table = results_new("|PUT|TAKEN|MOST QUEUED|PRODUCERS SLEPT|CONSUMERS SLEPT|WOKEN");
 	round_do(&(struct round){ .name = "nobody is slow" }, table);
 	round_do(&(struct round){ .name = "slow consumers", .get_pause = pause_ns }, table);
 	round_do(&(struct round){ .name = "slow producers", .put_pause = pause_ns }, table);
 	printf("producers: %ju, consumers: %ju, capacity: %ju\n\n", producers, consumers,
 	       capacity);
-	table_print(table, stdout);
+	results_print(table);
 	printf("\nEach item came once, and those of each producer came in order.\n");
 	return output_end();
 }

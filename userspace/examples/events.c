@@ -147,26 +147,18 @@ static void produce_all(struct watch *watch)
 
 static void report_cost(struct libscols_table *table, const char *who, const struct cost *cost)
 {
-	struct libscols_line *row = table_row(table);
-
-	table_cell(row, 0, "%s", who);
-	table_cell(row, 1, "%.1f", (double)cost->ns / NSEC_PER_MSEC);
-	table_cell(row, 2, "%.1f", (double)cost->cpu_ns / NSEC_PER_MSEC);
-	table_count(row, 3, cost->slept);
+	results_row(table, "%s|%.1f|%.1f|%ju", who, (double)cost->ns / NSEC_PER_MSEC,
+		    (double)cost->cpu_ns / NSEC_PER_MSEC, cost->slept);
 }
 
 static void report(const struct watch *watch)
 {
-	static const struct table_column columns[] = {
-		{ .heading = "" }, { .heading = "MS PASSED" }, { .heading = "MS OF CPU" },
-		{ .heading = "SLEPT" },
-	};
-	struct libscols_table *table = table_new(columns, ARRAY_SIZE(columns), NULL);
+	struct libscols_table *table = results_new("|MS PASSED|MS OF CPU|SLEPT");
 
 	report_cost(table, "consumer", &watch->consumer);
 	report_cost(table, "watcher", &watch->watcher);
 	printf("\n");
-	table_print(table, stdout);
+	results_print(table);
 }
 
 int main(int argc, char **argv)
