@@ -500,42 +500,42 @@ static ssize_t bbuf_write_framed(struct bbuf_queue *q, struct iov_iter *from,
 	return done ?: ret;
 }
 
-static int bbuf_alloc_ring(struct bbuf_queue *q)
+/* Being busy, nobody changes the size meanwhile. */
+static int bbuf_make_ring(struct bbuf_queue *q, struct bbuf_call *call)
 {
+	struct bbuf_side *side = &q->producer;
 	struct bbuf_ring fresh;
 	int ret;
 
-	lockdep_assert_held(&q->alloc);
-
-	while (!READ_ONCE(q->ring.data)) {
-		bbuf_ring_init(&fresh, READ_ONCE(q->ring.size));
-		ret = bbuf_ring_alloc(&fresh);
-		if (ret)
-			return ret;
-		mutex_lock(&q->producer.lock);
-		/* Unless the capacity is another one now. */
-		if (q->ring.size == fresh.size)
-			bbuf_ring_swap(&q->ring, &fresh);
-		mutex_unlock(&q->producer.lock);
-		bbuf_ring_uninit(&fresh);
-	}
-	return 0;
+	bbuf_ring_init(&fresh, q->ring.size);
+	bbuf_side_hold(side, call);
+	bbuf_side_set_busy(side, true);
+	mutex_unlock(&side->lock);
+	ret = bbuf_ring_alloc(&fresh);
+	mutex_lock(&side->lock);
+	bbuf_side_set_busy(side, false);
+	if (!ret)
+		bbuf_ring_swap(&q->ring, &fresh);
+	return ret;
 }
 
 /*
  * The queue gets its memory with the first write. If many come at once, one makes it: all
- * together they would take it many times over.
+ * together they would take it many times over. It may take long, and is made from a place
+ * in line, so that the others wait for it, or don't, as for any writer.
  */
-static int bbuf_alloc(struct bbuf_queue *q)
+static noinline int bbuf_alloc(struct bbuf_queue *q, struct bbuf_manner how)
 {
+	struct bbuf_side *side = &q->producer;
+	struct bbuf_call call;
 	int ret;
 
-	if (READ_ONCE(q->ring.data))
-		return 0;
-	if (mutex_lock_killable(&q->alloc))
-		return -EINTR;
-	ret = bbuf_alloc_ring(q);
-	mutex_unlock(&q->alloc);
+	bbuf_call_init(&call, how, 1);
+	mutex_lock(&side->lock);
+	ret = bbuf_side_enter(side, &call);
+	if (!ret && !q->ring.data)
+		ret = bbuf_make_ring(q, &call) ?: bbuf_call_error(side, &call);
+	bbuf_side_exit(side, &call);
 	return ret;
 }
 
@@ -566,7 +566,7 @@ ssize_t bbuf_write(struct bbuf_queue *q, struct iov_iter *from, struct bbuf_mann
 
 	if (!len)
 		return 0;
-	ret = bbuf_alloc(q);
+	ret = READ_ONCE(q->ring.data) ? 0 : bbuf_alloc(q, how);
 	if (ret)
 		return ret;
 	if (q->type == BBUF_STREAM)

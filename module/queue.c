@@ -24,8 +24,6 @@
  *                    spinlock. @wanted is written under the spinlock, @closed
  *                    under the mutex, both are read without.
  *   q->drain_lock    Spinlock, inside the consumers' mutex: those in fsync.
- *   q->alloc         Mutex, outside of the producers': for the first write, which may
- *                    sleep for memory with it, and for nothing else.
  *   side->poll.lock  Of the wait queue; inside a mutex or none, not in a spinlock.
  *
  * The line
@@ -46,10 +44,11 @@
  *   was called for, that was woken for nothing; it keeps its place.
  *
  *   Who must sleep in the middle of its work, because it writes more than the
- *   capacity or because a page of its memory is missing, goes to the front of the
- *   line and is firm at once. Being there it owns the side without any lock: all
- *   others queue up behind it, or get EAGAIN. While it copies the side is @busy, too:
- *   the ring must not be changed under it.
+ *   capacity, because a page of its memory is missing, or because it is the first and
+ *   makes the ring's memory, goes to the front of the line and is firm at once. Being
+ *   there it owns the side without any lock: all others queue up behind it, or get
+ *   EAGAIN. While it copies, or makes that memory, the side is @busy, too: the ring must
+ *   not be changed under it.
  *
  * Why no wakeup is lost
  *
@@ -269,7 +268,7 @@ void bbuf_side_hold(struct bbuf_side *side, struct bbuf_call *call)
 }
 
 /**
- * bbuf_side_set_busy() - say that the front of the line copies without the lock
+ * bbuf_side_set_busy() - say that the front of the line uses the ring without the lock
  * @side: the side; its lock is held
  * @busy: it begins to, or it is done
  *
@@ -723,7 +722,6 @@ void bbuf_queue_init(struct bbuf_queue *q, const char *name, u32 type, size_t ca
 
 	bbuf_side_init(&q->consumer, q, &q->producer);
 	mutex_init(&q->consumer.lock);
-	mutex_init(&q->alloc);
 	mutex_init(&q->setting);
 	q->consumer.events = EPOLLIN | EPOLLRDNORM;
 	q->consumer.band = POLL_IN;
@@ -737,7 +735,6 @@ void bbuf_queue_init(struct bbuf_queue *q, const char *name, u32 type, size_t ca
 void bbuf_queue_uninit(struct bbuf_queue *q)
 {
 	mutex_destroy(&q->setting);
-	mutex_destroy(&q->alloc);
 	mutex_destroy(&q->consumer.lock);
 	mutex_destroy(&q->producer.lock);
 	bbuf_ring_uninit(&q->ring);

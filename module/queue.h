@@ -37,7 +37,8 @@ struct bbuf_queue;
  * @peer: the other side; constant
  * @events: what poll reports of this side when it is ready; constant
  * @band: the same for SIGIO; constant
- * @busy: the front of the line copies without @lock; under @lock
+ * @busy: the front of the line copies, or makes the ring's memory, without @lock; under
+ *        @lock
  * @files: open for this side; under @lock
  * @waiters: calls in line; under @lock
  * @bytes: moved since the queue was made; under @lock
@@ -107,8 +108,6 @@ struct bbuf_side {
  * @state: of BBUF_SHUT, BBUF_LEFT, BBUF_DESTROYED; as @policy
  * @write_mark: the producers' mark as it was set, 0 if it never was; under both
  *              sides' locks
- * @alloc: held by who makes the ring's memory, for the first write; outside of the
- *         producers' lock
  * @setting: held by who changes what the queue is, outside of all other locks
  * @peak: most bytes that were queued at once; under the producers' lock
  * @dropped_bytes: lost to BBUF_DROP_OLDEST; under the producers' lock
@@ -130,7 +129,6 @@ struct bbuf_queue {
 	u32 policy;
 	u32 state;
 	size_t write_mark;
-	struct mutex alloc;	/* for the first write */
 	struct mutex setting;	/* for bbuf_queue_set() */
 	size_t peak;
 	u64 dropped_bytes;

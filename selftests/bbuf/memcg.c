@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/mount.h>
@@ -20,6 +21,7 @@
 #define CROWD		32	/* threads that write at the same time */
 #define FILES		5000
 #define LINE_LENGTH	256
+#define WAITING		"/sys/class/bbuf/default/waiting_writers"
 
 FIXTURE(memcg) {
 	char root[PATH_MAX / 4];	/* cgroup2, mounted for the test */
@@ -181,6 +183,27 @@ TEST_F(memcg, of_many_who_write_first_holds_one_buffer)
 	ASSERT_EQ(CROWD, task_wait(&crowd));
 	ASSERT_LE(LARGE, memory_of(self->group[0]));
 	ASSERT_GT(LARGE + LARGE / 2, cgroup_number(self->group[0], "memory.peak"));
+}
+
+/* Who has more than memory.high sleeps where he asks for memory. */
+TEST_F(memcg, of_one_who_is_slowed_down_is_waited_for_by_nobody_who_will_not)
+{
+	struct task slow = { .fn = write_in_group, .arg = { 1, (long)self->group[0] } };
+	int nb;
+
+	REQUIRE_MEMCG();
+	ASSERT_EQ(0, module_reload(LARGE));
+	nb = open(BBUF_DEVICE, O_WRONLY | O_NONBLOCK);
+	ASSERT_LE(0, nb);
+	ASSERT_EQ(0, cgroup_put(self->group[0], "memory.high", "1M"));
+	ASSERT_EQ(0, task_start(&slow));
+	ASSERT_TRUE(eventually(file_number(WAITING) == 1));
+	ASSERT_FAILS(EAGAIN, put(nb, 0, 1));
+	ASSERT_EQ(0, poll(&(struct pollfd){ .fd = nb, .events = POLLOUT }, 1, 0));
+	ASSERT_EQ(1, file_number(WAITING));
+	task_kill(&slow);
+	ASSERT_EQ(1, put(nb, 0, 1));
+	close(nb);
 }
 
 /* Objects in use of all kmalloc caches that are charged. */
