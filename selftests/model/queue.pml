@@ -73,8 +73,8 @@
 #define DATA(pos)	(20 + (pos) % CAPACITY)
 #define PLACES		(20 + CAPACITY)
 
-#define TASKS		7
-#define MEMORY		0		/* no task has this number */
+#define TASKS		7		/* with stores() and init, which are the first */
+#define MEMORY		0		/* what stores() sees, which makes none */
 
 typedef seen {
 	byte at[PLACES]
