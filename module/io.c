@@ -93,6 +93,13 @@ static inline bool bbuf_copy_now(const struct bbuf_ring *ring, size_t off, struc
 	return false;
 }
 
+/* What is long is not copied twice with the lock held. */
+static inline bool bbuf_try_copy(const struct bbuf_ring *ring, size_t off, struct iov_iter *iter,
+				 size_t len)
+{
+	return len <= BBUF_LOCKED_BATCH && bbuf_copy_now(ring, off, iter, len);
+}
+
 static bool bbuf_span_copy_now(const struct bbuf_ring *ring, const struct bbuf_span *span,
 			       struct iov_iter *iter)
 {
@@ -214,7 +221,7 @@ static void bbuf_publish_read(struct bbuf_queue *q, struct bbuf_haul *haul)
 static inline bool bbuf_try_stream(struct bbuf_side *side, struct iov_iter *iter, size_t len)
 {
 	if (!bbuf_side_is_free(side, len) ||
-	    !bbuf_copy_now(&side->queue->ring, side->off, iter, len))
+	    !bbuf_try_copy(&side->queue->ring, side->off, iter, len))
 		return false;
 	bbuf_side_moved(side, len, len, 0);
 	return true;
@@ -231,7 +238,7 @@ static bool bbuf_try_put_record(struct bbuf_queue *q, struct bbuf_haul *haul,
 		return false;
 	span.head = bbuf_ring_put_length(&q->ring, off, len);
 	span.off = bbuf_ring_step(&q->ring, off, span.head);
-	if (!bbuf_copy_now(&q->ring, span.off, from, len))
+	if (!bbuf_try_copy(&q->ring, span.off, from, len))
 		return false;
 	bbuf_haul_add(haul, &span);
 	return true;
@@ -242,10 +249,10 @@ static bool bbuf_try_get_record(struct bbuf_queue *q, struct bbuf_haul *haul, st
 	size_t room = iov_iter_count(to);
 	struct bbuf_span span;
 
-	if (!bbuf_side_is_free(&q->consumer, min(q->consumer.mark, room)))
+	if (!bbuf_side_is_free(&q->consumer, 1))
 		return false;
 	span = bbuf_haul_next(q, haul);
-	if (span.len > room || !bbuf_copy_now(&q->ring, span.off, to, span.len))
+	if (span.len > room || !bbuf_try_copy(&q->ring, span.off, to, span.len))
 		return false;
 	bbuf_haul_add(haul, &span);
 	return true;
@@ -328,7 +335,10 @@ static int bbuf_put_piece(struct bbuf_queue *q, struct bbuf_call *call, struct i
 	return whole ? 0 : -EFAULT;
 }
 
-/* The lock is held, and dropped. */
+/*
+ * The lock is held, and dropped. Out of line, as are the others like it, because a struct
+ * bbuf_call takes its time: the kernel may clear what is on a stack.
+ */
 static noinline ssize_t bbuf_write_stream_slowly(struct bbuf_queue *q, struct iov_iter *from,
 						 struct bbuf_manner how)
 {

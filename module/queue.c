@@ -23,6 +23,8 @@
  *                    under the mutex, and whoever calls the front under the
  *                    spinlock. @wanted is written under the spinlock, @closed
  *                    under the mutex, both are read without.
+ *   q->setting       Mutex, outside of all others: for who changes what the queue is,
+ *                    which takes memory. A call that may not wait only tries it.
  *   q->drain_lock    Spinlock, inside the consumers' mutex: those in fsync.
  *   side->poll.lock  Of the wait queue; inside a mutex or none, not in a spinlock.
  *
@@ -57,7 +59,7 @@
  *   so at least one of them sees the other:
  *
  *     A  the mover: @pos is published; smp_mb(); then it reads @wanted, @closed,
- *        the poll queue, @fasync and @drains.        bbuf_side_notify()
+ *        the poll queue, @fasync and @drains.        moved(), notify()
  *     B  who waits: @wanted is set (or @closed cleared, the poll queue or @drains
  *        joined); smp_mb(); then it reads @pos.      wait(), exit(), poll(), ...
  *
@@ -494,7 +496,7 @@ void bbuf_side_exit_line(struct bbuf_side *side, struct bbuf_call *call)
 
 /**
  * bbuf_queue_drained() - complete those in fsync whose bytes were read, or never will be
- * @q: the queue; bbuf_side_notify() was called after what has changed
+ * @q: the queue; a full barrier, A or B, has followed what has changed
  */
 void bbuf_queue_drained(struct bbuf_queue *q)
 {
@@ -548,7 +550,7 @@ void bbuf_side_moved(struct bbuf_side *side, size_t bytes, size_t stored, size_t
 		q->peak = max(q->peak, side->span - bbuf_side_avail(side));
 		return;
 	}
-	if (!list_empty(&q->drains))
+	if (!list_empty(&q->drains))	/* mostly it is, and spares the call */
 		bbuf_queue_drained(q);
 	if (READ_ONCE(side->ended) && !bbuf_side_avail(side))
 		bbuf_side_announce(side);	/* that was the last: the end has come */
