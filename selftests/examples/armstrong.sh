@@ -43,4 +43,13 @@ test_more_workers()
 	expect 2 'must be a number, 1 or more' "$examples/armstrong" --workers=0
 }
 
+test_a_worker_that_dies_is_missed()
+{
+	"$examples/armstrong" --whole >out 2>errors &
+	eventually pkill -KILL -P $!
+	not wait $!
+	grep -q 'ended before all had come' errors
+	no_queue_is_left
+}
+
 run_tests

@@ -73,4 +73,14 @@ test_not_root()
 	done
 }
 
+test_nobody_listens()
+{
+	local example
+
+	for example in pipe events loop; do
+		"$examples/$example" | true
+		eventually no_queue_is_left
+	done
+}
+
 run_tests

@@ -13,7 +13,7 @@ figure()
 }
 
 waits_for_room='^.* submit() waited for room \([0-9]*\) times$'
-left_at_the_end='^\([0-9]*\) were in the queue when it was shut down: .*$'
+left_at_the_end='^\([0-9]*\) were in the queue just before it was shut down: .*$'
 at_a_time='^\([0-9.]*\) at a time: .*$'
 
 test_result()
@@ -21,7 +21,7 @@ test_result()
 	run pool
 	grep -qx 'map: powers over (2, 3, 4) and (4, 5, 6): 16, 243, 4096' out
 	grep -qx 'result: 10 to the power of 100: Numerical result out of range' out
-	grep -qx '.* were in the queue when it was shut down: 40 done' out
+	grep -qx '.* were in the queue just before it was shut down: 40 done' out
 }
 
 # The pause is long enough for the tasks to be ready one after the other.

@@ -170,7 +170,7 @@ static void run(struct result *result, struct plan *plan, enum team_kind kind, s
 
 	snprintf(result->label, TEXT_MAX, "%zu %s", workers, nouns[kind][workers != 1]);
 	plan->ranges = queue_new(BBUF_RECORD, CAPACITY);
-	plan->results = queue_new(BBUF_RECORD, CAPACITY);
+	plan->results = queue_new_for_results(CAPACITY);
 	ends = ends_open(plan->results, plan->ranges);
 	team = team_start(kind, workers, work, plan);
 	put_ranges(plan, ends.to);

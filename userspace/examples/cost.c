@@ -14,19 +14,27 @@ static uint64_t timeval_ns(const struct timeval *time)
 	return time->tv_sec * NSEC_PER_SEC + time->tv_usec * NSEC_PER_USEC;
 }
 
-/* As getrusage(2): RUSAGE_SELF, RUSAGE_THREAD, or RUSAGE_CHILDREN that were joined. */
-struct cost cost_now(int who)
+/* What getrusage(2) tells; the time that passed is the caller's to take. */
+static struct cost cost_used(int who)
 {
 	struct rusage usage;
 
 	if (getrusage(who, &usage))
 		err(EXIT_FAILURE, "getrusage");
 	return (struct cost){
-		.ns = now_ns(),
 		.cpu_ns = timeval_ns(&usage.ru_utime) + timeval_ns(&usage.ru_stime),
 		.slept = usage.ru_nvcsw,
 		.preempted = usage.ru_nivcsw,
 	};
+}
+
+/* As getrusage(2): RUSAGE_SELF, RUSAGE_THREAD, or RUSAGE_CHILDREN that were joined. */
+struct cost cost_now(int who)
+{
+	struct cost cost = cost_used(who);
+
+	cost.ns = now_ns();	/* last here, and first in cost_since(): so it is not measured */
+	return cost;
 }
 
 struct cost cost_less(struct cost whole, const struct cost *part)
@@ -40,7 +48,11 @@ struct cost cost_less(struct cost whole, const struct cost *part)
 
 struct cost cost_since(int who, const struct cost *before)
 {
-	return cost_less(cost_now(who), before);
+	uint64_t ns = now_ns();
+	struct cost now = cost_used(who);
+
+	now.ns = ns;
+	return cost_less(now, before);
 }
 
 /* Of several samples the fastest was disturbed least. */

@@ -206,14 +206,14 @@ static void measure(struct way *way)
 	uint64_t i;
 
 	jobs = queue_new(BBUF_RECORD, CAPACITY);
-	results = queue_new(BBUF_RECORD, CAPACITY);
+	results = queue_new_for_results(CAPACITY);
 	ends = ends_open(results, jobs);
 	for (i = 0; i < job_count; i++)
 		queue_put_number(ends.to, i);
 	queue_shutdown(ends.to);
 	team = team_start(way->kind, way->alone ? 1 : workers, member, way);
 	for (i = 0; i < job_count; i++) {
-		queue_get(ends.from, &result, sizeof(result));
+		queue_must_get(ends.from, &result, sizeof(result));
 		way->result.value += result.value;
 		way->result.turns += result.turns;
 		way->result.ns += result.ns;

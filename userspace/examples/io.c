@@ -28,7 +28,7 @@
 static uint64_t bytes, pause_ns;
 
 static const struct setting settings[] = {
-	{ "bytes", "256K", "what is moved in each way", &bytes, arg_size, 0 },
+	{ "bytes", "1M", "what is moved in each way", &bytes, arg_size, 0 },
 	{ "pause", "10ms", "between two bytes that are waited for", &pause_ns, arg_time, 0 },
 	{ 0 }
 };

@@ -111,7 +111,7 @@ static void get_reports(struct bbuf *queue, struct connection *reports)
 	uint64_t i;
 
 	for (i = 0; i < workers; i++)
-		queue_get(queue, &reports[i], sizeof(*reports));
+		queue_must_get(queue, &reports[i], sizeof(*reports));
 }
 
 static void put_jobs(struct bbuf *queue)

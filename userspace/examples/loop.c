@@ -275,12 +275,12 @@ static struct outcome measure(struct way *way)
 	struct bbuf *report;
 	uint64_t i;
 
-	way->report = queue_new(BBUF_RECORD, CAPACITY);
+	way->report = queue_new_for_results(CAPACITY);
 	for (i = 0; i < pair_count; i++)
 		way->queues[i] = queue_new(BBUF_RECORD, room * sizeof(uint64_t));
 	process_join(process_start(run_way, way));
 	report = queue_open(way->report, O_RDONLY);
-	queue_get(report, &outcome, sizeof(outcome));
+	queue_must_get(report, &outcome, sizeof(outcome));
 	bbuf_close(report);
 	for (i = 0; i < pair_count; i++)
 		outcome.queue_slept += slept_in_queue(way->queues[i]);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common.h"
 #include "memory.h"
 
 /* A number of a file in /proc: that behind the name. */
@@ -47,6 +48,7 @@ struct memory memory_since(const struct memory *before)
 	now.reserved -= before->reserved;
 	now.used -= before->used;
 	now.page_tables -= before->page_tables;
-	now.kernel_stacks -= before->kernel_stacks;
+	/* Others' stacks are in it, too, and some of them may be gone. */
+	now.kernel_stacks -= MIN(now.kernel_stacks, before->kernel_stacks);
 	return now;
 }

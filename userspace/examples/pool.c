@@ -210,7 +210,7 @@ static void show_sharing(void)
 		done += futures[i]->done;
 	free(futures);
 	printf("\n%ju tasks: submit() waited for room %llu times\n", tasks, info.in.blocked);
-	printf("%llu were in the queue when it was shut down: %ju done\n", info.records, done);
+	printf("%llu were in the queue just before it was shut down: %ju done\n", info.records, done);
 	printf("%.1f at a time: so many pauses in %.1f ms\n", (double)tasks * pause_ns / ns,
 	       (double)ns / NSEC_PER_MSEC);
 }

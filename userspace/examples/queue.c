@@ -41,13 +41,14 @@ static void interrupted(int sig)
 
 static void queues_destroy_at_end(void)
 {
-	static const int signals[] = { SIGHUP, SIGINT, SIGTERM };
+	static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM };
 	size_t i;
 
 	queue_owner = getpid();
 	atexit(queues_destroy);
 	for (i = 0; i < ARRAY_SIZE(signals); i++)
-		signal(signals[i], interrupted);
+		if (signal(signals[i], interrupted) == SIG_IGN)
+			signal(signals[i], SIG_IGN);	/* as under nohup */
 }
 
 static _Noreturn void queue_refused(const char *name, int error)
@@ -66,7 +67,7 @@ static _Noreturn void queue_refused(const char *name, int error)
 	err(EXIT_FAILURE, "making the queue %s", name);
 }
 
-char *queue_new(uint32_t type, uint64_t capacity)
+static char *queue_make(uint32_t type, uint64_t capacity, uint32_t policy)
 {
 	struct bbuf_config config = BBUF_CONFIG_INIT;
 	char *name = queues[queue_count];
@@ -77,12 +78,24 @@ char *queue_new(uint32_t type, uint64_t capacity)
 		errx(EXIT_FAILURE, "more than %d queues", QUEUES_MAX);
 	config.type = type;
 	config.capacity = capacity;
+	config.policy = policy;
 	snprintf(name, NAME_SIZE, "%.32s-%d-%d", program_invocation_short_name, getpid(),
 		 queue_count);
 	if (bbuf_create(name, &config))
 		queue_refused(name, errno);
 	queue_count++;
 	return name;
+}
+
+char *queue_new(uint32_t type, uint64_t capacity)
+{
+	return queue_make(type, capacity, 0);
+}
+
+/* Who waits for workers that have died gets the end. */
+char *queue_new_for_results(uint64_t capacity)
+{
+	return queue_make(BBUF_RECORD, capacity, BBUF_EOF_ON_CLOSE);
 }
 
 struct bbuf *queue_open(const char *name, int flags)
@@ -121,6 +134,13 @@ size_t queue_get(struct bbuf *queue, void *buffer, size_t size)
 	return ret;
 }
 
+/* Where the end would be a mistake. */
+void queue_must_get(struct bbuf *queue, void *buffer, size_t size)
+{
+	if (!queue_get(queue, buffer, size))
+		errx(EXIT_FAILURE, "a queue ended before all had come: has a worker died?");
+}
+
 void queue_put_number(struct bbuf *queue, uint64_t number)
 {
 	queue_put(queue, &number, sizeof(number));
@@ -130,8 +150,7 @@ uint64_t queue_get_number(struct bbuf *queue)
 {
 	uint64_t number;
 
-	if (!queue_get(queue, &number, sizeof(number)))
-		errx(EXIT_FAILURE, "a queue ended before all numbers had come");
+	queue_must_get(queue, &number, sizeof(number));
 	return number;
 }
 

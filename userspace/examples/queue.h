@@ -12,12 +12,14 @@
 
 #include <bbuf.h>
 
-/* Returns its name. */
+/* They return its name. Of records for results, the end comes with the last who puts some. */
 char *queue_new(uint32_t type, uint64_t capacity);
+char *queue_new_for_results(uint64_t capacity);
 struct bbuf *queue_open(const char *name, int flags);
 
 void queue_put(struct bbuf *queue, const void *data, size_t len);
 size_t queue_get(struct bbuf *queue, void *buffer, size_t size);
+void queue_must_get(struct bbuf *queue, void *buffer, size_t size);
 void queue_put_number(struct bbuf *queue, uint64_t number);
 uint64_t queue_get_number(struct bbuf *queue);
 void queue_shutdown(struct bbuf *queue);
