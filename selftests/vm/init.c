@@ -44,7 +44,6 @@
 #define EXIT_PORT	0xf4
 #define MODULE		"/lib/bbuf/bbuf.ko"
 #define KMEMLEAK	"/sys/kernel/debug/kmemleak"
-#define KCSAN		"/sys/kernel/debug/kcsan"
 #define MAX_WORDS	1024
 #define LEAK_SECONDS	6
 
@@ -438,9 +437,6 @@ int main(void)
 	options = read_options();
 	sethostname("bbuf", strlen("bbuf"));
 	write_file("/proc/sys/kernel/printk", "8");
-	/* A kernel that looks for data races waits to be asked. */
-	if (access(KCSAN, W_OK) == 0)
-		write_file(KCSAN, "on");
 	if (options.load)
 		load_module();
 	hold_child_signals();
