@@ -74,11 +74,12 @@ run_trinity() {
 	mkdir -m 0777 /tmp/stress-trinity || return
 	cd /tmp/stress-trinity || return
 	while [ "$SECONDS" -lt "$end" ]; do
-		timeout -k 1 $((end - SECONDS)) unshare --ipc \
+		setsid timeout -k 1 $((end - SECONDS)) unshare --ipc \
 			setpriv --reuid nobody --regid nogroup --clear-groups \
 			"$here/trinity" -q -l off -T DIE -C 16 -s "$seed" --enable-fds=pseudo \
-			-V "$nodes" "${arguments[@]}" >/tmp/stress-trinity.log 2>&1
-		pkill -KILL -u nobody
+			-V "$nodes" "${arguments[@]}" >/tmp/stress-trinity.log 2>&1 &
+		wait $!
+		pkill -KILL -s $!	# what it leaves behind
 		seed=$((seed + 1))
 		runs=$((runs + 1))
 	done
