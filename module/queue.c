@@ -59,7 +59,7 @@
  *   so at least one of them sees the other:
  *
  *     A  the mover: @pos is published; smp_mb(); then it reads @wanted, @closed,
- *        the poll queue, @fasync and @drains.        moved(), notify()
+ *        the poll queue, @fasync and @drains.        bbuf_side_notify()
  *     B  who waits: @wanted is set (or @closed cleared, the poll queue or @drains
  *        joined); smp_mb(); then it reads @pos.      wait(), exit(), poll(), ...
  *
@@ -219,22 +219,19 @@ static bool bbuf_side_watched(struct bbuf_side *side)
 	       READ_ONCE(side->fasync);
 }
 
-/* Call the front of the line, and those who poll, if it concerns them. */
-static void bbuf_side_tell(struct bbuf_side *side)
-{
-	bbuf_side_call(side);
-	bbuf_side_announce(side);
-}
-
 /**
  * bbuf_side_notify() - something has changed that this side may wait for
  * @side: the side
+ *
+ * Calls the front of its line, and those who poll, if it concerns them.
  */
 void bbuf_side_notify(struct bbuf_side *side)
 {
 	smp_mb();	/* A: the change, then waiters; see B */
-	if (bbuf_side_watched(side))
-		bbuf_side_tell(side);
+	if (!bbuf_side_watched(side))
+		return;
+	bbuf_side_call(side);
+	bbuf_side_announce(side);
 }
 
 /* Take a place in the line, the last or, for who is at work, the first. */
@@ -543,15 +540,12 @@ void bbuf_side_moved(struct bbuf_side *side, size_t bytes, size_t stored, size_t
 	/* C: the copy was made before; see D. */
 	smp_store_release(&side->pos, side->pos + bytes);
 
-	smp_mb();	/* A: the position, then waiters; see B */
-	if (bbuf_side_watched(side->peer))
-		bbuf_side_tell(side->peer);
+	bbuf_side_notify(side->peer);
 	if (bbuf_side_produces(side)) {
 		q->peak = max(q->peak, side->span - bbuf_side_avail(side));
 		return;
 	}
-	if (!list_empty(&q->drains))	/* mostly it is, and spares the call */
-		bbuf_queue_drained(q);
+	bbuf_queue_drained(q);
 	if (READ_ONCE(side->ended) && !bbuf_side_avail(side))
 		bbuf_side_announce(side);	/* that was the last: the end has come */
 }
