@@ -41,6 +41,7 @@ static const struct command commands[] = {
 	COMMAND(shutdown, "let writers put no more, and readers see an end"),
 	COMMAND(reopen, "take shutdown back"),
 	COMMAND(top, "watch all queues"),
+	COMMAND(bench, "measure queues beside what one would take instead"),
 };
 
 static void usage(FILE *out)

@@ -3,7 +3,7 @@
 # The command bbuf; part of ../Makefile.
 
 bbuf-obj := $(obj)/bbuf
-bbuf-objs := $(patsubst bbuf/%.c,$(bbuf-obj)/%.o,$(wildcard bbuf/*.c)) \
+bbuf-objs := $(patsubst bbuf/%.c,$(bbuf-obj)/%.o,$(wildcard bbuf/*.c bbuf/bench/*.c)) \
 	     $(addprefix $(obj)/,common.o screen.o table.o)
 bbuf-libs := -lsmartcols -lncursesw -ltinfo
 
@@ -14,10 +14,10 @@ bashcompdir ?= $(PREFIX)/share/bash-completion/completions
 $(OUTPUT)/bbuf: $(bbuf-objs) $(libbbuf)
 	$(CC) $(cflags) $(LDFLAGS) -o $@ $^ $(bbuf-libs)
 
-$(bbuf-obj)/%.o: bbuf/%.c | $(bbuf-obj)
+$(bbuf-obj)/%.o: bbuf/%.c | $(bbuf-obj)/bench
 	$(CC) $(cflags) $(libbbuf-cflags) -Itools -MMD -MP -c -o $@ $<
 
-$(bbuf-obj): | $(obj)
+$(bbuf-obj)/bench: | $(obj)
 	@echo '#include <curses.h>' | $(CC) -E - >/dev/null 2>&1 || { \
 		echo 'curses.h is missing: apt-get install libncurses-dev' >&2; \
 		exit 1; }
@@ -28,4 +28,4 @@ install-bbuf: $(OUTPUT)/bbuf
 	$(INSTALL) -m 0755 $(OUTPUT)/bbuf $(DESTDIR)$(PREFIX)/bin
 	$(INSTALL) -m 0644 bbuf/completion.bash $(DESTDIR)$(bashcompdir)/bbuf
 
--include $(wildcard $(bbuf-obj)/*.d)
+-include $(wildcard $(bbuf-obj)/*.d $(bbuf-obj)/bench/*.d)

@@ -40,6 +40,7 @@ int cmd_flush(int argc, char **argv);
 int cmd_shutdown(int argc, char **argv);
 int cmd_reopen(int argc, char **argv);
 int cmd_top(int argc, char **argv);
+int cmd_bench(int argc, char **argv);
 
 /**
  * struct patience - how long to wait: --timeout, --nonblock

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Channels. See channel.h.
+ */
+#include <err.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "channel.h"
+#include "common.h"
+
+#define PAGE		4096
+
+const struct peer *const peers[] = {
+	&peer_stream, &peer_record, &peer_framed,
+	&peer_pipe, &peer_mq, &peer_sysv, &peer_unix, &peer_seqpacket, &peer_floor,
+};
+
+const size_t peer_count = ARRAY_SIZE(peers);
+
+static struct channel *all;
+
+/* Zeroed, and with all its pages there, so that no call meets a missing one. */
+static char *new_pages(size_t bytes)
+{
+	void *mem;
+
+	errno = posix_memalign(&mem, PAGE, bytes);
+	if (errno)
+		err(EXIT_FAILURE, "%zu bytes of memory", bytes);
+	return memset(mem, 0, bytes);
+}
+
+static void make_messages(struct channel *channel)
+{
+	size_t i;
+
+	channel->data_len = channel->batch * channel->stride;
+	channel->room = MAX(channel->room, channel->data_len);
+	channel->data = new_pages(channel->data_len);
+	channel->space = new_pages(channel->room);
+	for (i = 0; channel->peer->head && i < channel->batch; i++)
+		channel->peer->head(channel, channel->data + i * channel->stride);
+}
+
+/*
+ * For messages of a size, that must fit in whole or need not. Returns -1, and sets errno,
+ * EMSGSIZE if they are too large, if it can't be opened.
+ */
+int channel_open(struct channel *channel, const struct peer *peer, size_t size, bool whole)
+{
+	*channel = (struct channel){
+		.peer = peer, .in = -1, .out = -1,
+		.size = size, .stride = size, .batch = 1, .next = all,
+	};
+	if (peer->open(channel))
+		return -1;
+	if (size > channel->most || (whole && size > channel->holds)) {
+		peer->close(channel);
+		errno = EMSGSIZE;
+		return -1;
+	}
+	make_messages(channel);
+	all = channel;
+	return 0;
+}
+
+void channel_close(struct channel *channel)
+{
+	struct channel **at;
+
+	for (at = &all; *at != channel; at = &(*at)->next)
+		;
+	*at = channel->next;
+	channel->peer->close(channel);
+	free(channel->data);
+	free(channel->space);
+}
+
+void channel_close_all(void)
+{
+	while (all)
+		channel_close(all);
+}
+
+/* One message that says it is the last. */
+void channel_put_last(struct channel *channel)
+{
+	size_t len = channel->data_len;
+
+	channel->data[channel->offset] = LAST_MESSAGE;
+	channel->data_len = channel->stride;
+	channel->peer->put(channel);
+	channel->data_len = len;
+	channel->data[channel->offset] = 0;
+}
+
+/* Is the last of the messages, of so many bytes together, that were got? */
+bool channel_got_last(const struct channel *channel, size_t bytes)
+{
+	size_t last = bytes / channel->size - 1;
+
+	return channel->space[last * channel->stride + channel->offset] == LAST_MESSAGE;
+}
+
+void channel_failed(const struct channel *channel, const char *call)
+{
+	err(EXIT_FAILURE, "bench: %s: %s", channel->peer->name, call);
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One process and many queues in one epoll: it puts a message into a queue, waits for
+ * what is readable, and takes that out. Into each queue in turn; or always into the
+ * first, and the others are idle.
+ */
+#include <err.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+/**
+ * struct loop - the process's work
+ * @epoll: that waits for all of them
+ * @channels: the queues
+ * @count: how many
+ * @used: of them, the first so many
+ */
+struct loop {
+	int epoll;
+	struct channel *channels;
+	size_t count;
+	size_t used;
+};
+
+static struct channel *wait_for_one(struct loop *loop)
+{
+	struct epoll_event event;
+
+	if (epoll_wait(loop->epoll, &event, 1, -1) != 1)
+		err(EXIT_FAILURE, "bench: epoll_wait");
+	return event.data.ptr;
+}
+
+static void run(struct member *member, void *work, size_t messages)
+{
+	struct loop *loop = work;
+	size_t moved, at = 0;
+	struct channel *channel;
+
+	for (moved = 0; moved < messages; moved += channel->batch) {
+		move_in(member, &loop->channels[at], 1);
+		channel = wait_for_one(loop);
+		member->calls++;
+		move_out(member, channel, 1);
+		at = (at + 1) % loop->used;
+	}
+}
+
+static int add(struct loop *loop, const struct setup *setup)
+{
+	struct channel *channel = &loop->channels[loop->count];
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = channel };
+
+	if (setup_open(setup, channel))
+		return -1;
+	loop->count++;
+	return epoll_ctl(loop->epoll, EPOLL_CTL_ADD, channel->out, &event);
+}
+
+static void remove_all(struct loop *loop)
+{
+	while (loop->count)
+		channel_close(&loop->channels[--loop->count]);
+	free(loop->channels);
+	close(loop->epoll);
+}
+
+static int poll_them(const struct setup *setup, struct figure *figure, size_t used)
+{
+	size_t count = setup->level.first;
+	struct loop loop = {
+		.epoll = epoll_create1(EPOLL_CLOEXEC),
+		.channels = xcalloc(count, sizeof(*loop.channels)),
+		.used = used,
+	};
+	struct task task = {
+		.crew = 1, .run = run, .work = &loop, .messages = setup->messages,
+	};
+	int ret = 0;
+
+	while (!ret && loop.count < count)
+		ret = add(&loop, setup);
+	if (!ret)
+		measure(setup, &task, figure);
+	remove_all(&loop);
+	return ret;
+}
+
+static int poll_in_turn(const struct setup *setup, struct figure *figure)
+{
+	return poll_them(setup, figure, setup->level.first);
+}
+
+const struct pattern pattern_epoll = {
+	.name = "epoll", .summary = "one process, many queues in one epoll, used in turn",
+	.can = PEER_POLL, .whole = true,
+	.sizes = { 64 },
+	.levels = { { 1, 0 }, { 10, 0 }, { 100, 0 }, { 1000, 0 } },
+	.measures = HAS_COST,
+	.run = poll_in_turn,
+};
+
+static int poll_one(const struct setup *setup, struct figure *figure)
+{
+	return poll_them(setup, figure, 1);
+}
+
+const struct pattern pattern_idle = {
+	.name = "idle", .summary = "the same, but only one of them is used",
+	.can = PEER_POLL, .whole = true,
+	.sizes = { 64 },
+	.levels = { { 10, 0 }, { 1000, 0 } },
+	.measures = HAS_COST,
+	.run = poll_one,
+};

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Peers that are files: pipes, sockets, and the floor, two system calls without a queue.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "channel.h"
+#include "common.h"
+
+void file_put(struct channel *channel)
+{
+	if (write(channel->in, channel->data, channel->data_len) != (ssize_t)channel->data_len)
+		channel_failed(channel, "write");
+}
+
+size_t file_get(struct channel *channel)
+{
+	ssize_t n = read(channel->out, channel->space, channel->room);
+
+	if (n <= 0)
+		channel_failed(channel, "read");
+	return n;
+}
+
+void file_close(struct channel *channel)
+{
+	close(channel->in);
+	if (channel->out != channel->in)
+		close(channel->out);
+}
+
+static int pipe_open(struct channel *channel)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC))
+		return -1;
+	channel->out = ends[0];
+	channel->in = ends[1];
+	channel->most = SIZE_MAX;
+	channel->holds = fcntl(channel->in, F_GETPIPE_SZ);
+	return 0;
+}
+
+const struct peer peer_pipe = {
+	.name = "pipe",
+	.can = PEER_SINGLE | PEER_CROSS | PEER_SHARE | PEER_POLL | PEER_FILE |
+	       PEER_SPLICE,
+	.open = pipe_open, .put = file_put, .get = file_get, .close = file_close,
+};
+
+/*
+ * The limit to what a socket holds counts the kernel's own memory, too: what it takes for
+ * a message beside its bytes is less than they are, or than a page.
+ */
+static int socket_open(struct channel *channel, int type)
+{
+	socklen_t len = sizeof(int);
+	int ends[2], limit;
+
+	if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends))
+		return -1;
+	channel->in = ends[0];
+	channel->out = ends[1];
+	if (getsockopt(channel->in, SOL_SOCKET, SO_SNDBUF, &limit, &len))
+		channel_failed(channel, "getsockopt");
+	channel->holds = limit / 2;
+	channel->most = type == SOCK_STREAM ? SIZE_MAX : channel->holds;
+	return 0;
+}
+
+static int unix_open(struct channel *channel)
+{
+	return socket_open(channel, SOCK_STREAM);
+}
+
+const struct peer peer_unix = {
+	.name = "unix",
+	.can = PEER_SINGLE | PEER_CROSS | PEER_SHARE | PEER_POLL | PEER_FILE |
+	       PEER_SPLICE,
+	.open = unix_open, .put = file_put, .get = file_get, .close = file_close,
+};
+
+static int seqpacket_open(struct channel *channel)
+{
+	return socket_open(channel, SOCK_SEQPACKET);
+}
+
+const struct peer peer_seqpacket = {
+	.name = "seqpacket",
+	.can = PEER_SINGLE | PEER_CROSS | PEER_SHARE | PEER_POLL | PEER_FILE,
+	.open = seqpacket_open, .put = file_put, .get = file_get, .close = file_close,
+};
+
+static int floor_open(struct channel *channel)
+{
+	channel->in = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	channel->out = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	channel->most = SIZE_MAX;
+	channel->holds = SIZE_MAX;
+	return channel->in < 0 || channel->out < 0 ? -1 : 0;
+}
+
+const struct peer peer_floor = {
+	.name = "floor",
+	.open = floor_open, .put = file_put, .get = file_get, .close = file_close,
+};

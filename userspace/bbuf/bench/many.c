@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Many producers and many consumers on one queue. The producer that has put its share in
+ * first ends it for all, so that what the others have managed meanwhile tells how fair
+ * it was.
+ */
+#include <sys/mman.h>
+
+#include "bench.h"
+
+/* A share is this part of all messages at the least, or it would fit into a time slice. */
+#define SHARE_MIN	4
+
+/**
+ * struct hall - what they share, beside the queue
+ * @channel: the queue
+ * @producers: of the crew, the first so many
+ * @consumers: the others
+ * @over: one producer is through
+ * @producing: producers that are not yet done
+ * @consuming: the same of consumers
+ */
+struct hall {
+	struct channel channel;
+	size_t producers;
+	size_t consumers;
+	atomic_bool over;
+	atomic_size_t producing;
+	atomic_size_t consuming;
+};
+
+static void produce(struct member *member, struct hall *hall, size_t share)
+{
+	size_t first = member->put;
+
+	while (!atomic_load_explicit(&hall->over, memory_order_relaxed)) {
+		move_in(member, &hall->channel, 1);
+		if (member->put - first >= share)
+			atomic_store(&hall->over, true);
+	}
+	if (atomic_fetch_sub(&hall->producing, 1) == 1)
+		channel_put_last(&hall->channel);
+}
+
+/* The last message is handed on, until the last of them has it: all is as in the beginning. */
+static void consume(struct member *member, struct hall *hall)
+{
+	struct channel *channel = &hall->channel;
+	size_t bytes;
+
+	do {
+		bytes = channel->peer->get(channel);
+		member->calls++;
+		member->got += bytes / channel->size;
+	} while (!channel_got_last(channel, bytes));
+	member->got--;
+	if (atomic_fetch_sub(&hall->consuming, 1) > 1)
+		return channel_put_last(channel);
+	atomic_store(&hall->over, false);
+	atomic_store(&hall->producing, hall->producers);
+	atomic_store(&hall->consuming, hall->consumers);
+}
+
+static void run(struct member *member, void *work, size_t messages)
+{
+	struct hall *hall = work;
+
+	if (member->index < hall->producers)
+		produce(member, hall, messages / MIN(SHARE_MIN, hall->producers));
+	else
+		consume(member, hall);
+}
+
+static int many(const struct setup *setup, struct figure *figure)
+{
+	struct hall *hall = shared_memory(sizeof(*hall));
+	struct task task = {
+		.crew = setup->level.first + setup->level.second, .run = run, .work = hall,
+		.messages = setup->messages, .free = setup->free,
+	};
+
+	if (setup_open(setup, &hall->channel))
+		return -1;
+	hall->producers = setup->level.first;
+	hall->consumers = setup->level.second;
+	atomic_init(&hall->producing, hall->producers);
+	atomic_init(&hall->consuming, hall->consumers);
+	measure(setup, &task, figure);
+	channel_close(&hall->channel);
+	munmap(hall, sizeof(*hall));
+	return 0;
+}
+
+const struct pattern pattern_many = {
+	.name = "many", .summary = "many producers and many consumers on one queue",
+	.can = PEER_SHARE, .whole = true,
+	.sizes = { 64 },
+	.levels = {
+		{ 1, 1 }, { 1, 16 }, { 16, 1 }, { 2, 2 }, { 4, 4 }, { 8, 8 }, { 16, 16 },
+		{ 32, 32 },
+	},
+	.measures = HAS_COST | HAS(FAIRNESS),
+	.run = many,
+};

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Moving messages, and what it takes.
+ */
+#include "bench.h"
+#include "wakeups.h"
+
+/* Of the messages, those that are moved while wakeups are counted, which takes time. */
+#define COUNTED		4
+
+int setup_open(const struct setup *setup, struct channel *channel)
+{
+	return channel_open(channel, setup->peer, setup->size, setup->pattern->whole);
+}
+
+/* As many calls as it takes to put so many. */
+static size_t puts_of(const struct channel *channel, size_t messages)
+{
+	return (messages + channel->batch - 1) / channel->batch;
+}
+
+void move_in(struct member *member, struct channel *channel, size_t messages)
+{
+	size_t puts = puts_of(channel, messages), i;
+
+	for (i = 0; i < puts; i++)
+		channel->peer->put(channel);
+	member->put += puts * channel->batch;
+	member->calls += puts;
+}
+
+/* As many as move_in() has put. A stream may give a message in pieces. */
+void move_out(struct member *member, struct channel *channel, size_t messages)
+{
+	size_t count = puts_of(channel, messages) * channel->batch, left;
+
+	for (left = count * channel->size; left; member->calls++)
+		left -= channel->peer->get(channel);
+	member->got += count;
+}
+
+static uint64_t crew_ns(const struct member *members, size_t count)
+{
+	uint64_t begin = UINT64_MAX, end = 0;
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		begin = MIN(begin, members[i].begin_ns);
+		end = MAX(end, members[i].end_ns);
+	}
+	return end - begin;
+}
+
+static struct member crew_sum(const struct member *members, size_t count)
+{
+	struct member sum = { 0 };
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		sum.put += members[i].put;
+		sum.got += members[i].got;
+		sum.calls += members[i].calls;
+		sum.switches += members[i].switches;
+	}
+	return sum;
+}
+
+/* The least that one has put, of what all have on average. */
+static double fairness(const struct member *members, size_t count, uint64_t sum)
+{
+	uint64_t least = UINT64_MAX;
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		least = MIN(least, members[i].put);
+	return (double)least * count / sum;
+}
+
+static void count_wakeups(const struct task *task, struct figure *figure)
+{
+	struct task part = *task;
+	struct member *members;
+	uint64_t wakeups;
+
+	if (!wakeups_begin())
+		return;
+	part.cold = true;
+	part.messages = MAX(1U, task->messages / COUNTED);
+	members = crew_run(&part);
+	wakeups = wakeups_end();
+	figure->value[WAKEUPS] = (double)wakeups / crew_sum(members, part.crew).got;
+	crew_forget(members, &part);
+}
+
+/* The first of the crew are those who produce; so many. */
+void measure(const struct setup *setup, const struct task *task, struct figure *figure)
+{
+	struct member *members, sum;
+	double ns;
+
+	count_wakeups(task, figure);
+	members = crew_run(task);
+	sum = crew_sum(members, task->crew);
+	ns = (double)crew_ns(members, task->crew) / sum.got;
+	figure->value[NS] = ns;
+	figure->value[RATE] = setup->size * 1000 / ns;
+	figure->value[CALLS] = (double)sum.calls / sum.got;
+	figure->value[SWITCHES] = (double)sum.switches / sum.got;
+	figure->value[FAIRNESS] = fairness(members, setup->level.first, sum.put);
+	crew_forget(members, task);
+}

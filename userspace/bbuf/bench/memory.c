@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the kernel needs for queues that are open, and that nobody has used yet: by how
+ * much its memory grows, as /proc/meminfo has it, for each of them.
+ */
+#include <err.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+
+/* What was freed comes back a little later. */
+#define SETTLE_NS	(100 * NSEC_PER_MSEC)
+#define SETTLE_TRIES	30
+
+/* All that is not user memory or the page cache. */
+static bool counts(const char *key)
+{
+	return !strcmp(key, "Slab:") || !strcmp(key, "VmallocUsed:") || !strcmp(key, "Percpu:");
+}
+
+static double kernel_bytes(void)
+{
+	FILE *file = fopen("/proc/meminfo", "re");
+	unsigned long long kilobytes;
+	double bytes = 0;
+	char key[TEXT_MAX];
+
+	if (!file)
+		err(EXIT_FAILURE, "bench: /proc/meminfo");
+	while (fscanf(file, "%31s %llu%*[^\n]", key, &kilobytes) == 2)
+		if (counts(key))
+			bytes += kilobytes * 1024.0;
+	fclose(file);
+	return bytes;
+}
+
+/* The same when it does not change any more, if that ever happens. */
+static double settled_bytes(void)
+{
+	double now = kernel_bytes(), before;
+	int tries = SETTLE_TRIES;
+
+	do {
+		before = now;
+		sleep_until(now_ns() + SETTLE_NS);
+		now = kernel_bytes();
+	} while (now != before && --tries);
+	return now;
+}
+
+/* Opens some more, and returns by how much that made the memory grow. */
+static double grow(const struct setup *setup, struct channel *channels, size_t *opened,
+		   size_t count)
+{
+	double before = settled_bytes();
+
+	while (*opened < count && !setup_open(setup, &channels[*opened]))
+		++*opened;
+	return settled_bytes() - before;
+}
+
+/* The first half fills the holes that others have left behind in the kernel's memory. */
+static int memory(const struct setup *setup, struct figure *figure)
+{
+	size_t count = setup->level.first, opened = 0;
+	struct channel *channels = xcalloc(2 * count, sizeof(*channels));
+	bool enough;
+	int error;
+
+	grow(setup, channels, &opened, count);
+	figure->value[BYTES] = grow(setup, channels, &opened, 2 * count) / count;
+	error = errno;
+	enough = opened == 2 * count;
+	while (opened)
+		channel_close(&channels[--opened]);
+	free(channels);
+	errno = error;
+	return enough ? 0 : -1;
+}
+
+const struct pattern pattern_memory = {
+	.name = "memory", .summary = "kernel memory of each of many queues that nobody uses",
+	.can = PEER_CROSS,
+	.sizes = { 64 },
+	.levels = { { 1000, 0 } },
+	.measures = HAS(BYTES),
+	.run = memory,
+};

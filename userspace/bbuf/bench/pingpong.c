@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Two processes send a message to and fro, so that each waits for the other. A round trip
+ * takes four calls, and is what counts here as a message.
+ */
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "bench.h"
+
+/**
+ * struct table - between the two
+ * @there: the queue of the one that serves
+ * @back: that of the other
+ * @ns: how long each round trip took, in memory that both share
+ */
+struct table {
+	struct channel there;
+	struct channel back;
+	uint64_t *ns;
+};
+
+static void serve(struct member *member, struct table *table, size_t trips)
+{
+	uint64_t now, before = now_ns();
+	size_t i;
+
+	for (i = 0; i < trips; i++) {
+		move_in(member, &table->there, 1);
+		move_out(member, &table->back, 1);
+		now = now_ns();
+		table->ns[i] = now - before;
+		before = now;
+	}
+}
+
+/* What it takes is the first half of a round trip that is counted at its end. */
+static void return_all(struct member *member, struct table *table, size_t trips)
+{
+	size_t i;
+
+	for (i = 0; i < trips; i++) {
+		move_out(member, &table->there, 1);
+		move_in(member, &table->back, 1);
+	}
+	member->got = 0;
+}
+
+static void run(struct member *member, void *work, size_t messages)
+{
+	if (member->index == 0)
+		serve(member, work, messages);
+	else
+		return_all(member, work, messages);
+}
+
+static int compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void find_percentiles(uint64_t *ns, size_t count, struct figure *figure)
+{
+	qsort(ns, count, sizeof(*ns), compare);
+	figure->value[MEDIAN] = ns[count / 2];
+	figure->value[P99] = ns[count * 99 / 100];
+	figure->value[P999] = ns[count * 999 / 1000];
+}
+
+static int open_both(struct table *table, const struct setup *setup)
+{
+	if (setup_open(setup, &table->there))
+		return -1;
+	if (!setup_open(setup, &table->back))
+		return 0;
+	channel_close(&table->there);
+	return -1;
+}
+
+static int pingpong(const struct setup *setup, struct figure *figure)
+{
+	size_t bytes = setup->messages * sizeof(uint64_t);
+	struct table table = { .ns = shared_memory(bytes) };
+	struct task task = {
+		.crew = 2, .run = run, .work = &table,
+		.messages = setup->messages, .free = setup->free,
+	};
+
+	if (open_both(&table, setup))
+		return -1;
+	measure(setup, &task, figure);
+	find_percentiles(table.ns, setup->messages, figure);
+	channel_close(&table.back);
+	channel_close(&table.there);
+	munmap(table.ns, bytes);
+	return 0;
+}
+
+const struct pattern pattern_pingpong = {
+	.name = "pingpong", .summary = "two processes send a message to and fro",
+	.can = PEER_CROSS | PEER_SINGLE, .whole = true,
+	.sizes = { 64, 4096 },
+	.measures = (HAS_COST & ~HAS(RATE)) | HAS(MEDIAN) | HAS(P99) | HAS(P999),
+	.run = pingpong,
+};

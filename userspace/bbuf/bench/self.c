@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One process that puts a message in and takes it out again, so that nobody ever waits;
+ * and two, of which one puts in what the other takes out.
+ */
+#include "bench.h"
+
+static void run_self(struct member *member, void *work, size_t messages)
+{
+	struct channel *channel = work;
+	size_t moved;
+
+	for (moved = 0; moved < messages; moved += channel->batch) {
+		move_in(member, channel, channel->batch);
+		move_out(member, channel, channel->batch);
+	}
+}
+
+static void run_stream(struct member *member, void *work, size_t messages)
+{
+	if (member->index == 0)
+		move_in(member, work, messages);
+	else
+		move_out(member, work, messages);
+}
+
+static int with_channel(const struct setup *setup, struct task *task, struct figure *figure)
+{
+	struct channel channel;
+
+	if (setup_open(setup, &channel))
+		return -1;
+	task->work = &channel;
+	measure(setup, task, figure);
+	channel_close(&channel);
+	return 0;
+}
+
+static int self(const struct setup *setup, struct figure *figure)
+{
+	struct task task = { .crew = 1, .run = run_self, .messages = setup->messages };
+
+	return with_channel(setup, &task, figure);
+}
+
+const struct pattern pattern_self = {
+	.name = "self", .summary = "one process puts a message in and takes it out",
+	.whole = true,
+	.sizes = { 8, 64, 512, 4096, 65536 },
+	.measures = HAS_COST,
+	.run = self,
+};
+
+static int stream(const struct setup *setup, struct figure *figure)
+{
+	struct task task = {
+		.crew = 2, .run = run_stream, .messages = setup->messages, .free = setup->free,
+	};
+
+	return with_channel(setup, &task, figure);
+}
+
+const struct pattern pattern_stream = {
+	.name = "stream", .summary = "one process puts in what another takes out",
+	.can = PEER_CROSS,
+	.sizes = { 8, 64, 512, 4096, 65536, 1048576 },
+	.measures = HAS_COST,
+	.run = stream,
+};

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * How often a process of ours is woken. See wakeups.h.
+ */
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "wakeups.h"
+
+/* It counts who is woken while asleep; the filter leaves out the kernel's own threads. */
+#define TRACEPOINT	"/sys/kernel/tracing/events/sched/sched_waking/id"
+#define FILTER		"comm == \"bbuf\""
+
+static int counter = -1;
+
+static bool tracepoint(uint64_t *id)
+{
+	FILE *file = fopen(TRACEPOINT, "re");
+	unsigned long long number;
+	bool good;
+
+	if (!file)
+		return false;
+	good = fscanf(file, "%llu", &number) == 1;
+	fclose(file);
+	*id = number;
+	return good;
+}
+
+/* From now on, by this process and all that it starts; false if it can't be known. */
+bool wakeups_begin(void)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_TRACEPOINT,
+		.size = sizeof(attr),
+		.inherit = 1,
+	};
+	uint64_t id;
+
+	if (!tracepoint(&id))
+		return false;
+	attr.config = id;
+	counter = syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	if (counter < 0)
+		return false;
+	if (!ioctl(counter, PERF_EVENT_IOC_SET_FILTER, FILTER))
+		return true;
+	close(counter);
+	return false;
+}
+
+/* Until now, when those that it has started have ended. */
+uint64_t wakeups_end(void)
+{
+	uint64_t count = 0;
+
+	if (read(counter, &count, sizeof(count)) != sizeof(count))
+		count = 0;
+	close(counter);
+	return count;
+}
