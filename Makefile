@@ -31,7 +31,7 @@ ko	= $(kbuild)/bbuf.ko
 unit_ko	= $(if $(shell grep -s '^CONFIG_KUNIT=' $(KDIR)/.config),$(kbuild)/unit/bbuf_test.ko)
 
 .PHONY: all module tools demo check check-matrix check-debug check-model coverage stress shell
-.PHONY: load unload install lint clean help
+.PHONY: load unload install lint clean help bench-count
 .DEFAULT_GOAL := all
 
 all: tools module	## build the module for the running kernel, and the tools
@@ -41,8 +41,8 @@ help:			## list the targets
 	@echo
 	@echo 'Variables: KDIR= (build the module with these headers), KERNEL= (boot this'
 	@echo 'kernel: $(vm)/kernel --help), TESTS= (run these, such as bbuf:poll),'
-	@echo 'SECONDS= and SEED= (of stress), PARAMS= (of the module, for load), PREFIX= and'
-	@echo 'DESTDIR= (for install).'
+	@echo 'SECONDS= and SEED= (of stress), UPDATE=1 (keep what bench-count has found),'
+	@echo 'PARAMS= (of the module, for load), PREFIX= and DESTDIR= (for install).'
 
 module: headers		## build the module only (KDIR= for another kernel)
 	@$(MAKE) --no-print-directory $(ko)
@@ -92,6 +92,9 @@ coverage:		## tell which lines of the module the tests reach
 
 check-model:		## look at all that processes may do to one another, in a model
 	@selftests/model/check
+
+bench-count:		## count the instructions that queues take, beside others
+	@selftests/bench/count $(if $(UPDATE),--update)
 
 SECONDS	?= 60
 

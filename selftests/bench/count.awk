@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Reads figures.csv, targets.csv and what bbuf bench --csv has printed, in this order, and
+# tells how they compare. Fails if a figure of bbuf has become worse.
+
+BEGIN {
+	FS = ","
+	limit = 1.05
+	others = split("pipe mq sysv unix seqpacket floor", other, " ")
+}
+
+FNR == 1 { file++ }
+/^#/ { next }
+
+$1 == "pattern" {
+	for (i = 1; i <= NF; i++)
+		column[$i] = i
+	next
+}
+
+{ work = $1 FS $2 FS $3; key = work FS $4 }
+
+file == 1 { kept[key] = $column["figure"]; next }
+file == 2 { target[++targets] = $0; next }
+
+NF < 5 { print >"/dev/stderr"; next }
+
+{
+	order[++count] = key
+	found[key] = $column["ns"] != "" ? $column["ns"] : $column["bytes"]
+}
+
+function ratio(a, b) {
+	return b > 0 ? sprintf("%.2f", a / b) : ""
+}
+
+# How a figure has changed since it was kept.
+function change(key) {
+	return kept[key] > 0 ? sprintf("%+.1f %%", 100 * (found[key] / kept[key] - 1)) : "new"
+}
+
+function show(key,   part, i) {
+	split(key, part, FS)
+	printf "%-9s %6s %6s %-12s %9.0f %9s", part[1], part[2], part[3], part[4],
+		found[key], change(key)
+	for (i = 1; i <= others; i++)
+		printf " %9s", ratio(found[key],
+				     found[part[1] FS part[2] FS part[3] FS other[i]])
+	print ""
+}
+
+function worse(key) {
+	return key ~ /,bbuf-/ && kept[key] > 0 && found[key] > limit * kept[key]
+}
+
+# What a figure is compared with: see targets.csv.
+function base(part,   names, n, i, key, least) {
+	if (part[5] == "")
+		return 1
+	if (part[5] ~ /^[0-9]+$/)
+		return found[part[1] FS part[2] FS part[5] FS part[4]]
+	n = split(part[5], names, "+")
+	for (i = 1; i <= n; i++) {
+		key = part[1] FS part[2] FS part[3] FS names[i]
+		if (i == 1 || found[key] < least)
+			least = found[key]
+	}
+	return least
+}
+
+function show_target(line,   part, has) {
+	split(line, part, FS)
+	has = found[part[1] FS part[2] FS part[3] FS part[4]] / base(part)
+	printf "%-9s %6s %6s %-12s %9s %9.2f %9s  %s\n", part[1], part[2], part[3], part[4],
+		part[5], has, part[6], has <= part[6] ? "met" : "not met"
+}
+
+END {
+	printf "%-9s %6s %6s %-12s %9s %9s", "PATTERN", "SIZE", "NUMBER", "QUEUE", "COUNT",
+		"CHANGE"
+	for (i = 1; i <= others; i++)
+		printf " %9s", "/" other[i]
+	print ""
+	for (i = 1; i <= count; i++)
+		show(order[i])
+	printf "\n%-9s %6s %6s %-12s %9s %9s %9s\n", "TARGET", "SIZE", "NUMBER", "QUEUE", "OF",
+		"IS", "AT MOST"
+	for (i = 1; i <= targets; i++)
+		show_target(target[i])
+	for (i = 1; i <= count; i++)
+		if (worse(order[i]) && ++bad)
+			printf "worse than in figures.csv: %s: %.0f instead of %.0f\n",
+				order[i], found[order[i]], kept[order[i]]
+	for (key in kept)
+		if (key ~ /,bbuf-/ && !(key in found) && ++bad)
+			printf "in figures.csv, and not measured: %s\n", key
+	exit (bad > 0)
+}
