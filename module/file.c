@@ -85,29 +85,76 @@ static u64 bbuf_deadline(u64 timeout)
 	return timeout < BBUF_NEVER - now ? now + timeout : BBUF_NEVER;
 }
 
-/* io_uring and RWF_NOWAIT say it with each call, fcntl(2) once for a file. */
-static struct bbuf_manner bbuf_manner(const struct kiocb *iocb, bool write)
+/* io_uring and RWF_NOWAIT say @nowait with each call, fcntl(2) once for a file. */
+static struct bbuf_manner bbuf_manner(const struct file *file, bool nowait, bool write)
 {
-	const struct bbuf_file *bf = iocb->ki_filp->private_data;
+	const struct bbuf_file *bf = file->private_data;
 	const struct bbuf_options *options = &bf->options;
 	u64 timeout = READ_ONCE(*(write ? &options->write_timeout : &options->read_timeout));
 
 	return (struct bbuf_manner) {
-		.nowait = (iocb->ki_flags & IOCB_NOWAIT) ||
-			  (iocb->ki_filp->f_flags & O_NONBLOCK),
+		.nowait = nowait || (file->f_flags & O_NONBLOCK),
 		.framed = READ_ONCE(options->flags) & BBUF_FRAMED,
 		.deadline = bbuf_deadline(timeout),
 	};
 }
 
+static noinline ssize_t bbuf_file_read_slowly(struct file *file, struct iov_iter *to, bool nowait)
+{
+	return bbuf_read(bbuf_file_queue(file), to, bbuf_manner(file, nowait, false));
+}
+
+static noinline ssize_t bbuf_file_write_slowly(struct file *file, struct iov_iter *from,
+					       bool nowait)
+{
+	return bbuf_write(bbuf_file_queue(file), from, bbuf_manner(file, nowait, true));
+}
+
+static inline ssize_t bbuf_file_read(struct file *file, struct iov_iter *to, bool nowait)
+{
+	struct bbuf_file *bf = file->private_data;
+	size_t done = 0;
+
+	if (!(READ_ONCE(bf->options.flags) & BBUF_FRAMED))
+		done = bbuf_read_at_once(&bf->node->queue, to);
+	return done ?: bbuf_file_read_slowly(file, to, nowait);
+}
+
+static inline ssize_t bbuf_file_write(struct file *file, struct iov_iter *from, bool nowait)
+{
+	struct bbuf_file *bf = file->private_data;
+	size_t done = 0;
+
+	if (!(READ_ONCE(bf->options.flags) & BBUF_FRAMED))
+		done = bbuf_write_at_once(&bf->node->queue, from);
+	return done ?: bbuf_file_write_slowly(file, from, nowait);
+}
+
 static ssize_t bbuf_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
-	return bbuf_read(bbuf_file_queue(iocb->ki_filp), to, bbuf_manner(iocb, false));
+	return bbuf_file_read(iocb->ki_filp, to, iocb->ki_flags & IOCB_NOWAIT);
 }
 
 static ssize_t bbuf_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
-	return bbuf_write(bbuf_file_queue(iocb->ki_filp), from, bbuf_manner(iocb, true));
+	return bbuf_file_write(iocb->ki_filp, from, iocb->ki_flags & IOCB_NOWAIT);
+}
+
+/* Plain read and write are what a queue's users do most, and need no kiocb. */
+static ssize_t bbuf_read_plain(struct file *file, char __user *buf, size_t len, loff_t *pos)
+{
+	struct iov_iter to;
+
+	iov_iter_ubuf(&to, ITER_DEST, buf, len);
+	return bbuf_file_read(file, &to, false);
+}
+
+static ssize_t bbuf_write_plain(struct file *file, const char __user *buf, size_t len, loff_t *pos)
+{
+	struct iov_iter from;
+
+	iov_iter_ubuf(&from, ITER_SOURCE, (void __user *)buf, len);
+	return bbuf_file_write(file, &from, false);
 }
 
 static __poll_t bbuf_poll(struct file *file, poll_table *wait)
@@ -321,6 +368,8 @@ const struct file_operations bbuf_fops = {
 	.owner		= THIS_MODULE,
 	.open		= bbuf_open,
 	.release	= bbuf_release,
+	.read		= bbuf_read_plain,
+	.write		= bbuf_write_plain,
 	.read_iter	= bbuf_read_iter,
 	.write_iter	= bbuf_write_iter,
 	.splice_read	= copy_splice_read,

@@ -215,26 +215,25 @@ static void bbuf_publish_read(struct bbuf_queue *q, struct bbuf_haul *haul)
 
 /*
  * Most calls find nobody in line, all that they need, and their memory present: they are
- * over in one copy under the lock, and need no place in line. False if it is not that
- * easy, and then nothing has happened.
+ * over in one copy under the lock, and need no place in line. False if it is not that easy,
+ * and then nothing has happened.
  */
 static inline bool bbuf_try_stream(struct bbuf_side *side, struct iov_iter *iter, size_t len)
 {
-	if (!bbuf_side_is_free(side, len) ||
-	    !bbuf_try_copy(&side->queue->ring, side->off, iter, len))
+	if (!bbuf_try_copy(&side->queue->ring, side->off, iter, len))
 		return false;
 	bbuf_side_moved(side, len, len, 0);
 	return true;
 }
 
-/* The same for a record, behind those in @haul already; and it is not published yet. */
+/* The same for a record, behind those that are in @haul already, and not published yet. */
 static bool bbuf_try_put_record(struct bbuf_queue *q, struct bbuf_haul *haul,
 				struct iov_iter *from, size_t len)
 {
 	size_t off = bbuf_ring_step(&q->ring, q->producer.off, haul->stored);
 	struct bbuf_span span = { .len = len };
 
-	if (!bbuf_side_is_free(&q->producer, haul->bytes + len))
+	if (bbuf_side_spare(&q->producer) < haul->bytes + len)
 		return false;
 	span.head = bbuf_ring_put_length(&q->ring, off, len);
 	span.off = bbuf_ring_step(&q->ring, off, span.head);
@@ -249,7 +248,7 @@ static bool bbuf_try_get_record(struct bbuf_queue *q, struct bbuf_haul *haul, st
 	size_t room = iov_iter_count(to);
 	struct bbuf_span span;
 
-	if (!bbuf_side_is_free(&q->consumer, 1))
+	if (!bbuf_side_spare(&q->consumer))
 		return false;
 	span = bbuf_haul_next(q, haul);
 	if (span.len > room || !bbuf_try_copy(&q->ring, span.off, to, span.len))
@@ -335,12 +334,8 @@ static int bbuf_put_piece(struct bbuf_queue *q, struct bbuf_call *call, struct i
 	return whole ? 0 : -EFAULT;
 }
 
-/*
- * The lock is held, and dropped. Out of line, as are the others like it, because a struct
- * bbuf_call takes its time: the kernel may clear what is on a stack.
- */
-static noinline ssize_t bbuf_write_stream_slowly(struct bbuf_queue *q, struct iov_iter *from,
-						 struct bbuf_manner how)
+static ssize_t bbuf_write_stream(struct bbuf_queue *q, struct iov_iter *from,
+				 struct bbuf_manner how)
 {
 	struct bbuf_side *side = &q->producer;
 	struct bbuf_call call;
@@ -348,6 +343,7 @@ static noinline ssize_t bbuf_write_stream_slowly(struct bbuf_queue *q, struct io
 	int ret;
 
 	bbuf_call_init(&call, how, iov_iter_count(from));
+	mutex_lock(&side->lock);
 	do {
 		ret = bbuf_side_enter(side, &call);
 		if (ret)
@@ -360,20 +356,6 @@ static noinline ssize_t bbuf_write_stream_slowly(struct bbuf_queue *q, struct io
 	bbuf_side_exit(side, &call);
 
 	return call.left < call.len ? call.len - call.left : ret;
-}
-
-static ssize_t bbuf_write_stream(struct bbuf_queue *q, struct iov_iter *from,
-				 struct bbuf_manner how)
-{
-	struct bbuf_side *side = &q->producer;
-	size_t len = iov_iter_count(from);
-
-	mutex_lock(&side->lock);
-	if (!bbuf_try_stream(side, from, len))
-		return bbuf_write_stream_slowly(q, from, how);
-	trace_bbuf_write(q, len, 0);
-	mutex_unlock(&side->lock);
-	return len;
 }
 
 /* Queue one record of @len bytes. */
@@ -406,32 +388,18 @@ static int bbuf_put_record(struct bbuf_queue *q, struct iov_iter *from, size_t l
 	return 0;
 }
 
-/* The lock is held, and dropped. */
-static noinline int bbuf_write_record_slowly(struct bbuf_queue *q, struct iov_iter *from,
-					     size_t len, struct bbuf_manner how)
+static int bbuf_write_record(struct bbuf_queue *q, struct iov_iter *from, size_t len,
+			     struct bbuf_manner how)
 {
 	struct bbuf_side *side = &q->producer;
 	struct bbuf_call call;
 	int ret;
 
 	bbuf_call_init(&call, how, len);
+	mutex_lock(&side->lock);
 	ret = bbuf_put_record(q, from, len, &call);
 	bbuf_side_exit(side, &call);
 	return ret;
-}
-
-static int bbuf_write_record(struct bbuf_queue *q, struct iov_iter *from, size_t len,
-			     struct bbuf_manner how)
-{
-	struct bbuf_side *side = &q->producer;
-	struct bbuf_haul haul = { };
-
-	mutex_lock(&side->lock);
-	if (!bbuf_try_put_record(q, &haul, from, len))
-		return bbuf_write_record_slowly(q, from, len, how);
-	bbuf_publish_write(q, &haul);
-	mutex_unlock(&side->lock);
-	return 0;
 }
 
 /* The next frame, and whether there is one. */
@@ -586,6 +554,45 @@ ssize_t bbuf_write(struct bbuf_queue *q, struct iov_iter *from, struct bbuf_mann
 	return bbuf_write_record(q, from, len, how) ?: len;
 }
 
+static size_t bbuf_write_record_at_once(struct bbuf_queue *q, struct iov_iter *from, size_t len)
+{
+	struct bbuf_haul haul = { };
+
+	mutex_lock(&q->producer.lock);
+	if (bbuf_try_put_record(q, &haul, from, len))
+		bbuf_publish_write(q, &haul);
+	mutex_unlock(&q->producer.lock);
+	return haul.bytes;
+}
+
+/**
+ * bbuf_write_at_once() - put bytes or a record into a queue that has room to spare
+ * @q: the queue
+ * @from: the bytes: for a stream, or one record
+ *
+ * What most writes come to, whatever their manner: so that is not even looked at.
+ *
+ * Context: as bbuf_write(), but sleeps for the side's lock at most.
+ * Return: bytes taken from @from, or 0: nothing has happened, bbuf_write() is to do it.
+ */
+size_t bbuf_write_at_once(struct bbuf_queue *q, struct iov_iter *from)
+{
+	struct bbuf_side *side = &q->producer;
+	size_t len = iov_iter_count(from);
+
+	if (!len || !READ_ONCE(q->ring.data))
+		return 0;
+	if (q->type == BBUF_RECORD)
+		return bbuf_write_record_at_once(q, from, len);
+	mutex_lock(&side->lock);
+	if (likely(bbuf_side_spare(side) >= len) && bbuf_try_stream(side, from, len))
+		trace_bbuf_write(q, len, 0);
+	else
+		len = 0;
+	mutex_unlock(&side->lock);
+	return len;
+}
+
 static ssize_t bbuf_get_stream(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to,
 			       bool take)
 {
@@ -660,55 +667,6 @@ static ssize_t bbuf_get_records(struct bbuf_queue *q, struct bbuf_call *call, st
 	return done ?: ret;
 }
 
-/* The lock is held, and dropped. */
-static noinline ssize_t bbuf_read_slowly(struct bbuf_queue *q, struct iov_iter *to,
-					 struct bbuf_manner how)
-{
-	struct bbuf_side *side = &q->consumer;
-	struct bbuf_call call;
-	ssize_t ret;
-
-	bbuf_call_init(&call, how, iov_iter_count(to));
-	ret = bbuf_side_enter(side, &call);
-	if (ret == BBUF_THE_END)
-		ret = 0;
-	else if (!ret && q->type == BBUF_STREAM)
-		ret = bbuf_get_stream(q, &call, to, true);
-	else if (!ret)
-		ret = bbuf_get_records(q, &call, to, how.framed, true);
-	bbuf_side_exit(side, &call);
-	return ret;
-}
-
-static ssize_t bbuf_read_stream(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_manner how)
-{
-	struct bbuf_side *side = &q->consumer;
-	size_t len;
-
-	mutex_lock(&side->lock);
-	len = min(iov_iter_count(to), bbuf_side_avail(side));
-	if (!len || len < min(iov_iter_count(to), side->mark) || !bbuf_try_stream(side, to, len))
-		return bbuf_read_slowly(q, to, how);
-	trace_bbuf_read(q, len, 0);
-	mutex_unlock(&side->lock);
-	return len;
-}
-
-static ssize_t bbuf_read_record(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_manner how)
-{
-	struct bbuf_side *side = &q->consumer;
-	struct bbuf_haul haul = { };
-	size_t len;
-
-	mutex_lock(&side->lock);
-	if (how.framed || !bbuf_try_get_record(q, &haul, to))
-		return bbuf_read_slowly(q, to, how);
-	len = haul.bytes;
-	bbuf_publish_read(q, &haul);
-	mutex_unlock(&side->lock);
-	return len;
-}
-
 /**
  * bbuf_read() - take bytes or records out of a queue
  * @q: the queue
@@ -728,11 +686,64 @@ static ssize_t bbuf_read_record(struct bbuf_queue *q, struct iov_iter *to, struc
  */
 ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_manner how)
 {
+	struct bbuf_side *side = &q->consumer;
+	struct bbuf_call call;
+	ssize_t ret;
+
 	if (!iov_iter_count(to))
 		return 0;
-	if (q->type == BBUF_STREAM)
-		return bbuf_read_stream(q, to, how);
-	return bbuf_read_record(q, to, how);
+	bbuf_call_init(&call, how, iov_iter_count(to));
+	mutex_lock(&side->lock);
+	ret = bbuf_side_enter(side, &call);
+	if (ret == BBUF_THE_END)
+		ret = 0;
+	else if (!ret && q->type == BBUF_STREAM)
+		ret = bbuf_get_stream(q, &call, to, true);
+	else if (!ret)
+		ret = bbuf_get_records(q, &call, to, how.framed, true);
+	bbuf_side_exit(side, &call);
+	return ret;
+}
+
+static size_t bbuf_read_record_at_once(struct bbuf_queue *q, struct iov_iter *to)
+{
+	struct bbuf_haul haul = { };
+	size_t len = 0;
+
+	mutex_lock(&q->consumer.lock);
+	if (bbuf_try_get_record(q, &haul, to)) {
+		len = haul.bytes;
+		bbuf_publish_read(q, &haul);
+	}
+	mutex_unlock(&q->consumer.lock);
+	return len;
+}
+
+/**
+ * bbuf_read_at_once() - take bytes or a record of which there are some to spare
+ * @q: the queue
+ * @to: where they go
+ *
+ * What most reads come to. See bbuf_write_at_once().
+ *
+ * Context: as bbuf_read(), but sleeps for the side's lock at most.
+ * Return: bytes delivered, or 0: nothing has happened, bbuf_read() is to do it.
+ */
+size_t bbuf_read_at_once(struct bbuf_queue *q, struct iov_iter *to)
+{
+	struct bbuf_side *side = &q->consumer;
+	size_t room = iov_iter_count(to), len;
+
+	if (q->type == BBUF_RECORD)
+		return bbuf_read_record_at_once(q, to);
+	mutex_lock(&side->lock);
+	len = min(room, bbuf_side_spare(side));
+	if (likely(len && len >= min(room, side->mark)) && bbuf_try_stream(side, to, len))
+		trace_bbuf_read(q, len, 0);
+	else
+		len = 0;
+	mutex_unlock(&side->lock);
+	return len;
 }
 
 /**

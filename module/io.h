@@ -19,6 +19,8 @@ struct bbuf_manner {
 	u64 deadline;
 };
 
+size_t bbuf_write_at_once(struct bbuf_queue *q, struct iov_iter *from);
+size_t bbuf_read_at_once(struct bbuf_queue *q, struct iov_iter *to);
 ssize_t bbuf_write(struct bbuf_queue *q, struct iov_iter *from, struct bbuf_manner how);
 ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_manner how);
 ssize_t bbuf_peek(struct bbuf_queue *q, struct iov_iter *to);

@@ -31,7 +31,7 @@
  * The line
  *
  *   Mostly there is none, and enough for the call, which then goes at once, see
- *   bbuf_side_is_free().
+ *   bbuf_side_spare().
  *
  *   Who can't go on joins the line and sleeps there. Only its front may go, and
  *   only the front is ever called: by the peer that made what it needs, or by the
@@ -212,11 +212,17 @@ static void bbuf_side_announce(struct bbuf_side *side)
 }
 
 /* Is there anybody to be called, or told? */
-static bool bbuf_side_watched(struct bbuf_side *side)
+static __always_inline bool bbuf_side_watched(struct bbuf_side *side)
 {
-	/* After the full barrier of the caller, A. */
+	smp_mb();	/* A: the change, then waiters; see B */
 	return READ_ONCE(side->wanted) || waitqueue_active(&side->poll) ||
 	       READ_ONCE(side->fasync);
+}
+
+static void bbuf_side_tell(struct bbuf_side *side)
+{
+	bbuf_side_call(side);
+	bbuf_side_announce(side);
 }
 
 /**
@@ -227,11 +233,8 @@ static bool bbuf_side_watched(struct bbuf_side *side)
  */
 void bbuf_side_notify(struct bbuf_side *side)
 {
-	smp_mb();	/* A: the change, then waiters; see B */
-	if (!bbuf_side_watched(side))
-		return;
-	bbuf_side_call(side);
-	bbuf_side_announce(side);
+	if (bbuf_side_watched(side))
+		bbuf_side_tell(side);
 }
 
 /* Take a place in the line, the last or, for who is at work, the first. */
@@ -540,12 +543,14 @@ void bbuf_side_moved(struct bbuf_side *side, size_t bytes, size_t stored, size_t
 	/* C: the copy was made before; see D. */
 	smp_store_release(&side->pos, side->pos + bytes);
 
-	bbuf_side_notify(side->peer);
+	if (unlikely(bbuf_side_watched(side->peer)))
+		bbuf_side_tell(side->peer);
 	if (bbuf_side_produces(side)) {
 		q->peak = max(q->peak, side->span - bbuf_side_avail(side));
 		return;
 	}
-	bbuf_queue_drained(q);
+	if (unlikely(!list_empty(&q->drains)))
+		bbuf_queue_drained(q);
 	if (READ_ONCE(side->ended) && !bbuf_side_avail(side))
 		bbuf_side_announce(side);	/* that was the last: the end has come */
 }

@@ -218,15 +218,14 @@ static inline size_t bbuf_side_avail(const struct bbuf_side *side)
 }
 
 /**
- * bbuf_side_is_free() - may bytes be moved without further ado?
+ * bbuf_side_spare() - how far a side may go without a place in line
  * @side: the side; its lock is held
- * @len: how many
  *
- * Return: whether nobody is in line, nothing has ended, and there is room, or data.
+ * Return: bytes of room, or of data; 0 if it has ended, or somebody is in line.
  */
-static inline bool bbuf_side_is_free(const struct bbuf_side *side, size_t len)
+static inline size_t bbuf_side_spare(const struct bbuf_side *side)
 {
-	return list_empty(&side->line) && !side->ended && bbuf_side_avail(side) >= len;
+	return side->waiters || side->ended ? 0 : bbuf_side_avail(side);
 }
 
 /**
