@@ -214,9 +214,9 @@ static void bbuf_publish_read(struct bbuf_queue *q, struct bbuf_haul *haul)
 }
 
 /*
- * Most calls find nobody in line, all that they need, and their memory present: they are
- * over in one copy under the lock, and need no place in line. False if it is not that easy,
- * and then nothing has happened.
+ * Most calls find all that they need, beyond what those in line do, and their memory
+ * present: they are over in one copy under the lock, and need no place in line. False if it
+ * is not that easy, and then nothing has happened.
  */
 static inline bool bbuf_try_stream(struct bbuf_side *side, struct iov_iter *iter, size_t len)
 {
@@ -243,12 +243,22 @@ static bool bbuf_try_put_record(struct bbuf_queue *q, struct bbuf_haul *haul,
 	return true;
 }
 
+/* Are there more records than there are readers in line? */
+static bool bbuf_spare_records(const struct bbuf_queue *q)
+{
+	const struct bbuf_side *side = &q->consumer;
+
+	/* Those that are on the way are counted, too; but none can be taken before it is there. */
+	return bbuf_side_spare(side) &&
+	       READ_ONCE(q->producer.records) - side->records > side->waiters;
+}
+
 static bool bbuf_try_get_record(struct bbuf_queue *q, struct bbuf_haul *haul, struct iov_iter *to)
 {
 	size_t room = iov_iter_count(to);
 	struct bbuf_span span;
 
-	if (!bbuf_side_spare(&q->consumer))
+	if (!bbuf_spare_records(q))
 		return false;
 	span = bbuf_haul_next(q, haul);
 	if (span.len > room || !bbuf_try_copy(&q->ring, span.off, to, span.len))

@@ -33,10 +33,16 @@
  *   Mostly there is none, and enough for the call, which then goes at once, see
  *   bbuf_side_spare().
  *
- *   Who can't go on joins the line and sleeps there. Only its front may go, and
- *   only the front is ever called: by the peer that made what it needs, or by the
+ *   Who can't go on joins the line and sleeps there. Of those only the front may go,
+ *   and only the front is ever called: by the peer that made what it needs, or by the
  *   one before it when that leaves. It stays in front until it is served or gives
  *   up (a signal), so that order is kept; and one event wakes one.
+ *
+ *   It takes a while from being called to being there. Whoever runs meanwhile and finds
+ *   enough for itself beyond what all in line may take goes past them: they get theirs
+ *   no later, and it need not sleep, to be called for each record again. So that it
+ *   doesn't always remain the one who runs, no more than a share of the capacity goes
+ *   past each front.   bbuf_side_spare_of_line()
  *
  *   A call that doesn't wait never joins to sleep. It may go past those who do,
  *   but past each front only once; then that one is firm, and as long as it is in
@@ -237,6 +243,12 @@ void bbuf_side_notify(struct bbuf_side *side)
 		bbuf_side_tell(side);
 }
 
+/* What may the call take? Of records one, whose length is not known. */
+static size_t bbuf_side_claim(const struct bbuf_side *side, const struct bbuf_call *call)
+{
+	return !bbuf_side_produces(side) && side->queue->type == BBUF_RECORD ? 1 : call->left;
+}
+
 /* Take a place in the line, the last or, for who is at work, the first. */
 static void bbuf_side_join(struct bbuf_side *side, struct bbuf_call *call)
 {
@@ -244,6 +256,11 @@ static void bbuf_side_join(struct bbuf_side *side, struct bbuf_call *call)
 
 	init_completion(&call->called);
 	side->waiters++;
+	if (list_empty(&side->line))
+		side->turn = side->bytes;
+	/* It gets no larger. */
+	call->claim = bbuf_side_claim(side, call);
+	side->claimed += call->claim;
 	spin_lock(&side->line_lock);
 	if (call->firm) {
 		list_add(&call->node, &side->line);
@@ -457,6 +474,26 @@ int bbuf_side_enter(struct bbuf_side *side, struct bbuf_call *call)
 	return ret ?: bbuf_side_error(side);
 }
 
+/**
+ * bbuf_side_spare_of_line() - how far a side may go past those who wait
+ * @side: the side; its lock is held
+ * @avail: how far it may go at all
+ *
+ * What those in line may take is left to them, so nobody waits longer for it. And it is
+ * no more at a time than each would get of a full queue: whoever is in front then has its
+ * turn, or those who happen to run would have all of it.
+ *
+ * Return: bytes of room, or of data.
+ */
+size_t bbuf_side_spare_of_line(const struct bbuf_side *side, size_t avail)
+{
+	size_t share = side->queue->producer.span / (side->waiters + 1);
+
+	if (side->closed || side->bytes - side->turn > share || avail < side->claimed)
+		return 0;
+	return avail - side->claimed;
+}
+
 /* Leave the line; true if that opens the side again to those who don't wait. */
 static bool bbuf_side_leave(struct bbuf_side *side, struct bbuf_call *call)
 {
@@ -467,10 +504,12 @@ static bool bbuf_side_leave(struct bbuf_side *side, struct bbuf_call *call)
 	lockdep_assert_held(&side->lock);
 
 	side->waiters--;
+	side->claimed -= call->claim;
 	spin_lock(&side->line_lock);
 	list_del(&call->node);
 	next = bbuf_side_front(side);
 	if (was_front) {
+		side->turn = side->bytes;
 		WRITE_ONCE(side->wanted, next ? bbuf_side_need(side, next) : 0);
 		WRITE_ONCE(side->closed, next && next->firm);
 	}
@@ -536,7 +575,7 @@ void bbuf_side_moved(struct bbuf_side *side, size_t bytes, size_t stored, size_t
 		return;
 	side->off = bbuf_ring_step(&q->ring, side->off, stored);
 	side->bytes += bytes;
-	side->records += records;
+	WRITE_ONCE(side->records, side->records + records);
 	/* Before the position: who finds too little room with the new one asks anew. */
 	if (READ_ONCE(side->peer->short_of_room))
 		WRITE_ONCE(side->peer->short_of_room, false);

@@ -41,8 +41,10 @@ struct bbuf_queue;
  *        @lock
  * @files: open for this side; under @lock
  * @waiters: calls in line; under @lock
+ * @claimed: bytes that they may take; under @lock
+ * @turn: @bytes when the line last got another front; under @lock
  * @bytes: moved since the queue was made; under @lock
- * @records: the same in records; under @lock
+ * @records: the same in records; written under @lock, read by the other side without
  * @blocked: times that a call slept in line; under @lock
  * @blocked_ns: nanoseconds they slept; under @lock
  * @pos: the same, free running, so that it may wrap; written under @lock, read by
@@ -76,6 +78,8 @@ struct bbuf_side {
 	bool busy;
 	unsigned int files;
 	unsigned int waiters;
+	u64 claimed;
+	u64 turn;
 	u64 bytes;
 	u64 records;
 	u64 blocked;
@@ -147,6 +151,7 @@ struct bbuf_queue {
  * @called: completed when it may be able to go on
  * @len: bytes that it wants to move at once, or in pieces
  * @left: of @len, not yet moved
+ * @claim: its part of bbuf_side.claimed
  * @deadline: nanoseconds of CLOCK_MONOTONIC at which it gives up, or BBUF_NEVER
  * @nowait: it may not sleep for the other side
  * @firm: nobody goes past it: somebody did, or it is at work
@@ -160,6 +165,7 @@ struct bbuf_call {
 	struct completion called;
 	size_t len;
 	size_t left;
+	size_t claim;
 	u64 deadline;
 	bool nowait;
 	bool firm;
@@ -196,6 +202,7 @@ void bbuf_side_exit_line(struct bbuf_side *side, struct bbuf_call *call);
 void bbuf_side_set_busy(struct bbuf_side *side, bool busy);
 void bbuf_side_moved(struct bbuf_side *side, size_t bytes, size_t stored, size_t records);
 int bbuf_side_error(const struct bbuf_side *side);
+size_t bbuf_side_spare_of_line(const struct bbuf_side *side, size_t avail);
 
 /**
  * bbuf_side_avail() - how far a side may go
@@ -221,11 +228,16 @@ static inline size_t bbuf_side_avail(const struct bbuf_side *side)
  * bbuf_side_spare() - how far a side may go without a place in line
  * @side: the side; its lock is held
  *
- * Return: bytes of room, or of data; 0 if it has ended, or somebody is in line.
+ * Return: bytes of room, or of data; 0 if it has ended, or those in line are to be served
+ * before.
  */
 static inline size_t bbuf_side_spare(const struct bbuf_side *side)
 {
-	return side->waiters || side->ended ? 0 : bbuf_side_avail(side);
+	size_t avail = bbuf_side_avail(side);
+
+	if (unlikely(side->ended))
+		return 0;
+	return likely(!side->waiters) ? avail : bbuf_side_spare_of_line(side, avail);
 }
 
 /**

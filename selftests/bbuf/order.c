@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Who is served when: first come, first served, and nobody is starved. */
 #include <poll.h>
+#include <sched.h>
 #include <sys/mman.h>
 
 #include "fixture.h"
+#include "named.h"
 
 #define CAPACITY	DEFAULT_CAPACITY
-#define QUEUE		4	/* tasks that wait behind each other */
+#define LINE		4	/* tasks that wait behind each other */
 
 BBUF_FIXTURE(order)
 
@@ -19,14 +21,14 @@ static bool is_writable(int fd)
 
 TEST_F(order, blocked_readers_are_served_as_they_came)
 {
-	struct task reader[QUEUE];
+	struct task reader[LINE];
 	int i;
 
-	for (i = 0; i < QUEUE; i++) {
+	for (i = 0; i < LINE; i++) {
 		reader[i] = task_reader(self->fd, 1);
 		ASSERT_TRUE(task_blocks(&reader[i]));
 	}
-	for (i = 0; i < QUEUE; i++) {
+	for (i = 0; i < LINE; i++) {
 		ASSERT_EQ(1, put(self->fd, i, 1));
 		ASSERT_EQ(1, task_wait(&reader[i]));
 		ASSERT_TRUE(pattern_matches(reader[i].result->data, i, 1));
@@ -35,15 +37,15 @@ TEST_F(order, blocked_readers_are_served_as_they_came)
 
 TEST_F(order, one_write_for_all_blocked_readers_is_shared_out_as_they_came)
 {
-	struct task reader[QUEUE];
+	struct task reader[LINE];
 	int i;
 
-	for (i = 0; i < QUEUE; i++) {
+	for (i = 0; i < LINE; i++) {
 		reader[i] = task_reader(self->fd, 10);
 		ASSERT_TRUE(task_blocks(&reader[i]));
 	}
-	ASSERT_EQ(10 * QUEUE, put(self->fd, 0, 10 * QUEUE));
-	for (i = 0; i < QUEUE; i++) {
+	ASSERT_EQ(10 * LINE, put(self->fd, 0, 10 * LINE));
+	for (i = 0; i < LINE; i++) {
 		ASSERT_EQ(10, task_wait(&reader[i]));
 		ASSERT_TRUE(pattern_matches(reader[i].result->data, 10 * i, 10));
 	}
@@ -51,36 +53,36 @@ TEST_F(order, one_write_for_all_blocked_readers_is_shared_out_as_they_came)
 
 TEST_F(order, blocked_writers_are_served_as_they_came)
 {
-	struct task writer[QUEUE];
+	struct task writer[LINE];
 	int i;
 
 	ASSERT_TRUE(fill(self->fd, CAPACITY));
-	for (i = 0; i < QUEUE; i++) {
+	for (i = 0; i < LINE; i++) {
 		writer[i] = task_writer(self->fd, 10 * i, 10);
 		ASSERT_TRUE(task_blocks(&writer[i]));
 	}
-	for (i = 0; i < QUEUE; i++) {
+	for (i = 0; i < LINE; i++) {
 		ASSERT_TRUE(discard(self->nb, 10));
 		ASSERT_EQ(10, task_wait(&writer[i]));
 	}
-	ASSERT_TRUE(discard(self->nb, CAPACITY - 10 * QUEUE));
-	ASSERT_TRUE(take(self->nb, 0, 10 * QUEUE));
+	ASSERT_TRUE(discard(self->nb, CAPACITY - 10 * LINE));
+	ASSERT_TRUE(take(self->nb, 0, 10 * LINE));
 }
 
 TEST_F(order, one_read_lets_all_blocked_writers_in_as_they_came)
 {
-	struct task writer[QUEUE];
+	struct task writer[LINE];
 	int i;
 
 	ASSERT_TRUE(fill(self->fd, CAPACITY));
-	for (i = 0; i < QUEUE; i++) {
+	for (i = 0; i < LINE; i++) {
 		writer[i] = task_writer(self->fd, 10 * i, 10);
 		ASSERT_TRUE(task_blocks(&writer[i]));
 	}
 	ASSERT_TRUE(discard(self->nb, CAPACITY));
-	for (i = 0; i < QUEUE; i++)
+	for (i = 0; i < LINE; i++)
 		ASSERT_EQ(10, task_wait(&writer[i]));
-	ASSERT_TRUE(take(self->nb, 0, 10 * QUEUE));
+	ASSERT_TRUE(take(self->nb, 0, 10 * LINE));
 }
 
 TEST_F(order, a_small_writer_waits_behind_a_big_one_although_it_would_fit)
@@ -128,17 +130,17 @@ TEST_F(order, nonblocking_writes_pass_a_waiting_writer_only_once)
 
 TEST_F(order, nonblocking_writes_pass_each_waiting_writer_only_once)
 {
-	struct task waiter[QUEUE];
+	struct task waiter[LINE];
 	int i;
 
 	ASSERT_TRUE(fill(self->fd, CAPACITY - 5000));
-	for (i = 0; i < QUEUE; i++) {
+	for (i = 0; i < LINE; i++) {
 		waiter[i] = task_writer(self->fd, 0, 6000);
 		ASSERT_TRUE(task_blocks(&waiter[i]));
 	}
-	ASSERT_GE(QUEUE, pass(self->nb));
+	ASSERT_GE(LINE, pass(self->nb));
 	ASSERT_EQ(0, pass(self->nb));
-	for (i = 0; i < QUEUE; i++)
+	for (i = 0; i < LINE; i++)
 		task_kill(&waiter[i]);
 }
 
@@ -147,14 +149,14 @@ TEST_F(order, nonblocking_writes_of_fresh_memory_pass_only_once_too)
 {
 	struct task waiter = task_writer(self->fd, 0, 6000);
 	long page = sysconf(_SC_PAGESIZE);
-	void *fresh = mmap(NULL, QUEUE * page, PROT_READ | PROT_WRITE,
+	void *fresh = mmap(NULL, LINE * page, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int i, passed = 0;
 
 	ASSERT_NE(MAP_FAILED, fresh);
 	ASSERT_TRUE(fill(self->fd, CAPACITY - 5000));
 	ASSERT_TRUE(task_blocks(&waiter));
-	for (i = 0; i < QUEUE; i++)
+	for (i = 0; i < LINE; i++)
 		passed += write(self->nb, fresh + i * page, 1) == 1;
 	ASSERT_GE(1, passed);
 	task_kill(&waiter);
@@ -206,6 +208,108 @@ TEST_F(order, nonblocking_reads_pass_a_waiting_reader_only_once)
 		ASSERT_EQ(1, task_wait(&waiter));
 		ASSERT_EQ(0, queued(self->fd));
 	}
+}
+
+/* What is called from now on gets the only processor when this process sleeps, not before. */
+static void keep_the_processor(int policy)
+{
+	struct sched_param param = { .sched_priority = policy == SCHED_FIFO };
+	cpu_set_t first;
+
+	CPU_ZERO(&first);
+	CPU_SET(0, &first);
+	if (sched_setaffinity(0, sizeof(first), &first) || sched_setscheduler(0, policy, &param))
+		ksft_exit_fail_msg("cannot keep the processor: %s\n", strerror(errno));
+}
+
+/* Calls of 10 bytes that go at once, one after the other. */
+static int times(ssize_t (*call)(int fd, unsigned char *buf), int fd)
+{
+	unsigned char buf[10] = { 0 };
+	int n = 0;
+
+	while (call(fd, buf) > 0)
+		n++;
+	return errno == EAGAIN ? n : -1;
+}
+
+static ssize_t write_10(int fd, unsigned char *buf)
+{
+	return write(fd, buf, 10);
+}
+
+static ssize_t read_10(int fd, unsigned char *buf)
+{
+	return read(fd, buf, 10);
+}
+
+/* The last one that doesn't wait goes past the front without asking, as above. */
+TEST_F(order, whoever_runs_leaves_what_those_who_were_called_need)
+{
+	struct task writer, reader;
+
+	keep_the_processor(SCHED_OTHER);
+	writer = task_writer(self->fd, 0, CAPACITY - 100);
+	ASSERT_TRUE(fill(self->fd, CAPACITY));
+	ASSERT_TRUE(task_blocks(&writer));
+	keep_the_processor(SCHED_FIFO);
+	ASSERT_TRUE(discard(self->nb, CAPACITY));
+	EXPECT_EQ(11, times(write_10, self->nb));
+	ASSERT_TRUE(discard(self->nb, 20));
+	keep_the_processor(SCHED_OTHER);
+	ASSERT_EQ(CAPACITY - 100, task_wait(&writer));
+	ASSERT_TRUE(discard(self->nb, queued(self->fd)));
+
+	reader = task_reader(self->fd, 50);
+	ASSERT_TRUE(task_blocks(&reader));
+	keep_the_processor(SCHED_FIFO);
+	ASSERT_EQ(100, put(self->fd, 0, 100));
+	EXPECT_EQ(6, times(read_10, self->nb));
+	keep_the_processor(SCHED_OTHER);
+	ASSERT_EQ(40, task_wait(&reader));
+}
+
+TEST_F(order, whoever_runs_takes_no_more_than_a_share)
+{
+	struct task writer;
+	int n;
+
+	keep_the_processor(SCHED_OTHER);
+	writer = task_writer(self->fd, 0, 10);
+	ASSERT_TRUE(fill(self->fd, CAPACITY));
+	ASSERT_TRUE(task_blocks(&writer));
+	keep_the_processor(SCHED_FIFO);
+	ASSERT_TRUE(discard(self->nb, CAPACITY));
+	n = times(write_10, self->nb);
+	EXPECT_LE(CAPACITY / 2, 10 * n);
+	EXPECT_GE(CAPACITY / 2 + 20, 10 * n);
+	keep_the_processor(SCHED_OTHER);
+	ASSERT_EQ(10, task_wait(&writer));
+	EXPECT_LT(0, times(write_10, self->nb));
+}
+
+TEST_F(order, whoever_runs_leaves_a_record_to_each_reader_who_waits)
+{
+	struct task reader[2];
+	int fd, nb, i;
+
+	ASSERT_EQ(0, queue_begin(BBUF_RECORD, CAPACITY, 0, &fd, &nb));
+	keep_the_processor(SCHED_OTHER);
+	for (i = 0; i < 2; i++) {
+		reader[i] = task_reader(fd, 10);
+		ASSERT_TRUE(task_blocks(&reader[i]));
+	}
+	keep_the_processor(SCHED_FIFO);
+	for (i = 0; i < 5; i++)
+		ASSERT_EQ(10, put(fd, i, 10));
+	EXPECT_EQ(4, times(read_10, nb));
+	keep_the_processor(SCHED_OTHER);
+	ASSERT_EQ(10, task_wait(&reader[0]));
+	ASSERT_EQ(10, put(fd, 0, 10));
+	ASSERT_EQ(10, task_wait(&reader[1]));
+	close(nb);
+	close(fd);
+	ASSERT_EQ(0, queue_destroy(QUEUE));
 }
 
 BBUF_HARNESS_MAIN
