@@ -31,7 +31,7 @@ ko	= $(kbuild)/bbuf.ko
 unit_ko	= $(if $(shell grep -s '^CONFIG_KUNIT=' $(KDIR)/.config),$(kbuild)/unit/bbuf_test.ko)
 
 .PHONY: all module tools demo check check-matrix check-debug check-model coverage stress shell
-.PHONY: load unload install lint clean help bench-count
+.PHONY: load unload install lint clean help bench bench-count
 .DEFAULT_GOAL := all
 
 all: tools module	## build the module for the running kernel, and the tools
@@ -92,6 +92,9 @@ coverage:		## tell which lines of the module the tests reach
 
 check-model:		## look at all that processes may do to one another, in a model
 	@selftests/model/check
+
+bench:			## measure queues beside others, on two processors (ARGS=)
+	@selftests/bench/bench $(ARGS)
 
 bench-count:		## count the instructions that queues take, beside others
 	@selftests/bench/count $(if $(UPDATE),--update)

@@ -73,6 +73,11 @@ waits_in()
 	eventually is "$1" "$2" 1
 }
 
+load_module()
+{
+	modprobe -q bbuf || insmod /lib/bbuf/bbuf.ko
+}
+
 ended()
 {
 	! kill -0 "$1" 2>/dev/null

@@ -6,7 +6,7 @@
 # shellcheck disable=SC2317 # run_tests calls all
 . ./lib.sh
 
-commands='create destroy list info set put get peek drain flush shutdown reopen top'
+commands='create destroy list info set put get peek drain flush shutdown reopen top bench'
 
 test_help()
 {
@@ -27,11 +27,6 @@ test_no_such_command()
 {
 	expect 2 'Usage: bbuf COMMAND' bbuf
 	expect 2 'bbuf: there is no command .frob.: see .bbuf --help' bbuf frob
-}
-
-load_module()
-{
-	modprobe -q bbuf || insmod /lib/bbuf/bbuf.ko
 }
 
 test_without_the_module()
@@ -83,6 +78,8 @@ test_completion()
 	[ "$(complete_words bbuf create q --owner = us)" = user ]
 	[ "$(complete_words bbuf set jobs --drop-oldest =)" = 'no yes' ]
 	[ "$(complete_words bbuf top --sort = f)" = fill ]
+	[ "$(complete_words bbuf bench p)" = pingpong ]
+	[ "$(complete_words bbuf bench --queues = bbuf-)" = 'bbuf-framed bbuf-record bbuf-stream' ]
 	: >file
 	[ "$(complete_words bbuf put jobs fil)" = file ]
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Reads figures.csv, targets.csv and what bbuf bench --csv has printed, in this order, and
-# tells how they compare. Fails if a figure of bbuf has become worse.
+# Reads figures.csv and what bbuf bench --csv has printed, and tells how they compare. Fails
+# if a figure of bbuf has become worse.
 
 BEGIN {
 	FS = ","
@@ -21,7 +21,6 @@ $1 == "pattern" {
 { work = $1 FS $2 FS $3; key = work FS $4 }
 
 file == 1 { kept[key] = $column["figure"]; next }
-file == 2 { target[++targets] = $0; next }
 
 NF < 5 { print >"/dev/stderr"; next }
 
@@ -53,28 +52,6 @@ function worse(key) {
 	return key ~ /,bbuf-/ && kept[key] > 0 && found[key] > limit * kept[key]
 }
 
-# What a figure is compared with: see targets.csv.
-function base(part,   names, n, i, key, least) {
-	if (part[5] == "")
-		return 1
-	if (part[5] ~ /^[0-9]+$/)
-		return found[part[1] FS part[2] FS part[5] FS part[4]]
-	n = split(part[5], names, "+")
-	for (i = 1; i <= n; i++) {
-		key = part[1] FS part[2] FS part[3] FS names[i]
-		if (i == 1 || found[key] < least)
-			least = found[key]
-	}
-	return least
-}
-
-function show_target(line,   part, has) {
-	split(line, part, FS)
-	has = found[part[1] FS part[2] FS part[3] FS part[4]] / base(part)
-	printf "%-9s %6s %6s %-12s %9s %9.2f %9s  %s\n", part[1], part[2], part[3], part[4],
-		part[5], has, part[6], has <= part[6] ? "met" : "not met"
-}
-
 END {
 	printf "%-9s %6s %6s %-12s %9s %9s", "PATTERN", "SIZE", "NUMBER", "QUEUE", "COUNT",
 		"CHANGE"
@@ -83,10 +60,6 @@ END {
 	print ""
 	for (i = 1; i <= count; i++)
 		show(order[i])
-	printf "\n%-9s %6s %6s %-12s %9s %9s %9s\n", "TARGET", "SIZE", "NUMBER", "QUEUE", "OF",
-		"IS", "AT MOST"
-	for (i = 1; i <= targets; i++)
-		show_target(target[i])
 	for (i = 1; i <= count; i++)
 		if (worse(order[i]) && ++bad)
 			printf "worse than in figures.csv: %s: %.0f instead of %.0f\n",

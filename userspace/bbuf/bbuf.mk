@@ -5,7 +5,7 @@
 bbuf-obj := $(obj)/bbuf
 bbuf-objs := $(patsubst bbuf/%.c,$(bbuf-obj)/%.o,$(wildcard bbuf/*.c bbuf/bench/*.c)) \
 	     $(addprefix $(obj)/,common.o screen.o table.o)
-bbuf-libs := -lsmartcols -lncursesw -ltinfo
+bbuf-libs := -lsmartcols -lncursesw -ltinfo -luring
 
 bashcompdir ?= $(PREFIX)/share/bash-completion/completions
 
@@ -20,6 +20,9 @@ $(bbuf-obj)/%.o: bbuf/%.c | $(bbuf-obj)/bench
 $(bbuf-obj)/bench: | $(obj)
 	@echo '#include <curses.h>' | $(CC) -E - >/dev/null 2>&1 || { \
 		echo 'curses.h is missing: apt-get install libncurses-dev' >&2; \
+		exit 1; }
+	@echo '#include <liburing.h>' | $(CC) -E - >/dev/null 2>&1 || { \
+		echo 'liburing.h is missing: apt-get install liburing-dev' >&2; \
 		exit 1; }
 	mkdir -p $@
 

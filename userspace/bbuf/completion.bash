@@ -24,6 +24,17 @@ _bbuf_queues()
 	done
 }
 
+# What bbuf bench can measure: the lines, or the words, below a heading of its help.
+_bbuf_patterns()
+{
+	bbuf bench --help 2>/dev/null | sed -n '/^Patterns:/,/^$/s/^  \([a-z]*\) .*/\1/p'
+}
+
+_bbuf_kinds()
+{
+	bbuf bench --help 2>/dev/null | sed -n '/^Kinds of queues:/,/^$/{s/.*://; p}'
+}
+
 _bbuf_values()
 {
 	case $1 in
@@ -31,6 +42,8 @@ _bbuf_values()
 	--group)	compgen -g -- "$2" ;;
 	--eof-on-close | --drop-oldest)
 			compgen -W 'yes no' -- "$2" ;;
+	--queues)	compgen -W "$(_bbuf_kinds)" -- "$2" ;;
+	--json | --csv)	compgen -f -- "$2" ;;
 	--sort)		compgen -W 'name fill in out waiting slept' -- "$2" ;;
 	esac
 }
@@ -43,6 +56,8 @@ _bbuf_words()
 	case $command in
 	create | list | top)
 		;;
+	bench)
+		compgen -W "$(_bbuf_patterns)" -- "$word" ;;
 	destroy)
 		compgen -W "$(_bbuf_queues)" -- "$word" ;;
 	put)

@@ -6,219 +6,16 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include <bbuf.h>
-
 #include "../command.h"
 #include "bench.h"
+#include "plan.h"
 
-#define DEFAULT_MESSAGES	20000
-#define DEFAULT_ROUNDS		5
 /* Bytes that are moved in one round at the most, if messages are large. */
 #define VOLUME_MAX		(128UL << 20)
-
-static const struct pattern *const patterns[] = {
-	&pattern_self, &pattern_stream, &pattern_pingpong, &pattern_many, &pattern_epoll,
-	&pattern_idle, &pattern_memory,
-};
-
-enum option_key {
-	KEY_MESSAGES = 'm',
-	KEY_ROUNDS = 'r',
-	KEY_SIZES = 's',
-	KEY_NUMBERS = 'n',
-	KEY_QUEUES = 'q',
-	KEY_FREE = 'F',
-	KEY_JSON = 'J',
-	KEY_CSV = 'C',
-};
-
-/**
- * struct plan - what to measure, and how to tell
- * @chosen: patterns, as bits; 0 is all
- * @queues: kinds of queues, as bits; 0 is all
- * @sizes: of messages, if they were given
- * @levels: of how many, if they were given
- * @messages: for each figure
- * @rounds: of each figure
- * @free: see struct task
- * @json: print that
- * @csv: print that
- */
-struct plan {
-	unsigned int chosen;
-	unsigned int queues;
-	size_t sizes[SIZES_MAX];
-	struct level levels[SIZES_MAX];
-	size_t messages;
-	size_t rounds;
-	bool free;
-	bool json;
-	bool csv;
-};
-
-static const struct argp_option option_list[] = {
-	{ .name = "sizes", .key = KEY_SIZES, .arg = "SIZE,...",
-	  .doc = "bytes of a message (default: several for each pattern)" },
-	{ .name = "numbers", .key = KEY_NUMBERS, .arg = "N,... or N:M,...",
-	  .doc = "of queues (epoll, idle, memory), or of producers and consumers (many)" },
-	{ .name = "queues", .key = KEY_QUEUES, .arg = "QUEUE,...",
-	  .doc = "measure these kinds of queues only" },
-	{ .name = "messages", .key = KEY_MESSAGES, .arg = "N",
-	  .doc = "move so many in each round, but no more than 128M (default 20000)" },
-	{ .name = "rounds", .key = KEY_ROUNDS, .arg = "N",
-	  .doc = "measure each so often, in turn, and take the median (default 5)" },
-	{ .name = "free", .key = KEY_FREE,
-	  .doc = "let the scheduler move processes (default: each stays on a processor)" },
-	{ .name = "json", .key = KEY_JSON, .doc = "print JSON" },
-	{ .name = "csv", .key = KEY_CSV, .doc = "print comma-separated values" },
-	{ 0 }
-};
-
-/* Takes a list apart, in place: the next item, or NULL. */
-static char *next_item(char **list)
-{
-	return strsep(list, ",");
-}
-
-static void arg_sizes(struct argp_state *state, struct plan *plan, char *list)
-{
-	size_t count = 0;
-	char *item;
-
-	while ((item = next_item(&list))) {
-		if (count == SIZES_MAX - 1)
-			argp_error(state, "--sizes: %d at the most", SIZES_MAX - 1);
-		plan->sizes[count++] = arg_size(state, "sizes", item);
-	}
-}
-
-static struct level arg_level(struct argp_state *state, char *item)
-{
-	char *first = strsep(&item, ":");
-	struct level level = { .first = arg_count(state, "numbers", first) };
-
-	if (item)
-		level.second = arg_count(state, "numbers", item);
-	return level;
-}
-
-static void arg_levels(struct argp_state *state, struct plan *plan, char *list)
-{
-	size_t count = 0;
-	char *item;
-
-	while ((item = next_item(&list))) {
-		if (count == SIZES_MAX - 1)
-			argp_error(state, "--numbers: %d at the most", SIZES_MAX - 1);
-		plan->levels[count++] = arg_level(state, item);
-	}
-}
-
-static void arg_queues(struct argp_state *state, struct plan *plan, char *list)
-{
-	char *item;
-	size_t i;
-
-	while ((item = next_item(&list))) {
-		for (i = 0; i < peer_count && strcmp(peers[i]->name, item); i++)
-			;
-		if (i == peer_count)
-			argp_error(state, "--queues=%s: there is none of that kind", item);
-		plan->queues |= 1U << i;
-	}
-}
-
-static void arg_pattern(struct argp_state *state, struct plan *plan, const char *arg)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(patterns) && strcmp(patterns[i]->name, arg); i++)
-		;
-	if (i == ARRAY_SIZE(patterns))
-		argp_error(state, "%s: there is no such pattern", arg);
-	plan->chosen |= 1U << i;
-}
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	struct plan *plan = state->input;
-
-	switch (key) {
-	case KEY_SIZES:
-		arg_sizes(state, plan, arg);
-		return 0;
-	case KEY_NUMBERS:
-		arg_levels(state, plan, arg);
-		return 0;
-	case KEY_QUEUES:
-		arg_queues(state, plan, arg);
-		return 0;
-	case KEY_MESSAGES:
-		plan->messages = arg_count(state, "messages", arg);
-		return 0;
-	case KEY_ROUNDS:
-		plan->rounds = arg_count(state, "rounds", arg);
-		return 0;
-	case KEY_FREE:
-		plan->free = true;
-		return 0;
-	case KEY_JSON:
-		plan->json = true;
-		return 0;
-	case KEY_CSV:
-		plan->csv = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		arg_pattern(state, plan, arg);
-		return 0;
-	case ARGP_KEY_END:
-		if (plan->json && plan->csv)
-			argp_error(state, "give one of --json and --csv");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-/* The end of the help lists what there is. */
-static char *help_filter(int key, const char *text, void *input)
-{
-	char *help = NULL;
-	size_t size, i;
-	FILE *out;
-
-	(void)input;
-	if (key != ARGP_KEY_HELP_POST_DOC)
-		return (char *)text;
-	out = open_memstream(&help, &size);
-	if (!out)
-		return (char *)text;
-	fputs("Patterns:\n", out);
-	for (i = 0; i < ARRAY_SIZE(patterns); i++)
-		fprintf(out, "  %-10s%s\n", patterns[i]->name, patterns[i]->summary);
-	fputs("\nKinds of queues:", out);
-	for (i = 0; i < peer_count; i++)
-		fprintf(out, " %s", peers[i]->name);
-	fprintf(out, "\n\n%s", text);
-	fclose(out);
-	return help;
-}
-
-static const struct argp argp = {
-	.options = option_list,
-	.parser = parse,
-	.args_doc = "[PATTERN...]",
-	.doc = "Measures queues beside what one would take instead of them, all doing the same.\v"
-	       "NS is for one message, CALLS, SWITCHES and WAKEUPS too; /PIPE and so on say how "
-	       "much that is of what a pipe takes. bbuf-bench(1) says how to read it.\n\n"
-	       HELP_SIZES "\n" HELP_EXIT ".",
-	.help_filter = help_filter,
-};
 
 /* As many files as the administrator allows. */
 static void allow_many_files(void)
@@ -280,7 +77,7 @@ static void measure_row(const struct plan *plan, struct group *group, struct row
 		.pattern = group->pattern, .peer = row->peer,
 		.size = group->size, .level = group->level,
 		.messages = MAX(1U, MIN(plan->messages, VOLUME_MAX / group->size)),
-		.free = plan->free,
+		.time_ns = plan->time_ns, .free = plan->free,
 	};
 	struct figure *figure = &row->rounds[group->rounds];
 	size_t i;
@@ -363,12 +160,12 @@ static void print_conditions(const struct plan *plan)
 
 static void measure_all(const struct plan *plan, struct results *results)
 {
-	bool text = !plan->json && !plan->csv;
+	bool text = !plan_to_stdout(plan->json) && !plan_to_stdout(plan->csv);
 	size_t i, first;
 
 	if (text)
 		print_conditions(plan);
-	for (i = 0; i < ARRAY_SIZE(patterns); i++) {
+	for (i = 0; i < pattern_count; i++) {
 		if (plan->chosen && !(plan->chosen & 1U << i))
 			continue;
 		first = results->count;
@@ -376,8 +173,25 @@ static void measure_all(const struct plan *plan, struct results *results)
 		if (text)
 			report_text(&results->groups[first], results->count - first);
 	}
-	if (!text)
-		report_data(results->groups, results->count, plan->json);
+}
+
+/* Returns an exit code. */
+static int write_data(const struct results *results, const char *file, bool json)
+{
+	FILE *out;
+
+	if (!file)
+		return EXIT_SUCCESS;
+	out = plan_to_stdout(file) ? stdout : fopen(file, "we");
+	if (!out) {
+		warn("bench: %s", file);
+		return EXIT_FAILURE;
+	}
+	report_data(results->groups, results->count, json, out);
+	if (out == stdout || !fclose(out))
+		return EXIT_SUCCESS;
+	warn("bench: %s", file);
+	return EXIT_FAILURE;
 }
 
 static void forget(struct results *results)
@@ -395,14 +209,16 @@ static void forget(struct results *results)
 int cmd_bench(int argc, char **argv)
 {
 	const struct subject subject = { .operation = "bench" };
-	struct plan plan = { .messages = DEFAULT_MESSAGES, .rounds = DEFAULT_ROUNDS };
 	struct results results = { 0 };
+	struct plan plan;
+	int status;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &plan);
+	plan_parse(&plan, argc, argv);
 	allow_many_files();
 	crew_init();
 	choose_queues(&subject, &plan);
 	measure_all(&plan, &results);
+	status = write_data(&results, plan.json, true) | write_data(&results, plan.csv, false);
 	forget(&results);
-	return output_end();
+	return status | output_end();
 }

@@ -6,6 +6,7 @@
 #define BBUF_BENCH_H
 
 #include <math.h>
+#include <stdio.h>
 
 #include "channel.h"
 #include "common.h"
@@ -46,7 +47,8 @@ struct level {
  * @peer: the kind of queue
  * @size: bytes of a message
  * @level: of how many
- * @messages: to be moved
+ * @messages: to be moved at the most
+ * @time_ns: that it may take, about
  * @free: see struct task
  */
 struct setup {
@@ -55,6 +57,7 @@ struct setup {
 	size_t size;
 	struct level level;
 	size_t messages;
+	uint64_t time_ns;
 	bool free;
 };
 
@@ -94,7 +97,7 @@ extern const struct pattern pattern_self, pattern_stream, pattern_pingpong, patt
 void move_in(struct member *member, struct channel *channel, size_t messages);
 void move_out(struct member *member, struct channel *channel, size_t messages);
 int setup_open(const struct setup *setup, struct channel *channel);
-void measure(const struct setup *setup, const struct task *task, struct figure *figure);
+size_t measure(const struct setup *setup, struct task *task, struct figure *figure);
 
 /**
  * struct row - what was found of a kind of queue
@@ -123,6 +126,6 @@ struct group {
 };
 
 void report_text(const struct group *groups, size_t count);
-void report_data(const struct group *groups, size_t count, bool json);
+void report_data(const struct group *groups, size_t count, bool json, FILE *out);
 
 #endif /* BBUF_BENCH_H */

@@ -49,6 +49,15 @@ static void run(struct member *member, void *work, size_t messages)
 	}
 }
 
+/* Let a queue allocate what it does at its first use. */
+static void use_once(struct channel *channel)
+{
+	struct member nobody = { 0 };
+
+	move_in(&nobody, channel, 1);
+	move_out(&nobody, channel, 1);
+}
+
 static int add(struct loop *loop, const struct setup *setup)
 {
 	struct channel *channel = &loop->channels[loop->count];
@@ -56,7 +65,8 @@ static int add(struct loop *loop, const struct setup *setup)
 
 	if (setup_open(setup, channel))
 		return -1;
-	loop->count++;
+	if (loop->count++ < loop->used)
+		use_once(channel);
 	return epoll_ctl(loop->epoll, EPOLL_CTL_ADD, channel->out, &event);
 }
 

@@ -2,14 +2,12 @@
 /*
  * Many producers and many consumers on one queue. The producer that has put its share in
  * first ends it for all, so that what the others have managed meanwhile tells how fair
- * it was.
+ * it was. The share is as large as if it were alone: all must have had their turns on the
+ * processors, or it tells nothing but whose was the first.
  */
 #include <sys/mman.h>
 
 #include "bench.h"
-
-/* A share is this part of all messages at the least, or it would fit into a time slice. */
-#define SHARE_MIN	4
 
 /**
  * struct hall - what they share, beside the queue
@@ -66,7 +64,7 @@ static void run(struct member *member, void *work, size_t messages)
 	struct hall *hall = work;
 
 	if (member->index < hall->producers)
-		produce(member, hall, messages / MIN(SHARE_MIN, hall->producers));
+		produce(member, hall, MAX(1U, messages / hall->producers));
 	else
 		consume(member, hall);
 }
@@ -76,7 +74,7 @@ static int many(const struct setup *setup, struct figure *figure)
 	struct hall *hall = shared_memory(sizeof(*hall));
 	struct task task = {
 		.crew = setup->level.first + setup->level.second, .run = run, .work = hall,
-		.messages = setup->messages, .free = setup->free,
+		.messages = setup->messages * setup->level.first, .free = setup->free,
 	};
 
 	if (setup_open(setup, &hall->channel))

@@ -5,7 +5,11 @@
 #include "bench.h"
 #include "wakeups.h"
 
-/* Of the messages, those that are moved while wakeups are counted, which takes time. */
+/*
+ * The parts of the messages that are moved to learn how long one takes, and how often
+ * somebody is woken, which takes time to count.
+ */
+#define PROBED		100
 #define COUNTED		4
 
 int setup_open(const struct setup *setup, struct channel *channel)
@@ -76,36 +80,63 @@ static double fairness(const struct member *members, size_t count, uint64_t sum)
 	return (double)least * count / sum;
 }
 
+/* The same with a part of the messages, and without warming up. */
+static struct task part_of(const struct task *task, size_t part)
+{
+	struct task less = *task;
+
+	less.messages = MAX(1U, task->messages / part);
+	less.cold = true;
+	return less;
+}
+
+/* As many messages as there is time for. */
+static size_t affordable(const struct task *task, uint64_t time_ns)
+{
+	struct task probe = part_of(task, PROBED);
+	struct member *members = crew_run(&probe);
+	uint64_t ns = crew_ns(members, probe.crew);
+
+	crew_forget(members, &probe);
+	return MIN(task->messages, MAX(1U, probe.messages * time_ns / MAX(1U, ns)));
+}
+
 static void count_wakeups(const struct task *task, struct figure *figure)
 {
-	struct task part = *task;
+	struct task part = part_of(task, COUNTED);
 	struct member *members;
 	uint64_t wakeups;
 
 	if (!wakeups_begin())
 		return;
-	part.cold = true;
-	part.messages = MAX(1U, task->messages / COUNTED);
 	members = crew_run(&part);
 	wakeups = wakeups_end();
 	figure->value[WAKEUPS] = (double)wakeups / crew_sum(members, part.crew).got;
 	crew_forget(members, &part);
 }
 
-/* The first of the crew are those who produce; so many. */
-void measure(const struct setup *setup, const struct task *task, struct figure *figure)
+static void find_cost(const struct setup *setup, const struct task *task, struct figure *figure)
 {
-	struct member *members, sum;
-	double ns;
+	struct member *members = crew_run(task);
+	struct member sum = crew_sum(members, task->crew);
+	double ns = (double)crew_ns(members, task->crew) / sum.got;
 
-	count_wakeups(task, figure);
-	members = crew_run(task);
-	sum = crew_sum(members, task->crew);
-	ns = (double)crew_ns(members, task->crew) / sum.got;
 	figure->value[NS] = ns;
 	figure->value[RATE] = setup->size * 1000 / ns;
 	figure->value[CALLS] = (double)sum.calls / sum.got;
 	figure->value[SWITCHES] = (double)sum.switches / sum.got;
 	figure->value[FAIRNESS] = fairness(members, setup->level.first, sum.put);
 	crew_forget(members, task);
+}
+
+/*
+ * The first of the crew are those who produce; so many. Returns how many messages were
+ * moved while it was measured, if that is a matter of the task.
+ */
+size_t measure(const struct setup *setup, struct task *task, struct figure *figure)
+{
+	task->messages = affordable(task, setup->time_ns);
+	count_wakeups(task, figure);
+	find_cost(setup, task, figure);
+	return task->messages;
 }

@@ -90,8 +90,7 @@ static int pingpong(const struct setup *setup, struct figure *figure)
 
 	if (open_both(&table, setup))
 		return -1;
-	measure(setup, &task, figure);
-	find_percentiles(table.ns, setup->messages, figure);
+	find_percentiles(table.ns, measure(setup, &task, figure), figure);
 	channel_close(&table.back);
 	channel_close(&table.there);
 	munmap(table.ns, bytes);

@@ -231,10 +231,11 @@ void report_text(const struct group *groups, size_t count)
 	printf("%s: %s\n", pattern->name, pattern->summary);
 	table_print(table, stdout);
 	putchar('\n');
+	fflush(stdout);
 }
 
 /* Everything, as one table in JSON or CSV. */
-void report_data(const struct group *groups, size_t count, bool json)
+void report_data(const struct group *groups, size_t count, bool json, FILE *out)
 {
 	struct layout layout = { .count = 0 };
 	struct libscols_table *table;
@@ -256,5 +257,5 @@ void report_data(const struct group *groups, size_t count, bool json)
 	}
 	for (i = 0; i < count; i++)
 		show_group(table, &layout, &groups[i], 3);
-	table_print(table, stdout);
+	table_print(table, out);
 }

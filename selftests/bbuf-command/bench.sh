@@ -1,0 +1,183 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# bbuf bench. What it measures is not judged here, but that it does, and what comes with it.
+
+# shellcheck disable=SC2317 # run_tests calls all
+. ./lib.sh
+
+bench=(bbuf bench --messages 200 --time 20ms --rounds 1)
+
+# One value of the CSV in "out": figure PATTERN SIZE NUMBER QUEUE NAME.
+figure()
+{
+	awk -F, -v key="$1,$2,$3,$4" -v name="$5" '
+		NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) column = i }
+		$1 "," $2 "," $3 "," $4 == key { print $column }' out
+}
+
+# Is it a number in this range? within LEAST MOST NUMBER
+within()
+{
+	awk -v least="$1" -v most="$2" -v number="$3" \
+		'BEGIN { exit !(number != "" && number >= least && number <= most) }' || {
+		echo "# $3 is not from $1 to $2" >&2
+		return 1
+	}
+}
+
+our_queues()
+{
+	find /sys/class/bbuf/ -name 'bench-*'
+}
+
+our_queues_are_there()
+{
+	[ -n "$(our_queues)" ]
+}
+
+test_all_patterns()
+{
+	local pattern
+
+	expect 0 '' "${bench[@]}" --sizes 64 --numbers 2:2 --csv
+	for pattern in self stream pingpong many epoll idle uring splice memory; do
+		grep -q "^$pattern,.*,bbuf-record," out
+		grep -q "^$pattern,.*,pipe," out
+	done
+	[ -z "$(our_queues)" ]
+}
+
+test_calls_are_counted()
+{
+	expect 0 '' "${bench[@]}" self pingpong --sizes 64 --csv
+	[ "$(figure self 64 '' bbuf-record calls)" = 2.00000 ]
+	[ "$(figure self 64 '' bbuf-framed calls)" = 0.03125 ]
+	[ "$(figure pingpong 64 '' bbuf-record calls)" = 4.00000 ]
+}
+
+# In a round trip each of two processes waits for the other, unless it is faster.
+test_switches_and_wakeups_are_counted()
+{
+	expect 0 '' bbuf bench self pingpong --rounds 1 --messages 2000 --sizes 64 --csv
+	within 0 0.1 "$(figure self 64 '' bbuf-stream switches)"
+	within 0 0.1 "$(figure self 64 '' bbuf-stream wakeups)"
+	within 0.5 3 "$(figure pingpong 64 '' bbuf-stream switches)"
+	within 0.5 3 "$(figure pingpong 64 '' bbuf-stream wakeups)"
+}
+
+test_ratios_are_those_of_the_figures()
+{
+	local ours pipe
+
+	expect 0 '' "${bench[@]}" self --sizes 64 --csv
+	ours=$(figure self 64 '' bbuf-stream ns)
+	pipe=$(figure self 64 '' pipe ns)
+	[ "$(figure self 64 '' pipe of_pipe)" = 1.00000 ]
+	within 0.999 1.001 "$(awk "BEGIN { print $ours / $pipe / \
+		$(figure self 64 '' bbuf-stream of_pipe) }")"
+}
+
+test_round_trips_in_order()
+{
+	local median p99 p999
+
+	expect 0 '' "${bench[@]}" pingpong --sizes 64 --csv
+	median=$(figure pingpong 64 '' bbuf-stream median_ns)
+	p99=$(figure pingpong 64 '' bbuf-stream p99_ns)
+	p999=$(figure pingpong 64 '' bbuf-stream p999_ns)
+	within 1 "$p99" "$median"
+	within "$p99" "$p999" "$p99"
+}
+
+test_fairness_is_a_part()
+{
+	expect 0 '' "${bench[@]}" many --numbers 1:1,4:2 --queues bbuf-record,mq --csv
+	[ "$(figure many 64 1:1 bbuf-record fairness)" = 1.00000 ]
+	within 0 1 "$(figure many 64 4:2 bbuf-record fairness)"
+}
+
+# More than the capacity goes through a stream, but is no record.
+test_what_does_not_fit_is_left_out()
+{
+	expect 0 '' "${bench[@]}" stream --sizes 100K --csv
+	[ -n "$(figure stream 102400 '' bbuf-stream ns)" ]
+	[ -z "$(figure stream 102400 '' bbuf-record ns)" ]
+	[ -z "$(figure stream 102400 '' mq ns)" ]
+}
+
+test_json()
+{
+	expect 0 '' "${bench[@]}" self --sizes 64 --json
+	python3 - <<'END'
+import json
+rows = json.load(open("out"))["bench"]
+ours = [row for row in rows if row["queue"] == "bbuf-record"][0]
+assert ours["pattern"] == "self" and ours["size"] == 64 and ours["ns"] > 0
+assert ours["number"] is None and ours["bytes"] is None
+END
+}
+
+test_tables_and_files_at_once()
+{
+	expect 0 '' "${bench[@]}" self --sizes 64 --json=a.json --csv=a.csv
+	grep -q '^self: one process' out
+	grep -q '^SIZE QUEUE ' out
+	grep -q '^64 *bbuf-framed ' out
+	python3 -c 'import json; json.load(open("a.json"))'
+	[ "$(grep -c . a.csv)" = 10 ]
+}
+
+test_wrong_usage()
+{
+	expect 2 'frob: there is no such pattern' bbuf bench frob
+	expect 2 '--queues=frob: there is none of that kind' bbuf bench --queues pipe,frob
+	expect 2 '--sizes=0: must be a size' bbuf bench --sizes 64,0
+	expect 2 '--numbers=: must be a number' bbuf bench --numbers 3:
+	expect 2 '--messages=0: must be a number' bbuf bench --messages 0
+	expect 2 '--rounds=-1: must be a number' bbuf bench --rounds=-1
+	expect 2 'one of --json and --csv, or a FILE' bbuf bench --json --csv
+}
+
+test_a_file_that_cannot_be_written()
+{
+	expect 1 'bench: /nowhere/a.csv: No such file' \
+		"${bench[@]}" self --sizes 64 --csv=/nowhere/a.csv
+	not "${bench[@]}" self --sizes 64 2>errors >/dev/full
+	grep -q 'standard output: No space left on device' errors
+}
+
+test_users_get_the_others()
+{
+	expect 0 'only root makes queues.*going on without bbuf' \
+		"${nobody[@]}" "${bench[@]}" self --sizes 64 --csv
+	[ -n "$(figure self 64 '' pipe ns)" ]
+	[ -z "$(figure self 64 '' bbuf-stream ns)" ]
+	expect 1 'only root makes queues' "${nobody[@]}" "${bench[@]}" --queues bbuf-record
+}
+
+test_without_the_module()
+{
+	bbuf destroy jobs bytes
+	rmmod bbuf
+	expect 0 'the module is not loaded.*going on without bbuf' \
+		"${bench[@]}" self --sizes 64 --csv || { load_module; return 1; }
+	load_module
+	[ -n "$(figure self 64 '' pipe ns)" ]
+}
+
+# Neither queues nor processes.
+test_a_signal_leaves_nothing_behind()
+{
+	local status=0
+
+	bbuf bench many --numbers 2:2 --messages 100000000 --queues bbuf-record >out 2>errors &
+	eventually our_queues_are_there
+	kill -TERM $!
+	wait $! || status=$?
+	[ "$status" = $((128 + 15)) ]
+	[ -z "$(our_queues)" ]
+	eventually not pgrep -x bbuf >/dev/null
+}
+
+run_tests

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One process that puts messages in and takes them out by io_uring: many pairs of a write
+ * and a read, each linked to the other, with one system call.
+ */
+#include <err.h>
+#include <errno.h>
+#include <liburing.h>
+#include <stdlib.h>
+
+#include "bench.h"
+
+#define PAIRS		16
+
+/**
+ * struct submitter - what the process works with
+ * @channel: the queue
+ * @ring: its own, made when it begins, as it can't be handed on by fork
+ * @ready: it is made
+ */
+struct submitter {
+	struct channel channel;
+	struct io_uring ring;
+	bool ready;
+};
+
+static int make_ring(struct io_uring *ring)
+{
+	int ret = io_uring_queue_init(2 * PAIRS, ring, 0);
+
+	if (!ret)
+		return 0;
+	errno = -ret;
+	return -1;
+}
+
+/* Offset -1: at the position of the file, which queues have none of. */
+static void prepare_pair(struct io_uring *ring, const struct channel *channel)
+{
+	struct io_uring_sqe *entry;
+
+	entry = io_uring_get_sqe(ring);
+	io_uring_prep_write(entry, channel->in, channel->data, channel->data_len, -1);
+	entry->flags |= IOSQE_IO_LINK;
+	entry = io_uring_get_sqe(ring);
+	io_uring_prep_read(entry, channel->out, channel->space, channel->room, -1);
+}
+
+/* Both move the same bytes. */
+static void reap(struct io_uring *ring, const struct channel *channel)
+{
+	struct io_uring_cqe *done;
+	unsigned int head, count = 0;
+
+	io_uring_for_each_cqe(ring, head, done) {
+		if (done->res != (int)channel->data_len) {
+			errno = done->res < 0 ? -done->res : EIO;
+			channel_failed(channel, "io_uring");
+		}
+		count++;
+	}
+	io_uring_cq_advance(ring, count);
+}
+
+static void run(struct member *member, void *work, size_t messages)
+{
+	struct submitter *submitter = work;
+	struct channel *channel = &submitter->channel;
+	struct io_uring *ring = &submitter->ring;
+	size_t i;
+
+	if (!submitter->ready && make_ring(ring))
+		channel_failed(channel, "io_uring_queue_init");
+	submitter->ready = true;
+	while (member->got < messages) {
+		for (i = 0; i < PAIRS; i++)
+			prepare_pair(ring, channel);
+		if (io_uring_submit_and_wait(ring, 2 * PAIRS) != 2 * PAIRS)
+			channel_failed(channel, "io_uring_submit_and_wait");
+		reap(ring, channel);
+		member->calls++;
+		member->got += PAIRS * channel->batch;
+	}
+}
+
+/*
+ * io_uring may be switched off for users, or altogether. A write that does not fit at once
+ * waits until poll says that it may, which for a socket is when it is nearly empty, while
+ * the read that empties it waits for the write: so it must fit well.
+ */
+static int uring(const struct setup *setup, struct figure *figure)
+{
+	struct submitter submitter = { .ready = false };
+	struct task task = {
+		.crew = 1, .run = run, .work = &submitter, .messages = setup->messages,
+	};
+	bool fits;
+
+	if (make_ring(&submitter.ring))
+		return -1;
+	io_uring_queue_exit(&submitter.ring);
+	if (setup_open(setup, &submitter.channel))
+		return -1;
+	fits = 2 * setup->size <= submitter.channel.holds;
+	if (fits)
+		measure(setup, &task, figure);
+	channel_close(&submitter.channel);
+	errno = EMSGSIZE;
+	return fits ? 0 : -1;
+}
+
+const struct pattern pattern_uring = {
+	.name = "uring", .summary = "one process puts in and takes out by io_uring, 16 pairs a call",
+	.can = PEER_FILE, .whole = true,
+	.sizes = { 64, 4096, 16384 },
+	.measures = HAS_COST,
+	.run = uring,
+};
