@@ -99,6 +99,7 @@ test_output_that_fails()
 # On a terminal of a given size and kind; keys come from the file "keys".
 start_screen()
 {
+	rm -f keys screen
 	mkfifo keys
 	TERM=$1 script -qefc "stty rows 24 cols 80; exec bbuf top --interval 100ms ${*:2}" \
 		screen <keys >/dev/null &
@@ -114,6 +115,15 @@ test_screen_shows_queues_until_q()
 	eventually grep -q newcomer screen
 	not ended $!
 	printf q >&3
+	wait $!
+}
+
+# The next look is always due.
+test_screen_takes_keys_on_a_slow_machine()
+{
+	start_screen xterm --interval 1ns
+	printf q >&3
+	eventually ended $!
 	wait $!
 }
 
@@ -172,7 +182,6 @@ test_other_terminals()
 		start_screen "$kind"
 		printf q >&3
 		wait $!
-		rm keys
 	done
 }
 

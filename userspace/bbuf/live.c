@@ -220,19 +220,23 @@ static void handle_keys(struct live *live)
 	}
 }
 
-/* Until the next look is due. A terminal that goes away ends it all. */
+/*
+ * Until the next look is due; keys are heard, too, if it is due already. A terminal that
+ * goes away ends it all.
+ */
 static void live_wait(struct live *live, uint64_t due)
 {
 	struct pollfd keys = { .fd = STDIN_FILENO, .events = POLLIN };
-	uint64_t now;
+	uint64_t now = now_ns();
 
-	while (!live->quit && (now = now_ns()) < due) {
-		poll(&keys, 1, (due - now + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC);
+	do {
+		poll(&keys, 1, now < due ? (due - now + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC : 0);
 		if (keys.revents & (POLLHUP | POLLERR | POLLNVAL))
 			live->quit = true;
 		else
 			handle_keys(live);
-	}
+		now = now_ns();
+	} while (!live->quit && now < due);
 }
 
 /* Another look; 0, or -1 and errno. */
@@ -259,7 +263,7 @@ static int live_watch(struct live *live)
 			return errno;
 		if (live->top->count && done++ == live->top->count)
 			return 0;
-		due += live->top->interval_ns;
+		due = MAX(due + live->top->interval_ns, now_ns());
 		live_wait(live, due);
 		if (live->quit)
 			return 0;
