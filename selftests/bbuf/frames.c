@@ -232,6 +232,36 @@ TEST_F(frames, of_hundreds_of_records_pass_in_one_call_each_way)
 	ASSERT_EQ(500, queue_info(self->fd).out.records);
 }
 
+/* As many records of one length: one call writes them, and one reads them. */
+static bool batch_passes(int nb, size_t count, size_t len)
+{
+	ssize_t bytes = count * SPACE(len);
+	unsigned char *buf = malloc(bytes);
+	size_t i = 0;
+
+	if (!buf || write(nb, buf, frames_put(buf, count, len)) != bytes)
+		return false;
+	memset(buf, 0xff, bytes);
+	if (read(nb, buf, bytes) == bytes)
+		while (i < count && frame_is(buf + i * SPACE(len), i, len))
+			i++;
+	free(buf);
+	return i == count;
+}
+
+TEST_F(frames, of_thousands_of_records_pass_in_one_call_each_way)
+{
+	ASSERT_TRUE(batch_passes(self->nb, 5000, 1));
+	ASSERT_EQ(5000, queue_info(self->fd).out.records);
+}
+
+TEST_F(frames, of_hundreds_of_kilobytes_pass_in_one_call_each_way)
+{
+	ASSERT_EQ(0, queue_resize(self->fd, 100 * 5001));
+	ASSERT_TRUE(batch_passes(self->nb, 100, 5001));
+	ASSERT_EQ(100, queue_info(self->fd).out.records);
+}
+
 TEST_F(frames, are_written_as_many_as_fit_without_waiting)
 {
 	size_t n = frames_put(self->buf, 3, 400);

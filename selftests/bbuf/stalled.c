@@ -180,6 +180,26 @@ TEST_F(stalled, reader_has_what_peek_would_show)
 }
 
 /* It can't lose what it is copying, and nobody who drops ever waits: the newest goes. */
+TEST_F(stalled, reader_of_many_records_makes_room_before_it_is_done)
+{
+	const size_t records = 100, len = 1000;
+	struct call reader = READER();
+	size_t i;
+
+	REQUIRE_USERFAULTFD(&self->late);
+	BEGIN_ANEW(BBUF_RECORD, records * len, 0);
+	ASSERT_EQ(0, queue_set_options(self->fd, .flags = BBUF_FRAMED));
+	late_unmap(&self->late);
+	ASSERT_EQ(0, late_map(&self->late, records * BBUF_FRAME_SPACE(len)));
+	for (i = 0; i < records; i++)
+		ASSERT_EQ(len, put(self->nb, i, len));
+	reader.fd = self->fd;
+	ASSERT_STALLS(reader);
+	ASSERT_EQ(len, put(self->nb, records, len));
+	ASSERT_EQ(records * BBUF_FRAME_SPACE(len), FINISH(reader));
+	ASSERT_TRUE(take_record(self->nb, records, len));
+}
+
 TEST_F(stalled, reader_makes_a_recorder_lose_the_newest)
 {
 	struct call reader;
