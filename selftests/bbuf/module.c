@@ -235,6 +235,7 @@ TEST_F(module, limit_changes_while_it_runs)
 	ASSERT_EQ(-EINVAL, file_put(limit, "0"));
 	ASSERT_TRUE(was_logged(self->log, "bbuf: max_capacity=0: must be "));
 	ASSERT_EQ(-EINVAL, file_put(limit, "much"));
+	ASSERT_EQ(-EINVAL, file_put(limit, "\n"));
 	ASSERT_EQ(32 << 20, file_number(limit));
 }
 
