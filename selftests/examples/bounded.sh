@@ -80,13 +80,14 @@ test_numbers_that_make_no_sense()
 
 test_a_queue_that_may_not_be_so_large()
 {
-	local parameter=/sys/module/bbuf/parameters/max_capacity before
+	local parameter=/sys/module/bbuf/parameters/max_capacity before status=0
 
 	before=$(<"$parameter")
 	echo 4K >"$parameter"
 	expect 1 'larger than max_capacity, which root can raise' \
-		"$examples/bounded" --capacity=1000 || { echo "$before" >"$parameter"; return 1; }
+		"$examples/bounded" --capacity=1000 || status=$?
 	echo "$before" >"$parameter"
+	[ "$status" = 0 ]
 	no_queue_is_left
 }
 

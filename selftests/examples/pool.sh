@@ -24,11 +24,16 @@ test_result()
 	grep -qx '.* were in the queue just before it was shut down: 40 done' out
 }
 
-# The pause is long enough for the tasks to be ready one after the other.
-test_map_keeps_the_order()
+# The pauses let the tasks be ready one after the other, the last one first.
+map_keeps_the_order()
 {
 	run pool --pause=500ms --tasks=1
 	grep -qx 'map: .* ready in this place: 3, 2, 1' out
+}
+
+test_map_keeps_the_order()
+{
+	in_some_run map_keeps_the_order
 }
 
 test_one_worker()
