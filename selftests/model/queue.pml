@@ -173,6 +173,10 @@ byte done;
 	short avail; \
 	bool go, end, queued, was_front, reopened, alone
 
+/* As "if" is in C: where nothing is true, an if of Promela's waits. */
+#define WHEN(condition, what) \
+	if :: (condition) -> what :: else fi
+
 /* What is not looked at again would only make more states of one. */
 inline forget()
 {
@@ -218,10 +222,7 @@ inline may_go(side, much)
 inline events(side)
 {
 	go = !LOAD(CLOSED(side));
-	if
-	:: go -> may_go(side, MARK(side))
-	:: else
-	fi;
+	WHEN(go, may_go(side, MARK(side)));
 #ifdef POSITION_BEFORE_END
 	find_avail(side);
 	end = LOAD(ENDED(side));
@@ -245,10 +246,7 @@ inline call_front(side)
 		want = LOAD(WANTED(side));
 		go = false
 	};
-	if
-	:: want -> may_go(side, want)
-	:: else
-	fi;
+	WHEN(want, may_go(side, want));
 	atomic {
 		if
 		:: go ->
@@ -267,26 +265,14 @@ inline call(side)
 		want = LOAD(WANTED(side));
 		go = false
 	};
-	if
-	:: want -> may_go(side, want)
-	:: else
-	fi;
-	if
-	:: go -> call_front(side)
-	:: else
-	fi;
+	WHEN(want, may_go(side, want));
+	WHEN(go, call_front(side));
 	forget()
 }
 
 inline announce(side)
 {
-	if
-	:: LOAD(POLLED(side)) ->
-		events(side);
-		edge[side] = edge[side] || go;
-		forget()
-	:: else
-	fi
+	WHEN(LOAD(POLLED(side)), events(side); edge[side] = edge[side] || go; forget())
 }
 
 inline notify(side)
@@ -346,39 +332,25 @@ inline hold(side)
 {
 	atomic {
 		firm[_pid] = true;
-		if
-		:: !queued -> join(side)
-		:: else
-		fi;
+		WHEN(!queued, join(side));
 		store(CLOSED(side), 1)
 	}
 }
 
 inline ask_for_room()
 {
-	if
-	:: READ_MARK > 1 && !LOAD(SHORT) ->
-		store(SHORT, 1);
-		notify(CONSUMERS)
-	:: else
-	fi
+	WHEN(READ_MARK > 1 && !LOAD(SHORT), store(SHORT, 1); notify(CONSUMERS))
 }
 
 inline pass(side)
 {
 	go = false;
-	if
-	:: !LOAD(CLOSED(side)) -> may_go(side, need[_pid])
-	:: else
-	fi;
+	WHEN(!LOAD(CLOSED(side)), may_go(side, need[_pid]));
 	if
 	:: !go ->
 		ret = EAGAIN;
 #ifndef NO_ASK_FOR_ROOM
-		if
-		:: side == PRODUCERS && !LOAD(CLOSED(side)) -> ask_for_room()
-		:: else
-		fi
+		WHEN(side == PRODUCERS && !LOAD(CLOSED(side)), ask_for_room())
 #endif
 	:: else ->
 		if
@@ -414,14 +386,8 @@ inline wait(side)
 	:: ret || over[_pid] -> break
 	:: else ->
 		go = line[side]?[eval(_pid)];
-		if
-		:: go -> may_go(side, need[_pid])
-		:: else
-		fi;
-		if
-		:: go -> break
-		:: else
-		fi;
+		WHEN(go, may_go(side, need[_pid]));
+		WHEN(go, break);
 		atomic {
 			lock(LINE_LOCK(side));
 			called[_pid] = false;
@@ -459,10 +425,7 @@ inline find_error(side)
 inline enter_at_once(side)
 {
 	find_error(side);
-	if
-	:: !ret -> pass(side)
-	:: else
-	fi
+	WHEN(!ret, pass(side))
 }
 
 inline enter(side)
@@ -476,26 +439,17 @@ inline enter(side)
 	if
 	:: ret || queued
 	:: else ->
-		if
-		:: go -> may_go(side, need[_pid])
-		:: else
-		fi;
+		WHEN(go, may_go(side, need[_pid]));
 		if
 		:: go
 		:: else ->
 			join(side);
 #ifndef NO_NOTIFY_OF_JOIN
-			if
-			:: side == PRODUCERS -> notify(CONSUMERS)
-			:: else
-			fi
+			WHEN(side == PRODUCERS, notify(CONSUMERS))
 #endif
 		fi
 	fi;
-	if
-	:: !ret && queued -> wait(side)
-	:: else
-	fi;
+	WHEN(!ret && queued, wait(side));
 	if
 	:: !ret -> find_error(side)
 	:: else
@@ -546,10 +500,7 @@ inline exit(side)
 		call(side);
 #endif
 #ifndef NO_WORD_OF_REOPENING
-		if
-		:: reopened -> announce(side)
-		:: else
-		fi;
+		WHEN(reopened, announce(side));
 #endif
 		reopened = false
 	:: else -> unlock(LOCK(side))
@@ -613,10 +564,7 @@ inline copy(side, much)
 
 inline room_is_made(side)
 {
-	if
-	:: side == CONSUMERS && LOAD(SHORT) -> store(SHORT, 0)
-	:: else
-	fi
+	WHEN(side == CONSUMERS && LOAD(SHORT), store(SHORT, 0))
 }
 
 inline moved(side, much)
@@ -644,10 +592,7 @@ inline moved(side, much)
 		:: LOAD(ENDED(side)) ->
 			find_avail(side);
 #ifndef NO_WORD_OF_THE_LAST
-			if
-			:: avail == 0 -> announce(side)
-			:: else
-			fi;
+			WHEN(avail == 0, announce(side));
 #endif
 			forget()
 		:: else
@@ -704,10 +649,7 @@ proctype mover(bool side; byte times; byte size; bool waits)
 	LOCALS;
 	byte left, much;
 
-	if
-	:: !waits -> poll(side); edge[side] = edge[side] || go; ret = EAGAIN; forget()
-	:: else
-	fi;
+	WHEN(!waits, poll(side); edge[side] = edge[side] || go; ret = EAGAIN; forget());
 	do
 	:: times == 0 || IS_OVER(ret) -> break
 	:: else ->
@@ -734,10 +676,7 @@ proctype mover(bool side; byte times; byte size; bool waits)
 			if
 			:: ret
 			:: else ->
-				if
-				:: left > CAPACITY -> hold(side)
-				:: else
-				fi;
+				WHEN(left > CAPACITY, hold(side));
 				move(side)
 			fi
 		od;
