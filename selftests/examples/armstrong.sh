@@ -39,7 +39,7 @@ test_more_workers()
 	run armstrong --workers=5
 	grep -q '^5 processes ' out
 	grep -qx 'found by 5 threads: 24678050 24678051' out
-	expect 2 '--workers=21: there is work for 20' "$examples/armstrong" --workers=21
+	expect 2 '--workers=21: must be at most 20' "$examples/armstrong" --workers=21
 	expect 2 'must be a number, 1 or more' "$examples/armstrong" --workers=0
 }
 

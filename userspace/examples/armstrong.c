@@ -38,16 +38,23 @@ struct range {
 /* A worker puts the numbers that it finds into the queue of results; after a range, this. */
 #define RANGE_DONE	0
 
+static uint64_t workers, whole;
+
+static const struct setting settings[] = {
+	{ "workers", "2", "how many to compare with one", &workers, arg_count, RANGES },
+	{ "whole", NULL, "search from 20 to 30 million, not only from 24 to 25 million", &whole,
+	  NULL, 0 },
+	{ 0 }
+};
+
 /**
- * struct plan - what to do, and through which queues
- * @whole: what to search
- * @workers: how many to compare with one
+ * struct plan - what to search, and through which queues
+ * @numbers: all of them
  * @ranges: queue of work
  * @results: queue of what was found
  */
 struct plan {
-	struct range whole;
-	uint64_t workers;
+	struct range numbers;
 	const char *ranges;
 	const char *results;
 };
@@ -64,40 +71,6 @@ struct result {
 	struct cost cost;
 	uint32_t *found;
 	size_t count;
-};
-
-static const struct argp_option option_list[] = {
-	{ .name = "workers", .key = 'w', .arg = "NUMBER",
-	  .doc = "how many to compare with one (default 2)" },
-	{ .name = "whole", .key = 'a',
-	  .doc = "search from 20 to 30 million, not only from 24 to 25 million" },
-	{ 0 }
-};
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	struct plan *plan = state->input;
-
-	switch (key) {
-	case 'w':
-		plan->workers = arg_count(state, "workers", arg);
-		if (plan->workers > RANGES)
-			argp_error(state, "--workers=%s: there is work for %d", arg, RANGES);
-		break;
-	case 'a':
-		plan->whole = (struct range){ 20000000, 30000000 };
-		break;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-	return 0;
-}
-
-static const struct argp argp = {
-	.options = option_list,
-	.parser = parse,
-	.doc = "Searches for Armstrong numbers with one worker and with several, as processes and "
-	       "as threads, and shows what each took.\v" HELP_EXIT ".",
 };
 
 static void search(const struct range *range, struct bbuf *results)
@@ -123,10 +96,10 @@ static void work(void *arg)
 
 static void put_ranges(const struct plan *plan, struct bbuf *ranges)
 {
-	uint32_t step = (plan->whole.end - plan->whole.first) / RANGES;
-	struct range range = { .end = plan->whole.first };
+	uint32_t step = (plan->numbers.end - plan->numbers.first) / RANGES;
+	struct range range = { .end = plan->numbers.first };
 
-	while (range.end < plan->whole.end) {
+	while (range.end < plan->numbers.end) {
 		range.first = range.end;
 		range.end += step;
 		queue_put(ranges, &range, sizeof(range));
@@ -159,7 +132,7 @@ static void get_results(struct result *result, struct bbuf *results)
 	}
 }
 
-static void run(struct result *result, struct plan *plan, enum team_kind kind, size_t workers)
+static void run(struct result *result, struct plan *plan, enum team_kind kind, size_t count)
 {
 	static const char *const nouns[][2] = {
 		[TEAM_PROCESSES] = { "process", "processes" },
@@ -168,11 +141,11 @@ static void run(struct result *result, struct plan *plan, enum team_kind kind, s
 	struct team *team;
 	struct ends ends;
 
-	snprintf(result->label, TEXT_MAX, "%zu %s", workers, nouns[kind][workers != 1]);
+	snprintf(result->label, TEXT_MAX, "%zu %s", count, nouns[kind][count != 1]);
 	plan->ranges = queue_new(BBUF_RECORD, CAPACITY);
 	plan->results = queue_new_for_results(CAPACITY);
 	ends = ends_open(plan->results, plan->ranges);
-	team = team_start(kind, workers, work, plan);
+	team = team_start(kind, count, work, plan);
 	put_ranges(plan, ends.to);
 	get_results(result, ends.from);
 	result->cost = team_join(team);
@@ -208,15 +181,19 @@ static void print_found(const struct result *result)
 
 int main(int argc, char **argv)
 {
-	struct plan plan = { .whole = { 24000000, 25000000 }, .workers = 2 };
+	struct plan plan = { .numbers = { 24000000, 25000000 } };
 	struct result results[4] = { 0 };
 	size_t i;
 
-	example_parse(argc, argv, &argp, &plan);
+	example_settings(argc, argv, "Searches for Armstrong numbers with one worker and with "
+			 "several, as processes and as threads, and shows what each took.\v"
+			 HELP_EXIT ".", settings);
+	if (whole)
+		plan.numbers = (struct range){ 20000000, 30000000 };
 	run(&results[0], &plan, TEAM_PROCESSES, 1);
-	run(&results[1], &plan, TEAM_PROCESSES, plan.workers);
+	run(&results[1], &plan, TEAM_PROCESSES, workers);
 	run(&results[2], &plan, TEAM_THREADS, 1);
-	run(&results[3], &plan, TEAM_THREADS, plan.workers);
+	run(&results[3], &plan, TEAM_THREADS, workers);
 	print_table(results, ARRAY_SIZE(results));
 	for (i = 0; i < ARRAY_SIZE(results); i++) {
 		print_found(&results[i]);

@@ -6,18 +6,12 @@
 
 #include "example.h"
 
-void example_parse(int argc, char **argv, const struct argp *argp, void *input)
-{
-	argp_err_exit_status = EXIT_USAGE;
-	argp_parse(argp, argc, argv, 0, NULL, input);
-}
-
 /* Keys that are no letters, so that the options have long names only. */
 #define SETTING_KEY	256
 
 static void setting_set(const struct setting *setting, const char *arg, struct argp_state *state)
 {
-	uint64_t value = setting->read(state, setting->name, arg);
+	uint64_t value = setting->read ? setting->read(state, setting->name, arg) : true;
 
 	if (setting->max && value > setting->max)
 		argp_error(state, "--%s=%s: must be at most %llu", setting->name, arg,
@@ -31,7 +25,7 @@ static error_t settings_parse(int key, char *arg, struct argp_state *state)
 	int i;
 
 	for (i = 0; settings[i].name; i++) {
-		if (key == ARGP_KEY_INIT)
+		if (key == ARGP_KEY_INIT && settings[i].initial)
 			setting_set(&settings[i], settings[i].initial, state);
 		if (key == SETTING_KEY + i) {
 			setting_set(&settings[i], arg, state);
@@ -45,23 +39,29 @@ static error_t settings_parse(int key, char *arg, struct argp_state *state)
 static char *settings_help(int key, const char *text, void *input)
 {
 	const struct setting *settings = input;
+	const char *initial;
 	char *help;
 
 	if (key < SETTING_KEY || key >= ARGP_KEY_HELP_PRE_DOC)
 		return (char *)text;
-	if (asprintf(&help, "%s (default %s)", text, settings[key - SETTING_KEY].initial) < 0)
+	initial = settings[key - SETTING_KEY].initial;
+	if (!initial)
+		return (char *)text;
+	if (asprintf(&help, "%s (default %s)", text, initial) < 0)
 		err(EXIT_FAILURE, "memory for the help");
 	return help;
 }
 
 static const char *setting_arg(const struct setting *setting)
 {
+	if (!setting->read)
+		return NULL;
 	if (setting->read == arg_time)
 		return "TIME";
 	return setting->read == arg_size ? "SIZE" : "N";
 }
 
-/* For examples all whose options are settings. The last has no name. */
+/* The last of the settings has no name. */
 void example_settings(int argc, char **argv, const char *doc, const struct setting *settings)
 {
 	struct argp argp = { .parser = settings_parse, .doc = doc, .help_filter = settings_help };
@@ -78,7 +78,8 @@ void example_settings(int argc, char **argv, const char *doc, const struct setti
 		};
 	}
 	argp.options = options;
-	example_parse(argc, argv, &argp, (void *)settings);
+	argp_err_exit_status = EXIT_USAGE;
+	argp_parse(&argp, argc, argv, 0, NULL, (void *)settings);
 	free(options);
 }
 

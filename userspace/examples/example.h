@@ -23,12 +23,12 @@
 #include "team.h"
 
 /**
- * struct setting - an option of an example, that takes a number
- * @name: what it is called: --name=VALUE
- * @initial: the default, as the user would write it
+ * struct setting - an option of an example: it takes a number, or is given or not
+ * @name: what it is called: --name=VALUE, or --name
+ * @initial: the default, as the user would write it; NULL for 0
  * @doc: what it is, for --help, which adds the default
- * @value: where the number goes
- * @read: arg_count, arg_size or arg_time
+ * @value: where the number goes; 1 if it takes none and is given
+ * @read: arg_count, arg_size or arg_time; NULL if it takes none
  * @max: the most that makes sense; 0 for no limit
  */
 struct setting {
@@ -41,7 +41,6 @@ struct setting {
 };
 
 void example_settings(int argc, char **argv, const char *doc, const struct setting *settings);
-void example_parse(int argc, char **argv, const struct argp *argp, void *input);
 
 void sleep_for(uint64_t ns);
 
