@@ -39,6 +39,11 @@ END
 	echo "deb [signed-by=$1] $2 unstable main" >"$unstable/sources.list"
 }
 
+# Has it been so long that there may be something new?
+lists_are_old() {
+	[ -z "$(find "$unstable/refreshed" -mtime -1 2>/dev/null)" ]
+}
+
 in_unstable() {
 	[ "${APT_CONFIG-}" = "$unstable/apt.conf" ]
 }
@@ -54,13 +59,18 @@ use_unstable() {
 		die "cannot look in Debian unstable: no package source of this machine is Debian's"
 	write_configuration /usr/share/keyrings/debian-archive-keyring.gpg "$mirror"
 	export APT_CONFIG=$unstable/apt.conf
-	compgen -G "$unstable/lists/*_InRelease" >/dev/null || refresh_lists
+	if ! compgen -G "$unstable/lists/*_InRelease" >/dev/null; then
+		refresh_lists
+	elif lists_are_old; then
+		(refresh_lists) || say "going on with the package lists as they are"
+	fi
 }
 
 refresh_lists() {
 	if in_unstable; then
 		say "updating the package lists of Debian unstable"
 		quietly apt-get -qq update || die "apt-get update failed for Debian unstable"
+		touch "$unstable/refreshed"
 	else
 		apt_update
 	fi
