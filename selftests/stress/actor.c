@@ -173,8 +173,9 @@ static void *firm(const struct transfer *t)
 
 static unsigned int allowed_for(const struct handle *h, const struct way *way, bool shaky)
 {
-	return (h->nowait || way->nowait ? FULL_OR_EMPTY : 0) | (h->timed ? LATE : 0) |
-	       (shaky ? BAD_MEMORY : 0);
+	bool waits = !h->nowait && !way->nowait;
+
+	return (!waits ? FULL_OR_EMPTY : h->timed ? LATE : 0) | (shaky ? BAD_MEMORY : 0);
 }
 
 /* Mostly what fits easily, now and then what does not fit at all. */
@@ -335,10 +336,10 @@ static void see(struct sight *sight, const struct handle *h, const void *buf, si
 		sight_record(sight, buf, n, take);
 }
 
-static void act_read(struct random *r)
+/* What is taken is in this actor's hand until it is compared. */
+static void read_one(const struct way *way, bool take, struct random *r)
 {
 	struct handle *h = pick(READER, r);
-	const struct way *way = way_to_read(r);
 	bool shaky = !way->firm && random_one_in(r, 3);
 	struct transfer t;
 	struct sight sight;
@@ -347,39 +348,41 @@ static void act_read(struct random *r)
 	if (!h)
 		return;
 	t = transfer(h, read_size(h, r), shaky, r);
-	hold(h, t.n);
+	if (take)
+		hold(h, t.n);
 	sight_begin(&sight, h->book);
 	got = way->move(&t, r);
 	if (got > 0)
-		see(&sight, h, firm(&t), got, true);
+		see(&sight, h, firm(&t), got, take);
 	let_go();
 	if (got < 0) {
 		check_failure(h, way->name, -got, allowed_for(h, way, shaky) | LONG);
 		return;
 	}
-	count(&self.tally->out, got);
+	if (take)
+		count(&self.tally->out, got);
 	if ((size_t)got > t.n || (!got && !(h->book->may & MAY_END)))
 		fault(RESULT, "%s of %zu bytes returned %zd", way->name, t.n, got);
 }
 
+static void act_read(struct random *r)
+{
+	read_one(way_to_read(r), true, r);
+}
+
+static ssize_t peek(const struct transfer *t, struct random *r)
+{
+	ssize_t done = queue_peek(t->fd, t->buf, t->n);
+
+	(void)r;
+	return done < 0 ? -errno : done;
+}
+
 static void act_peek(struct random *r)
 {
-	struct handle *h = pick(READER, r);
-	bool shaky = random_one_in(r, 3);
-	struct transfer t;
-	struct sight sight;
-	ssize_t got;
+	static const struct way way_to_peek = { .name = "PEEK", .move = peek, .nowait = true };
 
-	if (!h)
-		return;
-	t = transfer(h, read_size(h, r), shaky, r);
-	sight_begin(&sight, h->book);
-	got = queue_peek(h->fd, t.buf, t.n);
-	if (got < 0)
-		check_failure(h, "PEEK", errno,
-			      FULL_OR_EMPTY | LONG | (shaky ? BAD_MEMORY : 0));
-	else if (got)
-		see(&sight, h, firm(&t), got, false);
+	read_one(&way_to_peek, false, r);
 }
 
 /* Waiting for it */
