@@ -350,6 +350,7 @@ static void *churn(void *arg)
 
 TEST_F(name, stays_in_the_list_while_others_come_and_go)
 {
+	long end = now_ms() + DEADLINE_MS;
 	bool stop = false;
 	pthread_t thread;
 	void *failed;
@@ -357,7 +358,7 @@ TEST_F(name, stays_in_the_list_while_others_come_and_go)
 
 	ASSERT_EQ(0, bbuf_create(self->name, NULL));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, churn, &stop));
-	for (i = 0; i < ROUNDS; i++) {
+	for (i = 0; i < ROUNDS && now_ms() < end; i++) {
 		struct bbuf_info *list;
 		size_t count;
 
