@@ -99,6 +99,10 @@ static struct bbuf_manner bbuf_manner(const struct file *file, bool nowait, bool
 	};
 }
 
+/*
+ * Out of line, because what most calls don't need takes its time: the kernel may clear
+ * what is on a stack.
+ */
 static noinline ssize_t bbuf_file_read_slowly(struct file *file, struct iov_iter *to, bool nowait)
 {
 	return bbuf_read(bbuf_file_queue(file), to, bbuf_manner(file, nowait, false));
@@ -140,7 +144,10 @@ static ssize_t bbuf_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	return bbuf_file_write(iocb->ki_filp, from, iocb->ki_flags & IOCB_NOWAIT);
 }
 
-/* Plain read and write are what a queue's users do most, and need no kiocb. */
+/*
+ * What a queue's users do most needs no kiocb. The price: the kernel's own kernel_read()
+ * and kernel_write() refuse files that have both this and the iterators.
+ */
 static ssize_t bbuf_read_plain(struct file *file, char __user *buf, size_t len, loff_t *pos)
 {
 	struct iov_iter to;

@@ -243,14 +243,17 @@ static bool bbuf_try_put_record(struct bbuf_queue *q, struct bbuf_haul *haul,
 	return true;
 }
 
-/* Are there more records than there are readers in line? */
+/*
+ * Is there a record, and one for each reader in line? What is just being published may be
+ * counted already, and is there at once; taken is only what is there.
+ */
 static bool bbuf_spare_records(const struct bbuf_queue *q)
 {
 	const struct bbuf_side *side = &q->consumer;
 
-	/* Those that are on the way are counted, too; but none can be taken before it is there. */
 	return bbuf_side_spare(side) &&
-	       READ_ONCE(q->producer.records) - side->records > side->waiters;
+	       (!side->waiters ||
+		(u32)READ_ONCE(q->producer.records) - (u32)side->records > side->waiters);
 }
 
 static bool bbuf_try_get_record(struct bbuf_queue *q, struct bbuf_haul *haul, struct iov_iter *to)
@@ -580,7 +583,7 @@ static size_t bbuf_write_record_at_once(struct bbuf_queue *q, struct iov_iter *f
  * @q: the queue
  * @from: the bytes: for a stream, or one record
  *
- * What most writes come to, whatever their manner: so that is not even looked at.
+ * What most writes come to, whether they may wait or not. Not for records with frames.
  *
  * Context: as bbuf_write(), but sleeps for the side's lock at most.
  * Return: bytes taken from @from, or 0: nothing has happened, bbuf_write() is to do it.
@@ -744,6 +747,8 @@ size_t bbuf_read_at_once(struct bbuf_queue *q, struct iov_iter *to)
 	struct bbuf_side *side = &q->consumer;
 	size_t room = iov_iter_count(to), len;
 
+	if (!room)
+		return 0;
 	if (q->type == BBUF_RECORD)
 		return bbuf_read_record_at_once(q, to);
 	mutex_lock(&side->lock);

@@ -65,7 +65,7 @@
  *   so at least one of them sees the other:
  *
  *     A  the mover: @pos is published; smp_mb(); then it reads @wanted, @closed,
- *        the poll queue, @fasync and @drains.        bbuf_side_notify()
+ *        the poll queue, @fasync and @drains.        bbuf_side_watched()
  *     B  who waits: @wanted is set (or @closed cleared, the poll queue or @drains
  *        joined); smp_mb(); then it reads @pos.      wait(), exit(), poll(), ...
  *
@@ -217,7 +217,7 @@ static void bbuf_side_announce(struct bbuf_side *side)
 	kill_fasync(&side->fasync, SIGIO, side->band);
 }
 
-/* Is there anybody to be called, or told? */
+/* Is there anybody to be called, or told? Here is the barrier of whoever moves. */
 static __always_inline bool bbuf_side_watched(struct bbuf_side *side)
 {
 	smp_mb();	/* A: the change, then waiters; see B */
@@ -243,7 +243,10 @@ void bbuf_side_notify(struct bbuf_side *side)
 		bbuf_side_tell(side);
 }
 
-/* What may the call take? Of records one, whose length is not known. */
+/*
+ * What is to be left for the call? Of records one, whose length is not known. It gets no
+ * larger as long as the call waits.
+ */
 static size_t bbuf_side_claim(const struct bbuf_side *side, const struct bbuf_call *call)
 {
 	return !bbuf_side_produces(side) && side->queue->type == BBUF_RECORD ? 1 : call->left;
@@ -258,7 +261,6 @@ static void bbuf_side_join(struct bbuf_side *side, struct bbuf_call *call)
 	side->waiters++;
 	if (list_empty(&side->line))
 		side->turn = side->bytes;
-	/* It gets no larger. */
 	call->claim = bbuf_side_claim(side, call);
 	side->claimed += call->claim;
 	spin_lock(&side->line_lock);
@@ -479,19 +481,21 @@ int bbuf_side_enter(struct bbuf_side *side, struct bbuf_call *call)
  * @side: the side; its lock is held
  * @avail: how far it may go at all
  *
- * What those in line may take is left to them, so nobody waits longer for it. And it is
- * no more at a time than each would get of a full queue: whoever is in front then has its
- * turn, or those who happen to run would have all of it.
+ * What those in line may take is left to them, so that they don't wait longer for it. And
+ * no more goes past the same front than each would get of a full queue: then it is its
+ * turn, or those who happen to run would have all of it. What was flushed or dropped
+ * meanwhile counts, too; a record may exceed it.
  *
  * Return: bytes of room, or of data.
  */
 size_t bbuf_side_spare_of_line(const struct bbuf_side *side, size_t avail)
 {
 	size_t share = side->queue->producer.span / (side->waiters + 1);
+	u64 passed = side->bytes - side->turn;
 
-	if (side->closed || side->bytes - side->turn > share || avail < side->claimed)
+	if (side->closed || passed >= share || avail < side->claimed)
 		return 0;
-	return avail - side->claimed;
+	return min_t(u64, avail - side->claimed, share - passed);
 }
 
 /* Leave the line; true if that opens the side again to those who don't wait. */
@@ -582,7 +586,7 @@ void bbuf_side_moved(struct bbuf_side *side, size_t bytes, size_t stored, size_t
 	/* C: the copy was made before; see D. */
 	smp_store_release(&side->pos, side->pos + bytes);
 
-	if (unlikely(bbuf_side_watched(side->peer)))
+	if (unlikely(bbuf_side_watched(side->peer)))	/* A, also for the drains below */
 		bbuf_side_tell(side->peer);
 	if (bbuf_side_produces(side)) {
 		q->peak = max(q->peak, side->span - bbuf_side_avail(side));

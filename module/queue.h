@@ -41,10 +41,9 @@ struct bbuf_queue;
  *        @lock
  * @files: open for this side; under @lock
  * @waiters: calls in line; under @lock
- * @claimed: bytes that they may take; under @lock
- * @turn: @bytes when the line last got another front; under @lock
+ * @claimed: bytes that are to be left for them; under @lock
+ * @turn: @bytes when the first in line last left, or came; under @lock
  * @bytes: moved since the queue was made; under @lock
- * @records: the same in records; written under @lock, read by the other side without
  * @blocked: times that a call slept in line; under @lock
  * @blocked_ns: nanoseconds they slept; under @lock
  * @pos: the same, free running, so that it may wrap; written under @lock, read by
@@ -52,6 +51,8 @@ struct bbuf_queue;
  * @span: how far @pos may be ahead of the peer's: the capacity for producers, 0
  *        for consumers; written under both sides' @lock, read without
  * @mark: what poll calls ready: this many bytes of room, or of data; as @span
+ * @records: moved since the queue was made; written under @lock, read by the other side
+ *           without
  * @line_lock: with @lock, held to change the line; alone, to call its front
  * @closed: the front of the line is firm, nobody may go past it: written under
  *          @lock, read by poll and by wakers without
@@ -81,13 +82,13 @@ struct bbuf_side {
 	u64 claimed;
 	u64 turn;
 	u64 bytes;
-	u64 records;
 	u64 blocked;
 	u64 blocked_ns;
 
 	unsigned long pos ____cacheline_aligned_in_smp;
 	size_t span;
 	size_t mark;
+	u64 records;
 	spinlock_t line_lock;	/* for calling the front */
 	bool closed;
 	bool ended;

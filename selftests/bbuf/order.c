@@ -214,11 +214,11 @@ TEST_F(order, nonblocking_reads_pass_a_waiting_reader_only_once)
 static void keep_the_processor(int policy)
 {
 	struct sched_param param = { .sched_priority = policy == SCHED_FIFO };
-	cpu_set_t first;
+	static cpu_set_t one;
 
-	CPU_ZERO(&first);
-	CPU_SET(0, &first);
-	if (sched_setaffinity(0, sizeof(first), &first) || sched_setscheduler(0, policy, &param))
+	if (!CPU_COUNT(&one))
+		CPU_SET(sched_getcpu(), &one);
+	if (sched_setaffinity(0, sizeof(one), &one) || sched_setscheduler(0, policy, &param))
 		ksft_exit_fail_msg("cannot keep the processor: %s\n", strerror(errno));
 }
 
@@ -286,6 +286,22 @@ TEST_F(order, whoever_runs_takes_no_more_than_a_share)
 	keep_the_processor(SCHED_OTHER);
 	ASSERT_EQ(10, task_wait(&writer));
 	EXPECT_LT(0, times(write_10, self->nb));
+}
+
+TEST_F(order, whoever_runs_waits_if_it_wants_more_than_a_share)
+{
+	struct task writer;
+
+	keep_the_processor(SCHED_OTHER);
+	writer = task_writer(self->fd, 0, 10);
+	ASSERT_TRUE(fill(self->fd, CAPACITY));
+	ASSERT_TRUE(task_blocks(&writer));
+	keep_the_processor(SCHED_FIFO);
+	ASSERT_TRUE(discard(self->nb, CAPACITY));
+	ASSERT_EQ(CAPACITY - 10, put(self->fd, 10, CAPACITY - 10));
+	keep_the_processor(SCHED_OTHER);
+	ASSERT_EQ(10, task_wait(&writer));
+	ASSERT_TRUE(take(self->nb, 0, CAPACITY));
 }
 
 TEST_F(order, whoever_runs_leaves_a_record_to_each_reader_who_waits)
