@@ -167,7 +167,7 @@ static bool crowds_gather(int fd)
 
 	took = now_ms() - start;
 	task_kill(&few);
-	return !few_gather || took * MANY / FEW < DEADLINE_MS;
+	return !few_gather || took * MANY / FEW < DEADLINE_MS / 2;
 }
 
 #define REQUIRE_CROWDS(fd)						\

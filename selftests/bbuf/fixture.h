@@ -7,6 +7,10 @@
 
 #include "common.h"
 
+/* Seconds that a test may take, and some deadlines within. */
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT	120
+
 #define ASSERT_FAILS(error, call) do {					\
 	errno = 0;							\
 	ASSERT_EQ(-1, call);						\

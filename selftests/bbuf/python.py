@@ -12,7 +12,7 @@ import traceback
 DEVICE = "/dev/bbuf"
 CAPACITY = 65536  # the default
 SKIP_STATUS = 4
-SECONDS = 10  # until what must happen counts as lost
+SECONDS = 30  # until what must happen counts as lost
 
 
 def open_device(flags=os.O_RDWR | os.O_NONBLOCK):

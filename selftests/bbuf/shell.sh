@@ -9,6 +9,7 @@ device=/dev/bbuf
 capacity=65536		# the default
 skip_status=4
 patience=0.2		# seconds for a command that is to wait until it is stopped
+deadline=30		# seconds until what must happen counts as lost
 
 # Each test runs in a shell of its own, in a folder of its own, with the device empty.
 # Every command in it must succeed.
@@ -76,7 +77,7 @@ test_plain_tail_swallows_and_waits()
 {
 	stdbuf -oL tail -f "$device" >out &
 	echo lost >"$device"
-	timeout 10 sync "$device"
+	timeout "$deadline" sync "$device"
 	kill $!
 	[ ! -s out ]
 }
@@ -157,7 +158,7 @@ expect_status()
 
 eventually()
 {
-	local end=$((SECONDS + 10))
+	local end=$((SECONDS + deadline))
 
 	until "$@"; do
 		[ "$SECONDS" -lt "$end" ] || return 1

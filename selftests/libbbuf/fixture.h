@@ -7,6 +7,10 @@
 
 #include "queue.h"
 
+/* Seconds that a test may take, and some deadlines within. */
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT	120
+
 #define STRING_SIZE	64	/* more than any string that the tests queue */
 
 #define ASSERT_FAILS(error, call) do {					\

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 #define CAPACITY	8192	/* bytes; more than 4096, so that a write may go in piecemeal */
-#define DEADLINE_MS	10000	/* for what must happen, before it is called lost */
+#define DEADLINE_MS	30000	/* for what must happen, before it is called lost */
 #define SHORT_MS	50	/* a timeout that is to run out */
 
 extern const struct timespec at_once;

@@ -31,8 +31,6 @@
 #define REPORT_MS	5000
 #define TICK_US		2000
 #define LOOK_MS		2
-#define STUCK_MS	4000	/* for so long nobody waits for what is there */
-#define END_MS		20000	/* for so long nobody ignores a signal */
 #define ACTORS_MIN	4
 #define ACTORS_MAX	12
 
@@ -240,14 +238,14 @@ static bool has_moved(const struct bbuf_info *a, const struct bbuf_info *b)
 static void look_for_stuck(const struct round *round, unsigned int n)
 {
 	struct bbuf_info last, now = queue_info(round->open[n]);
-	long end = now_ms() + STUCK_MS;
+	long end = now_ms() + DEADLINE_MS;
 
 	while (waits_in_vain(&now) && now_ms() < end) {
 		last = now;
 		pause_ms(LOOK_MS);
 		now = queue_info(round->open[n]);
 		if (has_moved(&last, &now))
-			end = now_ms() + STUCK_MS;
+			end = now_ms() + DEADLINE_MS;
 	}
 	if (waits_in_vain(&now))
 		fault(STUCK, "%s: %u readers and %u writers wait, %llu bytes are queued", now.name,
@@ -273,7 +271,7 @@ static void look_at_all(const struct round *round)
 /* Those who wait for something are woken by a signal until they all have ended. */
 static void end_actors(struct round *round)
 {
-	long end = now_ms() + END_MS;
+	long end = now_ms() + DEADLINE_MS;
 	unsigned int i;
 	int status;
 
