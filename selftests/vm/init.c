@@ -401,7 +401,7 @@ static void look_for_leaks(const struct options *options)
 		unload_module();
 	write_file(KMEMLEAK, "scan");
 	write_file(KMEMLEAK, "scan");
-	write_file("/proc/sys/kernel/printk_devkmsg", "on");
+	write_file("/proc/sys/kernel/printk_devkmsg", "on\n");
 	copy_file(KMEMLEAK, "/dev/kmsg");
 }
 
