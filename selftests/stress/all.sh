@@ -12,8 +12,8 @@ Usage: all.sh SECONDS [SEED]
 Random operations for three fifths of the time (see stress --help), then stress-ng and the
 system call fuzzer trinity for a fifth each. The seed decides what all of them do; without
 one the clock gives it. SECONDS must be 10 or more, since stress-ng takes a part of none for
-all the time there is. Exit status: 0 if all went well; whether the kernel complained is not
-looked at.
+all the time there is. The last line is "N passed, N failed, N skipped", of the three, and
+what was done. Exit status: 0 if all went well; whether the kernel complained is not looked at.
 END
 }
 
@@ -42,6 +42,14 @@ make_nodes() {
 		device=$(cat "/sys/class/bbuf/$queue/dev")
 		mknod -m 0666 "$nodes/$queue" c "${device%:*}" "${device#*:}"
 	done
+}
+
+run_stress() {
+	local status=0
+
+	"$here/stress" --seconds "$1" --seed "$2" | tee /tmp/stress.log || status=1
+	did+="; $(grep -o '[0-9]* rounds, [0-9]* operations' /tmp/stress.log | tail -n 1)"
+	return "$status"
 }
 
 # It calls fsync, which waits for a reader.
@@ -85,15 +93,22 @@ run_trinity() {
 	done
 	echo "# trinity: $runs runs, seeds $2 to $((seed - 1)), and what the queues say:"
 	bbuf list
+	did+="; $runs runs of trinity"
 }
 
-# Is the program there? Says so, and for how long it is to run.
-there() {
-	if [ -e "$here/$1" ]; then
-		echo "# $1, $2 seconds"
-	else
+# A program, if it is there, by the function that runs it for so many seconds.
+part() {
+	if [ ! -e "$here/$1" ]; then
 		echo "# $1 is not there: left out"
-		return 1
+		skipped=$((skipped + 1))
+		return
+	fi
+	echo "# $1, $3 seconds"
+	if "$2" "$3" "$seed"; then
+		passed=$((passed + 1))
+	else
+		echo "# $1 failed"
+		failed=$((failed + 1))
 	fi
 }
 
@@ -101,11 +116,11 @@ case ${1-} in
 --help)	usage; exit ;;
 esac
 [[ ${1-} =~ ^[1-9][0-9]+$ && ${2:-0} =~ ^[0-9]+$ ]] || { usage >&2; exit 2; }
-share=$(($1 / 5)) seed=${2:-$(date +%s)} failed=0
-there stress $((3 * share)) &&
-	{ "$here/stress" --seconds $((3 * share)) --seed "$seed" || failed=1; }
+share=$(($1 / 5)) seed=${2:-$(date +%s)} passed=0 failed=0 skipped=0 did=
+part stress run_stress $((3 * share))
 make_queues || exit
-there stress-ng "$share" && { run_stress_ng "$share" "$seed" || failed=1; }
-there trinity "$share" && { run_trinity "$share" "$seed" || failed=1; }
-destroy_queues || failed=1
-exit $failed
+part stress-ng run_stress_ng "$share"
+part trinity run_trinity "$share"
+destroy_queues || failed=$((failed + 1))
+echo "$passed passed, $failed failed, $skipped skipped$did"
+[ $failed = 0 ]

@@ -31,6 +31,6 @@ expect() {
 
 # The last line: the sum.
 all_as_expected() {
-	echo "$checked checks, $failed failed"
+	echo "$((checked - failed)) passed, $failed failed, 0 skipped"
 	[ $failed = 0 ]
 }
