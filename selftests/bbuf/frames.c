@@ -11,7 +11,9 @@
 #define CAPACITY	DEFAULT_CAPACITY
 #define HEAD		sizeof(struct bbuf_frame)
 #define SPACE(len)	((size_t)BBUF_FRAME_SPACE(len))
-#define ROOM		20000	/* for frames, more than most tests need */
+#define PADDING(len)	(SPACE(len) - HEAD - (len))
+#define ROOM		65536	/* for frames, more than most tests need */
+#define SOME		40	/* frames of 20 bytes: so many that they go in several pieces */
 
 FIXTURE(frames) {
 	int fd;			/* blocking, framed */
@@ -80,6 +82,17 @@ static bool frame_is(const unsigned char *at, size_t position, size_t len)
 		return false;
 	for (i = HEAD + len; i < SPACE(len); i++)
 		if (at[i])
+			return false;
+	return true;
+}
+
+/* Are there n of them, of len bytes each, numbered by the pattern's position? */
+static bool frames_are(const unsigned char *at, size_t n, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (!frame_is(at + i * SPACE(len), i, len))
 			return false;
 	return true;
 }
@@ -174,6 +187,26 @@ TEST_F(frames, that_meet_bad_memory_while_read_stay_queued)
 	ASSERT_TRUE(take_record(self->plain, 2, 40));
 }
 
+TEST_F(frames, that_meet_bad_memory_anywhere_stay_queued)
+{
+	unsigned char *edge = cliff(SOME * SPACE(20), 0);
+	size_t good, whole, i;
+
+	ASSERT_NE(NULL, edge);
+	edge += SOME * SPACE(20);
+	for (good = 1; good < SOME * SPACE(20); good++) {
+		whole = good / SPACE(20);
+		for (i = 0; i < SOME; i++)
+			ASSERT_EQ(20, put(self->plain, i, 20));
+		ASSERT_EQ(whole ? (ssize_t)(whole * SPACE(20)) : -1,
+			  read(self->nb, edge - good, SOME * SPACE(20)));
+		ASSERT_TRUE(frames_are(edge - good, whole, 20));
+		for (i = whole; i < SOME; i++)
+			ASSERT_TRUE(take_record(self->plain, i, 20));
+		ASSERT_EQ(0, queued(self->fd));
+	}
+}
+
 TEST_F(frames, padded_into_a_page_that_was_never_touched_stay_aligned)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
@@ -217,7 +250,7 @@ TEST_F(frames, need_no_padding_after_the_last)
 
 TEST_F(frames, of_hundreds_of_records_pass_in_one_call_each_way)
 {
-	size_t i, n = frames_put(self->buf, 500, 20);
+	size_t n = frames_put(self->buf, 500, 20);
 	struct bbuf_info info;
 
 	ASSERT_EQ(n, write(self->nb, self->buf, n));
@@ -227,8 +260,7 @@ TEST_F(frames, of_hundreds_of_records_pass_in_one_call_each_way)
 	ASSERT_EQ(10000, info.bytes);
 	memset(self->buf, 0xff, n);
 	ASSERT_EQ(n, read(self->nb, self->buf, ROOM));
-	for (i = 0; i < 500; i++)
-		ASSERT_TRUE(frame_is(self->buf + i * SPACE(20), i, 20));
+	ASSERT_TRUE(frames_are(self->buf, 500, 20));
 	ASSERT_EQ(500, queue_info(self->fd).out.records);
 }
 
@@ -237,16 +269,14 @@ static bool batch_passes(int nb, size_t count, size_t len)
 {
 	ssize_t bytes = count * SPACE(len);
 	unsigned char *buf = malloc(bytes);
-	size_t i = 0;
+	bool passed;
 
 	if (!buf || write(nb, buf, frames_put(buf, count, len)) != bytes)
 		return false;
 	memset(buf, 0xff, bytes);
-	if (read(nb, buf, bytes) == bytes)
-		while (i < count && frame_is(buf + i * SPACE(len), i, len))
-			i++;
+	passed = read(nb, buf, bytes) == bytes && frames_are(buf, count, len);
 	free(buf);
-	return i == count;
+	return passed;
 }
 
 TEST_F(frames, of_thousands_of_records_pass_in_one_call_each_way)
@@ -362,6 +392,41 @@ TEST_F(frames, written_before_bad_memory_are_reported)
 	}
 }
 
+TEST_F(frames, written_before_bad_memory_anywhere_are_reported)
+{
+	size_t n = frames_put(self->buf, SOME, 20), good, whole, i;
+	unsigned char *edge = cliff(n, 0);
+
+	ASSERT_NE(NULL, edge);
+	edge += n;
+	for (good = 1; good < n; good++) {
+		memcpy(edge - good, self->buf, good);
+		whole = (good + PADDING(20)) / SPACE(20);
+		ASSERT_EQ(whole ? (ssize_t)(whole * SPACE(20)) : -1,
+			  write(self->nb, edge - good, n));
+		for (i = 0; i < whole; i++)
+			ASSERT_TRUE(take_record(self->plain, i, 20));
+		ASSERT_EQ(0, queued(self->fd));
+	}
+}
+
+TEST_F(frames, written_before_a_bad_one_are_reported)
+{
+	struct bbuf_frame bad = { .len = 20, .reserved = 1 };
+	size_t n, good, i;
+
+	for (good = 0; good < SOME; good++) {
+		n = frames_put(self->buf, SOME, 20);
+		memcpy(self->buf + good * SPACE(20), &bad, HEAD);
+		if (good)
+			ASSERT_EQ(good * SPACE(20), write(self->nb, self->buf, n));
+		ASSERT_FAILS(EINVAL, write(self->nb, self->buf + good * SPACE(20), n));
+		for (i = 0; i < good; i++)
+			ASSERT_TRUE(take_record(self->plain, i, 20));
+		ASSERT_EQ(0, queued(self->fd));
+	}
+}
+
 /* A bad frame behind a good one: the good one counts, and the bad one fails by itself. */
 #define ASSERT_BAD(error, bad, size)					\
 do {									\
@@ -468,6 +533,45 @@ TEST_F(frames, wrap_around)
 			ASSERT_TRUE(frame_is(at, round + i, length[i]));
 			at += SPACE(length[i]);
 		}
+	}
+}
+
+#define HOLDS		3000
+
+/* Frames of HOLDS bytes in all, short ones and some that are long: bytes they take. */
+static size_t frames_put_random(unsigned char *buf, unsigned int *seed)
+{
+	size_t left = HOLDS, len;
+	unsigned char *at = buf;
+
+	while (left) {
+		len = 1 + rand_r(seed) % (rand_r(seed) % 4 ? 100 : 700);
+		len = len < left ? len : left;
+		memset(at, 0, SPACE(len));
+		at = frame_put(at, left, len);
+		left -= len;
+	}
+	return at - buf;
+}
+
+TEST_F(frames, mix_short_ones_with_long)
+{
+	unsigned char out[ROOM];
+	unsigned int seed = 5;
+	size_t round, n, done;
+	ssize_t got;
+
+	SMALLER(HOLDS);
+	for (round = 0; round < 300; round++) {
+		n = frames_put_random(self->buf, &seed);
+		ASSERT_EQ(n, write(self->nb, self->buf, n));
+		memset(out, 0xff, n + 1);
+		for (done = 0; done < n; done += got) {
+			got = read(self->nb, out + done, 800 + rand_r(&seed) % 100 * 8);
+			ASSERT_LT(0, got);
+		}
+		ASSERT_EQ(0, memcmp(out, self->buf, n));
+		ASSERT_EQ(0xff, out[n]);
 	}
 }
 
