@@ -12,6 +12,7 @@
 #include <linux/uio.h>
 
 #include "compat.h"
+#include "frames.h"
 #include "io.h"
 #include "trace.h"
 
@@ -152,20 +153,6 @@ static bool bbuf_side_copy(struct bbuf_side *side, struct bbuf_call *call,
 	return done == want;
 }
 
-/**
- * struct bbuf_haul - what has been copied from a side's position on
- * @bytes: of it
- * @stored: bytes of the ring that it takes
- * @records: that it is
- *
- * It is published all at once, see bbuf_side_moved().
- */
-struct bbuf_haul {
-	size_t bytes;
-	size_t stored;
-	size_t records;
-};
-
 /* The record that follows, and where it is in the ring. */
 static struct bbuf_span bbuf_haul_next(const struct bbuf_queue *q, const struct bbuf_haul *haul)
 {
@@ -180,13 +167,6 @@ static struct bbuf_span bbuf_haul_next(const struct bbuf_queue *q, const struct 
 	return span;
 }
 
-static void bbuf_haul_add(struct bbuf_haul *haul, const struct bbuf_span *span)
-{
-	haul->bytes += span->len;
-	haul->stored += span->head + span->len;
-	haul->records++;
-}
-
 /* Is it so much that others should see it? */
 static bool bbuf_haul_full(const struct bbuf_haul *haul)
 {
@@ -197,7 +177,7 @@ static void bbuf_haul_record(const struct bbuf_queue *q, struct bbuf_haul *haul)
 {
 	struct bbuf_span span = bbuf_haul_next(q, haul);
 
-	bbuf_haul_add(haul, &span);
+	bbuf_haul_add(haul, span.len, span.head);
 }
 
 static void bbuf_publish_write(struct bbuf_queue *q, const struct bbuf_haul *haul)
@@ -239,7 +219,7 @@ static bool bbuf_try_put_record(struct bbuf_queue *q, struct bbuf_haul *haul,
 	span.off = bbuf_ring_step(&q->ring, off, span.head);
 	if (!bbuf_try_copy(&q->ring, span.off, from, len))
 		return false;
-	bbuf_haul_add(haul, &span);
+	bbuf_haul_add(haul, span.len, span.head);
 	return true;
 }
 
@@ -266,7 +246,7 @@ static bool bbuf_try_get_record(struct bbuf_queue *q, struct bbuf_haul *haul, st
 	span = bbuf_haul_next(q, haul);
 	if (span.len > room || !bbuf_try_copy(&q->ring, span.off, to, span.len))
 		return false;
-	bbuf_haul_add(haul, &span);
+	bbuf_haul_add(haul, span.len, span.head);
 	return true;
 }
 
@@ -433,8 +413,39 @@ static void bbuf_skip_padding(struct iov_iter *from, const struct bbuf_frame *fr
 	iov_iter_advance(from, min(pad, iov_iter_count(from)));
 }
 
-/* The next record with its frame, without a page fault; or nothing. */
-static bool bbuf_try_put_frame(struct bbuf_queue *q, struct bbuf_haul *haul, struct iov_iter *from)
+/* How many bytes of frames can go at once, from or to where the ring does not wrap? */
+static size_t bbuf_frames_room(const struct bbuf_ring *ring, size_t off,
+			       const struct iov_iter *iter)
+{
+	return min3((size_t)BBUF_FRAMES_SIZE, iov_iter_count(iter), ring->size - off);
+}
+
+/* The next records with their frames, as many as are short, without a page fault. */
+static bool bbuf_try_put_frames(struct bbuf_queue *q, struct bbuf_haul *haul,
+				struct iov_iter *from, struct bbuf_frames *frames)
+{
+	struct bbuf_side *side = &q->producer;
+	size_t off = bbuf_ring_step(&q->ring, side->off, haul->stored);
+	size_t size = bbuf_frames_room(&q->ring, off, from);
+	size_t spare = bbuf_side_spare(side);
+	size_t done;
+
+	if (spare <= haul->bytes)
+		return false;
+	pagefault_disable();
+	size = copy_from_iter(frames->bytes, size, from);
+	pagefault_enable();
+	done = bbuf_frames_put(frames, size, q->ring.data + off, spare - haul->bytes, haul);
+	if (done < size)
+		iov_iter_revert(from, size - done);
+	else
+		iov_iter_advance(from, min(done - size, iov_iter_count(from)));
+	return done;
+}
+
+/* The next record with its frame, likewise. Returns its length, or 0. */
+static size_t bbuf_try_put_frame(struct bbuf_queue *q, struct bbuf_haul *haul,
+				 struct iov_iter *from)
 {
 	size_t before = iov_iter_count(from);
 	struct bbuf_frame frame;
@@ -445,21 +456,29 @@ static bool bbuf_try_put_frame(struct bbuf_queue *q, struct bbuf_haul *haul, str
 	pagefault_enable();
 	if (!ret && bbuf_try_put_record(q, haul, from, frame.len)) {
 		bbuf_skip_padding(from, &frame);
-		return true;
+		return frame.len;
 	}
 	iov_iter_revert(from, before - iov_iter_count(from));
-	return false;
+	return 0;
 }
 
 /* As many records as go without further ado, at once; or none. */
-static void bbuf_try_write_batch(struct bbuf_queue *q, struct iov_iter *from)
+static noinline void bbuf_try_write_batch(struct bbuf_queue *q, struct iov_iter *from)
 {
 	struct bbuf_side *side = &q->producer;
 	struct bbuf_haul haul = { };
+	struct bbuf_frames frames;
+	size_t len = 0;
 
 	mutex_lock(&side->lock);
-	while (!bbuf_haul_full(&haul) && bbuf_try_put_frame(q, &haul, from))
-		;
+	while (!bbuf_haul_full(&haul)) {
+		/* After a long record probably comes another. */
+		if (len <= BBUF_SHORT && bbuf_try_put_frames(q, &haul, from, &frames))
+			continue;
+		len = bbuf_try_put_frame(q, &haul, from);
+		if (!len)
+			break;
+	}
 	if (haul.records)
 		bbuf_publish_write(q, &haul);
 	mutex_unlock(&side->lock);
@@ -628,56 +647,111 @@ static ssize_t bbuf_get_stream(struct bbuf_queue *q, struct bbuf_call *call, str
 	return done ?: -EFAULT;
 }
 
-/* Copy the record that follows; false, with @ret, if it can't be delivered. */
-static bool bbuf_get_record(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to,
-			    struct bbuf_haul *haul, bool framed, int *ret)
+/* Copy the record that follows: its length, or why it can't be delivered. */
+static ssize_t bbuf_get_record(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to,
+			       struct bbuf_haul *haul, bool framed)
 {
 	struct bbuf_span span = bbuf_haul_next(q, haul);
 	size_t before = iov_iter_count(to);
 
 	span.framed = framed;
-	*ret = -EMSGSIZE;
 	if (span.len + (framed ? sizeof(struct bbuf_frame) : 0) > before)
-		return false;
-	*ret = -EFAULT;
+		return -EMSGSIZE;
 	if (!bbuf_side_copy(&q->consumer, call, &span, to)) {
 		iov_iter_revert(to, before - iov_iter_count(to));
+		return -EFAULT;
+	}
+	bbuf_haul_add(haul, span.len, span.head);
+	return span.len;
+}
+
+static ssize_t bbuf_get_one(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to,
+			    bool take)
+{
+	struct bbuf_haul haul = { };
+	ssize_t ret;
+
+	if (!bbuf_side_avail(&q->consumer))
+		return 0;
+	ret = bbuf_get_record(q, call, to, &haul, false);
+	if (!take || ret < 0)
+		return ret;
+	if (fatal_signal_pending(current))
+		return -EINTR;	/* nobody would know: it stays */
+	bbuf_publish_read(q, &haul);
+	return ret;
+}
+
+/* The next records with their frames, as many as are short, without a page fault. */
+static bool bbuf_try_get_frames(struct bbuf_queue *q, struct bbuf_haul *haul, struct iov_iter *to,
+				struct bbuf_frames *frames)
+{
+	struct bbuf_side *side = &q->consumer;
+	size_t off = bbuf_ring_step(&q->ring, side->off, haul->stored);
+	size_t size = bbuf_frames_room(&q->ring, off, to);
+	struct bbuf_haul more = *haul;
+	size_t want, done;
+
+	if (bbuf_iter_allocates(to))
+		return false;
+	want = bbuf_frames_get(frames, size, q->ring.data + off,
+			       bbuf_side_avail(side) - haul->bytes, &more);
+	if (!want)
+		return false;
+	want = min(want, iov_iter_count(to));
+	pagefault_disable();
+	done = copy_to_iter(frames->bytes, want, to);
+	pagefault_enable();
+	if (done < want) {
+		iov_iter_revert(to, done);
 		return false;
 	}
-	bbuf_haul_add(haul, &span);
-	*ret = 0;
+	*haul = more;
 	return true;
 }
 
+/* Others may have the lock, but not the side: the call is in front of the line. */
+static void bbuf_side_pause(struct bbuf_side *side, struct bbuf_call *call)
+{
+	bbuf_side_hold(side, call);
+	mutex_unlock(&side->lock);
+	cond_resched();
+	mutex_lock(&side->lock);
+}
+
 /*
- * One record, or as many as there are and fit: a long batch goes on without the lock,
- * from a place in line that keeps the others off. A prefix is an answer, too: no signal
- * has to wait for all of it.
+ * As many records as there are and fit: a long batch keeps the others off from a place
+ * in line, not by the lock. A prefix is an answer, too: no signal has to wait for all of
+ * it.
  */
-static ssize_t bbuf_get_records(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to,
-				bool framed, bool take)
+static noinline ssize_t bbuf_get_batch(struct bbuf_queue *q, struct bbuf_call *call,
+				       struct iov_iter *to)
 {
 	struct bbuf_side *side = &q->consumer;
 	size_t before = iov_iter_count(to), done;
 	struct bbuf_haul haul = { };
-	int ret = 0;
+	struct bbuf_frames frames;
+	ssize_t len = 0;
 
-	while (haul.bytes < bbuf_side_avail(side) &&
-	       bbuf_get_record(q, call, to, &haul, framed, &ret)) {
-		if (!framed || call->over || signal_pending(current))
+	while (haul.bytes < bbuf_side_avail(side)) {
+		if (len > BBUF_SHORT || !bbuf_try_get_frames(q, &haul, to, &frames))
+			len = bbuf_get_record(q, call, to, &haul, true);
+		if (len < 0)
 			break;
 		if (bbuf_haul_full(&haul)) {
 			bbuf_publish_read(q, &haul);
-			bbuf_side_hold(side, call);
+			bbuf_side_pause(side, call);
 		}
+		if (call->over || signal_pending(current))
+			break;
 	}
 	done = before - iov_iter_count(to);
-	if (take && haul.bytes) {
+	if (haul.bytes) {
 		if (fatal_signal_pending(current))
 			return -EINTR;	/* nobody would know: they stay */
 		bbuf_publish_read(q, &haul);
 	}
-	return done ?: ret;
+	return done ?: len;
 }
 
 /**
@@ -713,7 +787,7 @@ ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_manner 
 	else if (!ret && q->type == BBUF_STREAM)
 		ret = bbuf_get_stream(q, &call, to, true);
 	else if (!ret)
-		ret = bbuf_get_records(q, &call, to, how.framed, true);
+		ret = how.framed ? bbuf_get_batch(q, &call, to) : bbuf_get_one(q, &call, to, true);
 	bbuf_side_exit(side, &call);
 	return ret;
 }
@@ -783,7 +857,7 @@ ssize_t bbuf_peek(struct bbuf_queue *q, struct iov_iter *to)
 	if (!ret && q->type == BBUF_STREAM)
 		ret = bbuf_get_stream(q, &call, to, false);
 	else if (!ret)
-		ret = bbuf_get_records(q, &call, to, false, false);
+		ret = bbuf_get_one(q, &call, to, false);
 	bbuf_side_exit(side, &call);
 	return ret;
 }

@@ -2,7 +2,6 @@
 /*
  * The storage of a queue. See ring.h.
  */
-#include <linux/bits.h>
 #include <linux/errno.h>
 #include <linux/gfp.h>
 #include <linux/minmax.h>
@@ -50,14 +49,6 @@ int bbuf_ring_alloc(struct bbuf_ring *ring)
 	ring->data = kvmalloc(ring->size, GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	return ring->data ? 0 : -ENOMEM;
 }
-
-/*
- * The length of a record stands before it, seven bits a byte, the lowest first; all
- * bytes but the last have the top bit set. So it takes no more bytes than the record
- * itself, and one byte for most.
- */
-#define BBUF_LENGTH_BITS	7
-#define BBUF_LENGTH_MORE	BIT(BBUF_LENGTH_BITS)
 
 /**
  * bbuf_ring_record_size() - size of a ring that can hold records with their lengths

@@ -8,6 +8,7 @@
 #ifndef BBUF_RING_H
 #define BBUF_RING_H
 
+#include <linux/bits.h>
 #include <linux/minmax.h>
 #include <linux/types.h>
 #include <linux/uio.h>
@@ -20,6 +21,26 @@
 struct bbuf_ring {
 	void *data;
 	size_t size;
+};
+
+/*
+ * The length of a record stands before it, seven bits a byte, the lowest first; all
+ * bytes but the last have the top bit set. So it takes no more bytes than the record
+ * itself, and one byte for most.
+ */
+#define BBUF_LENGTH_BITS	7
+#define BBUF_LENGTH_MORE	BIT(BBUF_LENGTH_BITS)
+
+/**
+ * struct bbuf_haul - records that are moved together
+ * @bytes: of them
+ * @stored: bytes of the ring that they take
+ * @records: how many
+ */
+struct bbuf_haul {
+	size_t bytes;
+	size_t stored;
+	size_t records;
 };
 
 void bbuf_ring_init(struct bbuf_ring *ring, size_t size);
@@ -46,6 +67,19 @@ static inline size_t bbuf_ring_step(const struct bbuf_ring *ring, size_t off, si
 {
 	off += n;
 	return off < ring->size ? off : off - ring->size;
+}
+
+/**
+ * bbuf_haul_add() - have one record more
+ * @haul: those before it
+ * @len: bytes of the record
+ * @head: bytes that its length takes in the ring
+ */
+static inline void bbuf_haul_add(struct bbuf_haul *haul, size_t len, size_t head)
+{
+	haul->bytes += len;
+	haul->stored += head + len;
+	haul->records++;
 }
 
 /*

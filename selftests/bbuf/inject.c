@@ -19,7 +19,7 @@
 #include "named.h"
 
 #define CAPACITY	10000
-#define PIECE		100	/* of what is queued; a record */
+#define PIECE		200	/* of what is queued; a record, so long that it goes by itself */
 #define PIECES		3
 #define FRAMED		BBUF_FRAME_SPACE(PIECE)
 #define SEGMENTS	10	/* more than the kernel has place for without an allocation */
