@@ -79,22 +79,27 @@ void channel_close(struct channel *channel)
 	free(channel->space);
 }
 
+/* For a process that has inherited them: they are not its to close. */
+void channel_forget_all(void)
+{
+	all = NULL;
+}
+
 void channel_close_all(void)
 {
 	while (all)
 		channel_close(all);
 }
 
-/* One message that says it is the last. */
-void channel_put_last(struct channel *channel)
+/* One message that says it is the last. The channel itself may be shared by processes. */
+void channel_put_last(const struct channel *channel)
 {
-	size_t len = channel->data_len;
+	struct channel last = *channel;
 
-	channel->data[channel->offset] = LAST_MESSAGE;
-	channel->data_len = channel->stride;
-	channel->peer->put(channel);
-	channel->data_len = len;
-	channel->data[channel->offset] = 0;
+	last.data_len = channel->stride;
+	last.data[channel->offset] = LAST_MESSAGE;
+	channel->peer->put(&last);
+	last.data[channel->offset] = 0;
 }
 
 /* Is the last of the messages, of so many bytes together, that were got? */

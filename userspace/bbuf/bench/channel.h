@@ -91,8 +91,9 @@ extern const struct peer peer_mq, peer_sysv;
 
 int channel_open(struct channel *channel, const struct peer *peer, size_t size, bool whole);
 void channel_close(struct channel *channel);
+void channel_forget_all(void);
 void channel_close_all(void);
-void channel_put_last(struct channel *channel);
+void channel_put_last(const struct channel *channel);
 bool channel_got_last(const struct channel *channel, size_t bytes);
 
 /* For peers: a call that failed ends the program; the calls of those that are files. */

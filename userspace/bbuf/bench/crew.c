@@ -129,6 +129,7 @@ static _Noreturn void serve(const struct task *task, struct meeting *meeting, si
 	struct member *member = &meeting->members[index];
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	channel_forget_all();
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGHUP, SIG_DFL);

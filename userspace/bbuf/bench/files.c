@@ -2,8 +2,9 @@
 /*
  * Peers that are files: pipes, sockets, and the floor, two system calls without a queue.
  */
-#include <errno.h>
+#include <err.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,8 +13,13 @@
 
 void file_put(struct channel *channel)
 {
-	if (write(channel->in, channel->data, channel->data_len) != (ssize_t)channel->data_len)
+	ssize_t n = write(channel->in, channel->data, channel->data_len);
+
+	if (n < 0)
 		channel_failed(channel, "write");
+	if ((size_t)n != channel->data_len)
+		errx(EXIT_FAILURE, "bench: %s: write: %zd of %zu bytes", channel->peer->name, n,
+		     channel->data_len);
 }
 
 size_t file_get(struct channel *channel)
