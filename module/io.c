@@ -806,6 +806,19 @@ static size_t bbuf_read_record_at_once(struct bbuf_queue *q, struct iov_iter *to
 	return len;
 }
 
+/*
+ * A reader gets all that it would get if nobody were in line, or waits: what is in a stream
+ * may have a form, and is not cut where the line happens to want it.
+ */
+static size_t bbuf_spare_bytes(const struct bbuf_side *side, size_t room)
+{
+	size_t len = min(room, bbuf_side_spare(side));
+
+	if (unlikely(side->waiters) && len < min(room, bbuf_side_avail(side)))
+		return 0;
+	return len;
+}
+
 /**
  * bbuf_read_at_once() - take bytes or a record of which there are some to spare
  * @q: the queue
@@ -826,7 +839,7 @@ size_t bbuf_read_at_once(struct bbuf_queue *q, struct iov_iter *to)
 	if (q->type == BBUF_RECORD)
 		return bbuf_read_record_at_once(q, to);
 	mutex_lock(&side->lock);
-	len = min(room, bbuf_side_spare(side));
+	len = bbuf_spare_bytes(side, room);
 	if (likely(len && len >= min(room, side->mark)) && bbuf_try_stream(side, to, len))
 		trace_bbuf_read(q, len, 0);
 	else

@@ -269,6 +269,24 @@ TEST_F(order, whoever_runs_leaves_what_those_who_were_called_need)
 	ASSERT_EQ(40, task_wait(&reader));
 }
 
+TEST_F(order, whoever_runs_reads_no_less_because_somebody_waits)
+{
+	struct task reader;
+	char buf[150];
+
+	keep_the_processor(SCHED_OTHER);
+	reader = task_reader(self->fd, 50);
+	ASSERT_TRUE(task_blocks(&reader));
+	keep_the_processor(SCHED_FIFO);
+	ASSERT_EQ(100, put(self->fd, 0, 100));
+	ASSERT_EQ(10, put(self->fd, 100, 10));
+	/* 60 could be spared; so it is the other's turn first. */
+	ASSERT_EQ(60, read(self->fd, buf, sizeof(buf)));
+	keep_the_processor(SCHED_OTHER);
+	ASSERT_EQ(50, task_wait(&reader));
+	ASSERT_TRUE(pattern_matches(reader.result->data, 0, 50));
+}
+
 TEST_F(order, whoever_runs_takes_no_more_than_a_share)
 {
 	struct task writer;
