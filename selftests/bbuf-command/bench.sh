@@ -6,7 +6,8 @@
 # shellcheck disable=SC2317 # run_tests calls all
 . ./lib.sh
 
-bench=(bbuf bench --messages 200 --time 20ms --rounds 1)
+# What hangs is to be a failure, and soon.
+bench=(timeout -k 5 120 bbuf bench --messages 200 --time 20ms --rounds 1)
 
 # One value of the CSV in "out": figure PATTERN SIZE NUMBER QUEUE NAME.
 figure()
@@ -63,9 +64,13 @@ test_switches_and_wakeups_are_counted()
 {
 	expect 0 '' bbuf bench self pingpong --rounds 1 --messages 2000 --sizes 64 --csv
 	within 0 0.1 "$(figure self 64 '' bbuf-stream switches)"
-	within 0 0.1 "$(figure self 64 '' bbuf-stream wakeups)"
 	within 0.5 3 "$(figure pingpong 64 '' bbuf-stream switches)"
-	within 0.5 3 "$(figure pingpong 64 '' bbuf-stream wakeups)"
+	if grep -q 'QEMU TCG' /proc/cpuinfo && [ "$(nproc)" -gt 1 ]; then
+		[ -z "$(figure pingpong 64 '' bbuf-stream wakeups)" ]
+	else
+		within 0.5 3 "$(figure pingpong 64 '' bbuf-stream wakeups)"
+		within 0 0.1 "$(figure self 64 '' bbuf-stream wakeups)"
+	fi
 }
 
 test_ratios_are_those_of_the_figures()

@@ -4,7 +4,9 @@
  */
 #include <linux/perf_event.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
+#include <sys/sysinfo.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -30,6 +32,25 @@ static bool tracepoint(uint64_t *id)
 	return good;
 }
 
+/*
+ * To switch a tracepoint on changes the kernel's code while others run it. QEMU, where it
+ * emulates several processors, may let one of them run what is there no more, and the
+ * kernel dies of it.
+ */
+static bool tracing_is_safe(void)
+{
+	FILE *file = fopen("/proc/cpuinfo", "re");
+	bool emulated = false;
+	char line[256];
+
+	if (!file)
+		return false;
+	while (!emulated && fgets(line, sizeof(line), file))
+		emulated = strstr(line, "QEMU TCG");
+	fclose(file);
+	return !emulated || get_nprocs() == 1;
+}
+
 /* From now on, by this process and all that it starts; false if it can't be known. */
 bool wakeups_begin(void)
 {
@@ -40,7 +61,7 @@ bool wakeups_begin(void)
 	};
 	uint64_t id;
 
-	if (!tracepoint(&id))
+	if (!tracing_is_safe() || !tracepoint(&id))
 		return false;
 	attr.config = id;
 	counter = syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
