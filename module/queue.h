@@ -46,12 +46,12 @@ struct bbuf_queue;
  * @bytes: moved since the queue was made; under @lock
  * @blocked: times that a call slept in line; under @lock
  * @blocked_ns: nanoseconds they slept; under @lock
- * @pos: the same, free running, so that it may wrap; written under @lock, read by
+ * @pos: bytes moved, free running, so that it may wrap; written under @lock, read by
  *       the other side without
  * @span: how far @pos may be ahead of the peer's: the capacity for producers, 0
  *        for consumers; written under both sides' @lock, read without
  * @mark: what poll calls ready: this many bytes of room, or of data; as @span
- * @records: moved since the queue was made; written under @lock, read by the other side
+ * @records: records moved since the queue was made; written under @lock, read by the other side
  *           without
  * @line_lock: with @lock, held to change the line; alone, to call its front
  * @closed: the front of the line is firm, nobody may go past it: written under

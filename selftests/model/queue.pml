@@ -17,6 +17,8 @@
  *     poll, before all is read.                               move(), moved(), watcher()
  *   - Who waits is passed by those who don't wait once at most, and by no other who
  *     waits.                                                            pass(), move()
+ *     Not in this model: who runs may go past those who were woken, if there is enough
+ *     for all of them.                                      bbuf_side_spare_of_line()
  *
  * A store takes its time: it goes to a buffer of the process that makes it, where that
  * process alone sees it, and comes to memory later, at any time, in the order of the
