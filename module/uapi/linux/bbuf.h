@@ -38,9 +38,15 @@ enum bbuf_type {
  *	a pipe. Without it only BBUF_IOC_SHUTDOWN makes an end.
  * BBUF_DROP_OLDEST: a write that finds no room makes room: what was queued first
  *	is lost, and counted. Without it writers wait.
+ * BBUF_LEASE: what is read is leased, see struct bbuf_lease. Said when the queue is
+ *	made; stays. Not with BBUF_DROP_OLDEST.
  */
 #define BBUF_EOF_ON_CLOSE	(1U << 0)
 #define BBUF_DROP_OLDEST	(1U << 1)
+#define BBUF_LEASE		(1U << 2)
+
+/* Leases that a file may have at once, where a queue doesn't say. */
+#define BBUF_MAX_LEASES_DEFAULT	1024
 
 /* For uid and gid: those of the caller. */
 #define BBUF_ID_CALLER		0xffffffffU
@@ -50,14 +56,26 @@ enum bbuf_type {
  * @name: of the queue; its node is /dev/bbuf-NAME
  * @capacity: bytes it can hold, from 1 to the module's max_capacity
  * @type: one of enum bbuf_type
- * @policy: any of BBUF_EOF_ON_CLOSE, BBUF_DROP_OLDEST
+ * @policy: any of BBUF_EOF_ON_CLOSE, BBUF_DROP_OLDEST, BBUF_LEASE
  * @mode: permissions of the node, as chmod(2) takes them
  * @uid: owner of the node, or BBUF_ID_CALLER
  * @gid: group of the node, or BBUF_ID_CALLER
  * @reserved: 0
+ * @lease_timeout: nanoseconds after which a record that was leased goes back although its
+ *                 holder lives; 0 for never
+ * @max_leases: records, or bytes of a stream, that a file may have leased at once; 0 for
+ *              BBUF_MAX_LEASES_DEFAULT
+ * @max_deliveries: how often a record is delivered: instead of going back after the last time it
+ *                  goes to @dead_letters, or is dropped; 0 for any number
+ * @dead_letters: a record queue that exists; empty for none. It is held on to: destroyed,
+ *                it takes nothing any more, even if another of that name is made
  *
- * Errors: EINVAL (a bad name, type, policy, mode, owner or group, a capacity of 0),
- * ERANGE (a capacity beyond max_capacity), EEXIST, ENOSPC (no numbers left), ENOMEM.
+ * The members from @lease_timeout on are for BBUF_LEASE; all but @max_leases for a record
+ * queue.
+ *
+ * Errors: EINVAL (a bad name, type, policy, mode, owner or group, a capacity of 0, a
+ * dead-letter queue that is a stream), ERANGE (a capacity beyond max_capacity), EEXIST,
+ * ENOENT (no such dead-letter queue), ENOSPC (no numbers left), ENOMEM.
  */
 struct bbuf_create {
 	char name[BBUF_NAME_SIZE];
@@ -68,6 +86,10 @@ struct bbuf_create {
 	__u32 uid;
 	__u32 gid;
 	__u32 reserved;
+	__u64 lease_timeout;
+	__u32 max_leases;
+	__u32 max_deliveries;
+	char dead_letters[BBUF_NAME_SIZE];
 };
 
 /**
@@ -112,7 +134,7 @@ struct bbuf_side_info {
  * struct bbuf_info - all that is to be known of a queue: BBUF_IOC_INFO
  * @name: of the queue
  * @type: one of enum bbuf_type
- * @policy: any of BBUF_EOF_ON_CLOSE, BBUF_DROP_OLDEST
+ * @policy: any of BBUF_EOF_ON_CLOSE, BBUF_DROP_OLDEST, BBUF_LEASE
  * @state: any of BBUF_SHUT, BBUF_LEFT, BBUF_DESTROYED
  * @reserved: 0
  * @capacity: bytes it can hold
@@ -126,8 +148,19 @@ struct bbuf_side_info {
  * @flushed_bytes: discarded by BBUF_IOC_FLUSH
  * @in: the producers
  * @out: the consumers
+ * @leased_bytes: leased now; they are not in @bytes, but count against the capacity
+ * @leased_records: the same in records; 0 for a stream
+ * @leasing_files: files that have leased something now
+ * @returned: records, or bytes of a stream, that went back after they were leased
+ * @expired: how many of them because the lease timed out
+ * @dead_records: records that went to the dead-letter queue, or were dropped as it has none
+ * @lease_timeout: as struct bbuf_create has it
+ * @max_leases: likewise, but never 0 with BBUF_LEASE
+ * @max_deliveries: likewise
+ * @dead_letters: likewise
  *
- * New members come at the end.
+ * What is leased counts as @out, and as records of @out, only when it is acknowledged. New
+ * members come at the end.
  */
 struct bbuf_info {
 	char name[BBUF_NAME_SIZE];
@@ -146,11 +179,24 @@ struct bbuf_info {
 	__u64 flushed_bytes;
 	struct bbuf_side_info in;
 	struct bbuf_side_info out;
+	__u64 leased_bytes;
+	__u64 leased_records;
+	__u64 leasing_files;
+	__u64 returned;
+	__u64 expired;
+	__u64 dead_records;
+	__u64 lease_timeout;
+	__u32 max_leases;
+	__u32 max_deliveries;
+	char dead_letters[BBUF_NAME_SIZE];
 };
 
 #define BBUF_SET_CAPACITY	(1U << 0)
 #define BBUF_SET_READ_MARK	(1U << 1)
 #define BBUF_SET_WRITE_MARK	(1U << 2)
+#define BBUF_SET_LEASE_TIMEOUT	(1U << 3)
+#define BBUF_SET_MAX_LEASES	(1U << 4)
+#define BBUF_SET_MAX_DELIVERIES	(1U << 5)
 
 /**
  * struct bbuf_set - what a queue is to become: BBUF_IOC_SET
@@ -162,6 +208,9 @@ struct bbuf_info {
  * @capacity: bytes it can hold, from 1 to the module's max_capacity
  * @read_mark: from 1 to the capacity; of a record queue 1
  * @write_mark: from 1 to the capacity
+ * @lease_timeout: as struct bbuf_create has it, for leases from now on
+ * @max_leases: likewise; not 0
+ * @max_deliveries: likewise
  *
  * All of it or nothing. For the owner of the node, and with CAP_FOWNER. Marks that are
  * not given with a new capacity are lowered to it; a write mark that was never given is
@@ -169,7 +218,7 @@ struct bbuf_info {
  * the most, or there could be too little for either side.
  *
  * Errors: EINVAL, ERANGE (beyond max_capacity), EPERM (not the owner), EBUSY (what is
- * queued would not fit), ENOMEM, EINTR, EAGAIN (O_NONBLOCK, and somebody is in the
+ * queued or leased would not fit), ENOMEM, EINTR, EAGAIN (O_NONBLOCK, and somebody is in the
  * middle of a copy or changes it, too), ENODEV.
  */
 struct bbuf_set {
@@ -180,14 +229,19 @@ struct bbuf_set {
 	__u64 capacity;
 	__u64 read_mark;
 	__u64 write_mark;
+	__u64 lease_timeout;
+	__u32 max_leases;
+	__u32 max_deliveries;
 };
 
 /* Flags of an open file. */
 #define BBUF_FRAMED		(1U << 0)	/* see struct bbuf_frame */
+#define BBUF_LEASE_FRAMED	(1U << 1)	/* see struct bbuf_lease_frame */
 
 /**
  * struct bbuf_options - of one open file: BBUF_IOC_SET_OPTIONS, BBUF_IOC_GET_OPTIONS
- * @flags: BBUF_FRAMED, for a record queue
+ * @flags: BBUF_FRAMED, for a record queue; with it BBUF_LEASE_FRAMED, if it is one with
+ *         BBUF_LEASE
  * @reserved: 0
  * @read_timeout: nanoseconds after which a read that waits fails with ETIMEDOUT; 0
  *                for never
@@ -221,6 +275,100 @@ struct bbuf_frame {
 /* Bytes that a record of @len bytes takes with its frame. */
 #define BBUF_FRAME_SPACE(len) \
 	((sizeof(struct bbuf_frame) + (len) + BBUF_FRAME_ALIGN - 1) & ~(BBUF_FRAME_ALIGN - 1UL))
+
+/**
+ * struct bbuf_lease_frame - the same in reads of a file with BBUF_LEASE_FRAMED
+ * @len: bytes of the record that follows, at least 1
+ * @deliveries: how often it was delivered, this time included
+ * @lease: for BBUF_IOC_SETTLE; never 0
+ *
+ * Writes of such a file have the other frames.
+ */
+struct bbuf_lease_frame {
+	__u32 len;
+	__u32 deliveries;
+	__u64 lease;
+};
+
+/* Bytes that a record of @len bytes takes with that frame. */
+#define BBUF_LEASE_FRAME_SPACE(len) \
+	((sizeof(struct bbuf_lease_frame) + (len) + BBUF_FRAME_ALIGN - 1) & \
+	 ~(BBUF_FRAME_ALIGN - 1UL))
+
+/**
+ * struct bbuf_lease - one record, read and leased: BBUF_IOC_LEASE
+ * @buffer: address of memory for it
+ * @size: bytes of that memory
+ * @lease: is set, for BBUF_IOC_SETTLE; never 0
+ * @len: is set to the record's bytes, also with EMSGSIZE
+ * @deliveries: is set: how often it was delivered, this time included
+ *
+ * What is read from a queue with BBUF_LEASE, by whatever call, is leased to the file: it
+ * still counts against the capacity, and when the file is closed, as it is if its last
+ * process is killed, it goes back to where it was: before all that came later. To have it
+ * gone it is acknowledged, by BBUF_IOC_SETTLE. There is no end of file, and no end of
+ * fsync(2), before that: it may come back.
+ *
+ * Of a stream, which is a pool of tokens then, each byte is leased. It goes back when the
+ * same byte is written by that file, which needs no room and never waits. There the files
+ * of the queue that one process opened are one file: what they have leased goes back
+ * when the last of them is closed.
+ *
+ * As read(2), this waits for a record unless the file is O_NONBLOCK, has the file's timeout,
+ * and returns the record's bytes, or 0 at the end.
+ *
+ * Errors: those of read(2): EAGAIN, ETIMEDOUT, EINTR, EMSGSIZE (the record is longer than
+ * @size, and stays), EFAULT, ENOMEM, ENODEV, and EBUSY: the file has leased as much as it
+ * may at once. And EINVAL: not a record queue with BBUF_LEASE.
+ */
+struct bbuf_lease {
+	__u64 buffer;
+	__u64 size;
+	__u64 lease;
+	__u32 len;
+	__u32 deliveries;
+};
+
+/**
+ * enum bbuf_settling - what becomes of a leased record
+ * @BBUF_ACK: it is done with, and gone
+ * @BBUF_RETURN: it goes back to where it was
+ * @BBUF_RETURN_LAST: it goes back behind all that is queued
+ * @BBUF_REJECT: it goes to the dead-letter queue or, if there is none, is dropped and
+ *	counted
+ * @BBUF_RENEW: it stays leased; its time begins anew
+ *
+ * One that goes back is never lost: if it was delivered as often as may be, and the
+ * dead-letter queue has no room or was destroyed, it goes behind all that is queued.
+ */
+enum bbuf_settling {
+	BBUF_ACK		= 0,
+	BBUF_RETURN		= 1,
+	BBUF_RETURN_LAST	= 2,
+	BBUF_REJECT		= 3,
+	BBUF_RENEW		= 4,
+};
+
+#define BBUF_SETTLE_ALL		(1U << 0)	/* all that the file has leased */
+
+/**
+ * struct bbuf_settle - be done with leases: BBUF_IOC_SETTLE
+ * @lease: which, of this file; 0 for the one that it has had longest, or with BBUF_SETTLE_ALL
+ * @how: one of enum bbuf_settling
+ * @flags: BBUF_SETTLE_ALL, or 0
+ *
+ * Never waits. The ioctl returns how many it was. A record that another thread of the
+ * process is just being given is not leased yet.
+ *
+ * Errors: ESTALE (not leased by this file, or no more: it timed out), ENOENT (@lease is 0,
+ * and nothing is leased), EAGAIN (BBUF_REJECT: the dead-letter queue has no room, or was
+ * destroyed: what is left stays leased), EINVAL, ENODEV.
+ */
+struct bbuf_settle {
+	__u64 lease;
+	__u32 how;
+	__u32 flags;
+};
 
 /**
  * struct bbuf_peek - what is queued first, without taking it: BBUF_IOC_PEEK
@@ -259,5 +407,8 @@ struct bbuf_peek {
 #define BBUF_IOC_SHUTDOWN	_IO(BBUF_IOC_MAGIC, 0x16)
 /* Take that back: a new round; needs a file open for writing. */
 #define BBUF_IOC_REOPEN		_IO(BBUF_IOC_MAGIC, 0x17)
+/* With BBUF_LEASE, of a record queue; need a file open for reading. */
+#define BBUF_IOC_LEASE		_IOWR(BBUF_IOC_MAGIC, 0x18, struct bbuf_lease)
+#define BBUF_IOC_SETTLE		_IOW(BBUF_IOC_MAGIC, 0x19, struct bbuf_settle)
 
 #endif /* _UAPI_LINUX_BBUF_H */
