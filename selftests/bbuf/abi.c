@@ -289,13 +289,16 @@ TEST_F(abi, does_not_take_one_command_for_another)
 
 TEST_F(abi, does_not_change_with_the_program)
 {
-	ASSERT_EQ(96, sizeof(struct bbuf_create));
+	ASSERT_EQ(176, sizeof(struct bbuf_create));
 	ASSERT_EQ(64, sizeof(struct bbuf_destroy));
-	ASSERT_EQ(248, sizeof(struct bbuf_info));
-	ASSERT_EQ(40, sizeof(struct bbuf_set));
+	ASSERT_EQ(376, sizeof(struct bbuf_info));
+	ASSERT_EQ(56, sizeof(struct bbuf_set));
 	ASSERT_EQ(24, sizeof(struct bbuf_options));
 	ASSERT_EQ(16, sizeof(struct bbuf_peek));
 	ASSERT_EQ(8, sizeof(struct bbuf_frame));
+	ASSERT_EQ(16, sizeof(struct bbuf_lease_frame));
+	ASSERT_EQ(32, sizeof(struct bbuf_lease));
+	ASSERT_EQ(16, sizeof(struct bbuf_settle));
 }
 
 /* Whatever is asked: no harm is done, and afterwards the queue serves as before. */
