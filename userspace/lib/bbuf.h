@@ -42,13 +42,19 @@ struct bbuf_batch;
 /**
  * struct bbuf_config - what a new queue is to be
  * @type: BBUF_STREAM or BBUF_RECORD
- * @policy: any of BBUF_EOF_ON_CLOSE, BBUF_DROP_OLDEST
+ * @policy: any of BBUF_EOF_ON_CLOSE, BBUF_DROP_OLDEST, BBUF_LEASE
  * @capacity: in bytes, from 1 to the module's parameter max_capacity
  * @mode: permissions of its node, of 0777; not subject to the umask
  * @uid: owner of its node, or BBUF_ID_CALLER
  * @gid: group of its node, or BBUF_ID_CALLER
+ * @lease_timeout: nanoseconds after which a lease ends although its holder lives; 0 for never
+ * @max_leases: how many leases a file may have at once; 0 for BBUF_MAX_LEASES_DEFAULT
+ * @max_deliveries: how often a record is delivered; 0 for any number
+ * @dead_letters: name of the record queue for what was delivered so often and still not
+ *                acknowledged; NULL if it is to be dropped
  *
- * Begin with BBUF_CONFIG_INIT, and change what you want otherwise.
+ * Begin with BBUF_CONFIG_INIT, and change what you want otherwise. The members from
+ * @lease_timeout on go with BBUF_LEASE, and all of them but @max_leases with BBUF_RECORD.
  */
 struct bbuf_config {
 	uint32_t type;
@@ -57,11 +63,15 @@ struct bbuf_config {
 	mode_t mode;
 	uid_t uid;
 	gid_t gid;
+	uint64_t lease_timeout;
+	uint32_t max_leases;
+	uint32_t max_deliveries;
+	const char *dead_letters;
 };
 
 /* In the order of the fields, which C++ wants. */
 #define BBUF_CONFIG_INIT \
-	{ BBUF_STREAM, 0, 65536, 0600, BBUF_ID_CALLER, BBUF_ID_CALLER }
+	{ BBUF_STREAM, 0, 65536, 0600, BBUF_ID_CALLER, BBUF_ID_CALLER, 0, 0, 0, NULL }
 
 /**
  * bbuf_open() - open a queue
@@ -104,7 +114,7 @@ int bbuf_fd(const struct bbuf *queue);
  * bbuf_close() - close a handle and its file
  * @queue: the handle, or NULL
  *
- * What is queued stays there. errno is left alone.
+ * What is queued stays there, and what is leased goes back. errno is left alone.
  */
 void bbuf_close(struct bbuf *queue);
 
@@ -134,14 +144,68 @@ ssize_t bbuf_put(struct bbuf *queue, const void *data, size_t len,
  * @timeout: how long to wait for something; see above
  *
  * As read(2) on the queue: of a stream as many bytes as there are, up to @size, of a
- * record queue exactly one record.
+ * record queue exactly one record. With BBUF_LEASE it is leased: see bbuf_lease().
  *
  * Return: bytes taken; 0 is the end of the data. Errors: EAGAIN, ETIMEDOUT, EINTR (a
  * signal), EMSGSIZE (the record is longer than @size, and stays; FIONREAD tells its
- * length), ENODEV (destroyed), EFAULT, EBADF, EINVAL (@timeout is none).
+ * length), EBUSY (the file has as many leases as it may have), ENODEV (destroyed), EFAULT,
+ * EBADF, EINVAL (@timeout is none).
  */
 ssize_t bbuf_get(struct bbuf *queue, void *buffer, size_t size,
 		 const struct timespec *timeout);
+
+/**
+ * bbuf_lease() - take one record out of a queue, for as long as you live
+ * @queue: the handle, open for reading; a record queue with BBUF_LEASE
+ * @buffer: where to
+ * @size: bytes of that
+ * @timeout: how long to wait for a record; see above
+ * @lease: is filled: its number, lease, for bbuf_settle(); the record's length, len, also if
+ *         it is longer than @size; deliveries, how often it was delivered, this time
+ *         included. Or NULL
+ *
+ * The record is gone only when bbuf_settle() has acknowledged it. It goes back to its place
+ * in the queue if bbuf_settle() says so, if the queue's lease_timeout is over, and when the
+ * file is closed: by bbuf_close() or, whatever becomes of the process, by the kernel.
+ *
+ * bbuf_get() and bbuf_batch_get() lease, too, and tell less. With a timeout of { 0, 0 } the
+ * file is O_NONBLOCK during this call.
+ *
+ * Return: bytes taken; 0 is the end of the data, which does not come while anything is
+ * leased. Errors: those of bbuf_get(); EBUSY (the file has as many leases as it may have);
+ * EINVAL, too, if the queue has no leases, or is a stream.
+ */
+ssize_t bbuf_lease(struct bbuf *queue, void *buffer, size_t size,
+		   const struct timespec *timeout, struct bbuf_lease *lease);
+
+/**
+ * bbuf_settle() - be done with a leased record
+ * @queue: the handle that it was leased by
+ * @lease: its number, from bbuf_lease(), or 0 for the one that was leased first
+ * @how: BBUF_ACK: it is done with, and gone; BBUF_RETURN: it goes back to where it was;
+ *       BBUF_RETURN_LAST: behind all that is queued; BBUF_REJECT: to the dead-letter queue or,
+ *       if there is none, it is dropped and counted; BBUF_RENEW: it stays leased, and its
+ *       time begins anew
+ *
+ * Never waits. A record that goes back after its last delivery goes to the dead-letter
+ * queue, too, or is dropped.
+ *
+ * Return: 1. Errors: ESTALE (the file has no such lease, or has no more: it timed out, and
+ * somebody else may have the record), ENOENT (@lease is 0, and nothing is leased), EAGAIN
+ * (BBUF_REJECT: the dead-letter queue has no room or was destroyed; the record stays
+ * leased), EBADF, EINVAL, ENODEV (destroyed).
+ */
+ssize_t bbuf_settle(struct bbuf *queue, uint64_t lease, enum bbuf_settling how);
+
+/**
+ * bbuf_settle_all() - the same with all that a handle has leased
+ * @queue: the handle
+ * @how: as for bbuf_settle()
+ *
+ * Return: how many records it was, 0 or more. Errors: those of bbuf_settle() but ESTALE and
+ * ENOENT.
+ */
+ssize_t bbuf_settle_all(struct bbuf *queue, enum bbuf_settling how);
 
 /**
  * bbuf_batch_new() - make an empty batch
@@ -221,7 +285,8 @@ ssize_t bbuf_batch_put(struct bbuf *queue, struct bbuf_batch *batch,
  * @batch: the batch; what is in it already stays there, in front
  * @timeout: how long to wait for the first record; see above
  *
- * Takes as many records as there are and as fit.
+ * Takes as many records as there are and as fit. With BBUF_LEASE each of them is leased, and
+ * they are settled in their order, by bbuf_settle() with a lease of 0, or all together.
  *
  * Return: records taken; 0 is the end of the data. Errors: those of bbuf_get();
  * EMSGSIZE if the first record doesn't fit into what is free in the batch; ENOBUFS if
@@ -237,9 +302,10 @@ ssize_t bbuf_batch_get(struct bbuf *queue, struct bbuf_batch *batch,
  *
  * Through /dev/bbuf-control, which is root's. The node is /dev/bbuf-NAME.
  *
- * Return: 0. Errors: EINVAL (the name, or a value in @config), ERANGE (a capacity
- * beyond the module's max_capacity), EEXIST, ENOSPC (no numbers left), ENOMEM, EACCES
- * (not root), ENOENT (the module is not loaded).
+ * Return: 0. Errors: EINVAL (the name, or a value in @config, or a dead-letter queue that is
+ * a stream), ERANGE (a capacity beyond the module's max_capacity), EEXIST, ENOSPC (no
+ * numbers left), ENOMEM, EACCES (not root), ENOENT (the module is not loaded, or there is no
+ * such dead-letter queue).
  */
 int bbuf_create(const char *name, const struct bbuf_config *config);
 
@@ -324,7 +390,8 @@ int bbuf_reopen(struct bbuf *queue);
  * bbuf_drain() - wait until all that is queued now has been taken
  * @queue: the handle, open for anything
  *
- * As fsync(2) on the queue; waits also with O_NONBLOCK.
+ * As fsync(2) on the queue; waits also with O_NONBLOCK. What is leased counts as taken when
+ * it is acknowledged.
  *
  * Return: 0. Errors: EINTR (a signal), ENODEV (destroyed).
  */
@@ -348,12 +415,14 @@ ssize_t bbuf_peek(struct bbuf *queue, void *buffer, size_t size);
  * bbuf_flush() - discard what is queued
  * @queue: the handle, open for reading
  *
+ * What is leased is not.
+ *
  * Return: 0. Errors: EINTR (a signal), ENODEV (destroyed), EBADF (not open for reading).
  */
 int bbuf_flush(struct bbuf *queue);
 
 /**
- * bbuf_set() - change marks, policy and capacity of a queue, while it is in use
+ * bbuf_set() - change marks, policy, capacity and the limits of leases of a queue in use
  * @queue: the handle
  * @set: what to change; see linux/bbuf.h
  *
@@ -361,9 +430,10 @@ int bbuf_flush(struct bbuf *queue);
  *
  * Return: 0. Errors: EPERM (neither the node's owner nor root), EINVAL (a mark of 0 or
  * beyond the capacity, marks that together are more than the capacity and a byte, an
- * unknown policy), ERANGE (a capacity beyond the module's max_capacity), EBUSY (more is
- * queued than the new capacity), ENOMEM, EINTR (a signal), EAGAIN (O_NONBLOCK, and
- * somebody is in the middle of a copy), ENODEV (destroyed).
+ * unknown policy, limits of leases that the queue doesn't have), ERANGE (a capacity beyond
+ * the module's max_capacity), EBUSY (more is queued and leased than the new capacity),
+ * ENOMEM, EINTR (a signal), EAGAIN (O_NONBLOCK, and somebody is in the middle of a copy),
+ * ENODEV (destroyed).
  */
 int bbuf_set(struct bbuf *queue, const struct bbuf_set *set);
 

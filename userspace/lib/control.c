@@ -29,10 +29,11 @@ BBUF_API int bbuf_create(const char *name, const struct bbuf_config *config)
 	static const struct bbuf_config usual = BBUF_CONFIG_INIT;
 	struct bbuf_create create = { };
 
-	if (!bbuf_name_fits(name))
-		return -1;
 	if (!config)
 		config = &usual;
+	if (!bbuf_name_fits(name) ||
+	    (config->dead_letters && !bbuf_name_fits(config->dead_letters)))
+		return -1;
 	strcpy(create.name, name);
 	create.capacity = config->capacity;
 	create.type = config->type;
@@ -40,6 +41,11 @@ BBUF_API int bbuf_create(const char *name, const struct bbuf_config *config)
 	create.mode = config->mode;
 	create.uid = config->uid;
 	create.gid = config->gid;
+	create.lease_timeout = config->lease_timeout;
+	create.max_leases = config->max_leases;
+	create.max_deliveries = config->max_deliveries;
+	if (config->dead_letters)
+		strcpy(create.dead_letters, config->dead_letters);
 	return control(BBUF_IOC_CREATE, &create);
 }
 

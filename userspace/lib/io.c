@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Putting and getting.
+ * Putting, getting and leasing.
  *
  * Whether and how long to wait is a matter of each call here, and, but for not
  * waiting at all, of the open file in the kernel. The kernel's timeout is used
@@ -8,6 +8,7 @@
  * order; who polls and tries again is not.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
@@ -15,6 +16,7 @@
 #include "internal.h"
 
 #define NS_PER_S	1000000000LL
+#define FRAMES		(BBUF_FRAMED | BBUF_LEASE_FRAMED)
 
 static bool timeout_valid(const struct timespec *t)
 {
@@ -61,7 +63,7 @@ static int prepare(struct bbuf *queue, struct bbuf_options *options, __u32 frame
 		errno = EINVAL;
 		return -1;
 	}
-	options->flags = (options->flags & ~BBUF_FRAMED) | framed;
+	options->flags = (options->flags & ~FRAMES) | framed;
 	if (!timeout)
 		*field = 0;
 	else if (timeout_is_zero(timeout))
@@ -108,4 +110,55 @@ BBUF_API ssize_t bbuf_peek(struct bbuf *queue, void *buffer, size_t size)
 	struct bbuf_peek peek = { .buffer = (uintptr_t)buffer, .size = size };
 
 	return ioctl(queue->fd, BBUF_IOC_PEEK, &peek);
+}
+
+/* The ioctl has no flag for not waiting, as preadv2(2) has; so the file has it meanwhile. */
+static ssize_t lease_at_once(int fd, struct bbuf_lease *lease)
+{
+	int flags = fcntl(fd, F_GETFL);
+	ssize_t ret;
+	int error;
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK))
+		return -1;
+	ret = ioctl(fd, BBUF_IOC_LEASE, lease);
+	error = errno;
+	fcntl(fd, F_SETFL, flags);
+	errno = error;
+	return ret;
+}
+
+BBUF_API ssize_t bbuf_lease(struct bbuf *queue, void *buffer, size_t size,
+			    const struct timespec *timeout, struct bbuf_lease *lease)
+{
+	struct bbuf_lease leased = { .buffer = (uintptr_t)buffer, .size = size };
+	struct bbuf_options options = queue->options;
+	int flags = prepare(queue, &options, options.flags & FRAMES, &options.read_timeout,
+			    timeout);
+	ssize_t ret;
+
+	if (flags < 0)
+		return -1;
+	ret = flags ? lease_at_once(queue->fd, &leased) :
+		      ioctl(queue->fd, BBUF_IOC_LEASE, &leased);
+	if (lease)
+		*lease = leased;
+	return ret;
+}
+
+static ssize_t settle(struct bbuf *queue, __u64 lease, enum bbuf_settling how, __u32 flags)
+{
+	const struct bbuf_settle what = { .lease = lease, .how = how, .flags = flags };
+
+	return ioctl(queue->fd, BBUF_IOC_SETTLE, &what);
+}
+
+BBUF_API ssize_t bbuf_settle(struct bbuf *queue, uint64_t lease, enum bbuf_settling how)
+{
+	return settle(queue, lease, how, 0);
+}
+
+BBUF_API ssize_t bbuf_settle_all(struct bbuf *queue, enum bbuf_settling how)
+{
+	return settle(queue, 0, how, BBUF_SETTLE_ALL);
 }

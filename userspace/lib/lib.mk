@@ -3,7 +3,7 @@
 # The library; part of ../Makefile. A program of this tree adds $(libbbuf-cflags) to its
 # compiler's flags and links with $(libbbuf).
 
-libbbuf-version := 0.1.0
+libbbuf-version := 0.2.0
 libbbuf-cflags := -Ilib -I../module/uapi
 
 lib := $(OUTPUT)/lib

@@ -17,17 +17,19 @@
 #define CLASS		"/sys/class/bbuf"
 #define NODES		"/dev"
 #define NODE_PREFIX	"bbuf-"
-#define VALUE_SIZE	32	/* more than a word or a number of 64 bits takes */
+#define VALUE_SIZE	(BBUF_NAME_SIZE + 1)	/* a name with a newline and a NUL: the longest */
 
 /* A file with a number, and the field that it is. */
-static const struct number {
+struct number {
 	const char *file;
 	size_t offset;
 	size_t size;
-} numbers[] = {
+};
+
 #define NUMBER(file, field) \
 	{ file, offsetof(struct bbuf_info, field), sizeof(((struct bbuf_info *)NULL)->field) }
 
+static const struct number numbers[] = {
 	NUMBER("capacity", capacity),
 	NUMBER("read_mark", read_mark),
 	NUMBER("write_mark", write_mark),
@@ -51,7 +53,19 @@ static const struct number {
 	NUMBER("blocked_empty", out.blocked),
 	NUMBER("blocked_empty_ns", out.blocked_ns),
 	NUMBER("wakeups_readers", out.wakeups),
-#undef NUMBER
+};
+
+/* What is 0 without BBUF_LEASE. */
+static const struct number lease_numbers[] = {
+	NUMBER("leased_bytes", leased_bytes),
+	NUMBER("leased_records", leased_records),
+	NUMBER("leasing_files", leasing_files),
+	NUMBER("returned", returned),
+	NUMBER("expired", expired),
+	NUMBER("dead_records", dead_records),
+	NUMBER("lease_timeout_ns", lease_timeout),
+	NUMBER("max_leases", max_leases),
+	NUMBER("max_deliveries", max_deliveries),
 };
 
 /* A file with a word, and the bit that is set if it is a certain one. */
@@ -66,6 +80,7 @@ static const struct word {
 	{ "state", "left", offsetof(struct bbuf_info, state), BBUF_LEFT },
 	{ "eof_on_close", "1", offsetof(struct bbuf_info, policy), BBUF_EOF_ON_CLOSE },
 	{ "drop_oldest", "1", offsetof(struct bbuf_info, policy), BBUF_DROP_OLDEST },
+	{ "lease", "1", offsetof(struct bbuf_info, policy), BBUF_LEASE },
 };
 
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
@@ -105,16 +120,41 @@ static int read_number(int dir, const struct number *number, struct bbuf_info *i
 	return 0;
 }
 
+/*
+ * An older module has no file for a newer policy. If the queue was destroyed, the numbers
+ * tell.
+ */
 static int read_word(int dir, const struct word *word, struct bbuf_info *info)
 {
 	__u32 *field = (__u32 *)((char *)info + word->offset);
 	char value[VALUE_SIZE];
 
 	if (read_value(dir, word->file, value))
-		return -1;
+		return errno == ENOENT ? 0 : -1;
 	if (!strcmp(value, word->word))
 		*field |= word->bit;
 	return 0;
+}
+
+static int read_numbers(int dir, const struct number *from, size_t count,
+			struct bbuf_info *info)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (read_number(dir, &from[i], info))
+			return -1;
+	return 0;
+}
+
+static int read_leases(int dir, struct bbuf_info *info)
+{
+	char value[VALUE_SIZE];
+
+	if (read_value(dir, "dead_letters", value))
+		return -1;
+	strcpy(info->dead_letters, value);
+	return read_numbers(dir, lease_numbers, ARRAY_SIZE(lease_numbers), info);
 }
 
 static int read_info(int dir, struct bbuf_info *info)
@@ -124,10 +164,9 @@ static int read_info(int dir, struct bbuf_info *info)
 	for (i = 0; i < ARRAY_SIZE(words); i++)
 		if (read_word(dir, &words[i], info))
 			return -1;
-	for (i = 0; i < ARRAY_SIZE(numbers); i++)
-		if (read_number(dir, &numbers[i], info))
-			return -1;
-	return 0;
+	if (read_numbers(dir, numbers, ARRAY_SIZE(numbers), info))
+		return -1;
+	return info->policy & BBUF_LEASE ? read_leases(dir, info) : 0;
 }
 
 BBUF_API int bbuf_lookup(const char *name, struct bbuf_info *info)
