@@ -67,15 +67,17 @@ enum bbuf_type {
  *              BBUF_MAX_LEASES_DEFAULT
  * @max_deliveries: how often a record is delivered: instead of going back after the last time it
  *                  goes to @dead_letters, or is dropped; 0 for any number
- * @dead_letters: a record queue that exists; empty for none. It is held on to: destroyed,
- *                it takes nothing any more, even if another of that name is made
+ * @dead_letters: a record queue that exists, and has none itself; empty for none. It is held
+ *                on to: destroyed, it takes nothing any more, even if another of that name
+ *                is made
  *
  * The members from @lease_timeout on are for BBUF_LEASE; all but @max_leases for a record
  * queue.
  *
  * Errors: EINVAL (a bad name, type, policy, mode, owner or group, a capacity of 0, a
- * dead-letter queue that is a stream), ERANGE (a capacity beyond max_capacity), EEXIST,
- * ENOENT (no such dead-letter queue), ENOSPC (no numbers left), ENOMEM.
+ * dead-letter queue that is a stream or has one itself), ERANGE (a capacity beyond
+ * max_capacity), EEXIST, ENOENT (no such dead-letter queue), ENOSPC (no numbers left),
+ * ENOMEM.
  */
 struct bbuf_create {
 	char name[BBUF_NAME_SIZE];
@@ -151,7 +153,8 @@ struct bbuf_side_info {
  * @leased_bytes: leased now; they are not in @bytes, but count against the capacity
  * @leased_records: the same in records; 0 for a stream
  * @leasing_files: files that have leased something now
- * @returned: records, or bytes of a stream, that went back after they were leased
+ * @returned: records that went back after they were leased; bytes of a stream that did so
+ *            other than by being written
  * @expired: how many of them because the lease timed out
  * @dead_records: records that went to the dead-letter queue, or were dropped as it has none
  * @lease_timeout: as struct bbuf_create has it
@@ -299,9 +302,9 @@ struct bbuf_lease_frame {
  * struct bbuf_lease - one record, read and leased: BBUF_IOC_LEASE
  * @buffer: address of memory for it
  * @size: bytes of that memory
- * @lease: is set, for BBUF_IOC_SETTLE; never 0
- * @len: is set to the record's bytes, also with EMSGSIZE
- * @deliveries: is set: how often it was delivered, this time included
+ * @lease: 0; is set, for BBUF_IOC_SETTLE; never 0
+ * @len: 0; is set to the record's bytes, also with EMSGSIZE
+ * @deliveries: 0; is set: how often it was delivered, this time included
  *
  * What is read from a queue with BBUF_LEASE, by whatever call, is leased to the file: it
  * still counts against the capacity, and when the file is closed, as it is if its last
