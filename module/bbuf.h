@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the parts of the module know of each other. They depend one way:
- * main -> control -> registry -> file, sysfs -> io, manage -> queue -> ring.
+ * main -> control -> registry -> file, sysfs -> lend, manage -> lease -> io -> queue -> ring.
  */
 #ifndef BBUF_H
 #define BBUF_H
@@ -27,6 +27,7 @@
  * @mode: permissions of the node, as chmod(2) takes them
  * @uid: owner of the node
  * @gid: group of the node
+ * @grave: the node of the queue that dead letters go to, or NULL; constant
  * @name: of the queue
  * @queue: the queue
  */
@@ -38,6 +39,7 @@ struct bbuf_node {
 	umode_t mode;
 	kuid_t uid;
 	kgid_t gid;
+	struct bbuf_node *grave;
 	char name[BBUF_NAME_SIZE];
 	struct bbuf_queue queue;
 };

@@ -24,6 +24,26 @@ static bool bbuf_name_ok(const char name[BBUF_NAME_SIZE])
 	       !memchr_inv(name + len, 0, BBUF_NAME_SIZE - len);
 }
 
+static bool bbuf_name_given(const char name[BBUF_NAME_SIZE])
+{
+	return memchr_inv(name, 0, BBUF_NAME_SIZE);
+}
+
+/* Is what is said about leases for such a queue? */
+static bool bbuf_leases_ok(const struct bbuf_create *create)
+{
+	bool records_only = create->lease_timeout || create->max_deliveries ||
+			    bbuf_name_given(create->dead_letters);
+
+	if (!(create->policy & BBUF_LEASE))
+		return !records_only && !create->max_leases;
+	if (create->policy & BBUF_DROP_OLDEST)
+		return false;
+	if (bbuf_name_given(create->dead_letters) && !bbuf_name_ok(create->dead_letters))
+		return false;
+	return create->type == BBUF_RECORD || !records_only;
+}
+
 static long bbuf_control_create(unsigned int cmd, const void __user *arg)
 {
 	struct bbuf_create create;
@@ -34,7 +54,8 @@ static long bbuf_control_create(unsigned int cmd, const void __user *arg)
 		return ret;
 	if (!bbuf_name_ok(create.name) || !create.capacity || create.reserved ||
 	    create.type > BBUF_RECORD || create.mode & ~0777 ||
-	    create.policy & ~(BBUF_EOF_ON_CLOSE | BBUF_DROP_OLDEST))
+	    create.policy & ~(BBUF_EOF_ON_CLOSE | BBUF_DROP_OLDEST | BBUF_LEASE) ||
+	    !bbuf_leases_ok(&create))
 		return -EINVAL;
 	if (create.capacity > READ_ONCE(bbuf_max_capacity))
 		return -ERANGE;

@@ -24,16 +24,23 @@
 #include "bbuf.h"
 #include "compat.h"
 #include "io.h"
+#include "lend.h"
 
 /**
  * struct bbuf_file - an open file of a queue
  * @node: the queue's
  * @options: how the file wants to be served; read and written without a lock, each
  *           for itself
+ * @holder: of what it leases; NULL if the queue is without
+ * @reads_plainly: neither frames nor leases: what is there may be read at once
+ * @writes_plainly: the same for writes
  */
 struct bbuf_file {
 	struct bbuf_node *node;
 	struct bbuf_options options;
+	struct bbuf_holder *holder;
+	bool reads_plainly;
+	bool writes_plainly;
 };
 
 static struct bbuf_queue *bbuf_file_queue(const struct file *file)
@@ -43,22 +50,56 @@ static struct bbuf_queue *bbuf_file_queue(const struct file *file)
 	return &bf->node->queue;
 }
 
+static void bbuf_file_set_flags(struct bbuf_file *bf, u32 flags)
+{
+	bool tokens = bf->holder && bf->node->queue.type == BBUF_STREAM;
+
+	WRITE_ONCE(bf->options.flags, flags);
+	WRITE_ONCE(bf->reads_plainly, !(flags & BBUF_FRAMED) && !bf->holder);
+	WRITE_ONCE(bf->writes_plainly, !(flags & BBUF_FRAMED) && !tokens);
+}
+
 /*
  * The node can't go away under an open file: the file holds its cdev, and that
  * the device it is part of.
  */
-static int bbuf_open(struct inode *inode, struct file *file)
+static struct bbuf_file *bbuf_file_alloc(struct bbuf_node *node)
 {
 	struct bbuf_file *bf;
-	int ret;
 
 	bf = kzalloc(sizeof(*bf), GFP_KERNEL_ACCOUNT);
 	if (!bf)
+		return NULL;
+	bf->node = node;
+	if (node->queue.leases) {
+		bf->holder = bbuf_holder_get(&node->queue);
+		if (!bf->holder) {
+			kfree(bf);
+			return NULL;
+		}
+	}
+	bbuf_file_set_flags(bf, 0);
+	return bf;
+}
+
+static void bbuf_file_free(struct bbuf_file *bf)
+{
+	if (bf->holder)
+		bbuf_holder_put(&bf->node->queue, bf->holder);
+	kfree(bf);
+}
+
+static int bbuf_open(struct inode *inode, struct file *file)
+{
+	struct bbuf_node *node = container_of(inode->i_cdev, struct bbuf_node, cdev);
+	struct bbuf_file *bf = bbuf_file_alloc(node);
+	int ret;
+
+	if (!bf)
 		return -ENOMEM;
-	bf->node = container_of(inode->i_cdev, struct bbuf_node, cdev);
-	ret = bbuf_queue_open(&bf->node->queue, file->f_mode);
+	ret = bbuf_queue_open(&node->queue, file->f_mode);
 	if (ret) {
-		kfree(bf);
+		bbuf_file_free(bf);
 		return ret;
 	}
 	file->private_data = bf;
@@ -71,7 +112,7 @@ static int bbuf_release(struct inode *inode, struct file *file)
 	struct bbuf_file *bf = file->private_data;
 
 	bbuf_queue_release(&bf->node->queue, file->f_mode);
-	kfree(bf);
+	bbuf_file_free(bf);
 	return 0;
 }
 
@@ -95,6 +136,7 @@ static struct bbuf_manner bbuf_manner(const struct file *file, bool nowait, bool
 	return (struct bbuf_manner) {
 		.nowait = nowait || (file->f_flags & O_NONBLOCK),
 		.framed = READ_ONCE(options->flags) & BBUF_FRAMED,
+		.lease_framed = READ_ONCE(options->flags) & BBUF_LEASE_FRAMED,
 		.deadline = bbuf_deadline(timeout),
 	};
 }
@@ -105,13 +147,25 @@ static struct bbuf_manner bbuf_manner(const struct file *file, bool nowait, bool
  */
 static noinline ssize_t bbuf_file_read_slowly(struct file *file, struct iov_iter *to, bool nowait)
 {
-	return bbuf_read(bbuf_file_queue(file), to, bbuf_manner(file, nowait, false));
+	const struct bbuf_file *bf = file->private_data;
+	struct bbuf_manner how = bbuf_manner(file, nowait, false);
+
+	if (!bf->holder)
+		return bbuf_read(&bf->node->queue, to, how);
+	if (!iov_iter_count(to))
+		return 0;
+	return bbuf_lend(&bf->node->queue, bf->holder, to, how, NULL);
 }
 
 static noinline ssize_t bbuf_file_write_slowly(struct file *file, struct iov_iter *from,
 					       bool nowait)
 {
-	return bbuf_write(bbuf_file_queue(file), from, bbuf_manner(file, nowait, true));
+	const struct bbuf_file *bf = file->private_data;
+	struct bbuf_manner how = bbuf_manner(file, nowait, true);
+
+	if (!bf->holder || bf->node->queue.type == BBUF_RECORD)
+		return bbuf_write(&bf->node->queue, from, how);
+	return bbuf_lend_tokens_back(&bf->node->queue, bf->holder, from, how);
 }
 
 static inline ssize_t bbuf_file_read(struct file *file, struct iov_iter *to, bool nowait)
@@ -119,7 +173,7 @@ static inline ssize_t bbuf_file_read(struct file *file, struct iov_iter *to, boo
 	struct bbuf_file *bf = file->private_data;
 	size_t done = 0;
 
-	if (!(READ_ONCE(bf->options.flags) & BBUF_FRAMED))
+	if (READ_ONCE(bf->reads_plainly))
 		done = bbuf_read_at_once(&bf->node->queue, to);
 	return done ?: bbuf_file_read_slowly(file, to, nowait);
 }
@@ -129,7 +183,7 @@ static inline ssize_t bbuf_file_write(struct file *file, struct iov_iter *from, 
 	struct bbuf_file *bf = file->private_data;
 	size_t done = 0;
 
-	if (!(READ_ONCE(bf->options.flags) & BBUF_FRAMED))
+	if (READ_ONCE(bf->writes_plainly))
 		done = bbuf_write_at_once(&bf->node->queue, from);
 	return done ?: bbuf_file_write_slowly(file, from, nowait);
 }
@@ -164,9 +218,27 @@ static ssize_t bbuf_write_plain(struct file *file, const char __user *buf, size_
 	return bbuf_file_write(file, &from, false);
 }
 
+/* A file that may lease no more can't read, one that has leased tokens can write them back. */
+static __poll_t bbuf_poll_holder(const struct file *file, __poll_t events)
+{
+	const struct bbuf_file *bf = file->private_data;
+	const struct bbuf_queue *q = &bf->node->queue;
+
+	if (events & EPOLLERR)
+		return events;
+	if (bbuf_holder_full(q, bf->holder))
+		events &= ~(EPOLLIN | EPOLLRDNORM);
+	if (q->type == BBUF_STREAM && (file->f_mode & FMODE_WRITE) && READ_ONCE(bf->holder->count))
+		events |= EPOLLOUT | EPOLLWRNORM;
+	return events;
+}
+
 static __poll_t bbuf_poll(struct file *file, poll_table *wait)
 {
-	return bbuf_queue_poll(bbuf_file_queue(file), file, wait);
+	const struct bbuf_file *bf = file->private_data;
+	__poll_t events = bbuf_queue_poll(&bf->node->queue, file, wait);
+
+	return bf->holder ? bbuf_poll_holder(file, events) : events;
 }
 
 static int bbuf_fasync(int fd, struct file *file, int on)
@@ -188,6 +260,8 @@ static void bbuf_show_fdinfo(struct seq_file *m, struct file *file)
 	seq_printf(m, "bbuf-framed:\t%u\n", READ_ONCE(bf->options.flags) & BBUF_FRAMED ? 1 : 0);
 	seq_printf(m, "bbuf-read-timeout:\t%llu\n", READ_ONCE(bf->options.read_timeout));
 	seq_printf(m, "bbuf-write-timeout:\t%llu\n", READ_ONCE(bf->options.write_timeout));
+	if (bf->holder)
+		seq_printf(m, "bbuf-leased:\t%u\n", READ_ONCE(bf->holder->count));
 }
 
 /* What may be shorter or longer than here: see the top of uapi/linux/bbuf.h. */
@@ -228,9 +302,27 @@ static long bbuf_ioctl_info(struct file *file, unsigned int cmd, void __user *ar
 	return bbuf_return_struct(arg, cmd, &info, sizeof(info));
 }
 
+#define BBUF_SET_LEASES \
+	(BBUF_SET_LEASE_TIMEOUT | BBUF_SET_MAX_LEASES | BBUF_SET_MAX_DELIVERIES)
+
+/* What is about leases, and whether the queue has any. */
+static bool bbuf_check_set_leases(const struct bbuf_queue *q, const struct bbuf_set *set)
+{
+	if ((set->lease_timeout && !(set->fields & BBUF_SET_LEASE_TIMEOUT)) ||
+	    (set->max_deliveries && !(set->fields & BBUF_SET_MAX_DELIVERIES)) ||
+	    !set->max_leases != !(set->fields & BBUF_SET_MAX_LEASES))
+		return false;
+	if (!q->leases)
+		return !(set->fields & BBUF_SET_LEASES);
+	if (q->type == BBUF_STREAM && (set->fields & BBUF_SET_LEASES & ~BBUF_SET_MAX_LEASES))
+		return false;
+	return !(set->policy & BBUF_DROP_OLDEST);
+}
+
 static int bbuf_check_set(const struct bbuf_set *set)
 {
-	if (set->fields & ~(BBUF_SET_CAPACITY | BBUF_SET_READ_MARK | BBUF_SET_WRITE_MARK) ||
+	if (set->fields & ~(BBUF_SET_CAPACITY | BBUF_SET_READ_MARK | BBUF_SET_WRITE_MARK |
+			    BBUF_SET_LEASES) ||
 	    set->policy_mask & ~(BBUF_EOF_ON_CLOSE | BBUF_DROP_OLDEST) ||
 	    set->policy & ~set->policy_mask || set->reserved)
 		return -EINVAL;
@@ -253,6 +345,8 @@ static long bbuf_ioctl_set(struct file *file, unsigned int cmd, void __user *arg
 	if (ret)
 		return ret;
 	ret = bbuf_check_set(&set);
+	if (!ret && !bbuf_check_set_leases(bbuf_file_queue(file), &set))
+		ret = -EINVAL;
 	if (ret)
 		return ret;
 	if (!bbuf_file_owned(file))
@@ -281,18 +375,28 @@ static long bbuf_ioctl_set_options(struct file *file, unsigned int cmd, void __u
 	ret = bbuf_copy_struct(&options, sizeof(options), cmd, arg);
 	if (ret)
 		return ret;
-	if ((options.flags & ~BBUF_FRAMED) || options.reserved)
+	if ((options.flags & ~(BBUF_FRAMED | BBUF_LEASE_FRAMED)) || options.reserved)
 		return -EINVAL;
 	if ((options.flags & BBUF_FRAMED) && bf->node->queue.type != BBUF_RECORD)
 		return -EINVAL;
-	WRITE_ONCE(bf->options.flags, options.flags);
+	if ((options.flags & BBUF_LEASE_FRAMED) &&
+	    (!(options.flags & BBUF_FRAMED) || !bf->holder))
+		return -EINVAL;
+	bbuf_file_set_flags(bf, options.flags);
 	WRITE_ONCE(bf->options.read_timeout, options.read_timeout);
 	WRITE_ONCE(bf->options.write_timeout, options.write_timeout);
 	return 0;
 }
 
+/* Where an ioctl has it, rather than read(2). */
+static void bbuf_ioctl_buffer(struct iov_iter *to, u64 buffer, u64 size)
+{
+	iov_iter_ubuf(to, ITER_DEST, u64_to_user_ptr(buffer), min_t(u64, size, MAX_RW_COUNT));
+}
+
 static long bbuf_ioctl_peek(struct file *file, unsigned int cmd, void __user *arg)
 {
+	struct bbuf_queue *q = bbuf_file_queue(file);
 	struct bbuf_peek peek;
 	struct iov_iter to;
 	int ret;
@@ -300,9 +404,57 @@ static long bbuf_ioctl_peek(struct file *file, unsigned int cmd, void __user *ar
 	ret = bbuf_copy_struct(&peek, sizeof(peek), cmd, arg);
 	if (ret)
 		return ret;
-	iov_iter_ubuf(&to, ITER_DEST, u64_to_user_ptr(peek.buffer),
-		      min_t(u64, peek.size, MAX_RW_COUNT));
-	return bbuf_peek(bbuf_file_queue(file), &to);
+	bbuf_ioctl_buffer(&to, peek.buffer, peek.size);
+	return q->leases ? bbuf_lend_peek(q, &to) : bbuf_peek(q, &to);
+}
+
+static bool bbuf_file_leases_records(const struct file *file)
+{
+	const struct bbuf_file *bf = file->private_data;
+
+	return bf->holder && bf->node->queue.type == BBUF_RECORD;
+}
+
+/* The one record, whatever frames the file's reads have. */
+static long bbuf_ioctl_lease(struct file *file, unsigned int cmd, void __user *arg)
+{
+	struct bbuf_file *bf = file->private_data;
+	struct bbuf_queue *q = &bf->node->queue;
+	struct bbuf_manner how = bbuf_manner(file, false, false);
+	struct bbuf_lease lease;
+	struct iov_iter to;
+	long ret;
+
+	ret = bbuf_copy_struct(&lease, sizeof(lease), cmd, arg);
+	if (ret)
+		return ret;
+	if (!bbuf_file_leases_records(file) || lease.lease || lease.len || lease.deliveries)
+		return -EINVAL;
+	how.framed = false;
+	bbuf_ioctl_buffer(&to, lease.buffer, lease.size);
+	ret = bbuf_lend(q, bf->holder, &to, how, &lease);
+	if (ret <= 0 && ret != -EMSGSIZE)
+		return ret;
+	if (!bbuf_return_struct(arg, cmd, &lease, sizeof(lease)))
+		return ret;
+	if (ret > 0)
+		bbuf_lend_undo(q, bf->holder, lease.lease);
+	return -EFAULT;
+}
+
+static long bbuf_ioctl_settle(struct file *file, unsigned int cmd, void __user *arg)
+{
+	struct bbuf_file *bf = file->private_data;
+	struct bbuf_settle settle;
+	int ret;
+
+	ret = bbuf_copy_struct(&settle, sizeof(settle), cmd, arg);
+	if (ret)
+		return ret;
+	if (!bbuf_file_leases_records(file) || settle.how > BBUF_RENEW ||
+	    (settle.flags & ~BBUF_SETTLE_ALL) || (settle.flags && settle.lease))
+		return -EINVAL;
+	return bbuf_lease_settle(&bf->node->queue, bf->holder, &settle);
 }
 
 static long bbuf_ioctl_flush(struct file *file, unsigned int cmd, void __user *arg)
@@ -322,7 +474,10 @@ static long bbuf_ioctl_reopen(struct file *file, unsigned int cmd, void __user *
 
 static long bbuf_ioctl_readable(struct file *file, unsigned int cmd, void __user *arg)
 {
-	return put_user((int)bbuf_readable(bbuf_file_queue(file)), (int __user *)arg);
+	struct bbuf_queue *q = bbuf_file_queue(file);
+	size_t len = q->leases ? bbuf_lend_readable(q) : bbuf_readable(q);
+
+	return put_user((int)len, (int __user *)arg);
 }
 
 /**
@@ -346,6 +501,8 @@ static const struct bbuf_command bbuf_commands[] = {
 	{ BBUF_IOC_FLUSH,	FMODE_READ,	bbuf_ioctl_flush },
 	{ BBUF_IOC_SHUTDOWN,	FMODE_WRITE,	bbuf_ioctl_shutdown },
 	{ BBUF_IOC_REOPEN,	FMODE_WRITE,	bbuf_ioctl_reopen },
+	{ BBUF_IOC_LEASE,	FMODE_READ,	bbuf_ioctl_lease },
+	{ BBUF_IOC_SETTLE,	FMODE_READ,	bbuf_ioctl_settle },
 	{ FIONREAD,		0,		bbuf_ioctl_readable },
 };
 

@@ -22,7 +22,13 @@
 
 static const struct bbuf_manner bbuf_at_once = { .nowait = true };
 
-static void bbuf_call_init(struct bbuf_call *call, struct bbuf_manner how, size_t len)
+/**
+ * bbuf_call_init() - begin a call
+ * @call: the call
+ * @how: whether and how long to wait
+ * @len: bytes that it wants to move
+ */
+void bbuf_call_init(struct bbuf_call *call, struct bbuf_manner how, size_t len)
 {
 	INIT_LIST_HEAD(&call->node);
 	call->len = len;
@@ -293,12 +299,6 @@ static void bbuf_drop_new(struct bbuf_queue *q, struct bbuf_call *call, struct i
 	q->dropped_records += q->type == BBUF_RECORD;
 	iov_iter_advance(from, call->left);
 	call->left = 0;
-}
-
-/* Has it ended while the call was at work? */
-static int bbuf_call_error(const struct bbuf_side *side, const struct bbuf_call *call)
-{
-	return call->over ?: bbuf_side_error(side);
 }
 
 /* Queue the next piece of a stream, or all of it. */

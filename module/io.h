@@ -11,14 +11,17 @@
  * struct bbuf_manner - how a file, or one call, wants to move bytes
  * @nowait: never sleep for the other side
  * @framed: records with their frames
+ * @lease_framed: with those that tell of their leases
  * @deadline: nanoseconds of CLOCK_MONOTONIC at which to give up, or BBUF_NEVER
  */
 struct bbuf_manner {
 	bool nowait;
 	bool framed;
+	bool lease_framed;
 	u64 deadline;
 };
 
+void bbuf_call_init(struct bbuf_call *call, struct bbuf_manner how, size_t len);
 size_t bbuf_write_at_once(struct bbuf_queue *q, struct iov_iter *from);
 size_t bbuf_read_at_once(struct bbuf_queue *q, struct iov_iter *to);
 ssize_t bbuf_write(struct bbuf_queue *q, struct iov_iter *from, struct bbuf_manner how);

@@ -8,6 +8,7 @@
 #include <linux/minmax.h>
 #include <linux/wait.h>
 
+#include "lease.h"
 #include "queue.h"
 #include "trace.h"
 
@@ -20,8 +21,7 @@ static void bbuf_queue_set_state(struct bbuf_queue *q, u32 state)
 	WRITE_ONCE(q->state, state);
 	/* Release: who sees the end sees the last position, and the state. */
 	smp_store_release(&q->producer.ended, state);
-	/* Release: the same. */
-	smp_store_release(&q->consumer.ended, state);
+	bbuf_queue_update_end(q);
 }
 
 /*
@@ -37,7 +37,7 @@ static void bbuf_queue_end_calls(struct bbuf_queue *q)
 		return;
 	}
 	bbuf_side_end_calls(&q->producer, -EPIPE, 0);
-	if (!bbuf_side_avail(&q->consumer))
+	if (q->consumer.ended && !bbuf_side_avail(&q->consumer))
 		bbuf_side_end_calls(&q->consumer, BBUF_THE_END, 0);
 }
 
@@ -190,12 +190,12 @@ void bbuf_queue_release(struct bbuf_queue *q, fmode_t mode)
 		bbuf_queue_notify(q);
 }
 
-/* Bytes of the ring that what is queued takes. Both sides' locks are held. */
+/* Bytes of the ring that what is queued in it takes. Both sides' locks are held. */
 static size_t bbuf_queue_stored(const struct bbuf_queue *q)
 {
 	size_t from = q->consumer.off, to = q->producer.off;
 
-	if (!bbuf_side_avail(&q->consumer))
+	if (!bbuf_queue_in_ring(q))
 		return 0;
 	return to > from ? to - from : q->ring.size - from + to;
 }
@@ -218,8 +218,14 @@ int bbuf_queue_flush(struct bbuf_queue *q, bool nowait)
 		return ret;
 	bytes = bbuf_side_avail(side);
 	q->flushed_bytes += bytes;
-	bbuf_side_moved(side, bytes, bbuf_queue_stored(q), q->producer.records - side->records);
+	if (q->leases)
+		bbuf_leases_flush(q, bbuf_queue_stored(q));
+	else
+		bbuf_side_moved(side, bytes, bbuf_queue_stored(q),
+				q->producer.records - side->records);
 	bbuf_queue_unlock(q);
+	if (q->leases)
+		bbuf_leases_tell(q, true);
 	return 0;
 }
 
@@ -228,7 +234,7 @@ static void bbuf_queue_set_ring(struct bbuf_queue *q, struct bbuf_ring *fresh)
 {
 	size_t stored = bbuf_queue_stored(q);
 
-	bbuf_ring_transfer(&q->ring, q->consumer.off, stored, fresh);
+	bbuf_ring_read(&q->ring, q->consumer.off, fresh->data, stored);
 	q->consumer.off = 0;
 	q->producer.off = bbuf_ring_step(fresh, 0, stored);
 	bbuf_ring_swap(&q->ring, fresh);
@@ -268,7 +274,7 @@ static int bbuf_queue_apply(struct bbuf_queue *q, const struct bbuf_set *set,
 	ret = bbuf_queue_marks(q, set, capacity, &read_mark, &write_mark);
 	if (ret)
 		return ret;
-	if (bbuf_side_avail(&q->consumer) > capacity)
+	if (q->producer.span - bbuf_side_avail(&q->producer) > capacity)
 		return -EBUSY;
 
 	if (set->fields & BBUF_SET_CAPACITY)
@@ -277,6 +283,8 @@ static int bbuf_queue_apply(struct bbuf_queue *q, const struct bbuf_set *set,
 	if (!(q->policy & BBUF_EOF_ON_CLOSE))
 		bbuf_queue_set_state(q, q->state & ~BBUF_LEFT);
 	bbuf_queue_set_limits(q, capacity, read_mark, write_mark);
+	if (q->leases)
+		bbuf_leases_set(q, set);
 	if (q->type == BBUF_RECORD)
 		bbuf_side_end_calls(&q->producer, -EMSGSIZE, capacity);
 	return 0;
@@ -320,7 +328,7 @@ static int bbuf_queue_set_locked(struct bbuf_queue *q, const struct bbuf_set *se
  * there. All or nothing happens.
  *
  * Return: 0, -EINVAL (marks of 0, beyond the capacity, or that exclude each other),
- * -EBUSY (more is queued than the capacity), -ENOMEM, -EAGAIN (@nowait), -ENODEV, or
+ * -EBUSY (more is queued or leased than the capacity), -ENOMEM, -EAGAIN (@nowait), -ENODEV, or
  * -ERESTARTSYS for a signal.
  */
 int bbuf_queue_set(struct bbuf_queue *q, const struct bbuf_set *set, bool nowait)
@@ -376,5 +384,7 @@ void bbuf_queue_info(struct bbuf_queue *q, struct bbuf_info *info)
 	info->flushed_bytes = q->flushed_bytes;
 	bbuf_side_info(&q->producer, &info->in);
 	bbuf_side_info(&q->consumer, &info->out);
+	if (q->leases)
+		bbuf_leases_info(q, info);
 	bbuf_queue_unlock(q);
 }

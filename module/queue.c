@@ -89,6 +89,7 @@
 #include <linux/minmax.h>
 #include <linux/sched/signal.h>
 
+#include "lease.h"
 #include "queue.h"
 #include "trace.h"
 
@@ -130,7 +131,8 @@ static bool bbuf_side_may_go(const struct bbuf_side *side, size_t need)
 	if (bbuf_side_produces(side))
 		return READ_ONCE(side->queue->policy) & BBUF_DROP_OLDEST;
 	return avail && (!list_empty(&side->peer->line) ||
-			 READ_ONCE(side->peer->short_of_room));
+			 READ_ONCE(side->peer->short_of_room) ||
+			 READ_ONCE(side->peer->ended));
 }
 
 /* Would a call that doesn't wait find something to do? This is what poll reports. */
@@ -147,13 +149,13 @@ static __poll_t bbuf_side_events(const struct bbuf_side *side)
 
 	if (state & BBUF_DESTROYED)
 		return EPOLLHUP | EPOLLERR;
-	if (!smp_load_acquire(&side->ended))	/* before the position */
-		return events;
 	if (bbuf_side_produces(side))
-		return EPOLLERR;
-	events |= EPOLLRDHUP;
-	if (!bbuf_side_avail(side))
-		events |= side->events | EPOLLHUP;
+		return READ_ONCE(side->ended) ? EPOLLERR : events;
+	if (READ_ONCE(side->peer->ended))
+		events |= EPOLLRDHUP;
+	/* Acquire: before the position. */
+	if (smp_load_acquire(&side->ended) && !bbuf_side_avail(side))
+		events |= side->events | EPOLLRDHUP | EPOLLHUP;
 	return events;
 }
 
@@ -446,6 +448,18 @@ int bbuf_side_error(const struct bbuf_side *side)
 }
 
 /**
+ * bbuf_call_error() - has it ended while a call was at work?
+ * @side: the side; its lock is held
+ * @call: the call
+ *
+ * Return: 0, BBUF_THE_END, or what the call gets.
+ */
+int bbuf_call_error(const struct bbuf_side *side, const struct bbuf_call *call)
+{
+	return call->over ?: bbuf_side_error(side);
+}
+
+/**
  * bbuf_side_enter() - come to where bytes may be moved
  * @side: the side; its lock is held before and after, also on failure, and dropped
  *        for any sleep
@@ -552,7 +566,7 @@ void bbuf_queue_drained(struct bbuf_queue *q)
 
 	spin_lock(&q->drain_lock);
 	/* Acquire: readers are done with what fsync reports as read. */
-	pos = smp_load_acquire(&q->consumer.pos);
+	pos = smp_load_acquire(q->settled);
 	list_for_each_entry_safe(d, next, &q->drains, node) {
 		if ((long)(pos - d->target) < 0 && !(READ_ONCE(q->state) & BBUF_DESTROYED))
 			break;	/* nor those after it */
@@ -560,6 +574,28 @@ void bbuf_queue_drained(struct bbuf_queue *q)
 		complete(&d->reached);
 	}
 	spin_unlock(&q->drain_lock);
+}
+
+/**
+ * bbuf_queue_update_end() - do consumers see the end?
+ * @q: the queue; the consumers' lock is held, and its state, or what is leased, has changed
+ *
+ * What is leased may come back, so they don't before that is settled. Those who poll are to
+ * be told by the caller.
+ */
+void bbuf_queue_update_end(struct bbuf_queue *q)
+{
+	struct bbuf_side *side = &q->consumer;
+	bool ended = q->state & BBUF_DESTROYED || (q->state && !q->leased);
+
+	lockdep_assert_held(&side->lock);
+
+	if (ended == side->ended)
+		return;
+	/* Release: who sees the end sees the last position, and the state. */
+	smp_store_release(&side->ended, ended);
+	if (ended && !bbuf_side_avail(side))
+		bbuf_side_end_calls(side, BBUF_THE_END, 0);
 }
 
 /**
@@ -733,6 +769,7 @@ static void bbuf_side_init(struct bbuf_side *side, struct bbuf_queue *q, struct 
 {
 	side->queue = q;
 	side->peer = peer;
+	side->limit = &peer->pos;
 	spin_lock_init(&side->line_lock);
 	INIT_LIST_HEAD(&side->line);
 	init_waitqueue_head(&side->poll);
@@ -744,7 +781,7 @@ static void bbuf_side_init(struct bbuf_side *side, struct bbuf_queue *q, struct 
  * @name: for traces; stays
  * @type: one of enum bbuf_type
  * @capacity: bytes it can hold, 1 to %BBUF_CAPACITY_CEILING
- * @policy: of BBUF_EOF_ON_CLOSE, BBUF_DROP_OLDEST
+ * @policy: of BBUF_EOF_ON_CLOSE, BBUF_DROP_OLDEST, BBUF_LEASE
  *
  * Its buffer comes with the first write.
  */
@@ -757,6 +794,7 @@ void bbuf_queue_init(struct bbuf_queue *q, const char *name, u32 type, size_t ca
 	init_waitqueue_head(&q->idle);
 	spin_lock_init(&q->drain_lock);
 	INIT_LIST_HEAD(&q->drains);
+	q->settled = &q->consumer.pos;
 
 	/* The mutexes are each made in a place of its own, for lockdep to tell them apart. */
 	bbuf_side_init(&q->producer, q, &q->consumer);
@@ -778,6 +816,7 @@ void bbuf_queue_init(struct bbuf_queue *q, const char *name, u32 type, size_t ca
  */
 void bbuf_queue_uninit(struct bbuf_queue *q)
 {
+	bbuf_leases_uninit(q);
 	mutex_destroy(&q->setting);
 	mutex_destroy(&q->consumer.lock);
 	mutex_destroy(&q->producer.lock);

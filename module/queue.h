@@ -20,6 +20,7 @@
 #include "ring.h"
 #include "uapi/linux/bbuf.h"
 
+struct bbuf_leases;
 struct bbuf_queue;
 
 /*
@@ -35,6 +36,8 @@ struct bbuf_queue;
  * @off: where in the ring @pos is; under @lock
  * @queue: whose side it is; constant
  * @peer: the other side; constant
+ * @limit: the position that, with @span, this side may go up to: the peer's, or, where
+ *         consumers lease, that of what is gone for good; constant
  * @events: what poll reports of this side when it is ready; constant
  * @band: the same for SIGIO; constant
  * @busy: the front of the line copies, or makes the ring's memory, without @lock; under
@@ -47,8 +50,8 @@ struct bbuf_queue;
  * @blocked: times that a call slept in line; under @lock
  * @blocked_ns: nanoseconds they slept; under @lock
  * @pos: bytes moved, free running, so that it may wrap; written under @lock, read by
- *       the other side without
- * @span: how far @pos may be ahead of the peer's: the capacity for producers, 0
+ *       the other side without. It goes back when what was leased does
+ * @span: how far @pos may be ahead of @limit: the capacity for producers, 0
  *        for consumers; written under both sides' @lock, read without
  * @mark: what poll calls ready: this many bytes of room, or of data; as @span
  * @records: records moved since the queue was made; written under @lock, read by the other side
@@ -56,7 +59,8 @@ struct bbuf_queue;
  * @line_lock: with @lock, held to change the line; alone, to call its front
  * @closed: the front of the line is firm, nobody may go past it: written under
  *          @lock, read by poll and by wakers without
- * @ended: no more is to come, or to be taken: as @closed
+ * @ended: no more is to come, or to be taken: as @closed; the consumers' is only set when
+ *         nothing is leased, either
  * @short_of_room: a producer that doesn't wait found too little room since the last
  *                 read: set under @lock, cleared under the consumers'
  * @wanted: bytes that the front of the line is to be called for; 0 when it need
@@ -74,6 +78,7 @@ struct bbuf_side {
 	size_t off;
 	struct bbuf_queue *queue;
 	struct bbuf_side *peer;
+	const unsigned long *limit;
 	__poll_t events;
 	int band;
 	bool busy;
@@ -108,8 +113,8 @@ struct bbuf_side {
  *        under both sides'
  * @name: for traces; constant
  * @type: one of enum bbuf_type; constant
- * @policy: of BBUF_EOF_ON_CLOSE, BBUF_DROP_OLDEST; written under both sides' locks,
- *          read under one, or without
+ * @policy: of BBUF_EOF_ON_CLOSE, BBUF_DROP_OLDEST, BBUF_LEASE; written under both sides'
+ *          locks, read under one, or without
  * @state: of BBUF_SHUT, BBUF_LEFT, BBUF_DESTROYED; as @policy
  * @write_mark: the producers' mark as it was set, 0 if it never was; under both
  *              sides' locks
@@ -119,6 +124,12 @@ struct bbuf_side {
  * @dropped_records: the same in records
  * @flushed_bytes: discarded; under the consumers' lock
  * @idle: those who wait until no side is busy
+ * @leases: of a queue with BBUF_LEASE, see lease.h; constant
+ * @leased: bytes that are leased; under the consumers' lock
+ * @aside: bytes that are queued, but not in the ring: they were leased and came back; under
+ *         the consumers' lock
+ * @settled: the position before which all is gone for good; what it points to is written
+ *           under the consumers' lock, read without
  * @drain_lock: protects @drains
  * @drains: those who wait until what they found queued has been read, in the order in
  *          which they may go
@@ -140,6 +151,10 @@ struct bbuf_queue {
 	u64 dropped_records;
 	u64 flushed_bytes;
 	wait_queue_head_t idle;
+	struct bbuf_leases *leases;
+	size_t leased;
+	size_t aside;
+	const unsigned long *settled;
 	spinlock_t drain_lock;	/* for drains */
 	struct list_head drains;
 };
@@ -193,6 +208,7 @@ int bbuf_queue_fasync(struct bbuf_queue *q, int fd, struct file *file, int on);
 /* For io.c, which moves the bytes, and manage.c. */
 void bbuf_side_notify(struct bbuf_side *side);
 void bbuf_queue_drained(struct bbuf_queue *q);
+void bbuf_queue_update_end(struct bbuf_queue *q);
 size_t bbuf_queue_ring_size(const struct bbuf_queue *q, size_t capacity);
 void bbuf_queue_set_limits(struct bbuf_queue *q, size_t capacity, size_t read_mark,
 			   size_t write_mark);
@@ -203,6 +219,7 @@ void bbuf_side_exit_line(struct bbuf_side *side, struct bbuf_call *call);
 void bbuf_side_set_busy(struct bbuf_side *side, bool busy);
 void bbuf_side_moved(struct bbuf_side *side, size_t bytes, size_t stored, size_t records);
 int bbuf_side_error(const struct bbuf_side *side);
+int bbuf_call_error(const struct bbuf_side *side, const struct bbuf_call *call);
 size_t bbuf_side_spare_of_line(const struct bbuf_side *side, size_t avail);
 
 /**
@@ -212,7 +229,8 @@ size_t bbuf_side_spare_of_line(const struct bbuf_side *side, size_t avail);
  * The own position is read first: the peer can only have gone on since. So without
  * the side's lock, when the own position may be old, the answer may be too large, even
  * beyond the capacity, but not too small: somebody may be called for nothing, but
- * nobody is forgotten.
+ * nobody is forgotten. (It is too small when what was leased has just come back; who
+ * brought it tells.)
  *
  * Return: bytes of room for producers, of data for consumers.
  */
@@ -221,8 +239,19 @@ static inline size_t bbuf_side_avail(const struct bbuf_side *side)
 	/* Acquire: before the peer's. */
 	unsigned long pos = smp_load_acquire(&side->pos);
 
-	/* D: what lies before the peer's position was copied before; see C. */
-	return smp_load_acquire(&side->peer->pos) + READ_ONCE(side->span) - pos;
+	/* D: what lies before the limit was copied before; see C. */
+	return smp_load_acquire(side->limit) + READ_ONCE(side->span) - pos;
+}
+
+/**
+ * bbuf_queue_in_ring() - how much of what is queued is in the ring
+ * @q: the queue; the consumers' lock is held
+ *
+ * Return: bytes.
+ */
+static inline size_t bbuf_queue_in_ring(const struct bbuf_queue *q)
+{
+	return bbuf_side_avail(&q->consumer) - q->aside;
 }
 
 /**

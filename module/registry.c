@@ -17,6 +17,7 @@
 
 #include "bbuf.h"
 #include "compat.h"
+#include "lease.h"
 #include "trace.h"
 
 #define BBUF_MINORS	65536
@@ -77,6 +78,8 @@ static void bbuf_node_release(struct device *dev)
 	struct bbuf_node *node = container_of(dev, struct bbuf_node, dev);
 
 	bbuf_queue_uninit(&node->queue);
+	if (node->grave)
+		put_device(&node->grave->dev);
 	bbuf_minor_free(node->minor);
 	kfree(node);
 }
@@ -137,14 +140,39 @@ static struct bbuf_node *bbuf_node_alloc(const struct bbuf_create *what)
 	return node;
 }
 
-static int bbuf_node_add(struct bbuf_node *node)
+/* Where its dead letters go, which must be there already, and have none itself: so no chain. */
+static int bbuf_node_find_grave(struct bbuf_node *node, const char *name)
+{
+	struct bbuf_node *grave = bbuf_find(name);
+
+	if (!grave)
+		return -ENOENT;
+	if (grave->queue.type != BBUF_RECORD || grave->grave)
+		return -EINVAL;
+	get_device(&grave->dev);
+	node->grave = grave;
+	return 0;
+}
+
+static int bbuf_node_init_leases(struct bbuf_node *node, const struct bbuf_create *what)
+{
+	int ret = 0;
+
+	if (!(what->policy & BBUF_LEASE))
+		return 0;
+	if (what->dead_letters[0])
+		ret = bbuf_node_find_grave(node, what->dead_letters);
+	return ret ?: bbuf_leases_init(&node->queue, what,
+				       node->grave ? &node->grave->queue : NULL);
+}
+
+static int bbuf_node_add(struct bbuf_node *node, const struct bbuf_create *what)
 {
 	int ret;
 
 	mutex_lock(&bbuf_nodes_lock);
-	if (bbuf_find(node->name))
-		ret = -EEXIST;
-	else
+	ret = bbuf_find(node->name) ? -EEXIST : bbuf_node_init_leases(node, what);
+	if (!ret)
 		ret = cdev_device_add(&node->cdev, &node->dev);
 	if (!ret) {
 		list_add_tail(&node->entry, &bbuf_nodes);
@@ -171,7 +199,8 @@ static void bbuf_node_remove(struct bbuf_node *node)
  * @what: its name, type, capacity, policy, mode, owner: checked, but for the last
  *
  * Context: process context; may sleep.
- * Return: 0, -EEXIST, -EINVAL (an owner that is none here), -ENOSPC (no numbers left),
+ * Return: 0, -EEXIST, -EINVAL (an owner that is none here, dead letters to a queue that can't
+ * take them), -ENOENT (or that is not there), -ENOSPC (no numbers left),
  * -ENOMEM, or what the device core says.
  */
 int bbuf_registry_create(const struct bbuf_create *what)
@@ -185,7 +214,7 @@ int bbuf_registry_create(const struct bbuf_create *what)
 	if (!ret)
 		ret = dev_set_name(&node->dev, "%s", node->name);
 	if (!ret)
-		ret = bbuf_node_add(node);
+		ret = bbuf_node_add(node, what);
 	if (ret)
 		put_device(&node->dev);
 	return ret;

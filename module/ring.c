@@ -112,20 +112,20 @@ size_t bbuf_ring_get_length(const struct bbuf_ring *ring, size_t off, size_t *le
 }
 
 /**
- * bbuf_ring_transfer() - copy what one ring holds to the start of another
- * @from: a ring; without its memory if @n is 0
+ * bbuf_ring_read() - copy bytes of a ring to other memory of the kernel
+ * @ring: the ring; without its memory if @n is 0
  * @off: offset in it to start at
- * @n: bytes to copy, no more than either ring's size
- * @to: a ring with its memory
+ * @to: where they go, @n bytes
+ * @n: bytes to copy, no more than the ring's size
  */
-void bbuf_ring_transfer(const struct bbuf_ring *from, size_t off, size_t n, struct bbuf_ring *to)
+void bbuf_ring_read(const struct bbuf_ring *ring, size_t off, void *to, size_t n)
 {
-	size_t first = min(n, from->size - off);
+	size_t first = min(n, ring->size - off);
 
 	if (!n)
 		return;
-	memcpy(to->data, from->data + off, first);
-	memcpy(to->data + first, from->data, n - first);
+	memcpy(to, ring->data + off, first);
+	memcpy(to + first, ring->data, n - first);
 }
 
 /**

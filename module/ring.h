@@ -49,7 +49,7 @@ int bbuf_ring_alloc(struct bbuf_ring *ring);
 size_t bbuf_ring_record_size(size_t capacity);
 size_t bbuf_ring_put_length(struct bbuf_ring *ring, size_t off, size_t len);
 size_t bbuf_ring_get_length(const struct bbuf_ring *ring, size_t off, size_t *len);
-void bbuf_ring_transfer(const struct bbuf_ring *from, size_t off, size_t n, struct bbuf_ring *to);
+void bbuf_ring_read(const struct bbuf_ring *ring, size_t off, void *to, size_t n);
 void bbuf_ring_swap(struct bbuf_ring *a, struct bbuf_ring *b);
 
 /**

@@ -130,7 +130,7 @@ static void transfers_start_at_every_offset(struct kunit *test)
 		for (off = 0; off < from.size; off++) {
 			ring_move(&from, off, ITER_SOURCE, in, n);
 			memset(to.data, 0, n);
-			bbuf_ring_transfer(&from, off, n, &to);
+			bbuf_ring_read(&from, off, to.data, n);
 			KUNIT_ASSERT_EQ(test, memcmp(to.data, in, n), 0);
 		}
 	}
@@ -143,7 +143,7 @@ static void an_empty_ring_needs_no_memory(struct kunit *test)
 	bbuf_ring_init(&from, 1);
 	KUNIT_ASSERT_NULL(test, from.data);
 	ring_make(test, &to, 1);
-	bbuf_ring_transfer(&from, 0, 0, &to);
+	bbuf_ring_read(&from, 0, to.data, 0);
 	bbuf_ring_uninit(&from);
 }
 

@@ -37,7 +37,7 @@ static DEVICE_ATTR_RO(state);
 #define BBUF_NUMBER(_name, _field)							\
 static ssize_t _name##_show(struct device *dev, struct device_attribute *attr, char *buf) \
 {											\
-	struct bbuf_info info;								\
+	struct bbuf_info info = { };							\
 											\
 	bbuf_sysfs_info(dev, &info);							\
 	return sysfs_emit(buf, "%llu\n", (unsigned long long)info._field);		\
@@ -67,6 +67,15 @@ BBUF_NUMBER(blocked_full_ns, in.blocked_ns);
 BBUF_NUMBER(blocked_empty_ns, out.blocked_ns);
 BBUF_NUMBER(wakeups_writers, in.wakeups);
 BBUF_NUMBER(wakeups_readers, out.wakeups);
+BBUF_NUMBER(leased_bytes, leased_bytes);
+BBUF_NUMBER(leased_records, leased_records);
+BBUF_NUMBER(leasing_files, leasing_files);
+BBUF_NUMBER(returned, returned);
+BBUF_NUMBER(expired, expired);
+BBUF_NUMBER(dead_records, dead_records);
+BBUF_NUMBER(lease_timeout_ns, lease_timeout);
+BBUF_NUMBER(max_leases, max_leases);
+BBUF_NUMBER(max_deliveries, max_deliveries);
 
 static ssize_t eof_on_close_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
@@ -86,11 +95,30 @@ static ssize_t drop_oldest_show(struct device *dev, struct device_attribute *att
 }
 static DEVICE_ATTR_RO(drop_oldest);
 
+static ssize_t lease_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct bbuf_info info = { };
+
+	bbuf_sysfs_info(dev, &info);
+	return sysfs_emit(buf, "%d\n", !!(info.policy & BBUF_LEASE));
+}
+static DEVICE_ATTR_RO(lease);
+
+static ssize_t dead_letters_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct bbuf_info info = { };
+
+	bbuf_sysfs_info(dev, &info);
+	return sysfs_emit(buf, "%s\n", info.dead_letters);
+}
+static DEVICE_ATTR_RO(dead_letters);
+
 static struct attribute *bbuf_attrs[] = {
 	&dev_attr_type.attr,
 	&dev_attr_state.attr,
 	&dev_attr_eof_on_close.attr,
 	&dev_attr_drop_oldest.attr,
+	&dev_attr_lease.attr,
 	&dev_attr_capacity.attr,
 	&dev_attr_read_mark.attr,
 	&dev_attr_write_mark.attr,
@@ -117,11 +145,39 @@ static struct attribute *bbuf_attrs[] = {
 	NULL
 };
 
+/* Of queues with leases alone. */
+static struct attribute *bbuf_lease_attrs[] = {
+	&dev_attr_leased_bytes.attr,
+	&dev_attr_leased_records.attr,
+	&dev_attr_leasing_files.attr,
+	&dev_attr_returned.attr,
+	&dev_attr_expired.attr,
+	&dev_attr_dead_records.attr,
+	&dev_attr_lease_timeout_ns.attr,
+	&dev_attr_max_leases.attr,
+	&dev_attr_max_deliveries.attr,
+	&dev_attr_dead_letters.attr,
+	NULL
+};
+
+static umode_t bbuf_lease_visible(struct kobject *kobj, struct attribute *attr, int n)
+{
+	const struct device *dev = kobj_to_dev(kobj);
+
+	return container_of(dev, struct bbuf_node, dev)->queue.leases ? attr->mode : 0;
+}
+
 static const struct attribute_group bbuf_group = {
 	.attrs = bbuf_attrs,
 };
 
+static const struct attribute_group bbuf_lease_group = {
+	.attrs = bbuf_lease_attrs,
+	.is_visible = bbuf_lease_visible,
+};
+
 const struct attribute_group *bbuf_groups[] = {
 	&bbuf_group,
+	&bbuf_lease_group,
 	NULL
 };

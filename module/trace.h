@@ -45,6 +45,18 @@ DEFINE_EVENT(bbuf_moved, bbuf_read,
 	TP_ARGS(q, bytes, records)
 );
 
+/* What was leased is gone for good. */
+DEFINE_EVENT(bbuf_moved, bbuf_settle,
+	TP_PROTO(const struct bbuf_queue *q, size_t bytes, size_t records),
+	TP_ARGS(q, bytes, records)
+);
+
+/* What was leased is queued again. */
+DEFINE_EVENT(bbuf_moved, bbuf_return,
+	TP_PROTO(const struct bbuf_queue *q, size_t bytes, size_t records),
+	TP_ARGS(q, bytes, records)
+);
+
 DECLARE_EVENT_CLASS(bbuf_need,
 	TP_PROTO(const struct bbuf_queue *q, size_t need),
 	TP_ARGS(q, need),

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Leases: what consumers have read, and may not be done with.
+ */
+#ifndef BBUF_LEASE_H
+#define BBUF_LEASE_H
+
+#include <linux/list.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+
+#include "queue.h"
+
+/**
+ * struct bbuf_leases - of a queue with BBUF_LEASE
+ * @queue: the queue; constant
+ * @freed: bytes that are gone for good, as a position: producers may go to the capacity
+ *         beyond it
+ * @settled: the position before which all is gone for good
+ * @head: bytes that have left the ring; the position of what is first there
+ * @last: the newest lease's number
+ * @out: what is leased, in the order in which it was written
+ * @aside: what came back, in the order in which it is to be read
+ * @holders: the files of a stream; of a record queue there is no list
+ * @records: that are leased
+ * @files: that have leased something
+ * @returned: records, or bytes of a stream, that came back
+ * @expired: how many of them because their time was over
+ * @dead: records that were delivered too often, or rejected
+ * @timeout: nanoseconds that a lease lasts; 0 for ever
+ * @max_leases: of a file
+ * @max_deliveries: of a record; 0 for any number
+ * @grave: where those go that are dead, or NULL; constant
+ * @expiry: ends what lasts too long
+ * @due: when @expiry is to run, in nanoseconds of CLOCK_MONOTONIC, or BBUF_NEVER
+ *
+ * All under the consumers' lock; @freed and @settled are read without.
+ */
+struct bbuf_leases {
+	struct bbuf_queue *queue;
+	unsigned long freed;
+	unsigned long settled;
+	u64 head;
+	u64 last;
+	struct list_head out;
+	struct list_head aside;
+	struct list_head holders;
+	size_t records;
+	size_t files;
+	u64 returned;
+	u64 expired;
+	u64 dead;
+	u64 timeout;
+	u32 max_leases;
+	u32 max_deliveries;
+	struct bbuf_queue *grave;
+	struct delayed_work expiry;
+	u64 due;
+};
+
+/**
+ * struct bbuf_holder - a file that leases, or the files of a stream that one process opened
+ * @node: in bbuf_leases.holders
+ * @leases: what it has been given, in that order
+ * @count: how much that is, with what it is just being given; read by poll without a lock
+ * @owner: who opened it; of a record queue NULL
+ * @files: how many there are
+ *
+ * Under the consumers' lock.
+ */
+struct bbuf_holder {
+	struct list_head node;
+	struct list_head leases;
+	unsigned int count;
+	struct pid *owner;
+	unsigned int files;
+};
+
+/**
+ * struct bbuf_item - a record that is leased or came back, or a byte of a stream
+ * @node: in bbuf_leases.out, or .aside
+ * @held: in bbuf_holder.leases; or in a list of who is just giving it, or taking it back
+ * @holder: whose it is; NULL if nobody's
+ * @place: the position at which it is to be read again
+ * @born: the position at which it was written
+ * @id: of the lease
+ * @deadline: nanoseconds of CLOCK_MONOTONIC at which it goes back; BBUF_NEVER while it is
+ *            being given, or taken back
+ * @len: bytes
+ * @deliveries: how often it was given to somebody
+ * @data: the bytes
+ *
+ * Under the consumers' lock; @data is constant.
+ */
+struct bbuf_item {
+	struct list_head node;
+	struct list_head held;
+	struct bbuf_holder *holder;
+	u64 place;
+	u64 born;
+	u64 id;
+	u64 deadline;
+	size_t len;
+	u32 deliveries;
+	u8 data[];
+};
+
+int bbuf_leases_init(struct bbuf_queue *q, const struct bbuf_create *what,
+		     struct bbuf_queue *grave);
+void bbuf_leases_uninit(struct bbuf_queue *q);
+void bbuf_leases_set(struct bbuf_queue *q, const struct bbuf_set *set);
+void bbuf_leases_info(const struct bbuf_queue *q, struct bbuf_info *info);
+void bbuf_leases_flush(struct bbuf_queue *q, size_t stored);
+void bbuf_leases_tell(struct bbuf_queue *q, bool consumers);
+void bbuf_leases_free(struct list_head *items);
+struct bbuf_item *bbuf_leases_first(const struct bbuf_queue *q);
+
+void bbuf_lease_give(struct bbuf_queue *q, struct bbuf_holder *holder, struct bbuf_item *item,
+		     size_t stored);
+void bbuf_lease_given(struct bbuf_queue *q, struct bbuf_item *item);
+void bbuf_lease_return(struct bbuf_queue *q, struct bbuf_item *item, bool last);
+long bbuf_lease_settle(struct bbuf_queue *q, struct bbuf_holder *holder,
+		       const struct bbuf_settle *settle);
+
+struct bbuf_holder *bbuf_holder_get(struct bbuf_queue *q);
+void bbuf_holder_put(struct bbuf_queue *q, struct bbuf_holder *holder);
+bool bbuf_holder_full(const struct bbuf_queue *q, const struct bbuf_holder *holder);
+struct bbuf_item *bbuf_holder_find(struct bbuf_holder *holder, u64 id);
+
+#endif /* BBUF_LEASE_H */

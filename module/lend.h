@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Reading and writing where consumers lease.
+ */
+#ifndef BBUF_LEND_H
+#define BBUF_LEND_H
+
+#include "io.h"
+#include "lease.h"
+
+ssize_t bbuf_lend(struct bbuf_queue *q, struct bbuf_holder *holder, struct iov_iter *to,
+		  struct bbuf_manner how, struct bbuf_lease *lease);
+void bbuf_lend_undo(struct bbuf_queue *q, struct bbuf_holder *holder, u64 id);
+ssize_t bbuf_lend_tokens_back(struct bbuf_queue *q, struct bbuf_holder *holder,
+			      struct iov_iter *from, struct bbuf_manner how);
+ssize_t bbuf_lend_peek(struct bbuf_queue *q, struct iov_iter *to);
+size_t bbuf_lend_readable(struct bbuf_queue *q);
+
+#endif /* BBUF_LEND_H */
