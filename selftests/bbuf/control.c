@@ -295,7 +295,7 @@ TEST_F(control, refuses_what_it_does_not_know)
 	self->create.type = -1;
 	ASSERT_REFUSES(EINVAL);
 	self->create = good;
-	self->create.policy = BBUF_DROP_OLDEST << 1;
+	self->create.policy = BBUF_LEASE << 1;
 	ASSERT_REFUSES(EINVAL);
 	self->create.policy = -1;
 	ASSERT_REFUSES(EINVAL);
