@@ -303,9 +303,9 @@ ssize_t bbuf_batch_get(struct bbuf *queue, struct bbuf_batch *batch,
  * Through /dev/bbuf-control, which is root's. The node is /dev/bbuf-NAME.
  *
  * Return: 0. Errors: EINVAL (the name, or a value in @config, or a dead-letter queue that is
- * a stream), ERANGE (a capacity beyond the module's max_capacity), EEXIST, ENOSPC (no
- * numbers left), ENOMEM, EACCES (not root), ENOENT (the module is not loaded, or there is no
- * such dead-letter queue).
+ * a stream or has one itself), ERANGE (a capacity beyond the module's max_capacity), EEXIST,
+ * ENOSPC (no numbers left), ENOMEM, EACCES (not root), ENOENT (the module is not loaded, or
+ * there is no such dead-letter queue).
  */
 int bbuf_create(const char *name, const struct bbuf_config *config);
 
