@@ -50,7 +50,12 @@ struct bbuf *queue_make(const char *name, enum bbuf_type type)
 
 	config.type = type;
 	config.capacity = CAPACITY;
-	if (bbuf_create(name, &config))
+	return queue_make_as(name, &config);
+}
+
+struct bbuf *queue_make_as(const char *name, const struct bbuf_config *config)
+{
+	if (bbuf_create(name, config))
 		return NULL;
 	return bbuf_open(name, O_RDWR);
 }

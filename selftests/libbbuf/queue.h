@@ -27,6 +27,9 @@ void queue_name(char name[BBUF_NAME_SIZE], const char *what);
  */
 struct bbuf *queue_make(const char *name, enum bbuf_type type);
 
+/* The same with whatever it is to be. */
+struct bbuf *queue_make_as(const char *name, const struct bbuf_config *config);
+
 /* Fills it, by records of len bytes or, into a stream, pieces. True if it is full then. */
 bool queue_fill(struct bbuf *queue, size_t len);
 

@@ -13,7 +13,7 @@ this machine's valgrind to DIRECTORY, and what it needs to run elsewhere.
 END
 }
 
-tests="open transfer batch manage state"
+tests="open transfer batch manage state lease"
 found_status=99
 
 # Memcheck, and the symbols of the dynamic loader, without which it does not start.
