@@ -3,17 +3,16 @@
  * Leases: what consumers have read, and may not be done with. How it is read: lend.c.
  *
  * What is read from a queue with BBUF_LEASE leaves the ring for memory of its own, an
- * item, that is in one of two lists. In @out it is leased: nobody else can read it, and it
- * counts against the capacity still. In @aside it came back, and is read before what is
- * behind its place in the ring.
+ * item. Leased, nobody else can read it, and it counts against the capacity still. If it
+ * comes back it is aside, and is read before what is behind its place in the ring.
  *
  * The positions of the two sides remain what they are to queue.c, with two differences.
  * The consumers' goes back when something comes back. And producers look at @freed
  * instead, which counts what is gone for good, in whatever order it went. Who waits for
  * the consumers in fsync looks at @settled, before which nothing is left at all.
  *
- *	leased	=  consumer.pos - freed		what is in @out
- *	queued	=  producer.pos - consumer.pos	what is in @aside, and in the ring
+ *	leased	=  consumer.pos - freed		in items
+ *	queued	=  producer.pos - consumer.pos	in items that are aside, and in the ring
  *
  * All of it is done under the consumers' lock, and never needs the producers'. Who frees
  * something, or brings it back, is a mover as queue.c has it: first the position, and then
@@ -28,6 +27,8 @@
 #include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/pid.h>
+#include <linux/rbtree.h>
+#include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -76,35 +77,29 @@ void bbuf_leases_tell(struct bbuf_queue *q, bool consumers)
  */
 struct bbuf_item *bbuf_leases_first(const struct bbuf_queue *q)
 {
-	struct bbuf_leases *leases = q->leases;
+	const struct bbuf_leases *leases = q->leases;
+	struct rb_node *first = rb_first_cached(&leases->aside);
 	struct bbuf_item *item;
 
-	item = list_first_entry_or_null(&leases->aside, struct bbuf_item, node);
-	if (item && item->place > leases->head && bbuf_queue_in_ring(q))
+	if (!first)
 		return NULL;
-	return item;
+	item = rb_entry(first, struct bbuf_item, aside);
+	return item->place <= leases->head || !bbuf_queue_in_ring(q) ? item : NULL;
 }
 
-/* Among what is leased, by when it was written: mostly it is the last. */
-static void bbuf_leases_add_out(struct bbuf_leases *leases, struct bbuf_item *item)
+static bool bbuf_item_older(struct rb_node *a, const struct rb_node *b)
 {
-	struct bbuf_item *before;
-
-	list_for_each_entry_reverse(before, &leases->out, node)
-		if (before->born <= item->born)
-			break;
-	list_add(&item->node, &before->node);
+	return rb_entry(a, struct bbuf_item, node)->born <
+	       rb_entry(b, struct bbuf_item, node)->born;
 }
 
-/* Among what came back, by its place; behind those that have the same. */
-static void bbuf_leases_add_aside(struct bbuf_leases *leases, struct bbuf_item *item)
+static bool bbuf_item_before(struct rb_node *a, const struct rb_node *b)
 {
-	struct bbuf_item *before;
+	const struct bbuf_item *this = rb_entry(a, struct bbuf_item, aside);
+	const struct bbuf_item *that = rb_entry(b, struct bbuf_item, aside);
 
-	list_for_each_entry_reverse(before, &leases->aside, node)
-		if (before->place <= item->place)
-			break;
-	list_add(&item->node, &before->node);
+	return this->place < that->place ||
+	       (this->place == that->place && this->turn < that->turn);
 }
 
 static void bbuf_holder_count(struct bbuf_leases *leases, struct bbuf_holder *holder, int n)
@@ -150,19 +145,20 @@ void bbuf_lease_give(struct bbuf_queue *q, struct bbuf_holder *holder, struct bb
 	if (stored) {
 		item->born = leases->head;
 		item->place = leases->head;
+		item->turn = U64_MAX;	/* what went behind others was there before */
 		item->deliveries = 0;
+		INIT_LIST_HEAD(&item->timed);
+		rb_add_cached(&item->node, &leases->items, bbuf_item_older);
 		side->off = bbuf_ring_step(&q->ring, side->off, stored);
 		leases->head += item->len;
 	} else {
-		list_del(&item->node);
+		rb_erase_cached(&item->aside, &leases->aside);
 		q->aside -= item->len;
 	}
 	item->deliveries++;
 	item->id = ++leases->last;
-	item->deadline = BBUF_NEVER;
 	item->holder = holder;
 	bbuf_holder_count(leases, holder, 1);
-	bbuf_leases_add_out(leases, item);
 	bbuf_leases_moved(q, item->len, true);
 	bbuf_queue_update_end(q);
 }
@@ -180,17 +176,30 @@ static void bbuf_leases_arm(struct bbuf_leases *leases, u64 deadline)
 			      min_t(u64, nsecs_to_jiffies64(wait) + 1, MAX_JIFFY_OFFSET));
 }
 
+/* Among those that have a time; mostly the newest is the last to be due. */
+static void bbuf_leases_add_timed(struct bbuf_leases *leases, struct bbuf_item *item)
+{
+	struct bbuf_item *before;
+
+	list_for_each_entry_reverse(before, &leases->timed, timed)
+		if (before->deadline <= item->deadline)
+			break;
+	list_add(&item->timed, &before->timed);
+}
+
 /* Its time begins, or begins anew. */
 static void bbuf_lease_begin(struct bbuf_leases *leases, struct bbuf_item *item)
 {
 	u64 now;
 
-	item->deadline = BBUF_NEVER;
+	list_del_init(&item->timed);
 	if (!leases->timeout)
 		return;
 	now = ktime_get_ns();
-	if (leases->timeout < BBUF_NEVER - now)
-		item->deadline = now + leases->timeout;
+	if (leases->timeout >= BBUF_NEVER - now)
+		return;
+	item->deadline = now + leases->timeout;
+	bbuf_leases_add_timed(leases, item);
 	bbuf_leases_arm(leases, item->deadline);
 }
 
@@ -213,7 +222,7 @@ static void bbuf_lease_take_back(struct bbuf_leases *leases, struct bbuf_item *i
 	if (item->holder)
 		bbuf_holder_count(leases, item->holder, -1);
 	item->holder = NULL;
-	item->deadline = BBUF_NEVER;
+	list_del_init(&item->timed);
 }
 
 /**
@@ -231,10 +240,11 @@ void bbuf_lease_return(struct bbuf_queue *q, struct bbuf_item *item, bool last)
 	lockdep_assert_held(&q->consumer.lock);
 
 	bbuf_lease_take_back(leases, item);
-	list_del(&item->node);
-	if (last)
+	if (last) {
 		item->place = leases->head + bbuf_queue_in_ring(q);
-	bbuf_leases_add_aside(leases, item);
+		item->turn = ++leases->turns;
+	}
+	rb_add_cached(&item->aside, &leases->aside, bbuf_item_before);
 	q->aside += item->len;
 	bbuf_leases_moved(q, item->len, false);
 	bbuf_queue_update_end(q);
@@ -244,14 +254,11 @@ void bbuf_lease_return(struct bbuf_queue *q, struct bbuf_item *item, bool last)
 /* Up to where is nothing left? */
 static void bbuf_leases_settle_up(struct bbuf_leases *leases)
 {
-	const struct bbuf_item *item;
+	struct rb_node *first = rb_first_cached(&leases->items);
 	u64 settled = leases->head;
 
-	item = list_first_entry_or_null(&leases->out, struct bbuf_item, node);
-	if (item)
-		settled = min(settled, item->born);
-	list_for_each_entry(item, &leases->aside, node)
-		settled = min(settled, item->born);
+	if (first)
+		settled = rb_entry(first, struct bbuf_item, node)->born;
 	/* Release: readers are done with it; see bbuf_queue_drained(). */
 	smp_store_release(&leases->settled, (unsigned long)settled);
 }
@@ -269,14 +276,12 @@ static void bbuf_leases_free_room(struct bbuf_leases *leases, size_t bytes)
 static void bbuf_lease_end(struct bbuf_queue *q, struct bbuf_item *item)
 {
 	struct bbuf_leases *leases = q->leases;
-	bool oldest = (unsigned long)item->born == leases->settled;
 
 	bbuf_lease_take_back(leases, item);
-	list_del(&item->node);
+	rb_erase_cached(&item->node, &leases->items);
 	q->leased -= item->len;
 	leases->records -= bbuf_leases_records(q);
-	if (oldest)
-		bbuf_leases_settle_up(leases);
+	bbuf_leases_settle_up(leases);
 	bbuf_leases_free_room(leases, item->len);
 	bbuf_queue_update_end(q);
 	trace_bbuf_settle(q, item->len, bbuf_leases_records(q));
@@ -345,18 +350,19 @@ static void bbuf_leases_expire(struct work_struct *work)
 {
 	struct bbuf_leases *leases = container_of(work, struct bbuf_leases, expiry.work);
 	struct bbuf_queue *q = leases->queue;
-	struct bbuf_item *item;
+	struct bbuf_item *item, *next;
 	u64 now = ktime_get_ns(), due = BBUF_NEVER;
 	LIST_HEAD(late);
 
 	mutex_lock(&q->consumer.lock);
-	list_for_each_entry(item, &leases->out, node) {
-		if (item->deadline <= now) {
-			list_move_tail(&item->held, &late);
-			leases->expired++;
-		} else {
-			due = min(due, item->deadline);
+	list_for_each_entry_safe(item, next, &leases->timed, timed) {
+		if (item->deadline > now) {
+			due = item->deadline;
+			break;
 		}
+		list_del_init(&item->timed);
+		list_move_tail(&item->held, &late);
+		leases->expired++;
 	}
 	leases->due = BBUF_NEVER;
 	bbuf_leases_arm(leases, due);
@@ -381,6 +387,17 @@ struct bbuf_item *bbuf_holder_find(struct bbuf_holder *holder, u64 id)
 		if (!id || item->id == id)
 			return item;
 	return NULL;
+}
+
+/* Among the holder's leases again, in the order in which they were given. */
+static void bbuf_holder_keep(struct bbuf_holder *holder, struct bbuf_item *item)
+{
+	struct bbuf_item *before;
+
+	list_for_each_entry_reverse(before, &holder->leases, held)
+		if (before->id < item->id)
+			break;
+	list_move(&item->held, &before->held);
 }
 
 /* What is meant goes from the holder's list to the caller's. */
@@ -417,14 +434,14 @@ static long bbuf_settle_ack(struct bbuf_queue *q, struct list_head *items)
 static long bbuf_settle_renew(struct bbuf_queue *q, struct bbuf_holder *holder,
 			      struct list_head *items)
 {
-	struct bbuf_item *item;
+	struct bbuf_item *item, *next;
 	long n = 0;
 
-	list_for_each_entry(item, items, held) {
+	list_for_each_entry_safe(item, next, items, held) {
+		bbuf_holder_keep(holder, item);
 		bbuf_lease_begin(q->leases, item);
 		n++;
 	}
-	list_splice_tail_init(items, &holder->leases);
 	return n;
 }
 
@@ -438,7 +455,7 @@ static long bbuf_settle_reject(struct bbuf_queue *q, struct bbuf_holder *holder,
 	long n;
 
 	list_for_each_entry(item, items, held)
-		item->deadline = BBUF_NEVER;
+		list_del_init(&item->timed);
 	mutex_unlock(&q->consumer.lock);
 	list_for_each_entry_safe(item, next, items, held) {
 		all = bbuf_lease_bury(q, item);
@@ -596,6 +613,19 @@ bool bbuf_holder_full(const struct bbuf_queue *q, const struct bbuf_holder *hold
 	return READ_ONCE(holder->count) >= READ_ONCE(q->leases->max_leases);
 }
 
+/* Free what came back. */
+static void bbuf_leases_clear(struct bbuf_leases *leases)
+{
+	struct bbuf_item *item, *next;
+
+	rbtree_postorder_for_each_entry_safe(item, next, &leases->aside.rb_root, aside) {
+		rb_erase_cached(&item->node, &leases->items);
+		kvfree(item);
+		cond_resched();
+	}
+	leases->aside = RB_ROOT_CACHED;
+}
+
 /**
  * bbuf_leases_flush() - discard what is queued, but not what is leased
  * @q: the queue; both sides' locks are held, and nobody copies
@@ -606,17 +636,13 @@ void bbuf_leases_flush(struct bbuf_queue *q, size_t stored)
 	struct bbuf_leases *leases = q->leases;
 	struct bbuf_side *side = &q->consumer;
 	size_t bytes = bbuf_side_avail(side);
-	struct bbuf_item *item, *next;
 
 	leases->head += bbuf_queue_in_ring(q);
 	side->off = bbuf_ring_step(&q->ring, side->off, stored);
-	list_for_each_entry_safe(item, next, &leases->aside, node) {
-		list_del(&item->node);
-		kvfree(item);
-	}
+	bbuf_leases_clear(leases);
 	q->aside = 0;
 	side->bytes += bytes;
-	WRITE_ONCE(side->records, q->producer.records - leases->records);
+	WRITE_ONCE(side->records, q->producer.records);
 	WRITE_ONCE(side->pos, side->pos + bytes);
 	bbuf_leases_settle_up(leases);
 	bbuf_leases_free_room(leases, bytes);
@@ -679,8 +705,9 @@ int bbuf_leases_init(struct bbuf_queue *q, const struct bbuf_create *what,
 	if (!leases)
 		return -ENOMEM;
 	leases->queue = q;
-	INIT_LIST_HEAD(&leases->out);
-	INIT_LIST_HEAD(&leases->aside);
+	leases->items = RB_ROOT_CACHED;
+	leases->aside = RB_ROOT_CACHED;
+	INIT_LIST_HEAD(&leases->timed);
 	INIT_LIST_HEAD(&leases->holders);
 	INIT_DELAYED_WORK(&leases->expiry, bbuf_leases_expire);
 	leases->due = BBUF_NEVER;
@@ -702,12 +729,9 @@ int bbuf_leases_init(struct bbuf_queue *q, const struct bbuf_create *what,
  */
 void bbuf_leases_uninit(struct bbuf_queue *q)
 {
-	struct bbuf_item *item, *next;
-
 	if (!q->leases)
 		return;
 	cancel_delayed_work_sync(&q->leases->expiry);
-	list_for_each_entry_safe(item, next, &q->leases->aside, node)
-		kvfree(item);
+	bbuf_leases_clear(q->leases);
 	kfree(q->leases);
 }

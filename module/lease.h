@@ -6,6 +6,7 @@
 #define BBUF_LEASE_H
 
 #include <linux/list.h>
+#include <linux/rbtree.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
@@ -19,8 +20,10 @@
  * @settled: the position before which all is gone for good
  * @head: bytes that have left the ring; the position of what is first there
  * @last: the newest lease's number
- * @out: what is leased, in the order in which it was written
- * @aside: what came back, in the order in which it is to be read
+ * @turns: how many went behind all that was queued
+ * @items: all that is leased or came back, by where it was written
+ * @aside: what came back, by where it is to be read
+ * @timed: what is leased for a time only, by when that is over
  * @holders: the files of a stream; of a record queue there is no list
  * @records: that are leased
  * @files: that have leased something
@@ -42,8 +45,10 @@ struct bbuf_leases {
 	unsigned long settled;
 	u64 head;
 	u64 last;
-	struct list_head out;
-	struct list_head aside;
+	u64 turns;
+	struct rb_root_cached items;
+	struct rb_root_cached aside;
+	struct list_head timed;
 	struct list_head holders;
 	size_t records;
 	size_t files;
@@ -78,14 +83,16 @@ struct bbuf_holder {
 
 /**
  * struct bbuf_item - a record that is leased or came back, or a byte of a stream
- * @node: in bbuf_leases.out, or .aside
+ * @node: in bbuf_leases.items
+ * @aside: in bbuf_leases.aside, if it came back
+ * @timed: in bbuf_leases.timed; empty if it is not there
  * @held: in bbuf_holder.leases; or in a list of who is just giving it, or taking it back
  * @holder: whose it is; NULL if nobody's
  * @place: the position at which it is to be read again
+ * @turn: what comes first of those with the same @place
  * @born: the position at which it was written
  * @id: of the lease
- * @deadline: nanoseconds of CLOCK_MONOTONIC at which it goes back; BBUF_NEVER while it is
- *            being given, or taken back
+ * @deadline: if it is in @timed: nanoseconds of CLOCK_MONOTONIC at which it goes back
  * @len: bytes
  * @deliveries: how often it was given to somebody
  * @data: the bytes
@@ -93,10 +100,13 @@ struct bbuf_holder {
  * Under the consumers' lock; @data is constant.
  */
 struct bbuf_item {
-	struct list_head node;
+	struct rb_node node;
+	struct rb_node aside;
+	struct list_head timed;
 	struct list_head held;
 	struct bbuf_holder *holder;
 	u64 place;
+	u64 turn;
 	u64 born;
 	u64 id;
 	u64 deadline;

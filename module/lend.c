@@ -438,15 +438,15 @@ ssize_t bbuf_lend_tokens_back(struct bbuf_queue *q, struct bbuf_holder *holder,
 static void bbuf_peek_bytes(const struct bbuf_queue *q, u8 *to, size_t n)
 {
 	size_t left = bbuf_queue_in_ring(q), off = q->consumer.off, i;
-	const struct list_head *node = q->leases->aside.next;
+	struct rb_node *node = rb_first_cached(&q->leases->aside);
 	u64 pos = q->leases->head;
 
 	for (i = 0; i < n; i++) {
-		const struct bbuf_item *item = list_entry(node, struct bbuf_item, node);
+		const struct bbuf_item *item = rb_entry_safe(node, struct bbuf_item, aside);
 
-		if (node != &q->leases->aside && (item->place <= pos || !left)) {
+		if (item && (item->place <= pos || !left)) {
 			to[i] = item->data[0];
-			node = node->next;
+			node = rb_next(node);
 			continue;
 		}
 		bbuf_ring_read(&q->ring, off, &to[i], 1);

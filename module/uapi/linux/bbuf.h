@@ -363,9 +363,9 @@ enum bbuf_settling {
  * Never waits. The ioctl returns how many it was. A record that another thread of the
  * process is just being given is not leased yet.
  *
- * Errors: ESTALE (not leased by this file, or no more: it timed out), ENOENT (@lease is 0,
- * and nothing is leased), EAGAIN (BBUF_REJECT: the dead-letter queue has no room, or was
- * destroyed: what is left stays leased), EINVAL, ENODEV.
+ * Errors: ESTALE (not leased by this file, or no more: it timed out), ENOENT (@lease is 0
+ * without BBUF_SETTLE_ALL, and nothing is leased), EAGAIN (BBUF_REJECT: the dead-letter
+ * queue has no room, or was destroyed: what is left stays leased), EINVAL, ENODEV.
  */
 struct bbuf_settle {
 	__u64 lease;
