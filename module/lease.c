@@ -16,7 +16,7 @@
  *
  * All of it is done under the consumers' lock, and never needs the producers'. Who frees
  * something, or brings it back, is a mover as queue.c has it: first the position, and then
- * whom it concerns, by bbuf_leases_tell().
+ * whom it concerns, by bbuf_leases_tell_gone() or bbuf_leases_tell_back().
  *
  * An item belongs to its holder when it is in that one's list, and then it can be settled, or
  * be called back when its time is over. While it is on its way, between the queue and a
@@ -56,17 +56,24 @@ void bbuf_leases_free(struct list_head *items)
 }
 
 /**
- * bbuf_leases_tell() - tell those whom it may concern
+ * bbuf_leases_tell_gone() - something is gone for good: tell those whom it may concern
  * @q: the queue; no lock is held
- * @consumers: something is back, the end has come, or a file may lease again: if not, but
- *             something is gone, it is the producers' concern alone
  */
-void bbuf_leases_tell(struct bbuf_queue *q, bool consumers)
+void bbuf_leases_tell_gone(struct bbuf_queue *q)
 {
 	bbuf_side_notify(&q->producer);		/* A, also for the drains */
 	bbuf_queue_drained(q);
-	if (consumers)
-		bbuf_side_notify(&q->consumer);
+}
+
+/**
+ * bbuf_leases_tell_back() - something is back, the end has come, or a file may lease again
+ * @q: the queue; no lock is held
+ *
+ * There is no more room than before, which producers need not be told.
+ */
+void bbuf_leases_tell_back(struct bbuf_queue *q)
+{
+	bbuf_side_notify(&q->consumer);		/* A */
 }
 
 /**
@@ -231,7 +238,7 @@ static void bbuf_lease_take_back(struct bbuf_leases *leases, struct bbuf_item *i
  * @item: a leased one, in no list of a holder
  * @last: behind all that is queued, instead of where it was
  *
- * The caller is to call bbuf_leases_tell() without the lock.
+ * The caller is to call bbuf_leases_tell_back() without the lock.
  */
 void bbuf_lease_return(struct bbuf_queue *q, struct bbuf_item *item, bool last)
 {
@@ -342,6 +349,8 @@ static void bbuf_leases_bury(struct bbuf_queue *q, struct list_head *items)
 		}
 		mutex_unlock(&q->consumer.lock);
 	}
+	if (!list_empty(items))
+		bbuf_leases_tell_gone(q);
 	bbuf_leases_free(items);
 }
 
@@ -369,7 +378,7 @@ static void bbuf_leases_expire(struct work_struct *work)
 	bbuf_leases_return(q, &late, false);
 	mutex_unlock(&q->consumer.lock);
 	bbuf_leases_bury(q, &late);
-	bbuf_leases_tell(q, true);
+	bbuf_leases_tell_back(q);
 }
 
 /**
@@ -511,11 +520,12 @@ long bbuf_lease_settle(struct bbuf_queue *q, struct bbuf_holder *holder,
 		       const struct bbuf_settle *settle)
 {
 	bool back = settle->how == BBUF_RETURN || settle->how == BBUF_RETURN_LAST;
-	bool full = bbuf_holder_full(q, holder);
 	LIST_HEAD(items);
+	bool full;
 	long ret;
 
 	mutex_lock(&q->consumer.lock);
+	full = bbuf_holder_full(q, holder);
 	ret = bbuf_side_error(&q->consumer) ?: bbuf_settle_pick(holder, settle, &items);
 	if (!ret)
 		ret = bbuf_settle_picked(q, holder, settle->how, &items);
@@ -525,8 +535,12 @@ long bbuf_lease_settle(struct bbuf_queue *q, struct bbuf_holder *holder,
 		bbuf_leases_bury(q, &items);
 	else
 		bbuf_leases_free(&items);
-	if (ret > 0 && settle->how != BBUF_RENEW)
-		bbuf_leases_tell(q, back || full || READ_ONCE(q->consumer.ended));
+	if (ret <= 0 || settle->how == BBUF_RENEW)
+		return ret;
+	if (!back)
+		bbuf_leases_tell_gone(q);
+	if (back || full || READ_ONCE(q->consumer.ended))
+		bbuf_leases_tell_back(q);
 	return ret;
 }
 
@@ -596,7 +610,7 @@ void bbuf_holder_put(struct bbuf_queue *q, struct bbuf_holder *holder)
 	bbuf_leases_return(q, &items, false);
 	mutex_unlock(&q->consumer.lock);
 	bbuf_leases_bury(q, &items);
-	bbuf_leases_tell(q, true);
+	bbuf_leases_tell_back(q);
 	put_pid(holder->owner);
 	kfree(holder);
 }

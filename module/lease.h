@@ -121,7 +121,8 @@ void bbuf_leases_uninit(struct bbuf_queue *q);
 void bbuf_leases_set(struct bbuf_queue *q, const struct bbuf_set *set);
 void bbuf_leases_info(const struct bbuf_queue *q, struct bbuf_info *info);
 void bbuf_leases_flush(struct bbuf_queue *q, size_t stored);
-void bbuf_leases_tell(struct bbuf_queue *q, bool consumers);
+void bbuf_leases_tell_gone(struct bbuf_queue *q);
+void bbuf_leases_tell_back(struct bbuf_queue *q);
 void bbuf_leases_free(struct list_head *items);
 struct bbuf_item *bbuf_leases_first(const struct bbuf_queue *q);
 

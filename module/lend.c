@@ -238,7 +238,7 @@ static void bbuf_lend_end(struct bbuf_queue *q, struct list_head *given, struct 
 	}
 	mutex_unlock(&q->consumer.lock);
 	if (back)
-		bbuf_leases_tell(q, true);
+		bbuf_leases_tell_back(q);
 }
 
 /* To the user, without a lock. Returns the bytes of it, with frames. */
@@ -337,7 +337,7 @@ void bbuf_lend_undo(struct bbuf_queue *q, struct bbuf_holder *holder, u64 id)
 		bbuf_lease_return(q, item, false);
 	}
 	mutex_unlock(&q->consumer.lock);
-	bbuf_leases_tell(q, true);
+	bbuf_leases_tell_back(q);
 }
 
 static struct bbuf_item *bbuf_token_find(const struct bbuf_holder *holder, u8 byte)
@@ -374,7 +374,7 @@ static size_t bbuf_tokens_return(struct bbuf_queue *q, struct bbuf_holder *holde
 	}
 	mutex_unlock(&q->consumer.lock);
 	if (*leased)
-		bbuf_leases_tell(q, true);
+		bbuf_leases_tell_back(q);
 	return i;
 }
 

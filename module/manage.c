@@ -224,8 +224,10 @@ int bbuf_queue_flush(struct bbuf_queue *q, bool nowait)
 		bbuf_side_moved(side, bytes, bbuf_queue_stored(q),
 				q->producer.records - side->records);
 	bbuf_queue_unlock(q);
-	if (q->leases)
-		bbuf_leases_tell(q, true);
+	if (q->leases) {
+		bbuf_leases_tell_gone(q);
+		bbuf_leases_tell_back(q);
+	}
 	return 0;
 }
 
