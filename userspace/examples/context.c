@@ -159,8 +159,7 @@ static struct cost make_rounds(const struct way *way)
 	others = team_join(team);
 	if (number != rounds)
 		errx(EXIT_FAILURE, "%s: got a wrong number back", way->name);
-	cost.slept += others.slept;
-	cost.preempted += others.preempted;
+	cost_add(&cost, &others);
 	return cost;
 }
 

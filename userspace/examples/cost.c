@@ -37,22 +37,24 @@ struct cost cost_now(int who)
 	return cost;
 }
 
-struct cost cost_less(struct cost whole, const struct cost *part)
-{
-	whole.ns -= part->ns;
-	whole.cpu_ns -= part->cpu_ns;
-	whole.slept -= part->slept;
-	whole.preempted -= part->preempted;
-	return whole;
-}
-
 struct cost cost_since(int who, const struct cost *before)
 {
 	uint64_t ns = now_ns();
-	struct cost now = cost_used(who);
+	struct cost cost = cost_used(who);
 
-	now.ns = ns;
-	return cost_less(now, before);
+	cost.ns = ns - before->ns;
+	cost.cpu_ns -= before->cpu_ns;
+	cost.slept -= before->slept;
+	cost.preempted -= before->preempted;
+	return cost;
+}
+
+/* What somebody else took in the same time. */
+void cost_add(struct cost *cost, const struct cost *other)
+{
+	cost->cpu_ns += other->cpu_ns;
+	cost->slept += other->slept;
+	cost->preempted += other->preempted;
 }
 
 /* Of several samples the fastest was disturbed least. */

@@ -25,7 +25,7 @@ struct cost {
 
 struct cost cost_now(int who);
 struct cost cost_since(int who, const struct cost *before);
-struct cost cost_less(struct cost whole, const struct cost *part);
+void cost_add(struct cost *cost, const struct cost *other);
 void cost_keep_fastest(struct cost *fastest, struct cost sample);
 
 #endif /* BBUF_EXAMPLES_COST_H */

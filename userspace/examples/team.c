@@ -71,12 +71,28 @@ void stay_on_cpu(void)
 }
 
 /**
+ * struct member - a worker
+ * @team: that it belongs to
+ * @thread: that it is, or
+ * @process: that it is
+ * @cost: of the thread at its end, which is all that it took
+ */
+struct member {
+	struct team *team;
+	union {
+		pthread_t thread;
+		pid_t process;
+	};
+	struct cost cost;
+};
+
+/**
  * struct team - workers that all run the same
  * @kind: what they are
  * @size: how many
  * @run: what they run
  * @arg: what it is given
- * @before: cost of such workers before these were started
+ * @before: the time, and what all processes took that had been joined by then
  * @members: the workers
  */
 struct team {
@@ -85,48 +101,43 @@ struct team {
 	void (*run)(void *arg);
 	void *arg;
 	struct cost before;
-	union {
-		pthread_t thread;
-		pid_t process;
-	} members[];
+	struct member members[];
 };
-
-/* Of all workers that this thread has started; not what it has done itself. */
-static struct cost team_cost(enum team_kind kind)
-{
-	struct cost caller;
-
-	if (kind == TEAM_PROCESSES)
-		return cost_now(RUSAGE_CHILDREN);
-	caller = cost_now(RUSAGE_THREAD);
-	caller.ns = 0;
-	return cost_less(cost_now(RUSAGE_SELF), &caller);
-}
 
 static void *team_thread(void *arg)
 {
-	struct team *team = arg;
+	struct member *member = arg;
 
-	team->run(team->arg);
+	member->team->run(member->team->arg);
+	member->cost = cost_now(RUSAGE_THREAD);
 	return NULL;
 }
 
 struct team *team_start(enum team_kind kind, size_t size, void (*run)(void *arg), void *arg)
 {
 	struct team *team = xcalloc(1, sizeof(*team) + size * sizeof(team->members[0]));
-	size_t i;
+	struct member *member;
 
 	*team = (struct team){
 		.kind = kind, .size = size, .run = run, .arg = arg,
-		.before = team_cost(kind),
+		.before = cost_now(RUSAGE_CHILDREN),
 	};
-	for (i = 0; i < size; i++) {
+	for (member = team->members; member < team->members + size; member++) {
+		member->team = team;
 		if (kind == TEAM_PROCESSES)
-			team->members[i].process = process_start(run, arg);
+			member->process = process_start(run, arg);
 		else
-			team->members[i].thread = thread_start(team_thread, team);
+			member->thread = thread_start(team_thread, member);
 	}
 	return team;
+}
+
+static void member_join(struct member *member)
+{
+	if (member->team->kind == TEAM_PROCESSES)
+		process_join(member->process);
+	else
+		thread_join(member->thread);
 }
 
 /* Waits for all of them. Returns what they took, from the start to the last one's end. */
@@ -135,13 +146,11 @@ struct cost team_join(struct team *team)
 	struct cost cost;
 	size_t i;
 
-	for (i = 0; i < team->size; i++) {
-		if (team->kind == TEAM_PROCESSES)
-			process_join(team->members[i].process);
-		else
-			thread_join(team->members[i].thread);
-	}
-	cost = cost_less(team_cost(team->kind), &team->before);
+	for (i = 0; i < team->size; i++)
+		member_join(&team->members[i]);
+	cost = cost_since(RUSAGE_CHILDREN, &team->before);
+	for (i = 0; i < team->size; i++)
+		cost_add(&cost, &team->members[i].cost);
 	free(team);
 	return cost;
 }
