@@ -243,27 +243,41 @@ static ssize_t read_10(int fd, unsigned char *buf)
 	return read(fd, buf, 10);
 }
 
+/* Is there a writer who has been called to an empty queue, and can't run yet? */
+static bool writer_is_called(struct task *writer, int fd, int nb, size_t n)
+{
+	keep_the_processor(SCHED_OTHER);
+	*writer = task_writer(fd, 0, n);
+	if (!fill(fd, CAPACITY) || !task_blocks(writer))
+		return false;
+	keep_the_processor(SCHED_FIFO);
+	return discard(nb, CAPACITY);
+}
+
+/* The same of a reader, who was called to 100 bytes. */
+static bool reader_is_called(struct task *reader, int fd, size_t n)
+{
+	keep_the_processor(SCHED_OTHER);
+	*reader = task_reader(fd, n);
+	if (!task_blocks(reader))
+		return false;
+	keep_the_processor(SCHED_FIFO);
+	return put(fd, 0, 100) == 100;
+}
+
 /* The last one that doesn't wait goes past the front without asking, as above. */
 TEST_F(order, whoever_runs_leaves_what_those_who_were_called_need)
 {
 	struct task writer, reader;
 
-	keep_the_processor(SCHED_OTHER);
-	writer = task_writer(self->fd, 0, CAPACITY - 100);
-	ASSERT_TRUE(fill(self->fd, CAPACITY));
-	ASSERT_TRUE(task_blocks(&writer));
-	keep_the_processor(SCHED_FIFO);
-	ASSERT_TRUE(discard(self->nb, CAPACITY));
+	ASSERT_TRUE(writer_is_called(&writer, self->fd, self->nb, CAPACITY - 100));
 	EXPECT_EQ(11, times(write_10, self->nb));
 	ASSERT_TRUE(discard(self->nb, 20));
 	keep_the_processor(SCHED_OTHER);
 	ASSERT_EQ(CAPACITY - 100, task_wait(&writer));
 	ASSERT_TRUE(discard(self->nb, queued(self->fd)));
 
-	reader = task_reader(self->fd, 50);
-	ASSERT_TRUE(task_blocks(&reader));
-	keep_the_processor(SCHED_FIFO);
-	ASSERT_EQ(100, put(self->fd, 0, 100));
+	ASSERT_TRUE(reader_is_called(&reader, self->fd, 50));
 	EXPECT_EQ(6, times(read_10, self->nb));
 	keep_the_processor(SCHED_OTHER);
 	ASSERT_EQ(40, task_wait(&reader));
@@ -274,11 +288,7 @@ TEST_F(order, whoever_runs_reads_no_less_because_somebody_waits)
 	struct task reader;
 	char buf[150];
 
-	keep_the_processor(SCHED_OTHER);
-	reader = task_reader(self->fd, 50);
-	ASSERT_TRUE(task_blocks(&reader));
-	keep_the_processor(SCHED_FIFO);
-	ASSERT_EQ(100, put(self->fd, 0, 100));
+	ASSERT_TRUE(reader_is_called(&reader, self->fd, 50));
 	ASSERT_EQ(10, put(self->fd, 100, 10));
 	/* 60 could be spared; so it is the other's turn first. */
 	ASSERT_EQ(60, read(self->fd, buf, sizeof(buf)));
@@ -292,12 +302,7 @@ TEST_F(order, whoever_runs_takes_no_more_than_a_share)
 	struct task writer;
 	int n;
 
-	keep_the_processor(SCHED_OTHER);
-	writer = task_writer(self->fd, 0, 10);
-	ASSERT_TRUE(fill(self->fd, CAPACITY));
-	ASSERT_TRUE(task_blocks(&writer));
-	keep_the_processor(SCHED_FIFO);
-	ASSERT_TRUE(discard(self->nb, CAPACITY));
+	ASSERT_TRUE(writer_is_called(&writer, self->fd, self->nb, 10));
 	n = times(write_10, self->nb);
 	EXPECT_LE(CAPACITY / 2, 10 * n);
 	EXPECT_GE(CAPACITY / 2 + 20, 10 * n);
@@ -310,12 +315,7 @@ TEST_F(order, whoever_runs_waits_if_it_wants_more_than_a_share)
 {
 	struct task writer;
 
-	keep_the_processor(SCHED_OTHER);
-	writer = task_writer(self->fd, 0, 10);
-	ASSERT_TRUE(fill(self->fd, CAPACITY));
-	ASSERT_TRUE(task_blocks(&writer));
-	keep_the_processor(SCHED_FIFO);
-	ASSERT_TRUE(discard(self->nb, CAPACITY));
+	ASSERT_TRUE(writer_is_called(&writer, self->fd, self->nb, 10));
 	ASSERT_EQ(CAPACITY - 10, put(self->fd, 10, CAPACITY - 10));
 	keep_the_processor(SCHED_OTHER);
 	ASSERT_EQ(10, task_wait(&writer));
