@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* While the memory of one caller is being brought in, the others go on. */
-#include <poll.h>
 #include <sys/syscall.h>
 
 #include "fixture.h"
@@ -9,47 +8,23 @@
 #define CAPACITY	DEFAULT_CAPACITY
 #define LENGTH		10000	/* of a stalled call: the first pages are there, the last is not */
 
-FIXTURE(fault) {
-	int fd;
-	int nb;
-	struct late late;
-};
-
-FIXTURE_SETUP(fault)
-{
-	ASSERT_EQ(0, device_open(CAPACITY, &self->fd, &self->nb));
-	ASSERT_EQ(0, late_map(&self->late, LENGTH));
-}
-
-FIXTURE_TEARDOWN(fault)
-{
-	late_unmap(&self->late);
-	close(self->fd);
-	close(self->nb);
-}
-
-static int nonblocking_events(int nb)
-{
-	struct pollfd pollfd = { .fd = nb, .events = POLLIN | POLLOUT };
-
-	return poll(&pollfd, 1, 0) < 0 ? -1 : pollfd.revents;
-}
+LATE_FIXTURE(fault, CAPACITY, LENGTH)
 
 TEST_F(fault, nonblocking_writer_does_not_wait_for_a_stalled_writer)
 {
-	struct call writer = { .late = &self->late, .fd = self->fd, .writes = true };
+	struct call writer = WRITER();
 	ssize_t n;
 
 	REQUIRE_USERFAULTFD(&self->late);
-	ASSERT_TRUE(call_stalls(&writer));
+	ASSERT_STALLS(writer);
 	n = put(self->nb, 0, 10);
 	if (n < 0) {
 		ASSERT_EQ(EAGAIN, errno);
-		ASSERT_FALSE(nonblocking_events(self->nb) & POLLOUT);
+		ASSERT_FALSE(queue_events(self->nb) & POLLOUT);
 	}
 	ASSERT_FALSE(load(writer.done));
-	ASSERT_EQ(LENGTH, call_finish(&writer));
-	ASSERT_TRUE(nonblocking_events(self->nb) & POLLOUT);
+	ASSERT_EQ(LENGTH, FINISH(writer));
+	ASSERT_TRUE(queue_events(self->nb) & POLLOUT);
 	if (n == 10) {
 		ASSERT_TRUE(take(self->nb, 0, 10));
 	}
@@ -58,90 +33,82 @@ TEST_F(fault, nonblocking_writer_does_not_wait_for_a_stalled_writer)
 
 TEST_F(fault, readers_go_on_while_a_writer_is_stalled)
 {
-	struct call writer = { .late = &self->late, .fd = self->fd, .writes = true };
+	struct call writer = WRITER();
 
 	REQUIRE_USERFAULTFD(&self->late);
 	ASSERT_EQ(100, put(self->fd, 50, 100));
-	ASSERT_TRUE(call_stalls(&writer));
-	ASSERT_TRUE(nonblocking_events(self->nb) & POLLIN);
+	ASSERT_STALLS(writer);
+	ASSERT_TRUE(queue_events(self->nb) & POLLIN);
 	ASSERT_TRUE(take(self->nb, 50, 100));
 	ASSERT_FALSE(load(writer.done));
-	ASSERT_EQ(LENGTH, call_finish(&writer));
+	ASSERT_EQ(LENGTH, FINISH(writer));
 	ASSERT_TRUE(take(self->fd, 0, LENGTH));
 }
 
 TEST_F(fault, nonblocking_reader_does_not_wait_for_a_stalled_reader)
 {
-	struct call reader = { .late = &self->late, .fd = self->fd };
+	struct call reader = READER();
 	char byte;
 
 	REQUIRE_USERFAULTFD(&self->late);
 	ASSERT_EQ(LENGTH, put(self->fd, 0, LENGTH));
-	ASSERT_TRUE(call_stalls(&reader));
+	ASSERT_STALLS(reader);
 	ASSERT_FAILS(EAGAIN, read(self->nb, &byte, 1));
-	ASSERT_FALSE(nonblocking_events(self->nb) & POLLIN);
+	ASSERT_FALSE(queue_events(self->nb) & POLLIN);
 	ASSERT_FALSE(load(reader.done));
-	ASSERT_EQ(LENGTH, call_finish(&reader));
+	ASSERT_EQ(LENGTH, FINISH(reader));
 	ASSERT_TRUE(pattern_matches(self->late.buf, 0, LENGTH));
 	ASSERT_EQ(0, queued(self->nb));
 }
 
-static long poll_readable(struct task *t)
-{
-	struct pollfd pollfd = { .fd = t->arg[0], .events = POLLIN };
-
-	return poll(&pollfd, 1, -1);
-}
-
 TEST_F(fault, a_poller_is_woken_when_a_stalled_reader_leaves_something)
 {
-	struct call reader = { .late = &self->late, .fd = self->fd };
-	struct task poller = {
-		.fn = poll_readable, .nr = SYS_poll, .fd = -1, .arg = { self->nb },
-	};
+	struct call reader = READER();
+	struct task poller = task_poller(self->nb, POLLIN);
 
 	REQUIRE_USERFAULTFD(&self->late);
 	ASSERT_EQ(LENGTH + 1, put(self->fd, 0, LENGTH + 1));
-	ASSERT_TRUE(call_stalls(&reader));
+	ASSERT_STALLS(reader);
 	ASSERT_TRUE(task_blocks(&poller));
-	ASSERT_EQ(LENGTH, call_finish(&reader));
-	ASSERT_EQ(1, task_wait(&poller));
+	ASSERT_EQ(LENGTH, FINISH(reader));
+	ASSERT_EQ(POLLIN, task_wait(&poller));
 }
 
 TEST_F(fault, writers_go_on_while_a_reader_is_stalled)
 {
-	struct call reader = { .late = &self->late, .fd = self->fd };
+	struct call reader = READER();
 
 	REQUIRE_USERFAULTFD(&self->late);
 	ASSERT_EQ(LENGTH, put(self->fd, 0, LENGTH));
-	ASSERT_TRUE(call_stalls(&reader));
-	ASSERT_TRUE(nonblocking_events(self->nb) & POLLOUT);
+	ASSERT_STALLS(reader);
+	ASSERT_TRUE(queue_events(self->nb) & POLLOUT);
 	ASSERT_EQ(1000, put(self->nb, 7, 1000));
 	ASSERT_EQ(1000, put(self->fd, 1007, 1000));
 	ASSERT_FALSE(load(reader.done));
-	ASSERT_EQ(LENGTH, call_finish(&reader));
+	ASSERT_EQ(LENGTH, FINISH(reader));
 	ASSERT_TRUE(take(self->nb, 7, 2000));
 }
 
 TEST_F(fault, a_nonblocking_writer_waits_only_for_its_own_memory)
 {
-	struct call writer = { .late = &self->late, .fd = self->nb, .writes = true };
+	struct call writer = WRITER();
 
 	REQUIRE_USERFAULTFD(&self->late);
-	ASSERT_TRUE(call_stalls(&writer));
-	ASSERT_EQ(LENGTH, call_finish(&writer));
+	writer.fd = self->nb;
+	ASSERT_STALLS(writer);
+	ASSERT_EQ(LENGTH, FINISH(writer));
 	ASSERT_TRUE(take(self->nb, 0, LENGTH));
 }
 
 TEST_F(fault, a_blocking_writer_waits_behind_a_stalled_one)
 {
-	struct call writer = { .late = &self->late, .fd = self->fd, .writes = true };
+	struct call writer = WRITER();
 	struct task next = task_writer(self->fd, LENGTH, 100);
 
 	REQUIRE_USERFAULTFD(&self->late);
-	ASSERT_TRUE(call_stalls(&writer));
+	ASSERT_STALLS(writer);
 	ASSERT_TRUE(task_blocks(&next));
-	ASSERT_EQ(LENGTH, call_finish(&writer));
+	ASSERT_EQ(LENGTH, FINISH(writer));
 	ASSERT_EQ(100, task_wait(&next));
 	ASSERT_TRUE(take(self->nb, 0, LENGTH + 100));
 }

@@ -8,7 +8,7 @@
 
 #include <pthread.h>
 
-#include "common.h"
+#include "named.h"
 
 struct late {
 	unsigned char *buf;	/* len bytes, the pattern's as far as they are there */
@@ -45,5 +45,34 @@ struct call {
 bool call_stalls(struct call *call);
 /* Brings the page, the pattern's, and returns what the call returned. */
 ssize_t call_finish(struct call *call);
+
+/* Tests of QUEUE, a stream that is new for each of them, and of such memory. */
+#define LATE_FIXTURE(subject, capacity, length)				\
+FIXTURE(subject) {							\
+	int fd;		/* blocking */					\
+	int nb;		/* O_NONBLOCK */				\
+	struct late late;						\
+};									\
+									\
+FIXTURE_SETUP(subject)							\
+{									\
+	ASSERT_EQ(0, queue_begin(BBUF_STREAM, capacity, 0, &self->fd,	\
+				 &self->nb));				\
+	ASSERT_EQ(0, late_map(&self->late, length));			\
+}									\
+									\
+FIXTURE_TEARDOWN(subject)						\
+{									\
+	late_unmap(&self->late);					\
+	close(self->fd);						\
+	close(self->nb);						\
+	queue_destroy(QUEUE);						\
+}
+
+/* A call of such a test. */
+#define WRITER()	{ .late = &self->late, .fd = self->fd, .writes = true }
+#define READER()	{ .late = &self->late, .fd = self->fd }
+#define ASSERT_STALLS(call)	ASSERT_TRUE(call_stalls(&(call)))
+#define FINISH(call)		call_finish(&(call))
 
 #endif /* BBUF_SELFTEST_LATE_H */

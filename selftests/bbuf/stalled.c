@@ -4,35 +4,11 @@
 
 #include "fixture.h"
 #include "late.h"
-#include "named.h"
 
 #define CAPACITY	10000
 #define LENGTH		5000	/* of a stalled call: the first page is there, the last is not */
 
-FIXTURE(stalled) {
-	int fd;
-	int nb;
-	struct late late;
-};
-
-FIXTURE_SETUP(stalled)
-{
-	ASSERT_EQ(0, queue_begin(BBUF_STREAM, CAPACITY, 0, &self->fd, &self->nb));
-	ASSERT_EQ(0, late_map(&self->late, LENGTH));
-}
-
-FIXTURE_TEARDOWN(stalled)
-{
-	late_unmap(&self->late);
-	close(self->fd);
-	close(self->nb);
-	queue_destroy(QUEUE);
-}
-
-#define WRITER()	{ .late = &self->late, .fd = self->fd, .writes = true }
-#define READER()	{ .late = &self->late, .fd = self->fd }
-#define ASSERT_STALLS(call)	ASSERT_TRUE(call_stalls(&(call)))
-#define FINISH(call)		call_finish(&(call))
+LATE_FIXTURE(stalled, CAPACITY, LENGTH)
 
 static long resize_once(struct task *t)
 {
