@@ -66,6 +66,9 @@ struct separator {
 
 extern const struct argp separator_argp;
 
+/* Limits of leases: --lease-timeout, --max-leases, --tries, into a struct bbuf_set. */
+extern const struct argp limits_argp;
+
 bool arg_yes(struct argp_state *state, const char *what, const char *arg);
 error_t arg_queue(int key, char *arg, struct argp_state *state, const char **queue);
 const char *parse_one_queue(int argc, char **argv, const char *doc);

@@ -42,6 +42,7 @@ _bbuf_values()
 	--group)	compgen -g -- "$2" ;;
 	--eof-on-close | --drop-oldest)
 			compgen -W 'yes no' -- "$2" ;;
+	--dead-letters)	compgen -W "$(_bbuf_queues)" -- "$2" ;;
 	--queues)	compgen -W "$(_bbuf_kinds)" -- "$2" ;;
 	--json | --csv)	compgen -f -- "$2" ;;
 	--sort)		compgen -W 'name fill in out waiting slept' -- "$2" ;;

@@ -20,16 +20,20 @@ enum option_key {
 	KEY_GROUP = 'g',
 	KEY_EOF_ON_CLOSE = 'e',
 	KEY_DROP_OLDEST = 'd',
+	KEY_LEASE = 'l',
+	KEY_DEAD_LETTERS = 'D',
 };
 
 /**
  * struct plan - the queue to be made
  * @name: of it
  * @config: all else
+ * @limits: of its leases, until they are in @config
  */
 struct plan {
 	const char *name;
 	struct bbuf_config config;
+	struct bbuf_set limits;
 };
 
 static const struct argp_option option_list[] = {
@@ -47,6 +51,10 @@ static const struct argp_option option_list[] = {
 	  .doc = "readers see the end when the last writer closes (default: only by shutdown)" },
 	{ .name = "drop-oldest", .key = KEY_DROP_OLDEST,
 	  .doc = "a write that finds no room drops what is oldest (default: it waits)" },
+	{ .name = "lease", .key = KEY_LEASE,
+	  .doc = "what is taken comes back unless it is acknowledged (default: it is gone)" },
+	{ .name = "dead-letters", .key = KEY_DEAD_LETTERS, .arg = "QUEUE",
+	  .doc = "takes records that are out of tries, or rejected (default: they are dropped)" },
 	{ 0 }
 };
 
@@ -101,12 +109,55 @@ static gid_t arg_group(struct argp_state *state, const char *arg)
 	return id;
 }
 
+/* An option that only leases of records have, or NULL. */
+static const char *option_of_records(const struct plan *plan)
+{
+	if (plan->limits.fields & BBUF_SET_LEASE_TIMEOUT)
+		return "lease-timeout";
+	if (plan->limits.fields & BBUF_SET_MAX_DELIVERIES)
+		return "tries";
+	return plan->config.dead_letters ? "dead-letters" : NULL;
+}
+
+static const char *option_of_leases(const struct plan *plan)
+{
+	if (plan->limits.fields & BBUF_SET_MAX_LEASES)
+		return "max-leases";
+	return option_of_records(plan);
+}
+
+/* The kernel would say no more than EINVAL. */
+static void check_leases(struct argp_state *state, const struct plan *plan)
+{
+	const struct bbuf_config *config = &plan->config;
+	const char *option = option_of_leases(plan);
+
+	if (option && !(config->policy & BBUF_LEASE))
+		argp_error(state, "--%s is about leases: give --lease as well", option);
+	option = option_of_records(plan);
+	if (option && config->type != BBUF_RECORD)
+		argp_error(state, "--%s is about records: give --records as well", option);
+	if (config->policy & BBUF_LEASE && config->policy & BBUF_DROP_OLDEST)
+		argp_error(state, "--lease and --drop-oldest exclude each other: what is leased "
+			   "keeps its room, as it may come back. Leave one of them out");
+}
+
+static void set_limits(struct plan *plan)
+{
+	plan->config.lease_timeout = plan->limits.lease_timeout;
+	plan->config.max_leases = plan->limits.max_leases;
+	plan->config.max_deliveries = plan->limits.max_deliveries;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct plan *plan = state->input;
 	struct bbuf_config *config = &plan->config;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &plan->limits;
+		return 0;
 	case KEY_RECORDS:
 		config->type = BBUF_RECORD;
 		return 0;
@@ -128,17 +179,34 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_DROP_OLDEST:
 		config->policy |= BBUF_DROP_OLDEST;
 		return 0;
+	case KEY_LEASE:
+		config->policy |= BBUF_LEASE;
+		return 0;
+	case KEY_DEAD_LETTERS:
+		config->dead_letters = arg;
+		return 0;
+	case ARGP_KEY_SUCCESS:
+		check_leases(state, plan);
+		set_limits(plan);
+		return 0;
 	default:
 		return arg_queue(key, arg, state, &plan->name);
 	}
 }
 
+static const struct argp_child children[] = {
+	{ .argp = &limits_argp },
+	{ 0 }
+};
+
 static const struct argp create_argp = {
 	.options = option_list,
 	.parser = parse,
+	.children = children,
 	.args_doc = "QUEUE",
 	.doc = "Makes a queue; its node is /dev/bbuf-QUEUE.\v"
 	       "A name has 1 to 63 of A-Z a-z 0-9 _ - . and no dot first.\n\n"
+	       "With --lease a stream is a pool of tokens, of which only --max-leases is said.\n\n"
 	       HELP_SIZES "\n" HELP_EXIT ".",
 };
 
@@ -151,10 +219,36 @@ static int fail_control(const struct subject *subject, int error)
 	return EXIT_FAILURE;
 }
 
+/* Is it the queue for dead letters that is not as it must be? Then say so. */
+static bool say_dead_letters(const struct subject *subject, const char *name)
+{
+	struct bbuf_info info;
+
+	if (!name)
+		return false;
+	if (!bbuf_lookup(name, &info)) {
+		if (info.type != BBUF_RECORD)
+			say(subject, "dead letters are records, and `%s' is a stream: name a queue "
+			    "that was made with --records", name);
+		else if (*info.dead_letters)
+			say(subject, "`%s' is for dead letters only if it has none itself: name a "
+			    "queue that was made without --dead-letters", name);
+		else
+			return false;
+	} else if (errno == ENOENT && !bbuf_lookup(BBUF_QUEUE_DEFAULT, &info)) {
+		say(subject, "there is no queue `%s' for its dead letters: make that first, with "
+		    "`bbuf create %s --records'", name, name);
+	} else {
+		return false;
+	}
+	return true;
+}
+
 int cmd_create(int argc, char **argv)
 {
 	struct plan plan = { .config = BBUF_CONFIG_INIT };
 	struct subject subject = { .operation = "create" };
+	int error;
 
 	argp_parse(&create_argp, argc, argv, 0, NULL, &plan);
 	subject.queue = plan.name;
@@ -169,6 +263,12 @@ int cmd_create(int argc, char **argv)
 	case ENOSPC:
 		say(&subject, "there are as many queues as there can be: destroy some");
 		return EXIT_FAILURE;
+	case EINVAL:
+	case ENOENT:
+		error = errno;
+		if (say_dead_letters(&subject, plan.config.dead_letters))
+			return EXIT_FAILURE;
+		return fail_control(&subject, error);
 	default:
 		return fail_control(&subject, errno);
 	}

@@ -41,6 +41,7 @@ struct plan {
  * @plan: what is to be done
  * @queue: out of which
  * @records: it is a record queue
+ * @leased: what is taken must be acknowledged
  * @left: records, or bytes of a stream, that are still wanted
  * @buffer: for a record, or for bytes of a stream
  * @size: bytes of @buffer
@@ -51,6 +52,7 @@ struct get {
 	const struct plan *plan;
 	struct bbuf *queue;
 	bool records;
+	bool leased;
 	uint64_t left;
 	char *buffer;
 	size_t size;
@@ -103,7 +105,8 @@ static const struct argp argp = {
 	.doc = "Takes records, or bytes of a stream, out of a queue and writes them to standard "
 	       "output, unchanged; --lines and --null add something behind each record.\v"
 	       "Takes no more when nobody reads standard output, or a signal asks to end. If "
-	       "something that was taken can't be written, it says how much.\n\n"
+	       "something that was taken can't be written, it says how much. Out of a queue with "
+	       "leases, it acknowledges what it has written; the rest goes back.\n\n"
 	       HELP_SIZES "\n" HELP_EXIT_WAIT ", 5 the end came before all was there.",
 };
 
@@ -115,6 +118,7 @@ static void get_prepare(struct get *get)
 	if (bbuf_get_info(get->queue, &info))
 		exit(fail(&get->subject, errno));
 	get->records = info.type == BBUF_RECORD;
+	get->leased = info.policy & BBUF_LEASE;
 	get->size = info.capacity;
 	free(get->buffer);
 	get->buffer = malloc(get->size);
@@ -192,6 +196,29 @@ static int get_stopped(const struct get *get)
 	return EXIT_FAILURE;
 }
 
+/* Those whose lease has timed out are not ours any more. */
+static bool acknowledge(const struct get *get, size_t count)
+{
+	ssize_t done = bbuf_settle_all(get->queue, BBUF_ACK);
+	size_t late;
+
+	if (done < 0) {
+		fail(&get->subject, errno);
+		return false;
+	}
+	late = count - done;
+	if (late)
+		say(&get->subject, "%zu record%s written out when the lease was over: delivered "
+		    "again", late, plural(late));
+	return true;
+}
+
+/* What is leased is acknowledged only when it is written: it comes twice, but is not lost. */
+static bool get_write(struct get *get, size_t count)
+{
+	return output_write(&get->output) && (!get->leased || acknowledge(get, count));
+}
+
 static int get_all(struct get *get)
 {
 	ssize_t ret;
@@ -206,11 +233,20 @@ static int get_all(struct get *get)
 			continue;
 		if (ret < 0)
 			return get_failed(get, errno);
-		if (!output_write(&get->output))
+		if (!get_write(get, ret))
 			return EXIT_FAILURE;
 		get->left = get->plan->number ? get->left - ret : 0;
 	}
 	return EXIT_SUCCESS;
+}
+
+/* They would be back as soon as this program ends. */
+static int get_no_tokens(struct get *get)
+{
+	say(&get->subject, "it is a pool of tokens, which go back when their holder ends: `bbuf "
+	    "peek' shows those that are there, `bbuf flush' discards them");
+	get_uninit(get);
+	return EXIT_FAILURE;
 }
 
 int cmd_get(int argc, char **argv)
@@ -227,7 +263,11 @@ int cmd_get(int argc, char **argv)
 	}
 	get.queue = queue_open(&get.subject, O_RDONLY);
 	get_prepare(&get);
-	get.output = (struct output){ .subject = &get.subject, .separator = plan.separator };
+	if (get.leased && !get.records)
+		return get_no_tokens(&get);
+	get.output = (struct output){
+		.subject = &get.subject, .separator = plan.separator, .leased = get.leased,
+	};
 	get.left = plan.number ? plan.number : get.records ? 1 : get.size;
 
 	watch_start();

@@ -13,12 +13,16 @@
 
 #define KEY_JSON	'J'
 
+/* A column that is there only if a queue has leases. */
+#define HEADING_LEASED	"LEASED"
+
 enum kind {
-	KIND_NAME,
+	KIND_TEXT,
 	KIND_TYPE,
 	KIND_STATE,
 	KIND_EOF_ON_CLOSE,
 	KIND_DROP_OLDEST,
+	KIND_LEASE,
 	KIND_SIZE,
 	KIND_COUNT,
 	KIND_COUNT_32,
@@ -29,7 +33,7 @@ enum kind {
  * @key: in JSON; as its file in /sys/class/bbuf/QUEUE is called
  * @heading: of its column in `bbuf list'; NULL if it is not shown there
  * @kind: what it is
- * @offset: in struct bbuf_info, if it is a number
+ * @offset: in struct bbuf_info, if it is a number or a text
  */
 struct field {
 	const char *key;
@@ -46,20 +50,31 @@ struct field {
 	{ key, heading, KIND_COUNT_32, offsetof(struct bbuf_info, member) }
 
 static const struct field fields[] = {
-	{ "name", "QUEUE", KIND_NAME, 0 },
+	{ "name", "QUEUE", KIND_TEXT, offsetof(struct bbuf_info, name) },
 	{ "type", "TYPE", KIND_TYPE, 0 },
 	{ "state", "STATE", KIND_STATE, 0 },
 	{ "eof_on_close", NULL, KIND_EOF_ON_CLOSE, 0 },
 	{ "drop_oldest", NULL, KIND_DROP_OLDEST, 0 },
+	{ "lease", NULL, KIND_LEASE, 0 },
 	SIZE("capacity", "CAPACITY", capacity),
 	SIZE("read_mark", NULL, read_mark),
 	SIZE("write_mark", NULL, write_mark),
 	SIZE("bytes", "QUEUED", bytes),
 	COUNT("records", "RECORDS", records),
+	SIZE("leased_bytes", HEADING_LEASED, leased_bytes),
+	COUNT("leased_records", NULL, leased_records),
+	COUNT("leasing_files", NULL, leasing_files),
 	SIZE("peak", NULL, peak),
 	COUNT("dropped_bytes", NULL, dropped_bytes),
 	COUNT("dropped_records", NULL, dropped_records),
 	COUNT("flushed_bytes", NULL, flushed_bytes),
+	COUNT("returned", NULL, returned),
+	COUNT("expired", NULL, expired),
+	COUNT("dead_records", NULL, dead_records),
+	COUNT("lease_timeout_ns", NULL, lease_timeout),
+	COUNT_32("max_leases", NULL, max_leases),
+	COUNT_32("max_deliveries", NULL, max_deliveries),
+	{ "dead_letters", NULL, KIND_TEXT, offsetof(struct bbuf_info, dead_letters) },
 	COUNT_32("writers", "WRITERS", in.files),
 	COUNT_32("readers", "READERS", out.files),
 	COUNT_32("waiting_writers", "W-WAIT", in.waiters),
@@ -97,6 +112,8 @@ static uint64_t field_number(const struct field *field, const struct bbuf_info *
 		return !!(info->policy & BBUF_EOF_ON_CLOSE);
 	case KIND_DROP_OLDEST:
 		return !!(info->policy & BBUF_DROP_OLDEST);
+	case KIND_LEASE:
+		return !!(info->policy & BBUF_LEASE);
 	case KIND_COUNT_32:
 		return *(const uint32_t *)at;
 	default:
@@ -110,8 +127,8 @@ static void show_field(struct libscols_line *row, size_t column, const struct fi
 	char text[TEXT_MAX];
 
 	switch (field->kind) {
-	case KIND_NAME:
-		table_cell(row, column, "%s", info->name);
+	case KIND_TEXT:
+		table_cell(row, column, "%s", (const char *)info + field->offset);
 		break;
 	case KIND_TYPE:
 		table_cell(row, column, "%s", type_name(info));
@@ -137,6 +154,7 @@ static void set_kind(struct libscols_table *table, size_t column, enum kind kind
 	struct libscols_column *col = scols_table_get_column(table, column);
 
 	switch (kind) {
+	case KIND_TEXT:
 	case KIND_TYPE:
 	case KIND_STATE:
 		scols_column_set_flags(col, 0);
@@ -144,11 +162,28 @@ static void set_kind(struct libscols_table *table, size_t column, enum kind kind
 		break;
 	case KIND_EOF_ON_CLOSE:
 	case KIND_DROP_OLDEST:
+	case KIND_LEASE:
 		scols_column_set_json_type(col, SCOLS_JSON_BOOLEAN);
 		break;
 	default:
 		break;
 	}
+}
+
+static bool any_leases(const struct bbuf_info *list, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (list[i].policy & BBUF_LEASE)
+			return true;
+	return false;
+}
+
+/* Is it for people, in a table of queues with or without leases? */
+static bool has_column(const struct field *field, bool leases)
+{
+	return field->heading && (leases || strcmp(field->heading, HEADING_LEASED));
 }
 
 /* All fields as JSON, or those with a heading for people. */
@@ -158,10 +193,11 @@ static int print(const struct bbuf_info *list, size_t count, bool json)
 	const struct field *shown[ARRAY_SIZE(fields)];
 	struct libscols_table *table;
 	struct libscols_line *row;
+	bool leases = any_leases(list, count);
 	size_t width = 0, i, j;
 
 	for (i = 0; i < ARRAY_SIZE(fields); i++) {
-		if (!json && !fields[i].heading)
+		if (!json && !has_column(&fields[i], leases))
 			continue;
 		columns[width] = (struct table_column){ fields[i].heading, fields[i].key };
 		shown[width++] = &fields[i];
@@ -258,6 +294,61 @@ static void print_limits(const struct bbuf_info *info)
 	       "when the last writer closes, or by shutdown" : "by shutdown");
 }
 
+static const char *unit(const struct bbuf_info *info)
+{
+	return info->type == BBUF_RECORD ? "record" : "byte";
+}
+
+/* As it was given, more or less: 90s, 5min. */
+static const char *format_limit(char text[TEXT_MAX], uint64_t ns)
+{
+	static const struct {
+		const char *name;
+		uint64_t ns;
+	} units[] = {
+		{ "min", 60 * NSEC_PER_SEC }, { "s", NSEC_PER_SEC }, { "ms", NSEC_PER_MSEC },
+		{ "us", NSEC_PER_USEC }, { "ns", 1 },
+	};
+	size_t i;
+
+	for (i = 0; ns % units[i].ns; i++)
+		;
+	snprintf(text, TEXT_MAX, "%llu%s", (unsigned long long)(ns / units[i].ns),
+		 units[i].name);
+	return text;
+}
+
+static void print_lease_limits(const struct bbuf_info *info)
+{
+	char time[TEXT_MAX];
+
+	printf("leases        at most %u %s%s of %s", info->max_leases, unit(info),
+	       plural(info->max_leases), info->type == BBUF_RECORD ? "a file" : "a process");
+	if (info->lease_timeout)
+		printf(", for %s", format_limit(time, info->lease_timeout));
+	putchar('\n');
+	if (info->max_deliveries)
+		printf("tries         %u\n", info->max_deliveries);
+	if (info->type == BBUF_RECORD)
+		printf("dead letters  %s%s, %llu so far\n",
+		       *info->dead_letters ? "go to " : "are dropped", info->dead_letters,
+		       (unsigned long long)info->dead_records);
+}
+
+static void print_leases(const struct bbuf_info *info)
+{
+	if (!(info->policy & BBUF_LEASE))
+		return;
+	print_lease_limits(info);
+	printf("leased        ");
+	print_amount(info, info->leased_bytes, info->leased_records);
+	printf(", held by %llu\nwent back     %llu %s%s", (unsigned long long)info->leasing_files,
+	       (unsigned long long)info->returned, unit(info), plural(info->returned));
+	if (info->expired)
+		printf(", %llu of them when the time was over", (unsigned long long)info->expired);
+	putchar('\n');
+}
+
 static void add_counts(struct libscols_table *table, const char *what, uint64_t in, uint64_t out)
 {
 	struct libscols_line *row = table_row(table);
@@ -303,6 +394,7 @@ static int print_info(const struct subject *subject, const struct bbuf_info *inf
 	print_node(subject);
 	print_limits(info);
 	print_amounts(info);
+	print_leases(info);
 	putchar('\n');
 	print_sides(info);
 	return output_end();

@@ -11,6 +11,9 @@ enum option_key {
 	KEY_NONBLOCK = 'N',
 	KEY_LINES = 'l',
 	KEY_NULL = '0',
+	KEY_LEASE_TIMEOUT = 256,	/* and those that follow have no letter */
+	KEY_MAX_LEASES,
+	KEY_TRIES,
 };
 
 static error_t parse_patience(int key, char *arg, struct argp_state *state)
@@ -70,6 +73,59 @@ static const struct argp_option separator_options[] = {
 const struct argp separator_argp = {
 	.options = separator_options,
 	.parser = parse_separator,
+};
+
+static uint32_t arg_count_32(struct argp_state *state, const char *what, const char *arg)
+{
+	uint64_t count = arg_count(state, what, arg);
+
+	if (count > UINT32_MAX)
+		argp_error(state, "--%s=%s: must be %u or less", what, arg, UINT32_MAX);
+	return count;
+}
+
+/* A limit that is not to be. */
+static bool is_no(const char *arg)
+{
+	return !strcmp(arg, "no");
+}
+
+static error_t parse_limits(int key, char *arg, struct argp_state *state)
+{
+	struct bbuf_set *set = state->input;
+
+	switch (key) {
+	case KEY_LEASE_TIMEOUT:
+		set->fields |= BBUF_SET_LEASE_TIMEOUT;
+		set->lease_timeout = is_no(arg) ? 0 : arg_time(state, "lease-timeout", arg);
+		return 0;
+	case KEY_MAX_LEASES:
+		set->fields |= BBUF_SET_MAX_LEASES;
+		set->max_leases = arg_count_32(state, "max-leases", arg);
+		return 0;
+	case KEY_TRIES:
+		set->fields |= BBUF_SET_MAX_DELIVERIES;
+		set->max_deliveries = is_no(arg) ? 0 : arg_count_32(state, "tries", arg);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_option limits_options[] = {
+	{ .name = "lease-timeout", .key = KEY_LEASE_TIMEOUT, .arg = "TIME|no",
+	  .doc = "after this a leased record goes back although its holder lives (default: no)" },
+	{ .name = "max-leases", .key = KEY_MAX_LEASES, .arg = "N",
+	  .doc = "records, or bytes of a stream, that an open file may have leased at once "
+		 "(default: 1024)" },
+	{ .name = "tries", .key = KEY_TRIES, .arg = "N|no",
+	  .doc = "a record that was delivered so often does not go back any more (default: no)" },
+	{ 0 }
+};
+
+const struct argp limits_argp = {
+	.options = limits_options,
+	.parser = parse_limits,
 };
 
 /* For options that switch something: no argument means yes. */

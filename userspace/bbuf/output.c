@@ -64,13 +64,18 @@ static void say_lost(const struct output *output, size_t written, int error)
 {
 	size_t bytes = output->len - written, items = output->count;
 
+	if (output->leased) {
+		say(output->subject, "standard output: %s; %zu item%s taken from the queue, and not "
+		    "acknowledged: back there", strerror(error), items, plural(items));
+		return;
+	}
 	while (output->ends[output->count - items] <= written)
 		items--;
 	say(output->subject, "standard output: %s; taken from the queue, and lost: %zu byte%s "
 	    "in %zu item%s", strerror(error), bytes, plural(bytes), items, plural(items));
 }
 
-/* Write all items; false, and the loss is told, if some could not be. */
+/* Write all items; false, and what becomes of them is told, if some could not be. */
 bool output_write(struct output *output)
 {
 	size_t written = write_all(output->buffer, output->len);

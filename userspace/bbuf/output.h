@@ -11,6 +11,7 @@
  * struct output - what is to be written
  * @subject: for messages
  * @separator: what to put behind each item
+ * @leased: what was taken goes back if it can't be written
  * @buffer: the items, with their separators
  * @len: bytes of that
  * @size: bytes of memory at @buffer
@@ -21,6 +22,7 @@
 struct output {
 	const struct subject *subject;
 	struct separator separator;
+	bool leased;
 	char *buffer;
 	size_t len;
 	size_t size;

@@ -52,6 +52,12 @@ static void measure(struct rate *rate, const struct bbuf_info *before, double se
 	rate->out = (moved(now, &now->out) - moved(before, &before->out)) / seconds;
 }
 
+/* What is leased takes its room, too. */
+static double fill(const struct bbuf_info *info)
+{
+	return (double)(info->bytes + info->leased_bytes) / info->capacity;
+}
+
 /* One for each queue that is there now; to be freed. @before may be empty. */
 struct rate *rates_new(const struct look *before, const struct look *now)
 {
@@ -61,7 +67,7 @@ struct rate *rates_new(const struct look *before, const struct look *now)
 
 	for (i = 0; i < now->count; i++) {
 		rates[i].info = &now->list[i];
-		rates[i].fill = (double)now->list[i].bytes / now->list[i].capacity;
+		rates[i].fill = fill(&now->list[i]);
 		measure(&rates[i], look_find(before, rates[i].info), seconds);
 	}
 	return rates;

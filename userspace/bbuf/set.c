@@ -16,10 +16,12 @@ enum option_key {
 	KEY_DROP_OLDEST = 'd',
 };
 
+#define LIMITS	(BBUF_SET_LEASE_TIMEOUT | BBUF_SET_MAX_LEASES | BBUF_SET_MAX_DELIVERIES)
+
 /**
  * struct plan - what is to change
  * @queue: of which
- * @set: capacity, marks; its policy holds the bits to set
+ * @set: capacity, marks, limits; its policy holds the bits to set
  */
 struct plan {
 	const char *queue;
@@ -53,6 +55,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct bbuf_set *set = &plan->set;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = set;
+		return 0;
 	case KEY_CAPACITY:
 		set->fields |= BBUF_SET_CAPACITY;
 		set->capacity = arg_size(state, "capacity", arg);
@@ -80,36 +85,73 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
+static const struct argp_child children[] = {
+	{ .argp = &limits_argp },
+	{ 0 }
+};
+
 static const struct argp argp = {
 	.options = option_list,
 	.parser = parse,
+	.children = children,
 	.args_doc = "QUEUE",
 	.doc = "Changes a queue while it is in use: all that is asked for, or nothing.\v"
 	       "Marks are from 1 to the capacity; those beyond a new capacity are lowered to it. "
-	       "Owner and permissions are changed with chown and chmod on the node.\n\n"
+	       "Limits of leases hold for what is leased from now on. Owner and permissions are changed with chown and chmod on the node.\n\n"
 	       HELP_SIZES "\n" HELP_EXIT ".",
 };
+
+/* What is it that a queue of this kind can't have? */
+static void say_invalid(const struct subject *subject, const struct bbuf_set *set,
+			const struct bbuf_info *info)
+{
+	uint32_t limits = set->fields & LIMITS;
+	bool leases = info->policy & BBUF_LEASE;
+	char capacity[TEXT_MAX];
+
+	if (limits && !leases) {
+		say(subject, "it has no leases: `bbuf create --lease' makes a queue that has");
+	} else if (limits & ~BBUF_SET_MAX_LEASES && info->type != BBUF_RECORD) {
+		say(subject, "it is a pool of tokens, of which only --max-leases can be said");
+	} else if (leases && set->policy & BBUF_DROP_OLDEST) {
+		say(subject, "--drop-oldest is not for a queue with leases: what is leased keeps "
+		    "its room, as it may come back");
+	} else {
+		format_size(capacity, set->fields & BBUF_SET_CAPACITY ? set->capacity :
+			    info->capacity);
+		say(subject, "a mark must be from 1 to the capacity, %s, and both together no more "
+		    "than that and a byte%s", capacity,
+		    info->type == BBUF_RECORD ? "; the read mark of a record queue is 1" : "");
+	}
+}
+
+static void say_too_small(const struct subject *subject, const struct bbuf_set *set,
+			  const struct bbuf_info *info)
+{
+	char bytes[TEXT_MAX], leased[TEXT_MAX], capacity[TEXT_MAX];
+
+	format_size(bytes, info->bytes);
+	format_size(capacity, set->capacity);
+	if (info->leased_bytes)
+		say(subject, "what is queued, %s, and leased, %s, would not fit into %s: get or "
+		    "`bbuf flush' the one, wait for who has the other", bytes,
+		    format_size(leased, info->leased_bytes), capacity);
+	else
+		say(subject, "what is queued, %s, would not fit into %s: get it or `bbuf flush' "
+		    "it first", bytes, capacity);
+}
 
 static int fail_set(const struct subject *subject, const struct plan *plan,
 		    const struct bbuf_info *info, int error)
 {
-	char bytes[TEXT_MAX], capacity[TEXT_MAX];
-
 	switch (error) {
 	case ERANGE:
 		return fail_too_big(subject, plan->set.capacity);
 	case EBUSY:
-		format_size(bytes, info->bytes);
-		format_size(capacity, plan->set.capacity);
-		say(subject, "what is queued, %s, would not fit into %s: get it or `bbuf flush' "
-		    "it first", bytes, capacity);
+		say_too_small(subject, &plan->set, info);
 		return EXIT_FAILURE;
 	case EINVAL:
-		format_size(capacity, plan->set.fields & BBUF_SET_CAPACITY ?
-			    plan->set.capacity : info->capacity);
-		say(subject, "a mark must be from 1 to the capacity, %s, and both together no more "
-		    "than that and a byte%s", capacity,
-		    info->type == BBUF_RECORD ? "; the read mark of a record queue is 1" : "");
+		say_invalid(subject, &plan->set, info);
 		return EXIT_FAILURE;
 	case EPERM:
 		say(subject, "only the owner of the node and root may do that");
