@@ -483,6 +483,15 @@ static ssize_t bbuf_peek_locked(const struct bbuf_queue *q, size_t most, void *t
 	return len;
 }
 
+/* Of a stream as much as goes, of records all or nothing. */
+static ssize_t bbuf_peek_deliver(const struct bbuf_queue *q, const void *copy, size_t len,
+				 struct iov_iter *to)
+{
+	size_t done = copy_to_iter(copy, len, to);
+
+	return done == len || (done && q->type == BBUF_STREAM) ? done : -EFAULT;
+}
+
 /**
  * bbuf_lend_peek() - copy what is queued first, and leave it there
  * @q: the queue, with BBUF_LEASE
@@ -509,7 +518,7 @@ ssize_t bbuf_lend_peek(struct bbuf_queue *q, struct iov_iter *to)
 			return -ENOMEM;
 	}
 	if (len > 0)
-		len = copy_to_iter(copy, len, to) ?: -EFAULT;
+		len = bbuf_peek_deliver(q, copy, len, to);
 	kvfree(copy);
 	return len;
 }
