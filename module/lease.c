@@ -273,10 +273,11 @@ static void bbuf_leases_settle_up(struct bbuf_leases *leases)
 /* So many bytes are gone for good, and their room is free. */
 static void bbuf_leases_free_room(struct bbuf_leases *leases, size_t bytes)
 {
-	/* C: who finds this room knows that the bytes were copied. */
-	smp_store_release(&leases->freed, leases->freed + bytes);
+	/* Before the room: who finds too little of it even so asks anew. */
 	if (READ_ONCE(leases->queue->producer.short_of_room))
 		WRITE_ONCE(leases->queue->producer.short_of_room, false);
+	/* C: who finds this room knows that the bytes were copied. */
+	smp_store_release(&leases->freed, leases->freed + bytes);
 }
 
 /* A leased item is gone for good; the caller frees it. */
