@@ -522,14 +522,14 @@ long bbuf_lease_settle(struct bbuf_queue *q, struct bbuf_holder *holder,
 {
 	bool back = settle->how == BBUF_RETURN || settle->how == BBUF_RETURN_LAST;
 	LIST_HEAD(items);
-	bool full;
+	bool was_full;
 	long ret;
 
 	mutex_lock(&q->consumer.lock);
-	full = bbuf_holder_full(q, holder);
 	ret = bbuf_side_error(&q->consumer) ?: bbuf_settle_pick(holder, settle, &items);
 	if (!ret)
 		ret = bbuf_settle_picked(q, holder, settle->how, &items);
+	was_full = ret > 0 && holder->count + ret >= q->leases->max_leases;
 	mutex_unlock(&q->consumer.lock);
 
 	if (back)
@@ -540,7 +540,7 @@ long bbuf_lease_settle(struct bbuf_queue *q, struct bbuf_holder *holder,
 		return ret;
 	if (!back)
 		bbuf_leases_tell_gone(q);
-	if (back || full || READ_ONCE(q->consumer.ended))
+	if (back || was_full || READ_ONCE(q->consumer.ended))
 		bbuf_leases_tell_back(q);
 	return ret;
 }
