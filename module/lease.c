@@ -661,6 +661,7 @@ void bbuf_leases_flush(struct bbuf_queue *q, size_t stored)
 	WRITE_ONCE(side->pos, side->pos + bytes);
 	bbuf_leases_settle_up(leases);
 	bbuf_leases_free_room(leases, bytes);
+	bbuf_queue_update_end(q);
 }
 
 /**

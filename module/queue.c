@@ -580,13 +580,15 @@ void bbuf_queue_drained(struct bbuf_queue *q)
  * bbuf_queue_update_end() - do consumers see the end?
  * @q: the queue; the consumers' lock is held, and its state, or what is leased, has changed
  *
- * What is leased may come back, so they don't before that is settled. Those who poll are to
- * be told by the caller.
+ * What is leased may come back, so they don't before that is settled. There it is one word
+ * that says so: who looks without the lock would otherwise find the last record neither
+ * queued nor leased while it is on its way. Those who poll are to be told by the caller.
  */
 void bbuf_queue_update_end(struct bbuf_queue *q)
 {
 	struct bbuf_side *side = &q->consumer;
-	bool ended = q->state & BBUF_DESTROYED || (q->state && !q->leased);
+	bool left = q->leases && (q->leased || bbuf_side_avail(side));
+	bool ended = q->state & BBUF_DESTROYED || (q->state && !left);
 
 	lockdep_assert_held(&side->lock);
 

@@ -59,8 +59,8 @@ struct bbuf_queue;
  * @line_lock: with @lock, held to change the line; alone, to call its front
  * @closed: the front of the line is firm, nobody may go past it: written under
  *          @lock, read by poll and by wakers without
- * @ended: no more is to come, or to be taken: as @closed; the consumers' is only set when
- *         nothing is leased, either
+ * @ended: no more is to come, or to be taken: as @closed; that of consumers who lease only when
+ *         nothing is queued or leased, either
  * @short_of_room: a producer that doesn't wait found too little room since the last
  *                 read: set under @lock, cleared under the consumers'
  * @wanted: bytes that the front of the line is to be called for; 0 when it need
