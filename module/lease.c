@@ -109,6 +109,17 @@ static bool bbuf_item_before(struct rb_node *a, const struct rb_node *b)
 	       (this->place == that->place && this->turn < that->turn);
 }
 
+/* It has more, or less, or may have. */
+static void bbuf_holder_fill(struct bbuf_leases *leases, struct bbuf_holder *holder)
+{
+	bool full = holder->count >= leases->max_leases;
+
+	if (full == holder->full)
+		return;
+	holder->full = full;
+	WRITE_ONCE(leases->full, leases->full + (full ? 1 : -1));
+}
+
 static void bbuf_holder_count(struct bbuf_leases *leases, struct bbuf_holder *holder, int n)
 {
 	if (!holder->count)
@@ -116,6 +127,7 @@ static void bbuf_holder_count(struct bbuf_leases *leases, struct bbuf_holder *ho
 	WRITE_ONCE(holder->count, holder->count + n);
 	if (!holder->count)
 		leases->files--;
+	bbuf_holder_fill(leases, holder);
 }
 
 /* So much more is leased, or less; the consumers move on, or back. */
@@ -571,23 +583,22 @@ struct bbuf_holder *bbuf_holder_get(struct bbuf_queue *q)
 	holder = kzalloc(sizeof(*holder), GFP_KERNEL_ACCOUNT);
 	if (!holder)
 		return NULL;
-	INIT_LIST_HEAD(&holder->node);
 	INIT_LIST_HEAD(&holder->leases);
 	holder->files = 1;
-	if (q->type == BBUF_RECORD)
-		return holder;
+	if (q->type == BBUF_STREAM)
+		holder->owner = get_pid(task_tgid(current));
 
 	mutex_lock(&q->consumer.lock);
-	mine = bbuf_holder_mine(q->leases);
-	if (mine) {
+	if (holder->owner)
+		mine = bbuf_holder_mine(q->leases);
+	if (mine)
 		mine->files++;
-	} else {
-		holder->owner = get_pid(task_tgid(current));
+	else
 		list_add(&holder->node, &q->leases->holders);
-	}
 	mutex_unlock(&q->consumer.lock);
 	if (!mine)
 		return holder;
+	put_pid(holder->owner);
 	kfree(holder);
 	return mine;
 }
@@ -664,6 +675,15 @@ void bbuf_leases_flush(struct bbuf_queue *q, size_t stored)
 	bbuf_queue_update_end(q);
 }
 
+static void bbuf_leases_set_max(struct bbuf_leases *leases, u32 max)
+{
+	struct bbuf_holder *holder;
+
+	WRITE_ONCE(leases->max_leases, max);
+	list_for_each_entry(holder, &leases->holders, node)
+		bbuf_holder_fill(leases, holder);
+}
+
 /**
  * bbuf_leases_set() - change how long, how many and how often
  * @q: the queue; both sides' locks are held
@@ -676,7 +696,7 @@ void bbuf_leases_set(struct bbuf_queue *q, const struct bbuf_set *set)
 	if (set->fields & BBUF_SET_LEASE_TIMEOUT)
 		leases->timeout = set->lease_timeout;
 	if (set->fields & BBUF_SET_MAX_LEASES)
-		WRITE_ONCE(leases->max_leases, set->max_leases);
+		bbuf_leases_set_max(leases, set->max_leases);
 	if (set->fields & BBUF_SET_MAX_DELIVERIES)
 		leases->max_deliveries = set->max_deliveries;
 }

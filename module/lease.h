@@ -24,9 +24,10 @@
  * @items: all that is leased or came back, by where it was written
  * @aside: what came back, by where it is to be read
  * @timed: what is leased for a time only, by when that is over
- * @holders: the files of a stream; of a record queue there is no list
+ * @holders: all that lease
  * @records: that are leased
  * @files: that have leased something
+ * @full: files that have leased as much as they may; read by who wakes others without a lock
  * @returned: records, or bytes of a stream, that came back
  * @expired: how many of them because their time was over
  * @dead: records that were delivered too often, or rejected
@@ -52,6 +53,7 @@ struct bbuf_leases {
 	struct list_head holders;
 	size_t records;
 	size_t files;
+	size_t full;
 	u64 returned;
 	u64 expired;
 	u64 dead;
@@ -68,6 +70,7 @@ struct bbuf_leases {
  * @node: in bbuf_leases.holders
  * @leases: what it has been given, in that order
  * @count: how much that is, with what it is just being given; read by poll without a lock
+ * @full: it is one of bbuf_leases.full
  * @owner: who opened it; of a record queue NULL
  * @files: how many there are
  *
@@ -77,6 +80,7 @@ struct bbuf_holder {
 	struct list_head node;
 	struct list_head leases;
 	unsigned int count;
+	bool full;
 	struct pid *owner;
 	unsigned int files;
 };

@@ -200,6 +200,20 @@ static void bbuf_side_call(struct bbuf_side *side)
 	spin_unlock(&side->line_lock);
 }
 
+/*
+ * Of those who poll exclusively one is enough. If it may be of a file that may lease no more,
+ * and so has no use for it, it is all of them; it is looked for afterwards, as such a one
+ * was full before it was there to be woken.
+ */
+static void bbuf_side_wake_pollers(struct bbuf_side *side, __poll_t events)
+{
+	const struct bbuf_leases *leases = side->queue->leases;
+
+	wake_up_interruptible_poll(&side->poll, events);
+	if (leases && !bbuf_side_produces(side) && READ_ONCE(leases->full))
+		__wake_up(&side->poll, TASK_INTERRUPTIBLE, 0, poll_to_key(events));
+}
+
 /* Tell those who don't wait in line: poll, epoll, io_uring, SIGIO. */
 static void bbuf_side_announce(struct bbuf_side *side)
 {
@@ -215,7 +229,7 @@ static void bbuf_side_announce(struct bbuf_side *side)
 	if (READ_ONCE(side->ended))
 		wake_up_interruptible_all(&side->poll);	/* the end is for everybody */
 	else if (polled)
-		wake_up_interruptible_poll(&side->poll, events);
+		bbuf_side_wake_pollers(side, events);
 	kill_fasync(&side->fasync, SIGIO, side->band);
 }
 
