@@ -492,8 +492,7 @@ static ssize_t bbuf_write_framed(struct bbuf_queue *q, struct iov_iter *from,
 	ssize_t done = 0;
 	int ret = 0;
 
-	/* A prefix is an answer, too: no signal has to wait for all of it. */
-	while (iov_iter_count(from) && !(done && signal_pending(current))) {
+	while (iov_iter_count(from) && !(done && bbuf_signalled())) {
 		cond_resched();
 		left = iov_iter_count(from);
 		bbuf_try_write_batch(q, from);
@@ -721,8 +720,7 @@ static void bbuf_side_pause(struct bbuf_side *side, struct bbuf_call *call)
 
 /*
  * As many records as there are and fit: a long batch keeps the others off from a place
- * in line, not by the lock. A prefix is an answer, too: no signal has to wait for all of
- * it.
+ * in line, not by the lock.
  */
 static noinline ssize_t bbuf_get_batch(struct bbuf_queue *q, struct bbuf_call *call,
 				       struct iov_iter *to)
@@ -742,7 +740,7 @@ static noinline ssize_t bbuf_get_batch(struct bbuf_queue *q, struct bbuf_call *c
 			bbuf_publish_read(q, &haul);
 			bbuf_side_pause(side, call);
 		}
-		if (call->over || signal_pending(current))
+		if (call->over || bbuf_signalled())
 			break;
 	}
 	done = before - iov_iter_count(to);

@@ -5,6 +5,8 @@
 #ifndef BBUF_IO_H
 #define BBUF_IO_H
 
+#include <linux/sched/signal.h>
+
 #include "queue.h"
 
 /**
@@ -20,6 +22,15 @@ struct bbuf_manner {
 	bool lease_framed;
 	u64 deadline;
 };
+
+/*
+ * Is there a signal, for which a call ends that has moved something? A prefix is an answer,
+ * too. Other work of the task, such as io_uring has all the time, can wait for the rest.
+ */
+static inline bool bbuf_signalled(void)
+{
+	return task_sigpending(current);
+}
 
 void bbuf_call_init(struct bbuf_call *call, struct bbuf_manner how, size_t len);
 size_t bbuf_write_at_once(struct bbuf_queue *q, struct iov_iter *from);

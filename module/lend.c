@@ -420,7 +420,7 @@ ssize_t bbuf_lend_tokens_back(struct bbuf_queue *q, struct bbuf_holder *holder,
 {
 	ssize_t done = 0, ret = 0;
 
-	while (iov_iter_count(from) && !(done && signal_pending(current))) {
+	while (iov_iter_count(from) && !(done && bbuf_signalled())) {
 		if (READ_ONCE(q->state) & BBUF_DESTROYED)
 			ret = -ENODEV;
 		else if (READ_ONCE(holder->count))

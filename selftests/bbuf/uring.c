@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 
 #include "fixture.h"
+#include "named.h"
 
 #define CAPACITY	DEFAULT_CAPACITY
 #define ENTRIES		16
@@ -56,8 +57,8 @@ static void ring_close(struct ring *ring)
 	close(ring->fd);
 }
 
-/* Submits one request, named by user_data: 1 if the kernel took it. */
-static int ring_submit(struct ring *ring, struct io_uring_sqe request)
+/* One more request to be submitted, named by user_data. */
+static void ring_add(struct ring *ring, struct io_uring_sqe request)
 {
 	unsigned int *tail = ring_field(ring, ring->params.sq_off.tail);
 	unsigned int slot = *tail & *ring_field(ring, ring->params.sq_off.ring_mask);
@@ -65,7 +66,18 @@ static int ring_submit(struct ring *ring, struct io_uring_sqe request)
 	ring->sqes[slot] = request;
 	ring_field(ring, ring->params.sq_off.array)[slot] = slot;
 	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
-	return syscall(SYS_io_uring_enter, ring->fd, 1, 0, 0, NULL, 0);
+}
+
+/* So many of them: how many the kernel took. */
+static int ring_enter(struct ring *ring, unsigned int count)
+{
+	return syscall(SYS_io_uring_enter, ring->fd, count, 0, 0, NULL, 0);
+}
+
+static int ring_submit(struct ring *ring, struct io_uring_sqe request)
+{
+	ring_add(ring, request);
+	return ring_enter(ring, 1);
 }
 
 /* Takes a completion if there is one; also gives the kernel occasion to make some. */
@@ -90,6 +102,17 @@ static int ring_wait(struct ring *ring)
 	struct io_uring_cqe completion;
 
 	return eventually(ring_peek(ring, &completion)) ? completion.res : -ETIME;
+}
+
+/* The same of the request with that buffer, whatever completes before. */
+static int ring_wait_for(struct ring *ring, const void *buf)
+{
+	struct io_uring_cqe completion;
+
+	while (eventually(ring_peek(ring, &completion)))
+		if (completion.user_data == (unsigned long)buf)
+			return completion.res;
+	return -ETIME;
 }
 
 static bool ring_idle(struct ring *ring)
@@ -280,6 +303,81 @@ TEST_F(uring, polls)
 	ASSERT_TRUE(ring_idle(&self->ring));
 	ASSERT_EQ(1, put(self->fd, 0, 1));
 	ASSERT_TRUE(ring_wait(&self->ring) & POLLIN);
+}
+
+/* Records with frames. */
+FIXTURE(uring_frames) {
+	int fd;			/* the default queue */
+	int nb;
+	int records;		/* a queue of records, framed */
+	int plain;		/* the same, without frames */
+	int error;		/* why there is no io_uring */
+	struct ring ring;
+};
+
+FIXTURE_SETUP(uring_frames)
+{
+	ASSERT_EQ(0, device_open(CAPACITY, &self->fd, &self->nb));
+	ASSERT_EQ(0, queue_begin(BBUF_RECORD, CAPACITY, 0, &self->records, &self->plain));
+	ASSERT_EQ(0, queue_set_options(self->records, .flags = BBUF_FRAMED));
+	self->error = ring_open(&self->ring);
+}
+
+FIXTURE_TEARDOWN(uring_frames)
+{
+	if (!self->error)
+		ring_close(&self->ring);
+	close(self->fd);
+	close(self->nb);
+	close(self->records);
+	close(self->plain);
+	queue_destroy(QUEUE);
+}
+
+/*
+ * A poll that a write of the same submission completes: then the kernel has work for the task,
+ * of which it reminds it as of a signal, and which the call after that write finds pending.
+ */
+static bool ring_add_work(struct ring *ring, int fd)
+{
+	static unsigned char byte;
+	struct io_uring_sqe poll = request(IORING_OP_POLL_ADD, fd, NULL, 0);
+
+	poll.off = 0;
+	poll.poll32_events = POLLIN;
+	if (ring_submit(ring, poll) != 1)
+		return false;
+	ring_add(ring, request(IORING_OP_WRITE, fd, &byte, 1));
+	return true;
+}
+
+TEST_F(uring_frames, are_all_read_though_there_is_other_work)
+{
+	size_t n = 8, len = 1000, i;
+	unsigned char frames[8 * BBUF_FRAME_SPACE(1000)];
+
+	REQUIRE_URING();
+	for (i = 0; i < n; i++)
+		ASSERT_EQ(len, put(self->plain, i, len));
+	ASSERT_TRUE(ring_add_work(&self->ring, self->fd));
+	ring_add(&self->ring, request(IORING_OP_READ, self->records, frames, sizeof(frames)));
+	ASSERT_EQ(2, ring_enter(&self->ring, 2));
+	ASSERT_EQ(sizeof(frames), ring_wait_for(&self->ring, frames));
+}
+
+/* So many that they don't go in at once. */
+TEST_F(uring_frames, are_all_written_though_there_is_other_work)
+{
+	static struct { struct bbuf_frame head; __u64 body; } frames[3000];
+	size_t i;
+
+	REQUIRE_URING();
+	for (i = 0; i < ARRAY_SIZE(frames); i++)
+		frames[i].head.len = 1;
+	ASSERT_TRUE(ring_add_work(&self->ring, self->fd));
+	ring_add(&self->ring, request(IORING_OP_WRITE, self->records, frames, sizeof(frames)));
+	ASSERT_EQ(2, ring_enter(&self->ring, 2));
+	ASSERT_EQ(sizeof(frames), ring_wait_for(&self->ring, frames));
 }
 
 BBUF_HARNESS_MAIN
