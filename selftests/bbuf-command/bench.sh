@@ -120,6 +120,19 @@ test_what_does_not_fit_is_left_out()
 	[ -z "$(figure stream 102400 '' mq ns)" ]
 }
 
+# 13 messages of 5000 bytes fit into a queue, and a part of one more; of the batches, too.
+test_uring_with_sizes_that_leave_a_rest()
+{
+	local queue size
+
+	expect 0 '' "${bench[@]}" uring --sizes 100,1000,5000,50000 --csv
+	for queue in bbuf-stream bbuf-record bbuf-framed pipe unix seqpacket; do
+		for size in 100 1000 5000 50000; do
+			[ -n "$(figure uring "$size" '' "$queue" ns)" ]
+		done
+	done
+}
+
 test_json()
 {
 	expect 0 '' "${bench[@]}" self --sizes 64 --json

@@ -10,28 +10,43 @@
 
 #include "bench.h"
 
-#define PAIRS		16
+#define PAIRS_MAX	16
+#define PAGE		4096
 
 /**
  * struct submitter - what the process works with
  * @channel: the queue
+ * @pairs: of a write and a read, with each call
  * @ring: its own, made when it begins, as it can't be handed on by fork
  * @ready: it is made
  */
 struct submitter {
 	struct channel channel;
+	size_t pairs;
 	struct io_uring ring;
 	bool ready;
 };
 
 static int make_ring(struct io_uring *ring)
 {
-	int ret = io_uring_queue_init(2 * PAIRS, ring, 0);
+	int ret = io_uring_queue_init(2 * PAIRS_MAX, ring, 0);
 
 	if (!ret)
 		return 0;
 	errno = -ret;
 	return -1;
+}
+
+/*
+ * As many as the queue has room for at once, of which a pipe has pages. So no write waits,
+ * and none finds room for a part of it only: that would call off the read linked to it, and
+ * the others would wait for what that one was to take out.
+ */
+static size_t pairs_of(const struct channel *channel)
+{
+	size_t pages = (channel->batch * channel->size + PAGE - 1) / PAGE;
+
+	return MAX(1U, MIN((size_t)PAIRS_MAX, channel->holds / (pages * PAGE)));
 }
 
 /* Offset -1: at the position of the file, which queues have none of. */
@@ -67,50 +82,44 @@ static void run(struct member *member, void *work, size_t messages)
 	struct submitter *submitter = work;
 	struct channel *channel = &submitter->channel;
 	struct io_uring *ring = &submitter->ring;
+	unsigned int both = 2 * submitter->pairs;
 	size_t i;
 
 	if (!submitter->ready && make_ring(ring))
 		channel_failed(channel, "io_uring_queue_init");
 	submitter->ready = true;
 	while (member->got < messages) {
-		for (i = 0; i < PAIRS; i++)
+		for (i = 0; i < submitter->pairs; i++)
 			prepare_pair(ring, channel);
-		if (io_uring_submit_and_wait(ring, 2 * PAIRS) != 2 * PAIRS)
+		if (io_uring_submit_and_wait(ring, both) != (int)both)
 			channel_failed(channel, "io_uring_submit_and_wait");
 		reap(ring, channel);
 		member->calls++;
-		member->got += PAIRS * channel->batch;
+		member->got += submitter->pairs * channel->batch;
 	}
 }
 
-/*
- * io_uring may be switched off for users, or altogether. A write that does not fit at once
- * waits until poll says that it may, which for a socket is when it is nearly empty, while
- * the read that empties it waits for the write: so it must fit well.
- */
+/* io_uring may be switched off for users, or altogether. */
 static int uring(const struct setup *setup, struct figure *figure)
 {
 	struct submitter submitter = { .ready = false };
 	struct task task = {
 		.crew = 1, .run = run, .work = &submitter, .messages = setup->messages,
 	};
-	bool fits;
 
 	if (make_ring(&submitter.ring))
 		return -1;
 	io_uring_queue_exit(&submitter.ring);
 	if (setup_open(setup, &submitter.channel))
 		return -1;
-	fits = 2 * setup->size <= submitter.channel.holds;
-	if (fits)
-		measure(setup, &task, figure);
+	submitter.pairs = pairs_of(&submitter.channel);
+	measure(setup, &task, figure);
 	channel_close(&submitter.channel);
-	errno = EMSGSIZE;
-	return fits ? 0 : -1;
+	return 0;
 }
 
 const struct pattern pattern_uring = {
-	.name = "uring", .summary = "one process puts in and takes out by io_uring, 16 pairs a call",
+	.name = "uring", .summary = "one process puts in and takes out by io_uring, up to 16 pairs a call",
 	.can = PEER_FILE, .whole = true,
 	.sizes = { 64, 4096, 16384 },
 	.measures = HAS_COST,
