@@ -208,4 +208,25 @@ test_a_signal_leaves_nothing_behind()
 	eventually not pgrep -x bbuf >/dev/null
 }
 
+stop_children()
+{
+	pkill -STOP -P "$1" && pgrep -P "$1" --runstates T >/dev/null
+}
+
+# Whoever is stopped might as well hang.
+test_what_hangs_fails()
+{
+	local status=0
+
+	bbuf bench many --numbers 2:1 --messages 100000000 --queues bbuf-record --timeout 1s \
+		>out 2>errors &
+	eventually our_queues_are_there
+	eventually stop_children $!
+	wait $! || status=$?
+	[ "$status" = 1 ]
+	grep -q 'bench: many 2:1: bbuf-record: 64 bytes: nothing has moved for 1 s' errors
+	[ -z "$(our_queues)" ]
+	eventually not pgrep -x bbuf >/dev/null
+}
+
 run_tests

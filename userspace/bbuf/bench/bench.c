@@ -77,7 +77,7 @@ static void measure_row(const struct plan *plan, struct group *group, struct row
 		.pattern = group->pattern, .peer = row->peer,
 		.size = group->size, .level = group->level,
 		.messages = MAX(1U, MIN(plan->messages, VOLUME_MAX / group->size)),
-		.time_ns = plan->time_ns, .free = plan->free,
+		.time_ns = plan->time_ns, .timeout_ns = plan->timeout_ns, .free = plan->free,
 	};
 	struct figure *figure = &row->rounds[group->rounds];
 	size_t i;

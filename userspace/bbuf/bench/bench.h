@@ -49,7 +49,8 @@ struct level {
  * @level: of how many
  * @messages: to be moved at the most
  * @time_ns: that it may take, about
- * @free: see struct task
+ * @timeout_ns: see struct task
+ * @free: the same
  */
 struct setup {
 	const struct pattern *pattern;
@@ -58,6 +59,7 @@ struct setup {
 	struct level level;
 	size_t messages;
 	uint64_t time_ns;
+	uint64_t timeout_ns;
 	bool free;
 };
 

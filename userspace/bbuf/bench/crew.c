@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -39,14 +40,22 @@ static void on_end(int signal)
 	told_to_end = signal;
 }
 
+/* It has ended a wait, and that is all. */
+static void on_tick(int signal)
+{
+	(void)signal;
+}
+
 /* Whoever is told to end leaves no queue behind. */
 void crew_init(void)
 {
 	const struct sigaction end = { .sa_handler = on_end };
+	const struct sigaction tick = { .sa_handler = on_tick };
 
 	sigaction(SIGINT, &end, NULL);
 	sigaction(SIGTERM, &end, NULL);
 	sigaction(SIGHUP, &end, NULL);
+	sigaction(SIGALRM, &tick, NULL);
 	atexit(channel_close_all);
 }
 
@@ -145,20 +154,63 @@ static _Noreturn void serve(const struct task *task, struct meeting *meeting, si
 	_exit(EXIT_SUCCESS);
 }
 
-/* If one fails the others would wait for ever. */
-static void await(const pid_t *crew, size_t size)
+/* How much have they done so far? */
+static uint64_t progress(const struct meeting *meeting, size_t size)
 {
-	size_t left, i;
+	uint64_t sum = 0;
+	size_t i;
+
+	for (i = 0; i < size; i++)
+		sum += meeting->members[i].put + meeting->members[i].got +
+		       meeting->members[i].calls;
+	return sum;
+}
+
+/* A signal so often; 0: no more. */
+static void tick_every(uint64_t ns)
+{
+	const struct timeval time = {
+		.tv_sec = ns / NSEC_PER_SEC,
+		.tv_usec = ns ? MAX(ns % NSEC_PER_SEC / NSEC_PER_USEC, 1U) : 0,
+	};
+	const struct itimerval timer = { .it_interval = time, .it_value = time };
+
+	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+/* Waits until one has ended well: false if one has not, or nothing happens any more. */
+static bool await_one(const struct task *task, const struct meeting *meeting)
+{
+	uint64_t before, now = UINT64_MAX;
 	int status;
 
-	for (left = size; left; left--) {
-		if (waitpid(-1, &status, 0) >= 0 && !status)
+	do {
+		if (waitpid(-1, &status, 0) >= 0)
+			return !status;
+		before = now;
+		now = progress(meeting, task->crew);
+	} while (!told_to_end && now != before);
+	if (!told_to_end)
+		warnx("bench: %s: nothing has moved for %g s", task->name,
+		      (double)task->timeout_ns / NSEC_PER_SEC);
+	return false;
+}
+
+/* If one fails the others would wait for ever. */
+static void await(const struct task *task, const struct meeting *meeting, const pid_t *crew)
+{
+	size_t left, i;
+
+	tick_every(task->timeout_ns);
+	for (left = task->crew; left; left--) {
+		if (await_one(task, meeting))
 			continue;
-		for (i = 0; i < size; i++)
+		for (i = 0; i < task->crew; i++)
 			kill(crew[i], SIGKILL);
 		end_if_told();
 		exit(EXIT_FAILURE);
 	}
+	tick_every(0);
 	end_if_told();
 }
 
@@ -176,7 +228,7 @@ struct member *crew_run(const struct task *task)
 		if (!crew[i])
 			serve(task, meeting, i);
 	}
-	await(crew, task->crew);
+	await(task, meeting, crew);
 	free(crew);
 	return meeting->members;
 }

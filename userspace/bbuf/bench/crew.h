@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define TASK_NAME_MAX	80
+
 /**
  * struct member - one of them, in memory that all share
  * @index: which one, from 0
@@ -33,18 +35,22 @@ struct member {
 
 /**
  * struct task - what they do
+ * @name: of that, for errors
  * @crew: how many do it
  * @run: does one member's part, in which so many messages are moved by all
  * @work: for @run
  * @messages: that are to be moved
+ * @timeout_ns: if none of them moves anything for so long, they never will
  * @cold: they don't warm up
  * @free: the scheduler decides where they run; otherwise each has its processor
  */
 struct task {
+	char name[TASK_NAME_MAX];
 	size_t crew;
 	void (*run)(struct member *member, void *work, size_t messages);
 	void *work;
 	size_t messages;
+	uint64_t timeout_ns;
 	bool cold;
 	bool free;
 };

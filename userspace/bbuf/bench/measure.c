@@ -129,12 +129,28 @@ static void find_cost(const struct setup *setup, const struct task *task, struct
 	crew_forget(members, task);
 }
 
+/* For errors. */
+static void name_task(const struct setup *setup, struct task *task)
+{
+	const struct level *level = &setup->level;
+	char number[TEXT_MAX] = "";
+
+	if (level->second)
+		snprintf(number, sizeof(number), " %zu:%zu", level->first, level->second);
+	else if (level->first)
+		snprintf(number, sizeof(number), " %zu", level->first);
+	snprintf(task->name, sizeof(task->name), "%s%s: %s: %zu bytes",
+		 setup->pattern->name, number, setup->peer->name, setup->size);
+}
+
 /*
  * The first of the crew are those who produce; so many. Returns how many messages were
  * moved while it was measured, if that is a matter of the task.
  */
 size_t measure(const struct setup *setup, struct task *task, struct figure *figure)
 {
+	name_task(setup, task);
+	task->timeout_ns = setup->timeout_ns;
 	task->messages = affordable(task, setup->time_ns);
 	count_wakeups(task, figure);
 	find_cost(setup, task, figure);

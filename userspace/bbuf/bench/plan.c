@@ -10,6 +10,7 @@
 #define DEFAULT_MESSAGES	20000
 #define DEFAULT_ROUNDS		5
 #define DEFAULT_TIME		(500 * NSEC_PER_MSEC)
+#define DEFAULT_TIMEOUT		(60 * NSEC_PER_SEC)
 
 /* Where --json and --csv write to by themselves. */
 #define STDOUT		"-"
@@ -25,6 +26,7 @@ enum option_key {
 	KEY_MESSAGES = 'm',
 	KEY_ROUNDS = 'r',
 	KEY_TIME = 't',
+	KEY_TIMEOUT = 'T',
 	KEY_SIZES = 's',
 	KEY_NUMBERS = 'n',
 	KEY_QUEUES = 'q',
@@ -46,6 +48,8 @@ static const struct argp_option option_list[] = {
 	  .doc = "move fewer if a round would take longer (default 500ms)" },
 	{ .name = "rounds", .key = KEY_ROUNDS, .arg = "N",
 	  .doc = "measure each so often, in turn, and take the median (default 5)" },
+	{ .name = "timeout", .key = KEY_TIMEOUT, .arg = "TIME",
+	  .doc = "fail if nothing moves for so long (default 60s)" },
 	{ .name = "free", .key = KEY_FREE,
 	  .doc = "let the scheduler move processes (default: each stays on a processor)" },
 	{ .name = "json", .key = KEY_JSON, .arg = "FILE", .flags = OPTION_ARG_OPTIONAL,
@@ -149,6 +153,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_TIME:
 		plan->time_ns = arg_time(state, "time", arg);
 		return 0;
+	case KEY_TIMEOUT:
+		plan->timeout_ns = arg_time(state, "timeout", arg);
+		return 0;
 	case KEY_FREE:
 		plan->free = true;
 		return 0;
@@ -209,6 +216,7 @@ void plan_parse(struct plan *plan, int argc, char **argv)
 {
 	*plan = (struct plan){
 		.messages = DEFAULT_MESSAGES, .rounds = DEFAULT_ROUNDS, .time_ns = DEFAULT_TIME,
+		.timeout_ns = DEFAULT_TIMEOUT,
 	};
 	argp_parse(&argp, argc, argv, 0, NULL, plan);
 }

@@ -16,7 +16,8 @@
  * @messages: for each figure
  * @rounds: of each figure
  * @time_ns: for each round of it, about
- * @free: see struct task
+ * @timeout_ns: see struct task
+ * @free: the same
  * @json: where to write that
  * @csv: where to write that
  */
@@ -28,6 +29,7 @@ struct plan {
 	size_t messages;
 	size_t rounds;
 	uint64_t time_ns;
+	uint64_t timeout_ns;
 	bool free;
 	const char *json;
 	const char *csv;
