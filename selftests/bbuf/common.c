@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -17,6 +18,7 @@
 
 #define MODULE_FILE	"/lib/bbuf/bbuf.ko"	/* unless BBUF_KO names another */
 #define LINE_MAX_LEN	256
+#define FOREVER		-1
 #define LOOKS		3	/* how often a sleeper is looked at to call it undisturbed */
 
 long now_ms(void)
@@ -472,4 +474,34 @@ void task_kill(struct task *t)
 {
 	kill(t->pid, SIGKILL);
 	waitpid(t->pid, NULL, 0);
+}
+
+/* epoll */
+
+int epoll_on(int fd, unsigned int events)
+{
+	struct epoll_event event = { .events = events };
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+	return epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) ? -1 : epoll;
+}
+
+unsigned int epoll_now(int epoll)
+{
+	struct epoll_event event;
+
+	return epoll_wait(epoll, &event, 1, 0) == 1 ? event.events : 0;
+}
+
+static long epoll_once(struct task *t)
+{
+	struct epoll_event event;
+	int ready = epoll_wait(t->fd, &event, 1, FOREVER);
+
+	return ready < 0 ? -1 : (long)event.events;
+}
+
+struct task task_epoller(int epoll)
+{
+	return (struct task){ .fn = epoll_once, .nr = SYS_epoll_wait, .fd = epoll };
 }

@@ -118,6 +118,13 @@ bool task_signal(struct task *t);
 /* kill -9, and waits until it is gone */
 void task_kill(struct task *t);
 
+/* An epoll set with one file in it, or -1. */
+int epoll_on(int fd, unsigned int events);
+/* What it reports without waiting, 0 if nothing. */
+unsigned int epoll_now(int epoll);
+/* Sleeps in it; its value is what came. */
+struct task task_epoller(int epoll);
+
 /* A buffer whose first n bytes are the pattern's and whose next byte faults. */
 unsigned char *cliff(size_t n, size_t position);
 

@@ -5,13 +5,11 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 #include "fixture.h"
 #include "named.h"
 
 #define CAPACITY	1000
-#define FOREVER		-1
 #define GONE		(POLLHUP | POLLERR)
 
 NAMED_FIXTURE(destroy, BBUF_STREAM, CAPACITY, 0)
@@ -119,14 +117,6 @@ TEST_F(destroy, wakes_poll_whatever_it_waits_for)
 	close(out.arg[0]);
 }
 
-static long epoll_once(struct task *t)
-{
-	struct epoll_event event;
-	int ready = epoll_wait(t->fd, &event, 1, FOREVER);
-
-	return ready < 0 ? -1 : (long)event.events;
-}
-
 TEST_F(destroy, wakes_epoll_level_edge_and_exclusive)
 {
 	static const unsigned int events[] = {
@@ -136,13 +126,7 @@ TEST_F(destroy, wakes_epoll_level_edge_and_exclusive)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(events); i++) {
-		struct epoll_event event = { .events = events[i] };
-		int epoll = epoll_create1(EPOLL_CLOEXEC);
-
-		ASSERT_EQ(0, epoll_ctl(epoll, EPOLL_CTL_ADD, self->fd, &event));
-		sleeper[i] = (struct task){
-			.fn = epoll_once, .nr = SYS_epoll_wait, .fd = epoll,
-		};
+		sleeper[i] = task_epoller(epoll_on(self->fd, events[i]));
 		ASSERT_TRUE(task_blocks(&sleeper[i]));
 	}
 	ASSERT_EQ(0, queue_destroy(QUEUE));

@@ -2,33 +2,15 @@
 /* What a queue tells of itself: by ioctl, in sysfs, in /proc/PID/fdinfo. */
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
 #include "fixture.h"
 #include "named.h"
 
 #define CAPACITY	1000
-#define SYSFS		"/sys/class/bbuf/" QUEUE "/"
 #define NAP_MS		20
 
 NAMED_FIXTURE(info, BBUF_STREAM, CAPACITY, 0)
-
-static unsigned long long sysfs_number(const char *name)
-{
-	char path[PATH_MAX], text[32];
-
-	snprintf(path, sizeof(path), SYSFS "%s", name);
-	return proc_field(path, "", text, sizeof(text)) ? strtoull(text, NULL, 10) : -1ULL;
-}
-
-static bool sysfs_is(const char *name, const char *value)
-{
-	char path[PATH_MAX], text[32];
-
-	snprintf(path, sizeof(path), SYSFS "%s", name);
-	return proc_field(path, "", text, sizeof(text)) && !strcmp(text, value);
-}
 
 /* Counters */
 
@@ -262,7 +244,7 @@ TEST_F(info, in_sysfs_is_one_line_a_file_for_all_to_read)
 		ssize_t n;
 		int file;
 
-		snprintf(path, sizeof(path), SYSFS "%s", sysfs_names[i]);
+		snprintf(path, sizeof(path), QUEUE_SYSFS "%s", sysfs_names[i]);
 		ASSERT_EQ(0, stat(path, &stat_));
 		ASSERT_EQ(S_IFREG | 0444, stat_.st_mode);
 		file = open(path, O_RDONLY);
@@ -274,14 +256,6 @@ TEST_F(info, in_sysfs_is_one_line_a_file_for_all_to_read)
 }
 
 /* fdinfo */
-
-static bool fdinfo_is(int fd, const char *key, const char *value)
-{
-	char path[PATH_MAX], text[64];
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	return proc_field(path, key, text, sizeof(text)) && !strcmp(text, value);
-}
 
 TEST_F(info, in_fdinfo_tells_an_open_file_from_others)
 {

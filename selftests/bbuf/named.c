@@ -123,3 +123,46 @@ struct task task_drainer(int fd)
 {
 	return (struct task){ .fn = fsync_once, .nr = SYS_fsync, .fd = fd };
 }
+
+static long hold(struct task *t)
+{
+	(void)t;
+	return pause();
+}
+
+struct task task_holder(void)
+{
+	return (struct task){ .fn = hold, .nr = SYS_pause, .fd = -1 };
+}
+
+/* Files of the kernel */
+
+static bool sysfs_text(const char *name, char *text, size_t size)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), QUEUE_SYSFS "%s", name);
+	return proc_field(path, "", text, size);
+}
+
+unsigned long long sysfs_number(const char *name)
+{
+	char text[32];
+
+	return sysfs_text(name, text, sizeof(text)) ? strtoull(text, NULL, 10) : -1ULL;
+}
+
+bool sysfs_is(const char *name, const char *value)
+{
+	char text[BBUF_NAME_SIZE];
+
+	return sysfs_text(name, text, sizeof(text)) && !strcmp(text, value);
+}
+
+bool fdinfo_is(int fd, const char *key, const char *value)
+{
+	char path[PATH_MAX], text[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	return proc_field(path, key, text, sizeof(text)) && !strcmp(text, value);
+}

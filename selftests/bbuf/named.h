@@ -12,6 +12,7 @@
 
 #define BBUF_CONTROL		"/dev/bbuf-control"
 #define QUEUE			"test"	/* the queue that most tests use */
+#define QUEUE_SYSFS		"/sys/class/bbuf/" QUEUE "/"
 #define QUEUE_NODE		BBUF_DEVICE "-" QUEUE
 
 /* Each returns 0 or -errno. */
@@ -57,6 +58,14 @@ bool take_record(int fd, size_t position, size_t n);
 struct task task_poller(int fd, short events);
 /* Sleeps in fsync(). */
 struct task task_drainer(int fd);
+/* Has what is open open until it is killed. */
+struct task task_holder(void);
+
+/* What sysfs says of QUEUE: a number, or -1; or is it that text? */
+unsigned long long sysfs_number(const char *name);
+bool sysfs_is(const char *name, const char *value);
+/* Has an open file that line in fdinfo? */
+bool fdinfo_is(int fd, const char *key, const char *value);
 
 /* What poll reports. */
 #define READABLE		(POLLIN | POLLRDNORM)

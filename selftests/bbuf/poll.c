@@ -37,35 +37,6 @@ static struct task task_poller(int fd, short events)
 	};
 }
 
-static int epoll_on(int fd, unsigned int events)
-{
-	struct epoll_event event = { .events = events };
-	int epoll = epoll_create1(EPOLL_CLOEXEC);
-
-	return epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) ? -1 : epoll;
-}
-
-/* What an epoll set reports without waiting, 0 if nothing. */
-static unsigned int epoll_now(int epoll)
-{
-	struct epoll_event event;
-
-	return epoll_wait(epoll, &event, 1, 0) == 1 ? event.events : 0;
-}
-
-static long epoll_once(struct task *t)
-{
-	struct epoll_event event;
-	int ready = epoll_wait(t->fd, &event, 1, FOREVER);
-
-	return ready < 0 ? -1 : (long)event.events;
-}
-
-static struct task task_epoller(int epoll)
-{
-	return (struct task){ .fn = epoll_once, .nr = SYS_epoll_wait, .fd = epoll };
-}
-
 BBUF_FIXTURE(poll)
 
 /* States */

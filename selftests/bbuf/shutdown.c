@@ -2,7 +2,6 @@
 /* The end: shutdown, and the last writer's close; what both sides see of it. */
 #include <signal.h>
 #include <sys/epoll.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 
 #include "fixture.h"
@@ -427,15 +426,9 @@ TEST_F(last_close, is_not_that_of_a_duplicate)
 	ASSERT_ENDED();
 }
 
-static long hold_until_killed(struct task *t)
-{
-	(void)t;
-	return pause();
-}
-
 TEST_F(last_close, is_that_of_the_last_process_however_it_ends)
 {
-	struct task holder = { .fn = hold_until_killed, .nr = SYS_pause, .fd = -1 };
+	struct task holder = task_holder();
 
 	ASSERT_TRUE(task_blocks(&holder));
 	close(self->out);

@@ -2,139 +2,15 @@
 /* io_uring: what has to wait waits for the device's wakeup, not in a worker thread. */
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/io_uring.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
 
 #include "fixture.h"
 #include "named.h"
+#include "ring.h"
 
 #define CAPACITY	DEFAULT_CAPACITY
-#define ENTRIES		16
 #define WORKER_NAME	"iou-wrk"
-
-/* A ring without a library: the few loads and stores that it takes. */
-struct ring {
-	int fd;
-	struct io_uring_params params;
-	unsigned char *queues;
-	size_t size;
-	struct io_uring_sqe *sqes;
-};
-
-static unsigned int *ring_field(struct ring *ring, unsigned int offset)
-{
-	return (unsigned int *)(ring->queues + offset);
-}
-
-static int ring_open(struct ring *ring)
-{
-	struct io_uring_params *p = &ring->params;
-	size_t sq, cq;
-
-	memset(ring, 0, sizeof(*ring));
-	ring->fd = syscall(SYS_io_uring_setup, ENTRIES, p);
-	if (ring->fd < 0)
-		return -errno;
-	if (!(p->features & IORING_FEAT_SINGLE_MMAP))
-		return -EOPNOTSUPP;
-	sq = p->sq_off.array + p->sq_entries * sizeof(unsigned int);
-	cq = p->cq_off.cqes + p->cq_entries * sizeof(struct io_uring_cqe);
-	ring->size = sq > cq ? sq : cq;
-	ring->queues = mmap(NULL, ring->size, PROT_READ | PROT_WRITE,
-			    MAP_SHARED | MAP_POPULATE, ring->fd, IORING_OFF_SQ_RING);
-	ring->sqes = mmap(NULL, p->sq_entries * sizeof(*ring->sqes), PROT_READ | PROT_WRITE,
-			  MAP_SHARED | MAP_POPULATE, ring->fd, IORING_OFF_SQES);
-	return ring->queues == MAP_FAILED || ring->sqes == MAP_FAILED ? -errno : 0;
-}
-
-static void ring_close(struct ring *ring)
-{
-	munmap(ring->queues, ring->size);
-	munmap(ring->sqes, ring->params.sq_entries * sizeof(*ring->sqes));
-	close(ring->fd);
-}
-
-/* One more request to be submitted, named by user_data. */
-static void ring_add(struct ring *ring, struct io_uring_sqe request)
-{
-	unsigned int *tail = ring_field(ring, ring->params.sq_off.tail);
-	unsigned int slot = *tail & *ring_field(ring, ring->params.sq_off.ring_mask);
-
-	ring->sqes[slot] = request;
-	ring_field(ring, ring->params.sq_off.array)[slot] = slot;
-	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
-}
-
-/* So many of them: how many the kernel took. */
-static int ring_enter(struct ring *ring, unsigned int count)
-{
-	return syscall(SYS_io_uring_enter, ring->fd, count, 0, 0, NULL, 0);
-}
-
-static int ring_submit(struct ring *ring, struct io_uring_sqe request)
-{
-	ring_add(ring, request);
-	return ring_enter(ring, 1);
-}
-
-/* Takes a completion if there is one; also gives the kernel occasion to make some. */
-static bool ring_peek(struct ring *ring, struct io_uring_cqe *completion)
-{
-	unsigned int *head = ring_field(ring, ring->params.cq_off.head);
-	unsigned int *tail = ring_field(ring, ring->params.cq_off.tail);
-	unsigned int mask = *ring_field(ring, ring->params.cq_off.ring_mask);
-	struct io_uring_cqe *cqes = (void *)(ring->queues + ring->params.cq_off.cqes);
-
-	syscall(SYS_io_uring_enter, ring->fd, 0, 0, IORING_ENTER_GETEVENTS, NULL, 0);
-	if (*head == __atomic_load_n(tail, __ATOMIC_ACQUIRE))
-		return false;
-	*completion = cqes[*head & mask];
-	__atomic_store_n(head, *head + 1, __ATOMIC_RELEASE);
-	return true;
-}
-
-/* The result of the next completion, or -ETIME. */
-static int ring_wait(struct ring *ring)
-{
-	struct io_uring_cqe completion;
-
-	return eventually(ring_peek(ring, &completion)) ? completion.res : -ETIME;
-}
-
-/* The same of the request with that buffer, whatever completes before. */
-static int ring_wait_for(struct ring *ring, const void *buf)
-{
-	struct io_uring_cqe completion;
-
-	while (eventually(ring_peek(ring, &completion)))
-		if (completion.user_data == (unsigned long)buf)
-			return completion.res;
-	return -ETIME;
-}
-
-static bool ring_idle(struct ring *ring)
-{
-	struct io_uring_cqe completion;
-	int i;
-
-	for (i = 0; i < 3; i++) {
-		if (ring_peek(ring, &completion))
-			return false;
-		pause_ms(1);
-	}
-	return true;
-}
-
-static struct io_uring_sqe request(int opcode, int fd, void *buf, size_t n)
-{
-	return (struct io_uring_sqe){
-		.opcode = opcode, .fd = fd, .addr = (unsigned long)buf, .len = n,
-		.off = -1, .user_data = (unsigned long)buf,
-	};
-}
 
 /* How many of this process's threads are workers of io_uring. */
 static int workers(void)
@@ -241,19 +117,19 @@ TEST_F(uring, write_of_more_than_fits_takes_what_fits)
 
 TEST_F(uring, many_reads_are_each_completed_by_one_write)
 {
-	unsigned char out[ENTRIES] = { 0 };
+	unsigned char out[RING_ENTRIES] = { 0 };
 	int i;
 
 	REQUIRE_URING();
-	for (i = 0; i < ENTRIES; i++)
+	for (i = 0; i < RING_ENTRIES; i++)
 		ASSERT_EQ(1, ring_submit(&self->ring,
 					 request(IORING_OP_READ, self->fd, out + i, 1)));
-	for (i = 0; i < ENTRIES; i++) {
+	for (i = 0; i < RING_ENTRIES; i++) {
 		ASSERT_TRUE(ring_idle(&self->ring));
 		ASSERT_EQ(1, put(self->fd, 1, 1));
 		ASSERT_EQ(1, ring_wait(&self->ring));
 	}
-	for (i = 0; i < ENTRIES; i++)
+	for (i = 0; i < RING_ENTRIES; i++)
 		ASSERT_EQ(pattern(1), out[i]);
 	ASSERT_EQ(0, workers());
 }
