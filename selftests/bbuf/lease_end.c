@@ -1,0 +1,619 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Nothing counts as read before it is acknowledged: the end, fsync, resize, flush, destroy. */
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+
+#include "fixture.h"
+#include "leased.h"
+
+#define CAPACITY	1000
+#define ENDED		(READABLE | POLLRDHUP | POLLHUP)
+
+FIXTURE(lease_end) {
+	int fd;		/* blocking */
+	int nb;		/* O_NONBLOCK, as the next */
+	int in;		/* O_RDONLY */
+};
+
+FIXTURE_SETUP(lease_end)
+{
+	ASSERT_EQ(0, queue_begin(BBUF_RECORD, CAPACITY, BBUF_LEASE, &self->fd, &self->nb));
+	self->in = queue_open(QUEUE, O_RDONLY | O_NONBLOCK);
+	ASSERT_LE(0, self->in);
+}
+
+FIXTURE_TEARDOWN(lease_end)
+{
+	close(self->fd);
+	close(self->nb);
+	close(self->in);
+	queue_destroy(QUEUE);
+}
+
+#define ASSERT_END(fd) ASSERT_EQ(0, read(fd, (char[LEN]){ 0 }, LEN))
+
+/* End of file */
+
+TEST_F(lease_end, comes_after_the_last_acknowledgement)
+{
+	struct bbuf_lease lease;
+	char buf[LEN];
+
+	ASSERT_TRUE(put_records(self->fd, 0, 2));
+	ASSERT_TRUE(take_records(self->nb, 0, 2));
+	ASSERT_EQ(0, queue_shutdown(self->fd));
+	ASSERT_NOTHING(self->in);
+	ASSERT_NOTHING(self->nb);
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
+	ASSERT_NOTHING(self->in);
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
+	ASSERT_END(self->in);
+	ASSERT_END(self->nb);
+	ASSERT_END(self->fd);
+	ASSERT_EQ(0, lease_read(self->nb, buf, LEN, &lease));
+	ASSERT_EQ(0, lease.lease);
+}
+
+TEST_F(lease_end, comes_after_what_goes_back)
+{
+	ASSERT_TRUE(put_records(self->fd, 0, 1));
+	ASSERT_LEASES(self->nb, 0);
+	ASSERT_EQ(0, queue_shutdown(self->fd));
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
+	ASSERT_LEASES(self->in, 0);
+	ASSERT_EQ(1, settle(self->in, 0, BBUF_RETURN_LAST));
+	ASSERT_LEASES(self->in, 0);
+	ASSERT_NOTHING(self->nb);
+	ASSERT_EQ(1, settle(self->in, 0, BBUF_ACK));
+	ASSERT_END(self->nb);
+}
+
+TEST_F(lease_end, comes_after_what_is_rejected)
+{
+	ASSERT_TRUE(put_records(self->fd, 0, 1));
+	ASSERT_LEASES(self->nb, 0);
+	ASSERT_EQ(0, queue_shutdown(self->fd));
+	ASSERT_NOTHING(self->in);
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_REJECT));
+	ASSERT_END(self->in);
+}
+
+TEST_F(lease_end, is_waited_for_while_others_have_leases)
+{
+	struct task reader[3], drainer = task_drainer(self->fd);
+	size_t i;
+
+	ASSERT_TRUE(put_records(self->fd, 0, 2));
+	ASSERT_TRUE(take_records(self->nb, 0, 2));
+	for (i = 0; i < ARRAY_SIZE(reader); i++) {
+		reader[i] = task_reader(self->fd, LEN);
+		ASSERT_TRUE(task_blocks(&reader[i]));
+	}
+	ASSERT_TRUE(task_blocks(&drainer));
+	ASSERT_EQ(0, queue_shutdown(self->fd));
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
+	for (i = 0; i < ARRAY_SIZE(reader); i++)
+		ASSERT_TRUE(task_undisturbed(&reader[i]));
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
+	for (i = 0; i < ARRAY_SIZE(reader); i++)
+		ASSERT_EQ(0, task_wait(&reader[i]));
+	ASSERT_EQ(0, task_wait(&drainer));
+}
+
+TEST_F(lease_end, is_waited_for_by_who_comes_after_the_shutdown)
+{
+	struct task reader = task_reader(self->fd, LEN);
+
+	ASSERT_TRUE(put_records(self->fd, 0, 1));
+	ASSERT_LEASES(self->nb, 0);
+	ASSERT_EQ(0, queue_shutdown(self->fd));
+	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
+	ASSERT_EQ(0, task_wait(&reader));
+}
+
+/* One gets what the killed one had, the others wait for him; then all see the end. */
+TEST_F(lease_end, is_waited_for_whoever_is_killed)
+{
+	struct task holder = task_leaser(1), first = task_reader(self->fd, LEN);
+	struct task second = task_reader(self->fd, LEN);
+
+	ASSERT_TRUE(put_records(self->fd, 0, 1));
+	ASSERT_TRUE(task_blocks(&holder));
+	ASSERT_EQ(0, queue_shutdown(self->fd));
+	ASSERT_TRUE(task_blocks(&first));
+	ASSERT_TRUE(task_blocks(&second));
+	task_kill(&holder);
+	ASSERT_EQ(LEN, task_wait(&first));
+	ASSERT_TRUE(pattern_matches(first.result->data, 0, LEN));
+	ASSERT_TRUE(task_undisturbed(&second));
+	ASSERT_EQ(1, settle(self->fd, 0, BBUF_ACK));
+	ASSERT_EQ(0, task_wait(&second));
+}
+
+TEST_F(lease_end, is_seen_by_poll_after_the_last_acknowledgement)
+{
+	struct task poller = task_poller(self->in, POLLIN), hup = task_poller(self->in, 0);
+
+	ASSERT_TRUE(put_records(self->fd, 0, 1));
+	ASSERT_EQ(0, queue_shutdown(self->fd));
+	ASSERT_EQ(READABLE | POLLRDHUP, queue_events(self->in));
+	ASSERT_LEASES(self->nb, 0);
+	ASSERT_EQ(POLLRDHUP, queue_events(self->in));
+	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_TRUE(task_blocks(&hup));
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
+	ASSERT_EQ(POLLIN, task_wait(&poller));
+	ASSERT_EQ(READABLE | POLLRDHUP, queue_events(self->in));
+	ASSERT_FALSE(task_done(&hup));
+
+	ASSERT_LEASES(self->nb, 0);
+	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
+	ASSERT_EQ(POLLIN | POLLHUP, task_wait(&poller));
+	ASSERT_EQ(POLLHUP, task_wait(&hup));
+	ASSERT_EQ(ENDED, queue_events(self->in));
+}
+
+TEST_F(lease_end, is_an_edge_for_epoll)
+{
+	int epoll = epoll_on(self->in, EPOLLIN | EPOLLET);
+
+	ASSERT_LE(0, epoll);
+	ASSERT_TRUE(put_records(self->fd, 0, 1));
+	ASSERT_EQ(EPOLLIN, epoll_now(epoll));
+	ASSERT_LEASES(self->nb, 0);
+	ASSERT_EQ(0, queue_shutdown(self->fd));
+	ASSERT_EQ(0, epoll_now(epoll));
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
+	ASSERT_EQ(EPOLLIN | EPOLLHUP, epoll_now(epoll));
+	ASSERT_EQ(0, epoll_now(epoll));
+	close(epoll);
+}
+
+TEST_F(lease_end, is_taken_back_while_something_is_leased)
+{
+	struct task reader = task_reader(self->fd, LEN);
+
+	ASSERT_TRUE(put_records(self->fd, 0, 1));
+	ASSERT_LEASES(self->nb, 0);
+	ASSERT_EQ(0, queue_shutdown(self->fd));
+	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_EQ(0, queue_reopen(self->fd));
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
+	ASSERT_TRUE(task_undisturbed(&reader));
+	ASSERT_TRUE(put_records(self->nb, 1, 1));
+	ASSERT_EQ(LEN, task_wait(&reader));
+	ASSERT_EQ(1, settle(self->fd, 0, BBUF_ACK));
+	ASSERT_NOTHING(self->nb);
+}
+
+TEST_F(lease_end, that_was_taken_back_comes_again)
+{
+	ASSERT_TRUE(put_records(self->fd, 0, 1));
+	ASSERT_EQ(0, queue_shutdown(self->fd));
+	ASSERT_LEASES(self->nb, 0);
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
+	ASSERT_END(self->in);
+	ASSERT_EQ(0, queue_reopen(self->fd));
+	ASSERT_TRUE(put_records(self->fd, 1, 1));
+	ASSERT_LEASES(self->nb, 1);
+	ASSERT_EQ(0, queue_shutdown(self->fd));
+	ASSERT_NOTHING(self->in);
+	close(self->nb);
+	self->nb = queue_open(QUEUE, O_RDWR | O_NONBLOCK);
+	ASSERT_LEASES(self->nb, 1);
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
+	ASSERT_END(self->in);
+}
+
+TEST_F(lease_end, of_the_last_writer_comes_after_the_last_acknowledgement)
+{
+	ASSERT_EQ(0, queue_set_policy(self->fd, BBUF_EOF_ON_CLOSE));
+	ASSERT_TRUE(put_records(self->fd, 0, 2));
+	ASSERT_TRUE(take_records(self->in, 0, 2));
+	close(self->fd);
+	close(self->nb);
+	self->fd = queue_open(QUEUE, O_RDONLY | O_NONBLOCK);
+	self->nb = -1;
+	ASSERT_EQ(BBUF_LEFT, queue_info(self->in).state);
+	ASSERT_NOTHING(self->fd);
+	ASSERT_EQ(POLLRDHUP, queue_events(self->fd));
+	ASSERT_EQ(2, settle_all(self->in, BBUF_ACK));
+	ASSERT_END(self->fd);
+	ASSERT_EQ(ENDED, queue_events(self->fd));
+}
+
+/* It is closed for writing and reading at once: what goes back is before the end. */
+TEST_F(lease_end, of_the_last_writer_comes_after_what_he_had_leased)
+{
+	ASSERT_EQ(0, queue_set_policy(self->fd, BBUF_EOF_ON_CLOSE));
+	ASSERT_TRUE(put_records(self->fd, 0, 1));
+	ASSERT_LEASES(self->fd, 0);
+	close(self->nb);
+	self->nb = -1;
+	close(self->fd);
+	self->fd = -1;
+	ASSERT_EQ(READABLE | POLLRDHUP, queue_events(self->in));
+	ASSERT_LEASES(self->in, 0);
+	ASSERT_EQ(1, settle(self->in, 0, BBUF_ACK));
+	ASSERT_END(self->in);
+}
+
+/* fsync */
+
+TEST_F(lease_end, of_fsync_is_the_acknowledgement)
+{
+	struct task drainer = task_drainer(self->fd);
+
+	ASSERT_TRUE(put_records(self->fd, 0, 1));
+	ASSERT_TRUE(task_blocks(&drainer));
+	ASSERT_LEASES(self->nb, 0);
+	ASSERT_TRUE(task_undisturbed(&drainer));
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
+	ASSERT_LEASES(self->nb, 0);
+	ASSERT_TRUE(task_undisturbed(&drainer));
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
+	ASSERT_EQ(0, task_wait(&drainer));
+	ASSERT_EQ(0, fsync(self->fd));
+}
+
+TEST_F(lease_end, of_fsync_is_that_of_all_in_whatever_order)
+{
+	struct task drainer = task_drainer(self->fd), late = task_drainer(self->fd);
+	unsigned long long lease[3];
+	size_t i;
+
+	ASSERT_TRUE(put_records(self->fd, 0, 3));
+	for (i = 0; i < ARRAY_SIZE(lease); i++)
+		lease[i] = lease_take(self->nb, i, LEN);
+	ASSERT_TRUE(task_blocks(&drainer));
+	ASSERT_TRUE(put_records(self->fd, 3, 1));
+	ASSERT_TRUE(task_blocks(&late));
+	ASSERT_EQ(1, settle(self->nb, lease[2], BBUF_ACK));
+	ASSERT_EQ(1, settle(self->nb, lease[0], BBUF_ACK));
+	ASSERT_TRUE(task_undisturbed(&drainer));
+	ASSERT_EQ(1, settle(self->nb, lease[1], BBUF_ACK));
+	ASSERT_EQ(0, task_wait(&drainer));
+	ASSERT_TRUE(task_undisturbed(&late));
+	ASSERT_LEASES(self->nb, 3);
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
+	ASSERT_EQ(0, task_wait(&late));
+}
+
+TEST_F(lease_end, of_fsync_is_not_when_a_later_record_is_acknowledged)
+{
+	struct task drainer = task_drainer(self->fd);
+
+	ASSERT_TRUE(put_records(self->fd, 0, 1));
+	ASSERT_LEASES(self->nb, 0);
+	ASSERT_TRUE(task_blocks(&drainer));
+	ASSERT_TRUE(put_records(self->fd, 1, 2));
+	ASSERT_TRUE(take_records(self->in, 1, 2));
+	ASSERT_EQ(2, settle_all(self->in, BBUF_ACK));
+	ASSERT_TRUE(task_undisturbed(&drainer));
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
+	ASSERT_EQ(0, task_wait(&drainer));
+}
+
+TEST_F(lease_end, of_fsync_is_that_of_what_went_behind_too)
+{
+	struct task drainer = task_drainer(self->fd);
+
+	ASSERT_TRUE(put_records(self->fd, 0, 2));
+	ASSERT_TRUE(task_blocks(&drainer));
+	ASSERT_LEASES(self->nb, 0);
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN_LAST));
+	ASSERT_TRUE(put_records(self->fd, 2, 1));
+	ASSERT_LEASES(self->nb, 1);
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
+	ASSERT_TRUE(task_undisturbed(&drainer));
+	ASSERT_LEASES(self->nb, 0);
+	ASSERT_TRUE(task_undisturbed(&drainer));
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN_LAST));
+	ASSERT_LEASES(self->nb, 2);
+	ASSERT_LEASES(self->nb, 0);
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RENEW));
+	ASSERT_TRUE(task_undisturbed(&drainer));
+	ASSERT_EQ(2, settle_all(self->nb, BBUF_ACK));
+	ASSERT_EQ(0, task_wait(&drainer));
+}
+
+/* What came after the call is not waited for, whatever comes behind it. */
+TEST_F(lease_end, of_fsync_does_not_depend_on_what_comes_later)
+{
+	struct task drainer = task_drainer(self->fd);
+
+	ASSERT_TRUE(put_records(self->fd, 0, 1));
+	ASSERT_TRUE(task_blocks(&drainer));
+	ASSERT_TRUE(put_records(self->fd, 1, 1));
+	ASSERT_LEASES(self->nb, 0);
+	ASSERT_LEASES(self->in, 1);
+	ASSERT_EQ(1, settle(self->in, 0, BBUF_RETURN));
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
+	ASSERT_EQ(0, task_wait(&drainer));
+}
+
+TEST_F(lease_end, of_fsync_is_when_the_rest_is_rejected_or_flushed)
+{
+	struct task drainer = task_drainer(self->fd);
+
+	ASSERT_TRUE(put_records(self->fd, 0, 3));
+	ASSERT_LEASES(self->nb, 0);
+	ASSERT_LEASES(self->in, 1);
+	ASSERT_TRUE(task_blocks(&drainer));
+	ASSERT_EQ(1, settle(self->in, 0, BBUF_RETURN));
+	ASSERT_EQ(0, queue_flush(self->fd));
+	ASSERT_TRUE(task_undisturbed(&drainer));
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_REJECT));
+	ASSERT_EQ(0, task_wait(&drainer));
+}
+
+TEST_F(lease_end, of_fsync_is_its_signal_or_its_death)
+{
+	struct task drainer = task_drainer(self->fd), killed = task_drainer(self->fd);
+
+	ASSERT_TRUE(put_records(self->fd, 0, 1));
+	ASSERT_LEASES(self->nb, 0);
+	ASSERT_TRUE(task_blocks(&drainer));
+	ASSERT_TRUE(task_blocks(&killed));
+	task_kill(&killed);
+	ASSERT_TRUE(task_signal(&drainer));
+	ASSERT_EQ(-EINTR, task_wait(&drainer));
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
+	ASSERT_EQ(0, fsync(self->fd));
+}
+
+/* Resize */
+
+TEST_F(lease_end, of_a_resize_is_what_is_queued_and_leased)
+{
+	ASSERT_TRUE(put_records(self->fd, 0, 5));
+	ASSERT_TRUE(take_records(self->nb, 0, 3));
+	ASSERT_FAILS(EBUSY, queue_resize(self->fd, 5 * LEN - 1));
+	ASSERT_EQ(0, queue_resize(self->fd, 5 * LEN));
+	ASSERT_FAILS(EAGAIN, put(self->nb, 0, 1));
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
+	ASSERT_FAILS(EBUSY, queue_resize(self->fd, 4 * LEN - 1));
+	ASSERT_EQ(0, queue_resize(self->fd, 4 * LEN));
+	ASSERT_EQ(2, settle_all(self->nb, BBUF_RETURN));
+	ASSERT_FAILS(EBUSY, queue_resize(self->fd, 4 * LEN - 1));
+	ASSERT_TRUE(RECORDS_ARE(1, 2, 3, 4));
+	ASSERT_EQ(0, queue_resize(self->fd, CAPACITY));
+	ASSERT_TRUE(RECORDS_ARE(1, 2, 3, 4));
+	ASSERT_TRUE(put_records(self->nb, 5, (CAPACITY - 4 * LEN) / LEN));
+	ASSERT_FAILS(EAGAIN, put(self->nb, 0, 1));
+}
+
+/* Wherever in the ring they are, and whatever is still in it between them. */
+TEST_F(lease_end, of_a_resize_loses_no_record)
+{
+	unsigned long long lease[4];
+	size_t start, i;
+
+	for (start = 0; start < 40; start++) {
+		BEGIN_ANEW(BBUF_RECORD, 8 * LEN, BBUF_LEASE);
+		for (i = 0; i < start; i++) {
+			ASSERT_EQ(1 + i % 3, put(self->nb, i, 1 + i % 3));
+			ASSERT_NE(0, lease_take(self->nb, i, 1 + i % 3));
+			ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
+		}
+		ASSERT_TRUE(put_records(self->nb, 0, 6));
+		for (i = 0; i < ARRAY_SIZE(lease); i++)
+			lease[i] = lease_take(self->nb, i, LEN);
+		ASSERT_EQ(1, settle(self->nb, lease[1], BBUF_ACK));
+		ASSERT_EQ(1, settle(self->nb, lease[2], BBUF_RETURN));
+		ASSERT_EQ(0, queue_resize(self->fd, start % 2 ? 5 * LEN : 50 * LEN));
+		ASSERT_EQ(1, settle(self->nb, lease[0], BBUF_RETURN));
+		ASSERT_EQ(0, queue_resize(self->fd, 7 * LEN));
+		ASSERT_EQ(1, settle(self->nb, lease[3], BBUF_RETURN_LAST));
+		ASSERT_EQ(0, queue_resize(self->fd, 5 * LEN));
+		ASSERT_TRUE(RECORDS_ARE(0, 2, 4, 5, 3));
+	}
+}
+
+TEST_F(lease_end, of_a_resize_wakes_who_waits_for_room)
+{
+	struct task writer = task_writer(self->fd, 7, LEN);
+
+	ASSERT_EQ(CAPACITY, put(self->nb, 0, CAPACITY));
+	ASSERT_NE(0, lease_take(self->nb, 0, CAPACITY));
+	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_EQ(0, queue_resize(self->nb, CAPACITY + LEN - 1));
+	ASSERT_TRUE(task_undisturbed(&writer));
+	ASSERT_EQ(0, queue_resize(self->nb, CAPACITY + LEN));
+	ASSERT_EQ(LEN, task_wait(&writer));
+}
+
+/* Flush */
+
+TEST_F(lease_end, of_a_flush_is_what_is_leased)
+{
+	ASSERT_TRUE(put_records(self->fd, 0, 5));
+	ASSERT_TRUE(take_records(self->nb, 0, 2));
+	ASSERT_LEASES(self->in, 2);
+	ASSERT_EQ(1, settle(self->in, 0, BBUF_RETURN));
+	ASSERT_EQ(0, queue_flush(self->fd));
+	ASSERT_EQ(3 * LEN, queue_info(self->fd).flushed_bytes);
+	ASSERT_EQ(2 * LEN, queue_info(self->fd).leased_bytes);
+	ASSERT_EQ(0, queue_info(self->fd).bytes);
+	ASSERT_EQ(0, queue_info(self->fd).records);
+	ASSERT_TRUE(nothing_queued());
+	ASSERT_EQ(CAPACITY - 2 * LEN, put(self->nb, 0, CAPACITY - 2 * LEN));
+	ASSERT_FAILS(EAGAIN, put(self->nb, 0, 1));
+	ASSERT_EQ(2, settle_all(self->nb, BBUF_RETURN));
+	ASSERT_LEASES(self->nb, 0);
+	ASSERT_LEASES(self->nb, 1);
+	ASSERT_NE(0, lease_take(self->nb, 0, CAPACITY - 2 * LEN));
+}
+
+TEST_F(lease_end, of_a_flush_lets_writers_on)
+{
+	struct task writer = task_writer(self->fd, 7, LEN);
+
+	ASSERT_TRUE(put_records(self->nb, 0, CAPACITY / LEN));
+	ASSERT_TRUE(take_records(self->nb, 0, 2));
+	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN_LAST));
+	ASSERT_TRUE(task_undisturbed(&writer));
+	ASSERT_EQ(0, queue_flush(self->nb));
+	ASSERT_EQ(LEN, task_wait(&writer));
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
+	ASSERT_TRUE(RECORDS_ARE(1, 7));
+}
+
+/* Destroy */
+
+TEST_F(lease_end, of_the_queue_is_the_end_of_its_leases)
+{
+	struct task reader = task_reader(self->fd, LEN), drainer = task_drainer(self->fd);
+	struct bbuf_lease again;
+	unsigned long long lease;
+	char buf[LEN];
+
+	ASSERT_TRUE(put_records(self->fd, 0, 2));
+	lease = lease_take(self->nb, 0, LEN);
+	ASSERT_LEASES(self->in, 1);
+	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_TRUE(task_blocks(&drainer));
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	ASSERT_EQ(-ENODEV, task_wait(&reader));
+	ASSERT_EQ(-ENODEV, task_wait(&drainer));
+	ASSERT_FAILS(ENODEV, settle(self->nb, lease, BBUF_ACK));
+	ASSERT_FAILS(ENODEV, settle(self->nb, lease, BBUF_RETURN));
+	ASSERT_FAILS(ENODEV, settle(self->nb, 0, BBUF_REJECT));
+	ASSERT_FAILS(ENODEV, settle_all(self->in, BBUF_RENEW));
+	ASSERT_FAILS(ENODEV, settle_all(self->fd, BBUF_ACK));
+	ASSERT_FAILS(ENODEV, lease_read(self->nb, buf, LEN, &again));
+	ASSERT_EQ(POLLHUP | POLLERR, queue_events(self->nb));
+}
+
+TEST_F(lease_end, of_the_queue_while_processes_hold_it)
+{
+	struct task holder = task_leaser(2), other = task_leaser(1);
+
+	ASSERT_TRUE(put_records(self->fd, 0, 5));
+	ASSERT_TRUE(task_blocks(&holder));
+	ASSERT_TRUE(task_blocks(&other));
+	ASSERT_TRUE(take_records(self->nb, 3, 1));
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
+	task_kill(&holder);
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	task_kill(&other);
+	close(self->nb);
+	close(self->in);
+	self->nb = self->in = -1;
+	ASSERT_EQ(BBUF_DESTROYED, queue_info(self->fd).state);
+}
+
+/* Nothing of it keeps the module, or is left in it. */
+TEST_F(lease_end, of_the_queue_frees_what_was_leased)
+{
+	ASSERT_TRUE(put_records(self->fd, 0, 5));
+	ASSERT_TRUE(take_records(self->nb, 0, 2));
+	ASSERT_TRUE(take_records(self->in, 2, 2));
+	ASSERT_EQ(1, settle(self->in, 0, BBUF_RETURN));
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	close(self->nb);
+	close(self->in);
+	close(self->fd);
+	self->fd = self->nb = self->in = -1;
+	ASSERT_EQ(0, module_reload(DEFAULT_CAPACITY));
+	ASSERT_EQ(0, queue_begin(BBUF_RECORD, CAPACITY, BBUF_LEASE, &self->fd, &self->nb));
+	ASSERT_TRUE(put_records(self->fd, 0, 5));
+	ASSERT_TRUE(take_records(self->nb, 0, 2));
+	close(self->nb);
+	close(self->fd);
+	self->fd = self->nb = -1;
+	ASSERT_EQ(0, module_reload(DEFAULT_CAPACITY));
+	ASSERT_FAILS(ENOENT, access(QUEUE_NODE, F_OK));
+}
+
+/* Numbers */
+
+TEST_F(lease_end, is_not_counted_as_read_before)
+{
+	struct bbuf_info info;
+
+	ASSERT_TRUE(put_records(self->fd, 0, 5));
+	ASSERT_TRUE(take_records(self->nb, 0, 3));
+	ASSERT_LEASES(self->in, 3);
+	info = queue_info(self->fd);
+	ASSERT_EQ(BBUF_LEASE, info.policy);
+	ASSERT_EQ(5 * LEN, info.in.bytes);
+	ASSERT_EQ(5, info.in.records);
+	ASSERT_EQ(0, info.out.bytes);
+	ASSERT_EQ(0, info.out.records);
+	ASSERT_EQ(LEN, info.bytes);
+	ASSERT_EQ(1, info.records);
+	ASSERT_EQ(4 * LEN, info.leased_bytes);
+	ASSERT_EQ(4, info.leased_records);
+	ASSERT_EQ(2, info.leasing_files);
+	ASSERT_EQ(0, info.returned);
+	ASSERT_EQ(5 * LEN, info.peak);
+
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN_LAST));
+	ASSERT_EQ(1, settle(self->in, 0, BBUF_REJECT));
+	info = queue_info(self->fd);
+	ASSERT_EQ(2 * LEN, info.out.bytes);	/* with what is dead */
+	ASSERT_EQ(2, info.out.records);
+	ASSERT_EQ(3 * LEN, info.bytes);
+	ASSERT_EQ(3, info.records);
+	ASSERT_EQ(0, info.leased_bytes);
+	ASSERT_EQ(0, info.leased_records);
+	ASSERT_EQ(0, info.leasing_files);
+	ASSERT_EQ(2, info.returned);
+	ASSERT_EQ(1, info.dead_records);
+	ASSERT_EQ(0, info.expired);
+	ASSERT_EQ(5, info.in.records);
+	ASSERT_EQ(0, info.dropped_records);
+}
+
+TEST_F(lease_end, is_told_in_sysfs)
+{
+	struct bbuf_info info;
+
+	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_LEASE_TIMEOUT | BBUF_SET_MAX_LEASES |
+			       BBUF_SET_MAX_DELIVERIES, .lease_timeout = 3600000000000ULL,
+			       .max_leases = 77, .max_deliveries = 88));
+	ASSERT_TRUE(put_records(self->fd, 0, 9));
+	ASSERT_TRUE(take_records(self->nb, 0, 5));
+	ASSERT_TRUE(take_records(self->in, 5, 1));
+	ASSERT_TRUE(take_records(self->fd, 6, 1));
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_REJECT));
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
+	ASSERT_EQ(1, settle(self->fd, 0, BBUF_RETURN));
+	info = queue_info(self->fd);
+	ASSERT_EQ(4, info.leased_records);
+	ASSERT_TRUE(sysfs_is("lease", "1"));
+	ASSERT_EQ(info.leased_bytes, sysfs_number("leased_bytes"));
+	ASSERT_EQ(info.leased_records, sysfs_number("leased_records"));
+	ASSERT_EQ(2, sysfs_number("leasing_files"));
+	ASSERT_EQ(2, sysfs_number("returned"));
+	ASSERT_EQ(0, sysfs_number("expired"));
+	ASSERT_EQ(1, sysfs_number("dead_records"));
+	ASSERT_EQ(3600000000000ULL, sysfs_number("lease_timeout_ns"));
+	ASSERT_EQ(77, sysfs_number("max_leases"));
+	ASSERT_EQ(88, sysfs_number("max_deliveries"));
+	ASSERT_TRUE(sysfs_is("dead_letters", ""));
+	ASSERT_EQ(4 * LEN, sysfs_number("bytes"));
+	BEGIN_ANEW(BBUF_RECORD, CAPACITY, 0);
+	ASSERT_TRUE(sysfs_is("lease", "0"));
+	ASSERT_FAILS(ENOENT, access(QUEUE_SYSFS "leased_bytes", F_OK));
+}
+
+TEST_F(lease_end, is_told_of_an_open_file_in_fdinfo)
+{
+	ASSERT_TRUE(put_records(self->fd, 0, 3));
+	ASSERT_TRUE(take_records(self->nb, 0, 2));
+	ASSERT_TRUE(fdinfo_is(self->nb, "bbuf-leased:\t", "2"));
+	ASSERT_TRUE(fdinfo_is(self->in, "bbuf-leased:\t", "0"));
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
+	ASSERT_TRUE(fdinfo_is(self->nb, "bbuf-leased:\t", "1"));
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
+	ASSERT_TRUE(fdinfo_is(self->nb, "bbuf-leased:\t", "0"));
+}
+
+BBUF_HARNESS_MAIN

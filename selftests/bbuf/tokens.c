@@ -1,0 +1,564 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Pools of tokens: a stream whose bytes are held by who reads them until he writes them back. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+
+#include "fixture.h"
+#include "named.h"
+
+#define CAPACITY	100
+#define TOKENS		"abcdefgh"
+#define N_TOKENS	((ssize_t)strlen(TOKENS))
+
+/* What one process opened shares what it holds: others have to be processes. */
+FIXTURE(tokens) {
+	int fd;		/* blocking */
+	int nb;		/* O_NONBLOCK */
+};
+
+FIXTURE_SETUP(tokens)
+{
+	ASSERT_EQ(0, queue_begin(BBUF_STREAM, CAPACITY, BBUF_LEASE, &self->fd, &self->nb));
+	ASSERT_EQ(N_TOKENS, write(self->nb, TOKENS, N_TOKENS));
+}
+
+FIXTURE_TEARDOWN(tokens)
+{
+	close(self->fd);
+	close(self->nb);
+	queue_destroy(QUEUE);
+}
+
+/* One read of n bytes: true if it gives these. */
+static bool got(int fd, size_t n, const char *bytes)
+{
+	char buf[CAPACITY];
+	size_t len = strlen(bytes);
+
+	return read(fd, buf, n) == (ssize_t)len && !memcmp(buf, bytes, len);
+}
+
+/* One write of them all. */
+static bool gave(int fd, const char *bytes)
+{
+	return write(fd, bytes, strlen(bytes)) == (ssize_t)strlen(bytes);
+}
+
+/* What is in the pool, in order; shown, not taken. */
+static bool pool_is(int fd, const char *bytes)
+{
+	char buf[CAPACITY];
+	ssize_t len = strlen(bytes);
+
+	if (!len)
+		return queue_peek(fd, buf, sizeof(buf)) < 0 && errno == EAGAIN;
+	return queue_peek(fd, buf, sizeof(buf)) == len && !memcmp(buf, bytes, len);
+}
+
+static unsigned long long held(int fd)
+{
+	return queue_info(fd).leased_bytes;
+}
+
+#define ASSERT_EMPTY(fd)	ASSERT_FAILS(EAGAIN, read(fd, (char[1]){ 0 }, 1))
+
+/* A process with a file of its own, that reads n tokens one by one and waits to be killed. */
+static long take_and_hold(struct task *t)
+{
+	int fd = queue_open(QUEUE, O_RDWR);
+	long i;
+
+	for (i = 0; i < t->arg[0]; i++)
+		if (read(fd, t->result->data + i, 1) != 1)
+			return -1;
+	return pause();
+}
+
+static struct task task_job(size_t n)
+{
+	return (struct task){
+		.fn = take_and_hold, .nr = SYS_pause, .fd = -1, .len = n, .arg = { n },
+	};
+}
+
+/* Take */
+
+TEST_F(tokens, are_taken_one_by_one_or_several_at_once)
+{
+	ASSERT_TRUE(got(self->fd, 1, "a"));
+	ASSERT_TRUE(got(self->fd, 3, "bcd"));
+	ASSERT_TRUE(got(self->nb, CAPACITY, "efgh"));
+	ASSERT_EMPTY(self->nb);
+	ASSERT_EQ(N_TOKENS, held(self->fd));
+	ASSERT_EQ(0, queued(self->fd));
+}
+
+TEST_F(tokens, that_are_held_count_against_the_capacity)
+{
+	ASSERT_TRUE(got(self->fd, 8, TOKENS));
+	ASSERT_TRUE(fill(self->nb, CAPACITY - N_TOKENS));
+	ASSERT_FAILS(EAGAIN, write(self->nb, "\xff", 1));
+	ASSERT_EQ(N_TOKENS, held(self->fd));
+}
+
+TEST_F(tokens, that_are_held_are_not_seen)
+{
+	ASSERT_TRUE(got(self->fd, 3, "abc"));
+	ASSERT_TRUE(pool_is(self->nb, "defgh"));
+	ASSERT_EQ(5, queued(self->nb));
+	ASSERT_TRUE(got(self->fd, 5, "defgh"));
+	ASSERT_TRUE(pool_is(self->nb, ""));
+}
+
+TEST_F(tokens, are_waited_for)
+{
+	struct task reader = task_reader(self->fd, 1);
+
+	ASSERT_TRUE(got(self->fd, 8, TOKENS));
+	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_TRUE(gave(self->nb, "c"));
+	ASSERT_EQ(1, task_wait(&reader));
+	ASSERT_EQ('c', reader.result->data[0]);
+}
+
+TEST_F(tokens, that_meet_bad_memory_stay)
+{
+	unsigned char *half = cliff(3, 0);
+
+	ASSERT_NE(NULL, half);
+	ASSERT_FAILS(EFAULT, read(self->fd, half + 3, 1));
+	ASSERT_EQ(0, held(self->fd));
+	ASSERT_EQ(3, read(self->fd, half, 8));
+	ASSERT_EQ(3, held(self->fd));
+	ASSERT_TRUE(pool_is(self->nb, "defgh"));
+	ASSERT_FAILS(EFAULT, write(self->fd, half + 3, 1));
+	ASSERT_EQ(3, held(self->fd));
+}
+
+TEST_F(tokens, are_leased_up_to_a_limit)
+{
+	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_MAX_LEASES, .max_leases = 3));
+	ASSERT_TRUE(got(self->fd, 8, "abc"));
+	ASSERT_FAILS(EBUSY, read(self->fd, (char[1]){ 0 }, 1));
+	ASSERT_EQ(0, queue_events(self->fd) & READABLE);
+	ASSERT_TRUE(gave(self->fd, "b"));
+	ASSERT_EQ(READABLE, queue_events(self->fd) & READABLE);
+	ASSERT_EQ(1, read(self->fd, (char[8]){ 0 }, 8));
+	ASSERT_FAILS(EBUSY, read(self->nb, (char[1]){ 0 }, 1));
+}
+
+TEST_F(tokens, are_spliced)
+{
+	char buf[8];
+	int pipes[2];
+
+	ASSERT_EQ(0, pipe(pipes));
+	ASSERT_EQ(3, splice(self->fd, NULL, pipes[1], NULL, 3, 0));
+	ASSERT_EQ(3, held(self->fd));
+	ASSERT_EQ(2, splice(pipes[0], NULL, self->fd, NULL, 2, 0));
+	ASSERT_EQ(1, held(self->fd));
+	ASSERT_EQ(1, read(pipes[0], buf, sizeof(buf)));
+	ASSERT_EQ('c', buf[0]);
+	ASSERT_EQ(7, queued(self->fd));
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
+/* Write back */
+
+TEST_F(tokens, are_written_back_in_any_order)
+{
+	ASSERT_TRUE(got(self->fd, 5, "abcde"));
+	ASSERT_TRUE(gave(self->fd, "d"));
+	ASSERT_EQ(4, held(self->fd));
+	ASSERT_TRUE(gave(self->fd, "ab"));
+	ASSERT_TRUE(gave(self->fd, "e"));
+	ASSERT_TRUE(gave(self->fd, "c"));
+	ASSERT_EQ(0, held(self->fd));
+	ASSERT_EQ(N_TOKENS, queued(self->fd));
+	ASSERT_EQ(N_TOKENS, queue_info(self->fd).bytes);
+	ASSERT_TRUE(fill(self->nb, CAPACITY - N_TOKENS));
+	ASSERT_FAILS(EAGAIN, write(self->nb, "x", 1));
+}
+
+/* GNU make's are all alike, and it doesn't matter which of them it was. */
+TEST_F(tokens, that_are_equal_are_counted)
+{
+	ASSERT_EQ(0, queue_flush(self->fd));
+	ASSERT_TRUE(gave(self->fd, "+++-"));
+	ASSERT_TRUE(got(self->fd, 4, "+++-"));
+	ASSERT_TRUE(gave(self->fd, "+"));
+	ASSERT_EQ(3, held(self->fd));
+	ASSERT_TRUE(gave(self->fd, "-+"));
+	ASSERT_EQ(1, held(self->fd));
+	ASSERT_TRUE(gave(self->fd, "+"));
+	ASSERT_EQ(0, held(self->fd));
+	ASSERT_EQ(4, queued(self->fd));
+	ASSERT_TRUE(gave(self->fd, "+"));
+	ASSERT_EQ(5, queued(self->fd));
+}
+
+TEST_F(tokens, that_are_not_held_are_new)
+{
+	ASSERT_TRUE(got(self->fd, 2, "ab"));
+	ASSERT_TRUE(gave(self->fd, "x"));
+	ASSERT_EQ(2, held(self->fd));
+	ASSERT_EQ(7, queued(self->fd));
+	ASSERT_TRUE(gave(self->fd, "axb"));
+	ASSERT_EQ(0, held(self->fd));
+	ASSERT_EQ(N_TOKENS + 2, queued(self->fd));
+	ASSERT_EQ(N_TOKENS + 2, queue_info(self->fd).in.bytes);
+}
+
+TEST_F(tokens, that_are_new_need_room)
+{
+	struct task writer = task_writer(self->fd, 0, 1);	/* the pattern's first byte is 0 */
+
+	ASSERT_TRUE(fill(self->nb, CAPACITY - N_TOKENS));
+	ASSERT_TRUE(got(self->fd, 2, "ab"));
+	ASSERT_FAILS(EAGAIN, write(self->nb, "\xfe", 1));
+	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_TRUE(gave(self->nb, "a"));
+	ASSERT_TRUE(task_undisturbed(&writer));
+	ASSERT_EQ(1, held(self->fd));
+	task_kill(&writer);
+}
+
+TEST_F(tokens, are_written_back_without_waiting_however_full_it_is)
+{
+	struct task writer[3];
+	size_t i;
+
+	ASSERT_TRUE(got(self->fd, 4, "abcd"));
+	ASSERT_TRUE(fill(self->nb, CAPACITY - N_TOKENS));
+	for (i = 0; i < ARRAY_SIZE(writer); i++) {
+		writer[i] = task_writer(self->fd, 0, 1);
+		ASSERT_TRUE(task_blocks(&writer[i]));
+	}
+	ASSERT_EQ(0, queue_set_options(self->fd, .write_timeout = 1));
+	ASSERT_TRUE(gave(self->nb, "c"));
+	ASSERT_TRUE(gave(self->fd, "ab"));
+	ASSERT_TRUE(gave(self->nb, "d"));
+	ASSERT_EQ(0, held(self->fd));
+	ASSERT_EQ(CAPACITY, queued(self->fd));
+	for (i = 0; i < ARRAY_SIZE(writer); i++) {
+		ASSERT_TRUE(task_undisturbed(&writer[i]));
+		task_kill(&writer[i]);
+	}
+}
+
+TEST_F(tokens, are_written_back_after_a_shutdown)
+{
+	ASSERT_TRUE(got(self->fd, 8, TOKENS));
+	ASSERT_EQ(0, queue_shutdown(self->fd));
+	ASSERT_EMPTY(self->nb);
+	ASSERT_EQ(POLLRDHUP | POLLERR, queue_events(self->fd) & ~WRITABLE);
+	ASSERT_TRUE(gave(self->nb, "a"));
+	ASSERT_FAILS(EPIPE, write(self->nb, "x", 1));
+	ASSERT_TRUE(got(self->nb, 8, "a"));
+	ASSERT_EQ(N_TOKENS, held(self->fd));
+}
+
+/* Close and kill */
+
+TEST_F(tokens, come_back_when_their_holder_is_killed)
+{
+	struct task job = task_job(3);
+
+	ASSERT_TRUE(task_blocks(&job));
+	ASSERT_EQ(3, held(self->fd));
+	ASSERT_EQ(1, queue_info(self->fd).leasing_files);
+	ASSERT_EQ(5, queued(self->fd));
+	task_kill(&job);
+	ASSERT_TRUE(eventually(held(self->fd) == 0));
+	ASSERT_EQ(N_TOKENS, queued(self->fd));
+	ASSERT_EQ(3, queue_info(self->fd).returned);
+	ASSERT_EQ(0, queue_info(self->fd).leasing_files);
+}
+
+TEST_F(tokens, come_back_when_the_last_file_of_a_process_is_closed)
+{
+	int other = queue_open(QUEUE, O_RDWR), copy = dup(self->nb);
+
+	ASSERT_TRUE(got(self->fd, 2, "ab"));
+	ASSERT_TRUE(got(other, 1, "c"));
+	close(other);
+	ASSERT_EQ(3, held(self->nb));
+	close(self->fd);
+	ASSERT_EQ(3, held(self->nb));
+	close(self->nb);
+	ASSERT_EQ(3, held(copy));
+	ASSERT_TRUE(gave(copy, "b"));
+	close(copy);
+	self->fd = queue_open(QUEUE, O_RDWR);
+	self->nb = queue_open(QUEUE, O_RDWR | O_NONBLOCK);
+	ASSERT_EQ(0, held(self->fd));
+	ASSERT_EQ(N_TOKENS, queued(self->fd));
+}
+
+TEST_F(tokens, that_come_back_wake_who_waits)
+{
+	struct task job = task_job(8), reader = task_reader(self->fd, 1);
+	struct task poller = task_poller(self->nb, POLLIN);
+	int epoll = epoll_on(self->nb, EPOLLIN | EPOLLET);
+
+	ASSERT_EQ(EPOLLIN, epoll_now(epoll));
+	ASSERT_TRUE(task_blocks(&job));
+	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_EQ(0, epoll_now(epoll));
+	task_kill(&job);
+	ASSERT_EQ(1, task_wait(&reader));
+	ASSERT_EQ(POLLIN, task_wait(&poller));
+	ASSERT_EQ(EPOLLIN, epoll_now(epoll));
+	ASSERT_EQ(7, queued(self->fd));
+	close(epoll);
+}
+
+/* Whose they are */
+
+/* GNU make reads from one file and writes to another. */
+TEST_F(tokens, are_shared_by_the_files_that_a_process_opened)
+{
+	int in = queue_open(QUEUE, O_RDONLY), out = queue_open(QUEUE, O_WRONLY);
+
+	ASSERT_TRUE(got(in, 2, "ab"));
+	ASSERT_EQ(1, queue_info(in).leasing_files);
+	ASSERT_TRUE(fdinfo_is(in, "bbuf-leased:\t", "2"));
+	ASSERT_TRUE(gave(out, "b"));
+	ASSERT_TRUE(gave(self->nb, "a"));
+	ASSERT_EQ(0, held(in));
+	ASSERT_EQ(N_TOKENS, queued(in));
+	close(in);
+	close(out);
+}
+
+static long take_and_give(struct task *t)
+{
+	char byte;
+
+	if (read(t->fd, &byte, 1) != 1 || held(t->fd) != (unsigned long)t->arg[0] + 1)
+		return -1;
+	return write(t->fd, &byte, 1);
+}
+
+/* A child that has inherited a file takes and gives for him who opened it. */
+TEST_F(tokens, of_a_child_are_those_of_the_file)
+{
+	struct task child = { .fn = take_and_give, .fd = self->fd, .arg = { 1 } };
+	struct task keeper = task_reader(self->fd, 2);
+
+	ASSERT_TRUE(got(self->fd, 1, "a"));
+	ASSERT_EQ(0, task_start(&child));
+	ASSERT_EQ(1, task_wait(&child));
+	ASSERT_EQ(1, held(self->fd));
+	ASSERT_EQ(0, task_start(&keeper));
+	ASSERT_EQ(2, task_wait(&keeper));
+	ASSERT_EQ(3, held(self->fd));
+	ASSERT_EQ(1, queue_info(self->fd).leasing_files);
+	ASSERT_EQ(2, write(self->fd, keeper.result->data, 2));
+	ASSERT_EQ(1, held(self->fd));
+}
+
+/* Opens the queue itself and gives a byte that somebody else holds. */
+static long give_other(struct task *t)
+{
+	int fd = queue_open(QUEUE, O_WRONLY | O_NONBLOCK);
+
+	return write(fd, t->arg, 1);
+}
+
+TEST_F(tokens, of_one_process_are_not_anothers_to_give)
+{
+	struct task other = { .fn = give_other, .fd = -1, .arg = { 0 } };
+
+	memcpy(other.arg, "a", 1);
+	ASSERT_TRUE(got(self->fd, 1, "a"));
+	ASSERT_EQ(0, task_start(&other));
+	ASSERT_EQ(1, task_wait(&other));
+	ASSERT_EQ(1, held(self->fd));
+	ASSERT_EQ(N_TOKENS, queued(self->fd));
+	ASSERT_TRUE(got(self->fd, 8, "bcdefgha"));
+
+	/* Nor is there room for it. */
+	ASSERT_TRUE(fill(self->nb, CAPACITY - N_TOKENS - 1));
+	ASSERT_EQ(0, task_start(&other));
+	ASSERT_EQ(-EAGAIN, task_wait(&other));
+}
+
+TEST_F(tokens, of_two_processes_come_back_each_for_itself)
+{
+	struct task first = task_job(2), second = task_job(3);
+
+	ASSERT_TRUE(task_blocks(&first));
+	ASSERT_TRUE(task_blocks(&second));
+	ASSERT_EQ(2, queue_info(self->fd).leasing_files);
+	ASSERT_EQ(5, held(self->fd));
+	task_kill(&first);
+	ASSERT_TRUE(eventually(held(self->fd) == 3));
+	ASSERT_EQ(1, queue_info(self->fd).leasing_files);
+	task_kill(&second);
+	ASSERT_TRUE(eventually(held(self->fd) == 0));
+	ASSERT_EQ(N_TOKENS, queued(self->fd));
+}
+
+/* poll */
+
+TEST_F(tokens, in_the_pool_are_what_poll_reports)
+{
+	int epoll = epoll_on(self->nb, EPOLLIN | EPOLLET);
+
+	ASSERT_EQ(READABLE, queue_events(self->fd) & READABLE);
+	ASSERT_EQ(EPOLLIN, epoll_now(epoll));
+	ASSERT_TRUE(got(self->fd, 8, TOKENS));
+	ASSERT_EQ(0, queue_events(self->fd) & READABLE);
+	ASSERT_EQ(0, epoll_now(epoll));
+	ASSERT_TRUE(gave(self->fd, "a"));
+	ASSERT_EQ(READABLE, queue_events(self->fd) & READABLE);
+	ASSERT_EQ(EPOLLIN, epoll_now(epoll));
+	ASSERT_TRUE(gave(self->fd, "b"));
+	ASSERT_EQ(EPOLLIN, epoll_now(epoll));
+	close(epoll);
+}
+
+/* The ends */
+
+TEST_F(tokens, that_are_held_are_not_the_end)
+{
+	struct task reader = task_reader(self->fd, 1), drainer = task_drainer(self->fd);
+	struct task job = task_job(8);
+
+	ASSERT_TRUE(task_blocks(&job));
+	ASSERT_TRUE(task_blocks(&drainer));
+	ASSERT_EQ(0, queue_shutdown(self->fd));
+	ASSERT_TRUE(task_blocks(&reader));
+	task_kill(&job);
+	ASSERT_EQ(1, task_wait(&reader));
+	ASSERT_TRUE(task_undisturbed(&drainer));
+	ASSERT_EQ(0, queue_flush(self->fd));
+	ASSERT_EQ(1, held(self->fd));
+	ASSERT_TRUE(task_undisturbed(&drainer));
+	ASSERT_EQ(1, write(self->fd, reader.result->data, 1));
+	ASSERT_EQ(0, queue_flush(self->fd));
+	ASSERT_EQ(0, task_wait(&drainer));
+	ASSERT_EQ(0, read(self->fd, (char[1]){ 0 }, 1));
+}
+
+TEST_F(tokens, outlive_a_resize_and_a_flush)
+{
+	ASSERT_TRUE(got(self->fd, 3, "abc"));
+	ASSERT_FAILS(EBUSY, queue_resize(self->fd, N_TOKENS - 1));
+	ASSERT_EQ(0, queue_resize(self->fd, N_TOKENS));
+	ASSERT_FAILS(EAGAIN, write(self->nb, "x", 1));
+	ASSERT_TRUE(gave(self->nb, "b"));
+	ASSERT_EQ(6, queued(self->fd));
+	ASSERT_EQ(0, queue_resize(self->fd, 2 * CAPACITY));
+	ASSERT_EQ(6, queued(self->fd));
+	ASSERT_EQ(0, queue_flush(self->fd));
+	ASSERT_EQ(6, queue_info(self->fd).flushed_bytes);
+	ASSERT_EQ(2, held(self->fd));
+	ASSERT_TRUE(gave(self->fd, "ac"));
+	ASSERT_EQ(0, held(self->fd));
+	ASSERT_EQ(2, queued(self->fd));
+}
+
+TEST_F(tokens, go_with_the_queue)
+{
+	struct task job = task_job(2), reader = task_reader(self->fd, 1);
+
+	ASSERT_TRUE(task_blocks(&job));
+	ASSERT_TRUE(got(self->fd, 6, "cdefgh"));
+	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	ASSERT_EQ(-ENODEV, task_wait(&reader));
+	ASSERT_FAILS(ENODEV, write(self->fd, "c", 1));
+	task_kill(&job);
+	close(self->fd);
+	close(self->nb);
+	self->fd = self->nb = -1;
+	ASSERT_EQ(0, module_reload(DEFAULT_CAPACITY));
+}
+
+TEST_F(tokens, are_counted)
+{
+	struct bbuf_info info;
+
+	ASSERT_TRUE(got(self->fd, 3, "abc"));
+	ASSERT_TRUE(gave(self->fd, "a"));
+	info = queue_info(self->fd);
+	ASSERT_EQ(BBUF_STREAM, info.type);
+	ASSERT_EQ(BBUF_LEASE, info.policy);
+	ASSERT_EQ(6, info.bytes);
+	ASSERT_EQ(2, info.leased_bytes);
+	ASSERT_EQ(0, info.leased_records);
+	ASSERT_EQ(1, info.leasing_files);
+	ASSERT_EQ(N_TOKENS, info.in.bytes);
+	ASSERT_EQ(0, info.out.bytes);
+	ASSERT_EQ(BBUF_MAX_LEASES_DEFAULT, info.max_leases);
+	ASSERT_EQ(2, sysfs_number("leased_bytes"));
+	ASSERT_EQ(1, sysfs_number("leasing_files"));
+	ASSERT_TRUE(fdinfo_is(self->nb, "bbuf-leased:\t", "2"));
+}
+
+/* Jobs that take a token, work, and give it back, killed at any time: the pool stays whole. */
+
+#define JOBS		6
+#define KILLS		80
+
+static long work_for_ever(struct task *t)
+{
+	int fd = queue_open(QUEUE, O_RDWR);
+	unsigned int seed = t->arg[0];
+	char bytes[3];
+	ssize_t n;
+
+	for (;;) {
+		n = read(fd, bytes, 1 + rand_r(&seed) % sizeof(bytes));
+		if (n < 1 || (rand_r(&seed) % 4 == 0 && usleep(rand_r(&seed) % 1000)) ||
+		    write(fd, bytes, n) != n)
+			return -1;
+	}
+}
+
+/* Each of them once. */
+static bool all_tokens(int fd)
+{
+	char buf[CAPACITY];
+	ssize_t i;
+
+	if (queue_peek(fd, buf, sizeof(buf)) != N_TOKENS)
+		return false;
+	for (i = 0; i < N_TOKENS; i++)
+		if (!memchr(buf, TOKENS[i], N_TOKENS))
+			return false;
+	return true;
+}
+
+TEST_F(tokens, are_all_there_after_any_number_of_kills)
+{
+	struct task job[JOBS];
+	unsigned int seed = 1;
+	int i, kills;
+
+	for (i = 0; i < JOBS; i++) {
+		job[i] = (struct task){ .fn = work_for_ever, .arg = { i } };
+		ASSERT_EQ(0, task_start(&job[i]));
+	}
+	for (kills = 0; kills < KILLS; kills++) {
+		i = rand_r(&seed) % JOBS;
+		usleep(rand_r(&seed) % 2000);
+		ASSERT_FALSE(task_done(&job[i]));
+		task_kill(&job[i]);
+		job[i].arg[0] += JOBS;
+		ASSERT_EQ(0, task_start(&job[i]));
+	}
+	for (i = 0; i < JOBS; i++)
+		task_kill(&job[i]);
+	ASSERT_TRUE(eventually(queued(self->fd) == N_TOKENS));
+	ASSERT_TRUE(all_tokens(self->fd));
+	ASSERT_EQ(0, held(self->fd));
+}
+
+BBUF_HARNESS_MAIN
