@@ -32,18 +32,17 @@ static void destroy_all(void)
 		closedir(class);
 }
 
-FIXTURE_SETUP(abi)
+static bool open_all(FIXTURE_DATA(abi) *self, unsigned int policy)
 {
-	ASSERT_EQ(0, queue_begin(BBUF_RECORD, CAPACITY, 0, &self->fd, &self->nb));
+	if (queue_begin(BBUF_RECORD, CAPACITY, policy, &self->fd, &self->nb))
+		return false;
 	self->control = open(BBUF_CONTROL, O_RDWR);
 	self->in = queue_open(QUEUE, O_RDONLY | O_NONBLOCK);
 	self->out = queue_open(QUEUE, O_WRONLY | O_NONBLOCK);
-	ASSERT_LE(0, self->control);
-	ASSERT_LE(0, self->in);
-	ASSERT_LE(0, self->out);
+	return self->control >= 0 && self->in >= 0 && self->out >= 0;
 }
 
-FIXTURE_TEARDOWN(abi)
+static void close_all(FIXTURE_DATA(abi) *self)
 {
 	close(self->control);
 	close(self->fd);
@@ -51,6 +50,16 @@ FIXTURE_TEARDOWN(abi)
 	close(self->in);
 	close(self->out);
 	destroy_all();
+}
+
+FIXTURE_SETUP(abi)
+{
+	ASSERT_TRUE(open_all(self, 0));
+}
+
+FIXTURE_TEARDOWN(abi)
+{
+	close_all(self);
 }
 
 /* The same command for a structure of another size. */
@@ -128,6 +137,60 @@ TEST_F(abi, takes_structures_shorter_than_its_own_as_if_zeros_followed)
 	ASSERT_EQ(0, ioctl(self->fd, resized(BBUF_IOC_SET_OPTIONS, 4), &options));
 	ASSERT_FAILS(ENOENT, ioctl(self->control, resized(BBUF_IOC_DESTROY, 2),
 				   &(struct bbuf_destroy){ .name = "ab" }));
+}
+
+/* Programs that know of no leases. */
+TEST_F(abi, takes_structures_of_before_there_were_leases)
+{
+	struct bbuf_create queue = {
+		.name = QUEUE "-abi", .capacity = CAPACITY, .type = BBUF_RECORD,
+		.policy = BBUF_LEASE, .lease_timeout = 1, .max_leases = 7,
+	};
+	struct bbuf_set mark = {
+		.fields = BBUF_SET_WRITE_MARK, .write_mark = 77, .max_leases = 7,
+	};
+	int fd;
+
+	ASSERT_EQ(0, ioctl(self->control, resized(BBUF_IOC_CREATE, 96), &queue));
+	fd = queue_open(queue.name, O_RDWR);
+	ASSERT_EQ(0, queue_info(fd).lease_timeout);
+	ASSERT_EQ(BBUF_MAX_LEASES_DEFAULT, queue_info(fd).max_leases);
+	ASSERT_EQ(0, ioctl(fd, resized(BBUF_IOC_SET, 40), &mark));
+	ASSERT_EQ(77, queue_info(fd).write_mark);
+	ASSERT_FAILS(EINVAL, ioctl(fd, BBUF_IOC_SET, &mark));
+	close(fd);
+}
+
+TEST_F(abi, takes_leases_of_any_size)
+{
+	struct {
+		struct bbuf_lease lease;
+		unsigned long long more;
+	} lease = { .lease = { .buffer = (uintptr_t)peeked, .size = CAPACITY }, .more = 1 };
+	struct {
+		struct bbuf_settle settle;
+		unsigned long long more;
+	} settle = { .settle.how = BBUF_RETURN, .more = 1 };
+
+	close_all(self);
+	ASSERT_TRUE(open_all(self, BBUF_LEASE));
+	ASSERT_EQ(10, put(self->fd, 0, 10));
+	ASSERT_FAILS(E2BIG, ioctl(self->nb, resized(BBUF_IOC_LEASE, sizeof(lease)), &lease));
+	lease.more = 0;
+	ASSERT_EQ(10, ioctl(self->nb, resized(BBUF_IOC_LEASE, sizeof(lease)), &lease));
+	ASSERT_EQ(0, lease.more);
+	ASSERT_NE(0, lease.lease.lease);
+	ASSERT_FAILS(E2BIG, ioctl(self->nb, resized(BBUF_IOC_SETTLE, sizeof(settle)), &settle));
+	settle.more = 0;
+	ASSERT_EQ(1, ioctl(self->nb, resized(BBUF_IOC_SETTLE, sizeof(settle)), &settle));
+
+	/* Who has no room for its number is not told it. */
+	lease.lease.lease = 7;
+	ASSERT_EQ(10, ioctl(self->nb, resized(BBUF_IOC_LEASE, 16), &lease));
+	ASSERT_EQ(7, lease.lease.lease);
+	settle.settle = (struct bbuf_settle){ .how = BBUF_RETURN };
+	ASSERT_EQ(1, ioctl(self->nb, resized(BBUF_IOC_SETTLE, 12), &settle));
+	ASSERT_EQ(10, queued(self->nb));
 }
 
 TEST_F(abi, takes_no_structure_of_no_size)
@@ -309,7 +372,7 @@ TEST_F(abi, does_not_change_with_the_program)
 /* Mostly commands that exist, of sizes that they may have. */
 static unsigned int random_command(void)
 {
-	unsigned int nr = rand() % 4 ? rand() % 2 * 0x10 + rand() % 9 : rand() % 256;
+	unsigned int nr = rand() % 4 ? rand() % 2 * 0x10 + rand() % 10 : rand() % 256;
 	unsigned int size = rand() % (rand() % 2 ? 256 : LARGEST);
 
 	if (rand() % 3 == 0)
@@ -350,6 +413,15 @@ static long ask_at_random(struct task *t)
 	return REQUESTS;
 }
 
+/* What the queue is like afterwards: true if it is as before. */
+static bool serves(FIXTURE_DATA(abi) *self)
+{
+	return !queue_reopen(self->fd) && !queue_flush(self->fd) &&
+	       !queue_set_options(self->nb, .flags = 0) && !queue_resize(self->fd, CAPACITY) &&
+	       !queue_set_policy(self->fd, 0) && put(self->nb, 0, CAPACITY) == CAPACITY &&
+	       take_record(self->nb, 0, CAPACITY);
+}
+
 TEST_F(abi, survives_ten_thousand_random_requests)
 {
 	int fd[FDS] = { self->control, self->nb, self->in, self->out };
@@ -359,13 +431,30 @@ TEST_F(abi, survives_ten_thousand_random_requests)
 	prepare(self);
 	ASSERT_EQ(0, task_start(&task));
 	ASSERT_NE(-ETIME, task_wait(&task));
-	ASSERT_EQ(0, queue_reopen(self->fd));
-	ASSERT_EQ(0, queue_flush(self->fd));
-	ASSERT_EQ(0, queue_set_options(self->nb, .flags = 0));
-	ASSERT_EQ(0, queue_resize(self->fd, CAPACITY));
-	ASSERT_EQ(0, queue_set_policy(self->fd, 0));
-	ASSERT_EQ(CAPACITY, put(self->nb, 0, CAPACITY));
-	ASSERT_TRUE(take_record(self->nb, 0, CAPACITY));
+	ASSERT_TRUE(serves(self));
+}
+
+/* The process that asks has leased through files that are open here, too. */
+TEST_F(abi, survives_ten_thousand_random_requests_for_leases)
+{
+	struct task task = { .fn = ask_at_random };
+	int fd[FDS];
+
+	close_all(self);
+	ASSERT_TRUE(open_all(self, BBUF_LEASE));
+	memcpy(fd, (int[]){ self->control, self->nb, self->in, self->out }, sizeof(fd));
+	task.arg[0] = (long)fd;
+	task.arg[1] = time(NULL);
+	TH_LOG("seed %ld", task.arg[1]);
+	prepare(self);
+	ASSERT_EQ(0, task_start(&task));
+	ASSERT_NE(-ETIME, task_wait(&task));
+	close(self->nb);
+	close(self->in);
+	self->nb = queue_open(QUEUE, O_RDWR | O_NONBLOCK);
+	self->in = -1;
+	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_MAX_LEASES, .max_leases = 1));
+	ASSERT_TRUE(serves(self));
 }
 
 BBUF_HARNESS_MAIN
