@@ -326,48 +326,127 @@ static void let_go(void)
 	store(self.hand->book, -1);
 }
 
-static void see(struct sight *sight, const struct handle *h, const void *buf, size_t n, bool take)
+static void see(struct sight *sight, const struct handle *h, const void *buf, size_t n,
+		bool peeked)
 {
+	bool take = !peeked && !h->book->lease;
+
 	if (h->book->type == BBUF_STREAM)
 		sight_stream(sight, buf, n, take);
-	else if (h->framed && take)
-		sight_frames(sight, buf, n);
+	else if (h->framed && !peeked)
+		sight_frames(sight, buf, n, take);
 	else
 		sight_record(sight, buf, n, take);
 }
 
-/* What is taken is in this actor's hand until it is compared. */
-static void read_one(const struct way *way, bool take, struct random *r)
+static bool read_failed(struct handle *h, const char *what, ssize_t got, size_t n,
+			unsigned int allowed)
 {
-	struct handle *h = pick(READER, r);
+	if (got < 0)
+		check_failure(h, what, -got, allowed | LONG);
+	else if ((size_t)got > n || (!got && !(h->book->may & MAY_END)))
+		fault(RESULT, "%s of %zu bytes returned %zd", what, n, got);
+	return got < 0;
+}
+
+/* What is taken is in this actor's hand until it is compared; what is leased is the queue's. */
+static void read_one(struct handle *h, const struct way *way, bool peeked, struct random *r)
+{
 	bool shaky = !way->firm && random_one_in(r, 3);
-	struct transfer t;
+	bool take = !peeked && !h->book->lease;
+	struct transfer t = transfer(h, read_size(h, r), shaky, r);
 	struct sight sight;
 	ssize_t got;
 
-	if (!h)
-		return;
-	t = transfer(h, read_size(h, r), shaky, r);
 	if (take)
 		hold(h, t.n);
 	sight_begin(&sight, h->book);
 	got = way->move(&t, r);
 	if (got > 0)
-		see(&sight, h, firm(&t), got, take);
+		see(&sight, h, firm(&t), got, peeked);
 	let_go();
-	if (got < 0) {
-		check_failure(h, way->name, -got, allowed_for(h, way, shaky) | LONG);
-		return;
-	}
-	if (take)
+	if (!read_failed(h, way->name, got, t.n,
+			 allowed_for(h, way, shaky) | (h->book->lease ? BUSY : 0)) && take)
 		count(&self.tally->out, got);
-	if ((size_t)got > t.n || (!got && !(h->book->may & MAY_END)))
-		fault(RESULT, "%s of %zu bytes returned %zd", way->name, t.n, got);
+}
+
+static int settle(struct handle *h, const struct bbuf_settle *what)
+{
+	int n = ioctl(h->fd, BBUF_IOC_SETTLE, what);
+
+	if (n < 0)
+		check_failure(h, "SETTLE", errno, 0);
+	return n;
+}
+
+/* It is gone, and that is noted, or it is not gone; who is killed between may have it gone. */
+static void acknowledge(struct handle *h, const struct bbuf_lease *lease, const void *buf)
+{
+	struct bbuf_settle what = { .lease = lease->lease, .how = BBUF_ACK };
+	struct sight sight;
+
+	hold(h, lease->len);
+	if (settle(h, &what) == 1) {
+		sight_begin(&sight, h->book);
+		sight_record(&sight, buf, lease->len, true);
+		count(&self.tally->out, lease->len);
+	}
+	let_go();
+}
+
+/* Mostly it is done with; else it goes back, now, or when the file is closed. */
+static void lease_one(struct handle *h, struct random *r)
+{
+	static const enum bbuf_settling hows[] = { BBUF_RETURN, BBUF_RETURN_LAST, BBUF_RENEW };
+	static const struct way way = { .name = "LEASE" };
+	bool shaky = random_one_in(r, 3);
+	struct transfer t = transfer(h, read_size(h, r), shaky, r);
+	struct bbuf_lease lease = { .buffer = (uintptr_t)t.buf, .size = t.n };
+	struct sight sight;
+	ssize_t got = ioctl(h->fd, BBUF_IOC_LEASE, &lease);
+
+	if (read_failed(h, way.name, got < 0 ? -errno : got, t.n,
+			allowed_for(h, &way, shaky) | BUSY) || !got)
+		return;
+	sight_begin(&sight, h->book);
+	sight_record(&sight, firm(&t), got, false);
+	if (got != lease.len || !lease.lease || !lease.deliveries)
+		fault(RESULT, "LEASE: %zd bytes, %u told, delivered %u times", got, lease.len,
+		      lease.deliveries);
+	if (!random_one_in(r, 4))
+		acknowledge(h, &lease, firm(&t));
+	else if (!random_one_in(r, 3))
+		settle(h, &(struct bbuf_settle){
+			.lease = lease.lease, .how = hows[random_below(r, 3)],
+		});
+}
+
+/* Plain reads, too: they all go back. */
+static void lease_many(struct handle *h, struct random *r)
+{
+	static const enum bbuf_settling hows[] = { BBUF_RETURN, BBUF_RETURN_LAST };
+	unsigned int n = 1 + random_below(r, 3);
+
+	while (n-- && h->fd >= 0)
+		read_one(h, way_to_read(r), false, r);
+	if (h->fd >= 0)
+		settle(h, &(struct bbuf_settle){
+			.how = hows[random_below(r, 2)], .flags = BBUF_SETTLE_ALL,
+		});
 }
 
 static void act_read(struct random *r)
 {
-	read_one(way_to_read(r), true, r);
+	struct handle *h = pick(READER, r);
+
+	if (!h)
+		return;
+	if (!h->book->lease)
+		read_one(h, way_to_read(r), false, r);
+	else if (random_one_in(r, 8))
+		lease_many(h, r);
+	else
+		lease_one(h, r);
 }
 
 static ssize_t peek(const struct transfer *t, struct random *r)
@@ -381,8 +460,10 @@ static ssize_t peek(const struct transfer *t, struct random *r)
 static void act_peek(struct random *r)
 {
 	static const struct way way_to_peek = { .name = "PEEK", .move = peek, .nowait = true };
+	struct handle *h = pick(READER, r);
 
-	read_one(&way_to_peek, false, r);
+	if (h)
+		read_one(h, &way_to_peek, true, r);
 }
 
 /* Waiting for it */
@@ -480,8 +561,9 @@ static void act_info(struct random *r)
 		return;
 	info = queue_info(h->fd);
 	if (!info.capacity || info.bytes > info.capacity || info.peak > CAPACITY_MAX ||
-	    info.records > info.bytes || info.in.bytes != info.out.bytes + info.bytes ||
-	    info.in.records != info.out.records + info.records)
+	    info.records > info.bytes ||
+	    info.in.bytes != info.out.bytes + info.bytes + info.leased_bytes ||
+	    info.in.records != info.out.records + info.records + info.leased_records)
 		fault(ACCOUNT, "INFO: capacity %llu, queued %llu, in %llu, out %llu bytes",
 		      (unsigned long long)info.capacity, (unsigned long long)info.bytes,
 		      (unsigned long long)info.in.bytes, (unsigned long long)info.out.bytes);

@@ -214,7 +214,7 @@ static void sight_run(struct sight *sight, const struct word *first, size_t n, b
 	struct word last = *first;
 
 	last.place += words(n) - 1;
-	if (word_position(first) <= sight->high[first->writer])
+	if (word_position(first) <= sight->high[first->writer] && !sight->book->lease)
 		fault(DISORDER, "item %u of writer %u came after a later one", first->number,
 		      first->writer);
 	sight->high[first->writer] = word_position(&last);
@@ -269,7 +269,7 @@ static ssize_t padding(const unsigned char *buf, size_t len, size_t left)
 	return pad;
 }
 
-void sight_frames(struct sight *sight, const void *buf, size_t n)
+void sight_frames(struct sight *sight, const void *buf, size_t n, bool take)
 {
 	while (n) {
 		struct bbuf_frame frame;
@@ -285,11 +285,11 @@ void sight_frames(struct sight *sight, const void *buf, size_t n)
 			fault(TORN, "a frame is none, or its padding, %zu bytes before the end", n);
 			break;
 		}
-		sight_one_record(sight, buf, frame.len, true);
+		sight_one_record(sight, buf, frame.len, take);
 		buf += frame.len + pad;
 		n -= pad;
 	}
-	sight_end(sight, true);
+	sight_end(sight, take);
 }
 
 static bool is_word(const struct book *book, const void *buf, const struct word *word)
@@ -432,7 +432,7 @@ void book_audit(const struct book *book, const struct bbuf_info *info)
 		      "%llu may have gone along with readers, %llu with writers", info->name,
 		      (unsigned long long)sums.kept, (unsigned long long)gone,
 		      (unsigned long long)book->unsure, (unsigned long long)sums.unknown);
-	if (info->in.bytes != info->out.bytes + info->bytes ||
+	if (info->in.bytes != info->out.bytes + info->bytes || info->leased_bytes ||
 	    info->in.records != info->out.records + info->records)
 		fault(ACCOUNT, "%s: in %llu, out %llu, queued %llu bytes", info->name,
 		      (unsigned long long)info->in.bytes, (unsigned long long)info->out.bytes,

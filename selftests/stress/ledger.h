@@ -58,7 +58,9 @@ struct item {
  * @type: one of enum bbuf_type
  * @capacity: as it was created
  * @may: any of MAY_END ...
- * @unsure: bytes that readers which were killed had asked for: they may be lost
+ * @lease: what is read of it is leased: it may come again, later, until it is acknowledged
+ * @unsure: bytes that readers which were killed had asked for, or were to acknowledge: they
+ *          may be lost
  * @next: number of each writer's next item
  * @high: position of each writer's last word that was read; see struct sight
  */
@@ -67,6 +69,7 @@ struct book {
 	uint64_t salt;
 	unsigned int type;
 	unsigned int may;
+	bool lease;
 	size_t capacity;
 	uint64_t unsure;
 	uint32_t next[WRITERS];
@@ -98,10 +101,10 @@ void item_fill(const struct book *book, unsigned int writer, unsigned int number
 /* After it: what the call says was taken. */
 void item_end(struct book *book, unsigned int writer, unsigned int number, size_t sent);
 
-/* Before a read, and what it got; with take it is out, without it was peeked at. */
+/* Before a read, and what it got; with take it is out, without it was peeked at, or leased. */
 void sight_begin(struct sight *sight, struct book *book);
 void sight_record(struct sight *sight, const void *buf, size_t n, bool take);
-void sight_frames(struct sight *sight, const void *buf, size_t n);
+void sight_frames(struct sight *sight, const void *buf, size_t n, bool take);
 void sight_stream(struct sight *sight, const void *buf, size_t n, bool take);
 
 /* When all is over: does it add up with what the queue itself says? */

@@ -31,6 +31,7 @@
 #define REPORT_MS	5000
 #define TICK_US		2000
 #define LOOK_MS		2
+#define LEASES_MAX	32	/* of a file */
 #define ACTORS_MIN	4
 #define ACTORS_MAX	12
 
@@ -112,12 +113,19 @@ static void queue_begin_book(struct round *round, unsigned int queue)
 
 	book->may = random_below(r, MAY_EVERYTHING + 1) & random_below(r, MAY_EVERYTHING + 1);
 	book->type = random_one_in(r, 2) ? BBUF_RECORD : BBUF_STREAM;
+	book->lease = book->type == BBUF_RECORD && random_one_in(r, 2);
+	if (book->lease)
+		book->may &= ~MAY_DROP;
 	book->capacity = WORD * random_size(r, CAPACITY_MAX / WORD);
 	book->salt = random_next(r);
 	snprintf(create.name, sizeof(create.name), QUEUE_NAME, queue);
 	create.type = book->type;
 	create.capacity = book->capacity;
 	create.policy = random_policy(r, book->may);
+	if (book->lease) {
+		create.policy |= BBUF_LEASE;
+		create.max_leases = random_size(r, LEASES_MAX);
+	}
 	error = queue_create(&create);
 	if (error)
 		ksft_exit_fail_msg("cannot create %s: %s\n", create.name, strerror(-error));
@@ -223,11 +231,11 @@ static void disturb(struct round *round)
 /* Does somebody wait although there is no reason to? Not of all of them can it be told. */
 static bool waits_in_vain(const struct bbuf_info *info)
 {
-	if (info->state && (info->in.waiters || info->out.waiters))
+	if (info->state && (info->in.waiters || (info->out.waiters && !info->leased_bytes)))
 		return true;
 	if (info->out.waiters && info->bytes >= info->read_mark)
 		return true;
-	return info->in.waiters && !info->bytes;
+	return info->in.waiters && !info->bytes && !info->leased_bytes;
 }
 
 static bool has_moved(const struct bbuf_info *a, const struct bbuf_info *b)
@@ -291,6 +299,12 @@ static void end_actors(struct round *round)
 	}
 }
 
+/* The lease that a file has had longest. */
+static int settle(int fd, enum bbuf_settling how)
+{
+	return ioctl(fd, BBUF_IOC_SETTLE, &(struct bbuf_settle){ .how = how });
+}
+
 /* Take out all that is left, as one reader more. */
 static void drain(unsigned int queue, struct book *book)
 {
@@ -311,6 +325,8 @@ static void drain(unsigned int queue, struct book *book)
 			sight_record(&sight, buf, n, true);
 		else
 			sight_stream(&sight, buf, n, true);
+		if (book->lease && settle(fd, BBUF_ACK) != 1)
+			fault(RESULT, "%s: cannot acknowledge: %s", name, strerror(errno));
 	}
 	if (n < 0 && errno != EAGAIN)
 		fault(RESULT, "cannot empty %s: %s", name, strerror(errno));
