@@ -6,7 +6,7 @@
 #include <sys/mount.h>
 
 #include "fixture.h"
-#include "named.h"
+#include "leased.h"
 
 #define CAPACITY	1000
 
@@ -104,6 +104,25 @@ TEST_F(trace, of_records_counts_them)
 	ASSERT_TRUE(take_record(self->fd, 0, 30));
 	ASSERT_EQ(1, traced(self->tracefs, "bbuf_write: queue=" QUEUE " bytes=30 records=1"));
 	ASSERT_EQ(1, traced(self->tracefs, "bbuf_read: queue=" QUEUE " bytes=30 records=1"));
+}
+
+TEST_F(trace, of_leases_shows_what_becomes_of_them)
+{
+	REQUIRE_TRACEFS();
+	BEGIN_ANEW(BBUF_RECORD, CAPACITY, BBUF_LEASE);
+	ASSERT_EQ(30, put(self->fd, 0, 30));
+	ASSERT_EQ(20, put(self->fd, 0, 20));
+	ASSERT_TRUE(take_record(self->fd, 0, 30));
+	ASSERT_EQ(1, traced(self->tracefs,
+			    "bbuf_read: queue=" QUEUE " bytes=30 records=1 queued=20"));
+	ASSERT_EQ(0, traced(self->tracefs, "bbuf_settle:"));
+	ASSERT_EQ(1, settle(self->fd, 0, BBUF_RETURN));
+	ASSERT_EQ(1, traced(self->tracefs,
+			    "bbuf_return: queue=" QUEUE " bytes=30 records=1 queued=50"));
+	ASSERT_TRUE(take_record(self->fd, 0, 30));
+	ASSERT_EQ(1, settle(self->fd, 0, BBUF_ACK));
+	ASSERT_EQ(1, traced(self->tracefs, "bbuf_settle: queue=" QUEUE " bytes=30 records=1"));
+	ASSERT_EQ(1, traced(self->tracefs, "bbuf_return:"));
 }
 
 TEST_F(trace, of_nothing_done_is_empty)
