@@ -50,6 +50,15 @@ void late_unmap(struct late *late)
 	munmap(late->buf, late_size(late));
 }
 
+ssize_t late_read(int fd, size_t len)
+{
+	struct late late;
+
+	if (late_map(&late, len) || late.uffd < 0)
+		return -1;
+	return read(fd, late.buf, late.len);
+}
+
 static void *call_run(void *argument)
 {
 	struct call *call = argument;

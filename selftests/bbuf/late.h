@@ -23,6 +23,9 @@ struct late {
 int late_map(struct late *late, size_t len);
 void late_unmap(struct late *late);
 
+/* Reads into memory whose last page never comes: it is to be killed there. */
+ssize_t late_read(int fd, size_t len);
+
 /* The harness of older kernels runs a test although its setup has skipped. */
 #define REQUIRE_USERFAULTFD(late)					\
 do {									\

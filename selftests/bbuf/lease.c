@@ -686,29 +686,15 @@ TEST_F(lease, goes_back_when_its_holder_is_killed)
 	ASSERT_EQ(3, queue_info(self->fd).returned);
 }
 
-/* Reads into memory whose end never comes. */
 static long read_late(struct task *t)
 {
-	int fd = queue_open(QUEUE, O_RDONLY);
-	struct late late;
-
-	if (fd != t->fd || late_map(&late, t->arg[0]) || late.uffd < 0)
-		return -1;
-	return read(fd, late.buf, late.len);
-}
-
-static int lowest_free_fd(void)
-{
-	int fd = dup(0);
-
-	close(fd);
-	return fd;
+	return late_read(queue_open(QUEUE, O_RDONLY), t->arg[0]);
 }
 
 TEST_F(lease, is_none_of_a_reader_that_is_killed_in_its_copy)
 {
 	const size_t len = 3 * getpagesize();
-	struct task reader = { .fn = read_late, .nr = SYS_read, .arg = { len } };
+	struct task reader = { .fn = read_late, .nr = SYS_read, .fd = -1, .arg = { len } };
 	struct late late;
 
 	ASSERT_EQ(0, late_map(&late, len));
@@ -717,7 +703,6 @@ TEST_F(lease, is_none_of_a_reader_that_is_killed_in_its_copy)
 	BEGIN_ANEW(BBUF_RECORD, 2 * len, BBUF_LEASE);
 	ASSERT_EQ(len, put(self->fd, 0, len));
 	ASSERT_EQ(len, put(self->fd, 1, len));
-	reader.fd = lowest_free_fd();
 	ASSERT_TRUE(task_blocks(&reader));
 	task_kill(&reader);
 	ASSERT_TRUE(eventually(queue_info(self->fd).out.files == 2));

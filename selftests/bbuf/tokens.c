@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 
 #include "fixture.h"
+#include "late.h"
 #include "named.h"
 
 #define CAPACITY	100
@@ -276,6 +277,27 @@ TEST_F(tokens, come_back_when_their_holder_is_killed)
 	ASSERT_EQ(N_TOKENS, queued(self->fd));
 	ASSERT_EQ(3, queue_info(self->fd).returned);
 	ASSERT_EQ(0, queue_info(self->fd).leasing_files);
+}
+
+static long read_late(struct task *t)
+{
+	return late_read(queue_open(QUEUE, O_RDWR), t->arg[0]);
+}
+
+TEST_F(tokens, stay_when_their_reader_is_killed_in_its_copy)
+{
+	struct task reader = { .fn = read_late, .nr = SYS_read, .fd = -1, .arg = { 3 } };
+	struct late late;
+
+	ASSERT_EQ(0, late_map(&late, 3));
+	late_unmap(&late);
+	REQUIRE_USERFAULTFD(&late);
+	ASSERT_TRUE(task_blocks(&reader));
+	task_kill(&reader);
+	ASSERT_TRUE(eventually(queue_info(self->fd).out.files == 2));
+	ASSERT_EQ(0, held(self->fd));
+	ASSERT_TRUE(pool_is(self->nb, TOKENS));
+	ASSERT_EQ(0, queue_info(self->fd).returned);
 }
 
 TEST_F(tokens, come_back_when_the_last_file_of_a_process_is_closed)
