@@ -437,22 +437,24 @@ ssize_t bbuf_lend_tokens_back(struct bbuf_queue *q, struct bbuf_holder *holder,
 /* The next bytes of a stream, in the order in which they would be read. */
 static void bbuf_peek_bytes(const struct bbuf_queue *q, u8 *to, size_t n)
 {
-	size_t left = bbuf_queue_in_ring(q), off = q->consumer.off, i;
+	size_t left = bbuf_queue_in_ring(q), off = q->consumer.off, step;
 	struct rb_node *node = rb_first_cached(&q->leases->aside);
 	u64 pos = q->leases->head;
 
-	for (i = 0; i < n; i++) {
+	for (; n; n -= step, to += step) {
 		const struct bbuf_item *item = rb_entry_safe(node, struct bbuf_item, aside);
 
 		if (item && (item->place <= pos || !left)) {
-			to[i] = item->data[0];
+			step = 1;
+			*to = item->data[0];
 			node = rb_next(node);
 			continue;
 		}
-		bbuf_ring_read(&q->ring, off, &to[i], 1);
-		off = bbuf_ring_step(&q->ring, off, 1);
-		pos++;
-		left--;
+		step = min_t(u64, min(n, left), item ? item->place - pos : U64_MAX);
+		bbuf_ring_read(&q->ring, off, to, step);
+		off = bbuf_ring_step(&q->ring, off, step);
+		pos += step;
+		left -= step;
 	}
 }
 
