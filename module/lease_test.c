@@ -4,13 +4,14 @@
  * order, next to a list to which the same is done.
  */
 #include <kunit/test.h>
+#include <linux/prandom.h>
 
 #include "lend.h"
 
 #define CAPACITY	16
 #define STEPS		5	/* that are done one after the other */
 #define QUEUED		3	/* records that are there at the start */
-#define MOST		(QUEUED + STEPS)
+#define LONG		100000	/* steps of a walk at random */
 
 static const struct bbuf_manner at_once = { .nowait = true };
 
@@ -42,9 +43,9 @@ struct entry {
 struct model {
 	struct bbuf_queue *q;
 	struct bbuf_holder *holder;
-	struct entry entries[MOST];
+	struct entry entries[CAPACITY];
 	size_t n;
-	u8 written;
+	u64 written;
 };
 
 static size_t entry_len(const struct entry *e)
@@ -54,7 +55,7 @@ static size_t entry_len(const struct entry *e)
 
 static void model_begin(struct kunit *test, struct model *m, unsigned long pos)
 {
-	const struct bbuf_create what = { .max_leases = MOST };
+	const struct bbuf_create what = { .max_leases = CAPACITY };
 	struct bbuf_queue *q = m->q;
 
 	memset(q, 0, sizeof(*q));
@@ -272,8 +273,30 @@ static void leases_are_a_list_whatever_is_done(struct kunit *test)
 		steps_from(test, m, steps, U32_MAX - steps % (2 * CAPACITY));
 }
 
+/* Long enough for those that went behind the same record, and come back in any order. */
+static void leases_are_a_list_for_long(struct kunit *test)
+{
+	struct model *m = kunit_kzalloc(test, sizeof(*m), GFP_KERNEL);
+	struct rnd_state random;
+	size_t i;
+
+	KUNIT_ASSERT_NOT_NULL(test, m);
+	m->q = kunit_kzalloc(test, sizeof(*m->q), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, m->q);
+	prandom_seed_state(&random, 1);
+	model_begin(test, m, U32_MAX - LONG / 8);
+	for (i = 0; i < LONG; i++) {
+		/* Rarely a flush, or there would not be much to put in order. */
+		model_step(test, m, prandom_u32_state(&random) % (i % 64 ? FLUSH : CHOICES));
+		expect_model(test, m);
+	}
+	expect_end(test, m);
+	model_end(m);
+}
+
 static struct kunit_case lease_cases[] = {
 	KUNIT_CASE(leases_are_a_list_whatever_is_done),
+	KUNIT_CASE(leases_are_a_list_for_long),
 	{ }
 };
 
