@@ -40,6 +40,7 @@ static const struct command commands[] = {
 	COMMAND(flush, "discard what is queued"),
 	COMMAND(shutdown, "let writers put no more, and readers see an end"),
 	COMMAND(reopen, "take shutdown back"),
+	COMMAND(work, "run a command for each record, and lose none"),
 	COMMAND(top, "watch all queues"),
 	COMMAND(bench, "measure queues beside what one would take instead"),
 };
@@ -51,7 +52,7 @@ static void usage(FILE *out)
 	fputs("Usage: bbuf COMMAND [QUEUE] [OPTION...]\n"
 	      "Makes, shows, changes and uses bounded queues in the kernel.\n\n", out);
 	for (i = 0; i < ARRAY_SIZE(commands); i++)
-		fprintf(out, "  %-10s%s\n", commands[i].name, commands[i].summary);
+		fprintf(out, "  %-11s%s\n", commands[i].name, commands[i].summary);
 	fputs("\nThe queue `default' is /dev/bbuf, any other is /dev/bbuf-QUEUE.\n"
 	      "`bbuf COMMAND --help' tells more, bbuf(1) all.\n", out);
 }

@@ -3,7 +3,8 @@
 # The command bbuf; part of ../Makefile.
 
 bbuf-obj := $(obj)/bbuf
-bbuf-objs := $(patsubst bbuf/%.c,$(bbuf-obj)/%.o,$(wildcard bbuf/*.c bbuf/bench/*.c)) \
+bbuf-folders := bbuf bbuf/bench bbuf/work
+bbuf-objs := $(patsubst bbuf/%.c,$(bbuf-obj)/%.o,$(wildcard $(bbuf-folders:%=%/*.c))) \
 	     $(addprefix $(obj)/,common.o screen.o table.o)
 bbuf-libs := -lsmartcols -lncursesw -ltinfo -luring
 
@@ -14,10 +15,10 @@ bashcompdir ?= $(PREFIX)/share/bash-completion/completions
 $(OUTPUT)/bbuf: $(bbuf-objs) $(libbbuf)
 	$(CC) $(cflags) $(LDFLAGS) -o $@ $^ $(bbuf-libs)
 
-$(bbuf-obj)/%.o: bbuf/%.c | $(bbuf-obj)/bench
+$(bbuf-obj)/%.o: bbuf/%.c | $(bbuf-folders:%=$(obj)/%)
 	$(CC) $(cflags) $(libbbuf-cflags) -Itools -MMD -MP -c -o $@ $<
 
-$(bbuf-obj)/bench: | $(obj)
+$(bbuf-folders:%=$(obj)/%): | $(obj)
 	@echo '#include <curses.h>' | $(CC) -E - >/dev/null 2>&1 || { \
 		echo 'curses.h is missing: apt-get install libncurses-dev' >&2; \
 		exit 1; }
@@ -31,4 +32,4 @@ install-bbuf: $(OUTPUT)/bbuf
 	$(INSTALL) -m 0755 $(OUTPUT)/bbuf $(DESTDIR)$(PREFIX)/bin
 	$(INSTALL) -m 0644 bbuf/completion.bash $(DESTDIR)$(bashcompdir)/bbuf
 
--include $(wildcard $(bbuf-obj)/*.d $(bbuf-obj)/bench/*.d)
+-include $(wildcard $(bbuf-folders:%=$(obj)/%/*.d))

@@ -19,6 +19,7 @@
 #define EXIT_WOULD_BLOCK	3
 #define EXIT_TIMED_OUT		4
 #define EXIT_END		5
+#define EXIT_GIVEN_UP		6
 
 #define HELP_EXIT_WAIT	\
 	"Exit status: 0 success, 1 failure, 2 wrong usage, 3 it would have to wait " \
@@ -39,6 +40,7 @@ int cmd_drain(int argc, char **argv);
 int cmd_flush(int argc, char **argv);
 int cmd_shutdown(int argc, char **argv);
 int cmd_reopen(int argc, char **argv);
+int cmd_work(int argc, char **argv);
 int cmd_top(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 

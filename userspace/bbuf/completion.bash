@@ -49,6 +49,23 @@ _bbuf_values()
 	esac
 }
 
+# A queue, a program, and what it may be given: files.
+_bbuf_command_words()
+{
+	local place=$1 word=$2 program=3 i
+
+	for ((i = 2; i < place; i++)); do
+		[[ ${COMP_WORDS[i]} != -* ]] || program=$place
+	done
+	if [ "$place" -lt "$program" ]; then
+		compgen -W "$(_bbuf_queues)" -- "$word"
+	elif [ "$place" = "$program" ]; then
+		compgen -c -- "$word"
+	else
+		compgen -f -- "$word"
+	fi
+}
+
 # What may stand in the place of a word that is no option.
 _bbuf_words()
 {
@@ -57,6 +74,8 @@ _bbuf_words()
 	case $command in
 	create | list | top)
 		;;
+	work)
+		_bbuf_command_words "$place" "$word" ;;
 	bench)
 		compgen -W "$(_bbuf_patterns)" -- "$word" ;;
 	destroy)

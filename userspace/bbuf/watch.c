@@ -29,7 +29,7 @@ static void on_nudge(int signal)
 }
 
 /* The signals that would end the program; not those that it was told to ignore. */
-static void ending_signals(sigset_t *set)
+void watch_signals(sigset_t *set)
 {
 	static const int ending[] = { SIGINT, SIGTERM, SIGHUP };
 	struct sigaction action;
@@ -79,7 +79,7 @@ void watch_start(void)
 
 	signal(SIGPIPE, SIG_IGN);
 	sigaction(SIGNAL_NUDGE, &nudge, NULL);
-	ending_signals(&set);
+	watch_signals(&set);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	worker = pthread_self();
 	signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
@@ -100,16 +100,24 @@ int watch_stop(void)
 	return atomic_load(&stop);
 }
 
-/* End as the signal would have ended the program; return if there was none. */
+/* End as the signal would have ended the program; return if there is none. */
+void watch_raise(int signal)
+{
+	sigset_t set;
+
+	if (!signal)
+		return;
+	sigemptyset(&set);
+	sigaddset(&set, signal);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	raise(signal);
+}
+
+/* The same for the signal that asked to stop. */
 void watch_end(void)
 {
 	int reason = watch_stop();
-	sigset_t set;
 
-	if (!reason || reason == SIGPIPE)
-		return;
-	sigemptyset(&set);
-	sigaddset(&set, reason);
-	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-	raise(reason);
+	if (reason != SIGPIPE)
+		watch_raise(reason);
 }

@@ -13,8 +13,14 @@
 #ifndef BBUF_WATCH_H
 #define BBUF_WATCH_H
 
+#include <signal.h>
+
 void watch_start(void);
 int watch_stop(void);
 void watch_end(void);
+
+/* For those who take signals in another way. */
+void watch_signals(sigset_t *set);
+void watch_raise(int signal);
 
 #endif /* BBUF_WATCH_H */

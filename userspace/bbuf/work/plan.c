@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The options of bbuf work.
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "../command.h"
+#include "plan.h"
+
+#define JOBS_MAX	4096
+
+#define DEFAULT_BACKOFF	NSEC_PER_SEC
+#define DEFAULT_KILL	(5 * NSEC_PER_SEC)
+
+/* Where --json writes to by itself. */
+#define STDOUT		"-"
+
+enum option_key {
+	KEY_JOBS = 'j',
+	KEY_TRIES = 'T',
+	KEY_BACKOFF = 'b',
+	KEY_TIMEOUT = 't',
+	KEY_KILL = 'k',
+	KEY_GRACE = 'g',
+	KEY_DRAIN = 'd',
+	KEY_QUIET = 'q',
+	KEY_JSON = 'J',
+};
+
+static const struct argp_option option_list[] = {
+	{ .name = "jobs", .key = KEY_JOBS, .arg = "N",
+	  .doc = "run so many at a time (default: as many as there are processors)" },
+	{ .name = "tries", .key = KEY_TRIES, .arg = "N",
+	  .doc = "give a record up that was delivered so often, and failed (default: never)" },
+	{ .name = "backoff", .key = KEY_BACKOFF, .arg = "TIME",
+	  .doc = "keep a record that failed for this long, and twice as long each further time, "
+		 "before it goes back (default 1s)" },
+	{ .name = "timeout", .key = KEY_TIMEOUT, .arg = "TIME",
+	  .doc = "end a job that takes longer; it has failed" },
+	{ .name = "kill-after", .key = KEY_KILL, .arg = "TIME",
+	  .doc = "from SIGTERM to SIGKILL, when a job is ended (default 5s)" },
+	{ .name = "grace", .key = KEY_GRACE, .arg = "TIME",
+	  .doc = "after a signal, end jobs that still run then (default: wait for them)" },
+	{ .name = "drain", .key = KEY_DRAIN,
+	  .doc = "end when the queue is empty (default: when it is shut down, too)" },
+	{ .name = "quiet", .key = KEY_QUIET, .doc = "no progress, no summary, no failed jobs" },
+	{ .name = "json", .key = KEY_JSON, .arg = "FILE", .flags = OPTION_ARG_OPTIONAL,
+	  .doc = "write what happens to FILE, or else to standard output, as lines of JSON" },
+	{ 0 }
+};
+
+static size_t arg_jobs(struct argp_state *state, const char *arg)
+{
+	uint64_t jobs = arg_count(state, "jobs", arg);
+
+	if (jobs > JOBS_MAX)
+		argp_error(state, "--jobs=%s: %d at the most", arg, JOBS_MAX);
+	return jobs;
+}
+
+/* The command, once begun, has all that follows: its options are not ours. */
+static void arg_word(struct argp_state *state, struct plan *plan, char *arg)
+{
+	if (!plan->queue) {
+		plan->queue = arg;
+		return;
+	}
+	plan->command = state->argv + state->next - 1;
+	state->next = state->argc;
+}
+
+static void check(struct argp_state *state, const struct plan *plan)
+{
+	if (!plan->queue)
+		argp_error(state, "which queue?");
+	if (!plan->command)
+		argp_error(state, "which command is to be run?");
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct plan *plan = state->input;
+
+	switch (key) {
+	case KEY_JOBS:
+		plan->jobs = arg_jobs(state, arg);
+		return 0;
+	case KEY_TRIES:
+		plan->tries = arg_count(state, "tries", arg);
+		return 0;
+	case KEY_BACKOFF:
+		plan->backoff_ns = arg_time(state, "backoff", arg);
+		return 0;
+	case KEY_TIMEOUT:
+		plan->timeout_ns = arg_time(state, "timeout", arg);
+		return 0;
+	case KEY_KILL:
+		plan->kill_ns = arg_time(state, "kill-after", arg);
+		return 0;
+	case KEY_GRACE:
+		plan->grace_ns = arg_time(state, "grace", arg);
+		return 0;
+	case KEY_DRAIN:
+		plan->drain = true;
+		return 0;
+	case KEY_QUIET:
+		plan->quiet = true;
+		return 0;
+	case KEY_JSON:
+		plan->json = arg ?: STDOUT;
+		return 0;
+	case ARGP_KEY_ARG:
+		arg_word(state, plan, arg);
+		return 0;
+	case ARGP_KEY_END:
+		check(state, plan);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.options = option_list,
+	.parser = parse,
+	.args_doc = "QUEUE [--] COMMAND [ARGUMENT...]",
+	.doc = "Runs COMMAND for each record of a queue with leases. It finds the record on its "
+	       "standard input or, if {} stands in an argument, in the place of that. A record "
+	       "is gone when COMMAND has succeeded; if this program is killed, it goes back.\v"
+	       "Ends when the queue is shut down and all records are done with, or by a signal, "
+	       "when what runs has ended.\n\n"
+	       HELP_SIZES "\n" HELP_EXIT ", 6 records were given up.",
+};
+
+void work_plan_parse(struct plan *plan, int argc, char **argv)
+{
+	*plan = (struct plan){
+		.jobs = MIN(MAX(sysconf(_SC_NPROCESSORS_ONLN), 1), JOBS_MAX),
+		.backoff_ns = DEFAULT_BACKOFF,
+		.kill_ns = DEFAULT_KILL,
+	};
+	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, plan);
+}
+
+bool work_plan_json_to_stdout(const struct plan *plan)
+{
+	return plan->json && !strcmp(plan->json, STDOUT);
+}

@@ -1,0 +1,547 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * bbuf work: runs a command for each record of a queue, and takes it for done with only
+ * when that has succeeded.
+ *
+ * One thread waits for all there is to wait for, in poll(): the queue, signals (among them
+ * that a command has ended), and the next of the deadlines that records in hand have. No
+ * other call waits, so that a lease is renewed in time whatever else goes on.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../command.h"
+#include "../watch.h"
+#include "job.h"
+#include "keeper.h"
+#include "report.h"
+
+/* A lease is renewed when this part of its time is over. */
+#define RENEW_PART	3
+
+/* Doublings after which a record waits no longer than before, and so that it ever ends. */
+#define BACKOFF_DOUBLINGS	8
+#define BACKOFF_MAX		(NEVER >> (BACKOFF_DOUBLINGS + 1))
+
+/**
+ * struct work - all of it
+ * @subject: for messages
+ * @plan: what is to be done
+ * @report: what is told of it
+ * @queue: that it is about
+ * @info: of the queue, when it was last looked at
+ * @keeper: of the jobs
+ * @signals: that come, as a file
+ * @record: where to take records to
+ * @size: bytes of that
+ * @jobs: records in hand
+ * @count: how many
+ * @running: how many of them have a command that runs
+ * @full: the file has as many leases as it may, until one is settled
+ * @empty: there was nothing to take, when it was last tried
+ * @ended: no more will come
+ * @stopping: we take no more
+ * @signal: that asked for it
+ * @grace_end: when jobs are told to end
+ * @status: to exit with
+ */
+struct work {
+	struct subject subject;
+	struct plan plan;
+	struct report report;
+	struct bbuf *queue;
+	struct bbuf_info info;
+	struct keeper keeper;
+	int signals;
+	char *record;
+	size_t size;
+	struct job *jobs;
+	size_t count;
+	size_t running;
+	bool full;
+	bool empty;
+	bool ended;
+	bool stopping;
+	int signal;
+	uint64_t grace_end;
+	int status;
+};
+
+/* Something is wrong with the queue, or with us: take no more. */
+static void work_fail(struct work *work, int error)
+{
+	report_clear(&work->report);
+	if (work->status != EXIT_FAILURE)
+		fail(&work->subject, error);
+	work->status = EXIT_FAILURE;
+	work->stopping = true;
+}
+
+/* A record is in hand no more. The order of the others means nothing. */
+static void forget(struct work *work, struct job *job)
+{
+	*job = work->jobs[--work->count];
+	work->full = false;
+}
+
+/* Returns false if that could not be done, and the record stays in hand. */
+static bool settle(struct work *work, struct job *job, enum bbuf_settling how,
+		   enum event event, const char *why)
+{
+	int error = bbuf_settle(work->queue, job->lease, how) < 0 ? errno : 0;
+
+	if (error == EAGAIN)
+		return false;
+	if (!error)
+		report_event(&work->report, event, job, why);
+	else if (error == ESTALE)
+		report_event(&work->report, EVENT_LOST, job, NULL);
+	else
+		work_fail(work, error);
+	forget(work, job);
+	return true;
+}
+
+/* Is the record not to be tried again? */
+static bool last_try(const struct work *work, const struct job *job)
+{
+	uint64_t tries = work->plan.tries ?: NEVER;
+
+	if (work->info.max_deliveries)
+		tries = MIN(tries, work->info.max_deliveries);
+	return job->deliveries >= tries;
+}
+
+/* Returns false if its dead-letter queue does not take it. */
+static bool give_up(struct work *work, struct job *job, const char *why)
+{
+	if (!settle(work, job, BBUF_REJECT, EVENT_GIVEN_UP, why))
+		return false;
+	if (work->status == EXIT_SUCCESS)
+		work->status = EXIT_GIVEN_UP;
+	return true;
+}
+
+/* It waits in our hand; if we die it goes back at once. */
+static void failed(struct work *work, struct job *job, const char *why)
+{
+	if (last_try(work, job)) {
+		if (give_up(work, job, why))
+			return;
+		report_say(&work->report, "its dead-letter queue %s has no room, or is destroyed: "
+			   "a record that was to be given up will go back",
+			   work->info.dead_letters);
+	}
+	job->wait_ns = MIN(work->plan.backoff_ns, BACKOFF_MAX) <<
+		       MIN(job->deliveries - 1, BACKOFF_DOUBLINGS);
+	job->end_at = now_ns() + job->wait_ns;
+	report_event(&work->report, EVENT_FAILED, job, why);
+	if (work->stopping)
+		settle(work, job, BBUF_RETURN_LAST, EVENT_RETURNED, NULL);
+}
+
+/* It has waited long enough: somebody may try it again, or it is to be given up at last. */
+static void waited(struct work *work, struct job *job)
+{
+	if (last_try(work, job) && give_up(work, job, "it has failed"))
+		return;
+	settle(work, job, BBUF_RETURN_LAST, EVENT_RETURNED, NULL);
+}
+
+/* A command has ended. */
+static void ended(struct work *work, struct job *job, int status)
+{
+	char why[WHY_MAX];
+
+	if (job->cause != CAUSE_NONE)
+		job_signal(job, SIGKILL);	/* what it has left behind */
+	*job->place = 0;
+	job->place = NULL;
+	job->pid = 0;
+	work->running--;
+	if (job->cause == CAUSE_LOST) {
+		report_event(&work->report, EVENT_LOST, job, NULL);
+		forget(work, job);
+	} else if (!status && job->cause != CAUSE_TIMEOUT) {
+		settle(work, job, BBUF_ACK, EVENT_DONE, NULL);
+	} else if (job->cause == CAUSE_STOP) {
+		settle(work, job, BBUF_RETURN, EVENT_RETURNED, NULL);
+	} else {
+		failed(work, job, report_why(why, &work->report, job, status));
+	}
+}
+
+static void reap(struct work *work)
+{
+	struct job *job;
+	int status;
+	pid_t pid;
+
+	for (;;) {
+		pid = waitpid(-1, &status, WNOHANG);
+		if (pid <= 0)
+			return;
+		for (job = work->jobs; job < work->jobs + work->count && job->pid != pid; job++)
+			;
+		if (job < work->jobs + work->count)
+			ended(work, job, status);
+	}
+}
+
+/* SIGTERM now, SIGKILL later; both if it was told so before. */
+static void end_job(struct work *work, struct job *job, enum cause cause)
+{
+	if (job->cause != CAUSE_NONE) {
+		job_signal(job, SIGKILL);
+		job->end_at = NEVER;
+		return;
+	}
+	job->cause = cause;
+	job->end_at = now_ns() + work->plan.kill_ns;
+	job_signal(job, SIGTERM);
+}
+
+static void end_all(struct work *work)
+{
+	struct job *job;
+
+	work->grace_end = NEVER;
+	for (job = work->jobs; job < work->jobs + work->count; job++)
+		if (job->pid)
+			end_job(work, job, CAUSE_STOP);
+}
+
+/* Those that wait need not do it in our hand. */
+static void return_waiting(struct work *work)
+{
+	size_t i = 0;
+
+	while (i < work->count) {
+		if (work->jobs[i].pid)
+			i++;
+		else
+			settle(work, &work->jobs[i], BBUF_RETURN_LAST, EVENT_RETURNED, NULL);
+	}
+}
+
+/* The first signal lets what runs end by itself; the next ones don't. */
+static void stop(struct work *work, int signal)
+{
+	if (work->signal) {
+		end_all(work);
+		return;
+	}
+	work->signal = signal;
+	work->stopping = true;
+	if (work->plan.grace_ns)
+		work->grace_end = now_ns() + work->plan.grace_ns;
+	if (work->running && !work->plan.quiet)
+		report_say(&work->report, "takes no more; %zu job%s still run%s",
+			   work->running, plural(work->running), work->running == 1 ? "s" : "");
+}
+
+static void renew(struct work *work, struct job *job)
+{
+	job->renew_at = now_ns() + job->renew_ns;
+	if (bbuf_settle(work->queue, job->lease, BBUF_RENEW) >= 0)
+		return;
+	job->renew_at = NEVER;
+	if (errno != ESTALE) {
+		work_fail(work, errno);
+	} else if (job->pid) {
+		end_job(work, job, CAUSE_LOST);
+	} else {
+		report_event(&work->report, EVENT_LOST, job, NULL);
+		forget(work, job);
+	}
+}
+
+static void job_due(struct work *work, struct job *job)
+{
+	if (job->pid)
+		end_job(work, job, CAUSE_TIMEOUT);
+	else
+		waited(work, job);
+}
+
+/* Whatever is due. One that is in hand no more has another in its place. */
+static void look_at_clock(struct work *work)
+{
+	uint64_t now = now_ns();
+	size_t i = work->count;
+
+	while (i-- > 0) {
+		if (work->jobs[i].end_at <= now)
+			job_due(work, &work->jobs[i]);
+		else if (work->jobs[i].renew_at <= now)
+			renew(work, &work->jobs[i]);
+	}
+	if (work->grace_end <= now)
+		end_all(work);
+}
+
+static uint64_t next_deadline(const struct work *work)
+{
+	uint64_t next = work->grace_end;
+	size_t i;
+
+	for (i = 0; i < work->count; i++)
+		next = MIN(next, MIN(work->jobs[i].end_at, work->jobs[i].renew_at));
+	return next;
+}
+
+/* Room for any record. */
+static void grow(struct work *work, size_t size)
+{
+	work->record = xrealloc(work->record, size, 1);
+	work->size = size;
+}
+
+/* The record is at fault, or this machine has no room for a command. */
+static void not_started(struct work *work, struct job *job, int error)
+{
+	if (error == E2BIG) {
+		failed(work, job, "it is too long for an argument");
+	} else if (error == EILSEQ) {
+		failed(work, job, "it has a NUL in it, which no argument can have");
+	} else {
+		report_say(&work->report, "%s: can't be run: %s; takes no more",
+			   work->plan.command[0], strerror(error));
+		work->status = EXIT_FAILURE;
+		work->stopping = true;
+		settle(work, job, BBUF_RETURN, EVENT_RETURNED, NULL);
+	}
+}
+
+/* Tells the command what no record tells. */
+static void set_environment(const struct bbuf_lease *lease)
+{
+	char number[TEXT_MAX];
+
+	snprintf(number, sizeof(number), "%u", lease->deliveries);
+	setenv("BBUF_DELIVERIES", number, 1);
+}
+
+static void start(struct work *work, const struct bbuf_lease *lease)
+{
+	struct job *job;
+
+	if (bbuf_get_info(work->queue, &work->info)) {
+		work_fail(work, errno);
+		return;
+	}
+	work->jobs = xrealloc(work->jobs, work->count + 1, sizeof(*work->jobs));
+	job = &work->jobs[work->count++];
+	*job = (struct job){
+		.lease = lease->lease, .len = lease->len, .deliveries = lease->deliveries,
+		.started = now_ns(), .end_at = NEVER, .renew_at = NEVER,
+		.place = keeper_place(&work->keeper),
+		.renew_ns = work->info.lease_timeout / RENEW_PART,
+	};
+	if (job->renew_ns)
+		job->renew_at = job->started + job->renew_ns;
+	if (work->plan.timeout_ns)
+		job->end_at = job->started + work->plan.timeout_ns;
+	set_environment(lease);
+	if (job_start(job, &work->plan, work->record)) {
+		job->place = NULL;
+		not_started(work, job, errno);
+		return;
+	}
+	work->running++;
+	report_event(&work->report, EVENT_STARTED, job, NULL);
+}
+
+static bool wants_more(const struct work *work)
+{
+	return !work->stopping && !work->ended && !work->full &&
+	       work->running < work->plan.jobs;
+}
+
+/* Nothing was taken. Returns whether to try again. */
+static bool not_taken(struct work *work, int error, size_t len)
+{
+	switch (error) {
+	case EINTR:
+		return true;
+	case EMSGSIZE:		/* the capacity has grown since */
+		grow(work, len);
+		return true;
+	case EAGAIN:
+		work->empty = true;
+		return false;
+	case EBUSY:
+		work->full = true;
+		return false;
+	default:
+		work_fail(work, error);
+		return false;
+	}
+}
+
+/* Returns whether there may be more to take. */
+static bool take_one(struct work *work)
+{
+	static const struct timespec at_once;
+	struct bbuf_lease lease;
+	ssize_t ret = bbuf_lease(work->queue, work->record, work->size, &at_once, &lease);
+
+	work->empty = false;
+	if (ret < 0)
+		return not_taken(work, errno, lease.len);
+	work->ended = !ret;
+	if (ret)
+		start(work, &lease);
+	return ret;
+}
+
+static void take(struct work *work)
+{
+	while (wants_more(work) && take_one(work))
+		;
+}
+
+static bool over(const struct work *work)
+{
+	return !work->count &&
+	       (work->stopping || work->ended || (work->plan.drain && work->empty));
+}
+
+static bool shows_progress(const struct work *work)
+{
+	return work->report.screen.tty && !work->plan.quiet;
+}
+
+static int milliseconds_until(uint64_t deadline)
+{
+	uint64_t now = now_ns();
+
+	if (deadline == NEVER)
+		return -1;
+	if (deadline <= now)
+		return 0;
+	return MIN((deadline - now) / NSEC_PER_MSEC + 1, 60000);
+}
+
+static void wait_for_something(struct work *work)
+{
+	uint64_t deadline = next_deadline(work);
+	struct pollfd fds[] = {
+		{ .fd = work->signals, .events = POLLIN },
+		{ .fd = wants_more(work) ? bbuf_fd(work->queue) : -1, .events = POLLIN },
+	};
+
+	if (shows_progress(work))
+		deadline = MIN(deadline, now_ns() + PROGRESS_NS);
+	poll(fds, ARRAY_SIZE(fds), milliseconds_until(deadline));
+}
+
+static void take_signals(struct work *work)
+{
+	struct signalfd_siginfo info;
+
+	while (read(work->signals, &info, sizeof(info)) == sizeof(info))
+		if (info.ssi_signo != SIGCHLD)
+			stop(work, info.ssi_signo);
+}
+
+static void show_progress(struct work *work)
+{
+	if (shows_progress(work) && !bbuf_get_info(work->queue, &work->info))
+		report_progress(&work->report, &work->info, work->running,
+				work->count - work->running);
+}
+
+static void work_loop(struct work *work)
+{
+	for (;;) {
+		take(work);
+		if (work->stopping)
+			return_waiting(work);
+		if (over(work))
+			return;
+		show_progress(work);
+		wait_for_something(work);
+		take_signals(work);
+		reap(work);
+		look_at_clock(work);
+	}
+}
+
+/* A queue of records with leases, and a command that there is. */
+static int check(struct work *work)
+{
+	if (bbuf_get_info(work->queue, &work->info))
+		return fail(&work->subject, errno);
+	if (work->info.type != BBUF_RECORD || !(work->info.policy & BBUF_LEASE)) {
+		say(&work->subject, "its records would be gone if this program were killed: "
+		    "use a queue made with `bbuf create --records --lease'");
+		return EXIT_FAILURE;
+	}
+	if (!job_possible(&work->plan)) {
+		say(&work->subject, "there is no program `%s' to run", work->plan.command[0]);
+		return EXIT_FAILURE;
+	}
+	return EXIT_SUCCESS;
+}
+
+/* From here on signals come by a file, and those that we were told to ignore don't. */
+static int open_signals(void)
+{
+	sigset_t set;
+
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
+	watch_signals(&set);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* The keeper is to have none of our signals: it comes first. */
+static int work_prepare(struct work *work)
+{
+	int ret = check(work);
+
+	if (ret)
+		return ret;
+	if (report_init(&work->report, &work->plan, &work->subject))
+		return EXIT_FAILURE;
+	if (keeper_start(&work->keeper, work->plan.jobs))
+		return fail(&work->subject, errno);
+	work->signals = open_signals();
+	if (work->signals < 0)
+		return fail(&work->subject, errno);
+	grow(work, work->info.capacity);
+	setenv("BBUF_QUEUE", work->plan.queue, 1);
+	return EXIT_SUCCESS;
+}
+
+int cmd_work(int argc, char **argv)
+{
+	struct work work = { .subject.operation = "work", .grace_end = NEVER };
+	int ret;
+
+	work_plan_parse(&work.plan, argc, argv);
+	work.subject.queue = work.plan.queue;
+	work.queue = queue_open(&work.subject, O_RDONLY | O_NONBLOCK);
+	ret = work_prepare(&work);
+	if (ret)
+		return ret;
+	work_loop(&work);
+	keeper_end(&work.keeper);
+	bbuf_close(work.queue);
+	ret = report_end(&work.report);
+	free(work.jobs);
+	free(work.record);
+	watch_raise(work.signal);
+	return work.status ?: ret;
+}
