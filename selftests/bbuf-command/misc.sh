@@ -6,7 +6,7 @@
 # shellcheck disable=SC2317 # run_tests calls all
 . ./lib.sh
 
-commands='create destroy list info set put get peek drain flush shutdown reopen work top bench'
+commands='create destroy list info set put get peek drain flush shutdown reopen work jobserver top bench'
 
 test_help()
 {
@@ -37,7 +37,7 @@ test_without_the_module()
 	rmmod bbuf
 	for command in 'create q' 'destroy q' list 'info q' 'set q --drop-oldest' 'put q x' \
 			'get q' 'peek q' 'drain q' 'flush q' 'shutdown q' 'reopen q' top \
-			'work q -- true' 'get default' 'info default'; do
+			'work q -- true' 'jobserver -j 2 -- true' 'get default' 'info default'; do
 		# shellcheck disable=SC2086 # several words
 		expect 1 'the module is not loaded: load it with .modprobe bbuf.' bbuf $command ||
 			{ load_module; return 1; }
@@ -85,6 +85,8 @@ test_completion()
 	[ "$(complete_words bbuf work j)" = jobs ]
 	[ "$(complete_words bbuf work jobs bash)" = bash ]
 	[ "$(complete_words bbuf work jobs cat fil)" = file ]
+	[ "$(complete_words bbuf jobserver --queue = j)" = jobs ]
+	[ "$(complete_words bbuf jobserver bash)" = bash ]
 }
 
 run_tests

@@ -41,6 +41,7 @@ static const struct command commands[] = {
 	COMMAND(shutdown, "let writers put no more, and readers see an end"),
 	COMMAND(reopen, "take shutdown back"),
 	COMMAND(work, "run a command for each record, and lose none"),
+	COMMAND(jobserver, "run make with a job server that heals itself"),
 	COMMAND(top, "watch all queues"),
 	COMMAND(bench, "measure queues beside what one would take instead"),
 };

@@ -41,6 +41,7 @@ int cmd_flush(int argc, char **argv);
 int cmd_shutdown(int argc, char **argv);
 int cmd_reopen(int argc, char **argv);
 int cmd_work(int argc, char **argv);
+int cmd_jobserver(int argc, char **argv);
 int cmd_top(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 
@@ -72,6 +73,7 @@ extern const struct argp separator_argp;
 extern const struct argp limits_argp;
 
 bool arg_yes(struct argp_state *state, const char *what, const char *arg);
+uid_t arg_user(struct argp_state *state, const char *arg);
 error_t arg_queue(int key, char *arg, struct argp_state *state, const char **queue);
 const char *parse_one_queue(int argc, char **argv, const char *doc);
 
@@ -97,6 +99,7 @@ int fail(const struct subject *subject, int error);
 int fail_too_big(const struct subject *subject, uint64_t capacity);
 struct bbuf *queue_open(const struct subject *subject, int flags);
 bool queue_info(const struct subject *subject, struct bbuf_info *info);
+char *queue_path(const char *queue);
 char *node_description(const char *queue);
 const char *format_slept(char text[TEXT_MAX], uint64_t ns);
 

@@ -43,23 +43,25 @@ _bbuf_values()
 	--eof-on-close | --drop-oldest)
 			compgen -W 'yes no' -- "$2" ;;
 	--dead-letters)	compgen -W "$(_bbuf_queues)" -- "$2" ;;
+	--queue)	compgen -W "$(_bbuf_queues)" -- "$2" ;;
 	--queues)	compgen -W "$(_bbuf_kinds)" -- "$2" ;;
 	--json | --csv)	compgen -f -- "$2" ;;
 	--sort)		compgen -W 'name fill in out waiting slept' -- "$2" ;;
 	esac
 }
 
-# A queue, a program, and what it may be given: files.
+# A queue for "work"; a program, and what it may be given: files.
 _bbuf_command_words()
 {
-	local place=$1 word=$2 program=3 i
+	local command=$1 place=$2 word=$3 programs=2 i
 
+	[ "$command" != work ] || programs=3
 	for ((i = 2; i < place; i++)); do
-		[[ ${COMP_WORDS[i]} != -* ]] || program=$place
+		[[ ${COMP_WORDS[i]} != -* ]] || programs=$place
 	done
-	if [ "$place" -lt "$program" ]; then
+	if [ "$place" -lt "$programs" ]; then
 		compgen -W "$(_bbuf_queues)" -- "$word"
-	elif [ "$place" = "$program" ]; then
+	elif [ "$place" = "$programs" ]; then
 		compgen -c -- "$word"
 	else
 		compgen -f -- "$word"
@@ -74,8 +76,8 @@ _bbuf_words()
 	case $command in
 	create | list | top)
 		;;
-	work)
-		_bbuf_command_words "$place" "$word" ;;
+	work | jobserver)
+		_bbuf_command_words "$@" ;;
 	bench)
 		compgen -W "$(_bbuf_patterns)" -- "$word" ;;
 	destroy)

@@ -85,7 +85,7 @@ static bool parse_id(const char *text, uint32_t *id)
 	return true;
 }
 
-static uid_t arg_user(struct argp_state *state, const char *arg)
+uid_t arg_user(struct argp_state *state, const char *arg)
 {
 	const struct passwd *user = getpwnam(arg);
 	uint32_t id = 0;

@@ -41,7 +41,7 @@ static bool module_loaded(void)
 }
 
 /* The node of a queue that is given by its name or by a path; to be freed. */
-static char *queue_path(const char *queue)
+char *queue_path(const char *queue)
 {
 	char *path;
 	int ret;

@@ -1,0 +1,144 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# bbuf jobserver, but for make itself.
+
+# shellcheck disable=SC2317,SC2016 # run_tests calls all; $ is for another shell
+# shellcheck source=../bbuf-command/lib.sh
+. ./lib.sh
+
+set_up()
+{
+	unset MAKEFLAGS CARGO_MAKEFLAGS
+}
+
+is_gone()
+{
+	[ ! -e "/sys/class/bbuf/$1" ]
+}
+
+test_tokens_for_all_but_one()
+{
+	expect 0 '' bbuf jobserver -j 4 --name pool -- sh -c 'echo "$MAKEFLAGS"
+		cd /sys/class/bbuf/pool; cat bytes capacity lease max_leases; bbuf peek pool'
+	[ "$(<out)" = " -j4 --jobserver-auth=fifo:/dev/bbuf-pool
+3
+3
+1
+3
++++" ]
+	is_gone pool
+}
+
+test_a_name_of_its_own()
+{
+	expect 0 '' bbuf jobserver -j 2 bbuf jobserver -j 2 sh -c 'ls /sys/class/bbuf'
+	[ "$(grep -c '^jobserver-[0-9]*$' out)" = 2 ]
+	[ -z "$(find /sys/class/bbuf/ -name 'jobserver-*')" ]
+}
+
+test_as_many_as_processors()
+{
+	expect 0 '' bbuf jobserver -- sh -c 'echo "$MAKEFLAGS"'
+	grep -q "^ -j$(nproc)" out
+}
+
+test_one_job_needs_no_tokens()
+{
+	expect 3 '' "${nobody[@]}" bbuf jobserver -j 1 -- sh -c 'echo "$MAKEFLAGS"; exit 3'
+	[ "$(<out)" = ' -j1' ]
+}
+
+test_flags_that_were_there()
+{
+	export MAKEFLAGS='ks -j9 --jobserver-auth=3,4 -- A=b\ c'
+	export CARGO_MAKEFLAGS='-j --jobserver-auth=3,4'
+	expect 0 '' bbuf jobserver -j 2 --name pool -- sh -c 'echo "$MAKEFLAGS"; echo "$CARGO_MAKEFLAGS"'
+	[ "$(<out)" = 'ks -j9 --jobserver-auth=3,4 -j2 --jobserver-auth=fifo:/dev/bbuf-pool -- A=b\ c
+-j --jobserver-auth=3,4 -j2 --jobserver-auth=fifo:/dev/bbuf-pool' ]
+}
+
+test_the_exit_status()
+{
+	expect 42 '' bbuf jobserver -j 2 -- sh -c 'exit 42'
+	expect 137 '' bbuf jobserver -j 2 -- sh -c 'kill -KILL $$'
+	expect 127 'jobserver: nosuch: No such file' bbuf jobserver -j 2 -- nosuch
+	expect 126 'jobserver: /etc: Permission denied' bbuf jobserver -j 2 -- /etc
+	[ -z "$(find /sys/class/bbuf/ -name 'jobserver-*')" ]
+}
+
+test_signals_are_passed_on()
+{
+	local status=0
+
+	bbuf jobserver -j 2 --name pool -- sh -c 'sleep 100 &
+		trap "kill $!; exit 9" TERM; : >ready; wait' &
+	eventually test -e ready
+	kill -TERM $!
+	wait $! || status=$?
+	[ "$status" = 9 ]
+	is_gone pool
+}
+
+# The command goes on, with its tokens.
+test_killed_itself()
+{
+	mkfifo pipe
+	bbuf jobserver -j 2 --name pool -- sh -c ': >ready; read x <pipe; bbuf peek pool >peeked' &
+	eventually test -e ready
+	kill -KILL $!
+	not wait $! 2>/dev/null
+	is pool bytes 1
+	echo >pipe
+	eventually is_gone pool
+	[ "$(<peeked)" = + ]
+}
+
+test_a_name_that_is_taken()
+{
+	bbuf create pool --records
+	expect 1 'pool: jobserver: the name is taken' bbuf jobserver -j 2 --name pool -- touch ran
+	[ ! -e ran ]
+	sleep 0.1
+	is pool records 0
+}
+
+test_for_users()
+{
+	expect 1 'only root makes queues: use sudo, with --owner, or' \
+		"${nobody[@]}" bbuf jobserver -j 2 -- true
+	expect 0 '' bbuf jobserver -j 2 --owner nobody -- "${nobody[@]}" sh -c \
+		'cat </dev/null >"${MAKEFLAGS##*fifo:}"'
+	bbuf create pool --lease --capacity 3 --owner nobody
+	expect 1 'pool: jobserver: no token is in it' \
+		"${nobody[@]}" bbuf jobserver --queue pool -- true
+	printf +++ | bbuf put pool
+	expect 7 '' "${nobody[@]}" bbuf jobserver --queue pool -- sh -c 'echo "$MAKEFLAGS"; exit 7'
+	[ "$(<out)" = ' -j4 --jobserver-auth=fifo:/dev/bbuf-pool' ]
+	is pool bytes 3
+	expect 0 '' bbuf jobserver --queue /dev/bbuf-pool -- sh -c 'echo "$MAKEFLAGS"'
+	[ "$(<out)" = ' -j4 --jobserver-auth=fifo:/dev/bbuf-pool' ]
+}
+
+test_other_queues_are_no_pools()
+{
+	bbuf create q
+	bbuf create records --records --lease
+	printf + | bbuf put q
+	bbuf put records +
+	expect 1 'q: jobserver: not a pool of tokens' bbuf jobserver --queue q -- touch ran
+	expect 1 'records: jobserver: not a pool of tokens' \
+		bbuf jobserver --queue records -- touch ran
+	expect 1 'there is no such queue' bbuf jobserver --queue nosuch -- touch ran
+	[ ! -e ran ]
+}
+
+test_wrong_usage()
+{
+	expect 2 'which command is to be run' bbuf jobserver -j 2
+	expect 2 'must be a number' bbuf jobserver -j 0 -- true
+	expect 2 'are for a queue to be made' bbuf jobserver -j 2 --queue pool -- true
+	expect 2 'there is no such user' bbuf jobserver -j 2 --owner nosuch -- true
+}
+
+run_tests

@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * bbuf jobserver: a pool of tokens, for make and others, and a command that uses it.
+ *
+ * A process of its own, the warden, removes the queue when the command has ended, so that
+ * it is removed also if this one is killed.
+ */
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "command.h"
+
+#define JOBS_MAX	65536
+#define NAMES_MAX	1000
+
+/* What GNU make takes for a token, and the only byte that it gives back. */
+#define TOKEN		'+'
+
+/* As shells say it: the exit code of what a signal has ended, of no such program. */
+#define EXIT_SIGNAL		128
+#define EXIT_CANNOT_RUN		126
+#define EXIT_NO_PROGRAM		127
+
+enum option_key {
+	KEY_JOBS = 'j',
+	KEY_NAME = 'n',
+	KEY_QUEUE = 'q',
+	KEY_OWNER = 'o',
+};
+
+/**
+ * struct plan - what to run, and with which pool
+ * @command: that, with its arguments
+ * @jobs: that may run at a time, with the one that needs no token
+ * @name: of the queue to be made
+ * @queue: a pool that there is already, or NULL
+ * @owner: of the queue to be made
+ */
+struct plan {
+	char **command;
+	size_t jobs;
+	const char *name;
+	const char *queue;
+	uid_t owner;
+};
+
+static const struct argp_option option_list[] = {
+	{ .name = "jobs", .key = KEY_JOBS, .arg = "N",
+	  .doc = "so many at a time (default: as many as there are processors)" },
+	{ .name = "name", .key = KEY_NAME, .arg = "NAME",
+	  .doc = "call the queue so (default: jobserver-, and a number)" },
+	{ .name = "owner", .key = KEY_OWNER, .arg = "USER",
+	  .doc = "who may use it, besides root (default: you)" },
+	{ .name = "queue", .key = KEY_QUEUE, .arg = "QUEUE",
+	  .doc = "use a queue that is filled with tokens already, and leave it there" },
+	{ 0 }
+};
+
+static size_t arg_jobs(struct argp_state *state, const char *arg)
+{
+	uint64_t jobs = arg_count(state, "jobs", arg);
+
+	if (jobs > JOBS_MAX)
+		argp_error(state, "--jobs=%s: %d at the most", arg, JOBS_MAX);
+	return jobs;
+}
+
+static void check(struct argp_state *state, const struct plan *plan)
+{
+	if (!plan->command)
+		argp_error(state, "which command is to be run?");
+	if (plan->queue && (plan->jobs || plan->name || plan->owner != BBUF_ID_CALLER))
+		argp_error(state, "--jobs, --name and --owner are for a queue to be made, not for "
+			   "--queue");
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct plan *plan = state->input;
+
+	switch (key) {
+	case KEY_JOBS:
+		plan->jobs = arg_jobs(state, arg);
+		return 0;
+	case KEY_NAME:
+		plan->name = arg;
+		return 0;
+	case KEY_QUEUE:
+		plan->queue = arg;
+		return 0;
+	case KEY_OWNER:
+		plan->owner = arg_user(state, arg);
+		return 0;
+	case ARGP_KEY_ARG:
+		plan->command = state->argv + state->next - 1;
+		state->next = state->argc;
+		return 0;
+	case ARGP_KEY_END:
+		check(state, plan);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.options = option_list,
+	.parser = parse,
+	.args_doc = "[--] COMMAND [ARGUMENT...]",
+	.doc = "Makes a queue with a token for each job that may run beside the first one, runs "
+	       "COMMAND with it as the job server of make, and removes it. A token that a "
+	       "process has when it is killed comes back by itself.\v"
+	       "Making a queue is root's; with --queue anybody may use one that he may read and "
+	       "write.\n\n"
+	       "Exit status: 0 success of COMMAND, or else that of COMMAND, or 128 and the signal "
+	       "that ended it; 1 failure, 2 wrong usage, 126 and 127 COMMAND can't be run.",
+};
+
+static int fail_make(const struct subject *subject, int error)
+{
+	if (error == EACCES)
+		say(subject, "only root makes queues: use sudo, with --owner, or let root make one "
+		    "that stays, for --queue: see bbuf-jobserver(1)");
+	else if (error == EEXIST)
+		say(subject, "the name is taken: choose another, or use that queue with --queue");
+	else
+		return fail(subject, error);
+	return EXIT_FAILURE;
+}
+
+/* A name that nobody has: our number may be that of others elsewhere, too. */
+static int make_unnamed(struct subject *subject, const struct bbuf_config *config)
+{
+	static char name[BBUF_NAME_SIZE];
+	unsigned int more;
+
+	subject->queue = name;
+	for (more = 0; more <= NAMES_MAX; more++) {
+		snprintf(name, sizeof(name), more ? "jobserver-%d-%u" : "jobserver-%d", getpid(), more);
+		if (!bbuf_create(name, config))
+			return 0;
+		if (errno != EEXIST)
+			break;
+	}
+	return -1;
+}
+
+/* Room for all tokens, and not more: a token too many is a mistake that shows. */
+static int make_queue(struct subject *subject, const struct plan *plan)
+{
+	struct bbuf_config config = BBUF_CONFIG_INIT;
+	int ret;
+
+	config.policy = BBUF_LEASE;
+	config.capacity = plan->jobs - 1;
+	config.max_leases = plan->jobs - 1;
+	config.uid = plan->owner;
+	subject->queue = plan->name;
+	ret = plan->name ? bbuf_create(plan->name, &config) : make_unnamed(subject, &config);
+	return ret ? fail_make(subject, errno) : EXIT_SUCCESS;
+}
+
+static int fill_queue(const struct subject *subject, size_t tokens)
+{
+	static const struct timespec at_once;
+	struct bbuf *queue = queue_open(subject, O_WRONLY);
+	char *bytes = xcalloc(tokens, 1);
+	int ret = EXIT_SUCCESS;
+
+	memset(bytes, TOKEN, tokens);
+	if (bbuf_put(queue, bytes, tokens, &at_once) != (ssize_t)tokens)
+		ret = fail(subject, errno);
+	free(bytes);
+	bbuf_close(queue);
+	return ret;
+}
+
+/* How many tokens a queue has, that some may be using; or 0, and says what is wrong. */
+static size_t count_tokens(const struct subject *subject)
+{
+	struct bbuf *queue = queue_open(subject, O_RDWR);
+	struct bbuf_info info;
+	size_t tokens;
+
+	if (bbuf_get_info(queue, &info))
+		exit(fail(subject, errno));
+	bbuf_close(queue);
+	tokens = info.bytes + info.leased_bytes;
+	if (info.type != BBUF_STREAM || !(info.policy & BBUF_LEASE)) {
+		say(subject, "not a pool of tokens: those are made with `bbuf create --lease'");
+		return 0;
+	}
+	if (!tokens)
+		say(subject, "no token is in it: see bbuf-jobserver(1) how to fill it");
+	return tokens;
+}
+
+/*
+ * Adds to a variable that has flags of make. They end where variables begin, behind a "--";
+ * of options that are given twice, the last one counts.
+ */
+static void add_flags(const char *name, const char *flags)
+{
+	const char *old = getenv(name) ?: "", *variables = strstr(old, " -- ");
+	char *value;
+
+	if (!variables)
+		variables = old + strlen(old);
+	if (asprintf(&value, "%.*s %s%s", (int)(variables - old), old, flags, variables) < 0)
+		err(EXIT_FAILURE, "%s", name);
+	setenv(name, value, 1);
+	free(value);
+}
+
+/* All look at MAKEFLAGS, but cargo first at another one, if some cargo has set that. */
+static void set_environment(const char *queue, size_t jobs)
+{
+	char *flags, *path = queue ? queue_path(queue) : NULL;
+	int ret;
+
+	ret = path ? asprintf(&flags, "-j%zu --jobserver-auth=fifo:%s", jobs, path) :
+		     asprintf(&flags, "-j%zu", jobs);
+	if (ret < 0)
+		err(EXIT_FAILURE, "MAKEFLAGS");
+	add_flags("MAKEFLAGS", flags);
+	if (getenv("CARGO_MAKEFLAGS"))
+		add_flags("CARGO_MAKEFLAGS", flags);
+	free(flags);
+	free(path);
+}
+
+static _Noreturn void run(const struct subject *subject, char **command, const sigset_t *mask)
+{
+	sigprocmask(SIG_SETMASK, mask, NULL);
+	execvp(command[0], command);
+	say(subject, "%s: %s", command[0], strerror(errno));
+	_exit(errno == ENOENT ? EXIT_NO_PROGRAM : EXIT_CANNOT_RUN);
+}
+
+/* Waits for a process that is nobody's child here. It may be gone already. */
+static void wait_for(pid_t pid)
+{
+	struct pollfd fd = { .fd = syscall(SYS_pidfd_open, pid, 0), .events = POLLIN };
+
+	while (fd.fd >= 0 && poll(&fd, 1, -1) < 0 && errno == EINTR)
+		;
+}
+
+/* Told by a pipe whom to wait for; or nobody was started, if the pipe is closed. */
+static _Noreturn void ward(const char *queue, int pipe)
+{
+	sigset_t all;
+	pid_t pid;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	setsid();
+	prctl(PR_SET_NAME, "bbuf-warden");
+	close(STDIN_FILENO);
+	close(STDOUT_FILENO);
+	close(STDERR_FILENO);
+	if (read(pipe, &pid, sizeof(pid)) == sizeof(pid))
+		wait_for(pid);
+	_exit(bbuf_destroy(queue) && errno != ENOENT ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
+/* Returns what tells the warden whom to wait for. */
+static int start_warden(const struct subject *subject, pid_t *warden)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC))
+		err(EXIT_FAILURE, "%s: a pipe", subject->operation);
+	*warden = fork();
+	if (*warden < 0)
+		err(EXIT_FAILURE, "%s: a process", subject->operation);
+	if (!*warden) {
+		close(fds[1]);
+		ward(subject->queue, fds[0]);
+	}
+	close(fds[0]);
+	return fds[1];
+}
+
+/* A terminal sends its signals to the command, too; all others are passed on. */
+static void pass_on(const siginfo_t *info, pid_t command)
+{
+	bool terminal = info->si_code == SI_KERNEL &&
+			(info->si_signo == SIGINT || info->si_signo == SIGQUIT);
+
+	if (!terminal)
+		kill(command, info->si_signo);
+}
+
+static void waited_signals(sigset_t *set)
+{
+	static const int numbers[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGCHLD };
+	size_t i;
+
+	sigemptyset(set);
+	for (i = 0; i < ARRAY_SIZE(numbers); i++)
+		sigaddset(set, numbers[i]);
+}
+
+/* Until a process has ended, which stays to be waited for. */
+static void wait_and_pass_on(pid_t process, pid_t command)
+{
+	siginfo_t info, state = { 0 };
+	sigset_t set;
+
+	waited_signals(&set);
+	while (!waitid(P_PID, process, &state, WEXITED | WNOHANG | WNOWAIT) && !state.si_pid)
+		if (sigwaitinfo(&set, &info) > 0 && info.si_signo != SIGCHLD)
+			pass_on(&info, command);
+}
+
+static pid_t start_command(const struct subject *subject, const struct plan *plan,
+			   const sigset_t *mask)
+{
+	pid_t command;
+
+	set_environment(subject->queue, plan->jobs);
+	command = fork();
+	if (command < 0)
+		err(EXIT_FAILURE, "%s: a process", subject->operation);
+	if (!command)
+		run(subject, plan->command, mask);
+	return command;
+}
+
+/*
+ * Returns an exit code. The command remains to be waited for until the warden has seen its
+ * end, so that its number is not another's meanwhile.
+ */
+static int run_with_new(struct subject *subject, const struct plan *plan)
+{
+	pid_t warden, command;
+	int pipe, status;
+	sigset_t set, old;
+
+	signal(SIGCHLD, SIG_DFL);
+	waited_signals(&set);
+	sigprocmask(SIG_BLOCK, &set, &old);
+	if (make_queue(subject, plan))
+		return EXIT_FAILURE;
+	pipe = start_warden(subject, &warden);
+	if (fill_queue(subject, plan->jobs - 1))
+		return EXIT_FAILURE;
+	command = start_command(subject, plan, &old);
+	if (write(pipe, &command, sizeof(command)) != sizeof(command))
+		err(EXIT_FAILURE, "%s: a pipe", subject->operation);
+	close(pipe);
+	wait_and_pass_on(warden, command);
+	waitpid(warden, &status, 0);
+	if (status)
+		say(subject, "the queue could not be removed");
+	waitpid(command, &status, 0);
+	return WIFSIGNALED(status) ? EXIT_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* Returns only if there is no pool. */
+static int run_with_old(struct subject *subject, const struct plan *plan)
+{
+	size_t tokens;
+	sigset_t mask;
+
+	subject->queue = plan->queue;
+	tokens = count_tokens(subject);
+	if (!tokens)
+		return EXIT_FAILURE;
+	set_environment(plan->queue, tokens + 1);
+	sigprocmask(SIG_SETMASK, NULL, &mask);
+	run(subject, plan->command, &mask);
+}
+
+/* One job at a time needs no tokens. */
+static int run_alone(struct subject *subject, const struct plan *plan)
+{
+	sigset_t mask;
+
+	set_environment(NULL, plan->jobs);
+	sigprocmask(SIG_SETMASK, NULL, &mask);
+	run(subject, plan->command, &mask);
+}
+
+int cmd_jobserver(int argc, char **argv)
+{
+	struct subject subject = { .operation = "jobserver" };
+	struct plan plan = { .owner = BBUF_ID_CALLER };
+
+	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &plan);
+	if (plan.queue)
+		return run_with_old(&subject, &plan);
+	if (!plan.jobs)
+		plan.jobs = MIN(MAX(sysconf(_SC_NPROCESSORS_ONLN), 1), JOBS_MAX);
+	if (plan.jobs == 1)
+		return run_alone(&subject, &plan);
+	return run_with_new(&subject, &plan);
+}
