@@ -420,7 +420,7 @@ static long bbuf_ioctl_lease(struct file *file, unsigned int cmd, void __user *a
 {
 	struct bbuf_file *bf = file->private_data;
 	struct bbuf_queue *q = &bf->node->queue;
-	struct bbuf_manner how = bbuf_manner(file, false, false);
+	struct bbuf_manner how;
 	struct bbuf_lease lease;
 	struct iov_iter to;
 	long ret;
@@ -428,8 +428,10 @@ static long bbuf_ioctl_lease(struct file *file, unsigned int cmd, void __user *a
 	ret = bbuf_copy_struct(&lease, sizeof(lease), cmd, arg);
 	if (ret)
 		return ret;
-	if (!bbuf_file_leases_records(file) || lease.lease || lease.len || lease.deliveries)
+	if (!bbuf_file_leases_records(file) || lease.lease || lease.len || lease.deliveries ||
+	    (lease.flags & ~BBUF_LEASE_NOWAIT) || lease.reserved)
 		return -EINVAL;
+	how = bbuf_manner(file, lease.flags & BBUF_LEASE_NOWAIT, false);
 	how.framed = false;
 	bbuf_ioctl_buffer(&to, lease.buffer, lease.size);
 	ret = bbuf_lend(q, bf->holder, &to, how, &lease);

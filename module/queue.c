@@ -6,7 +6,8 @@
  * side has a position, the bytes it has moved since the queue was made. Consumers
  * may go on to where the producers are; producers to the capacity beyond where
  * the consumers are. So one side's progress is the other's chance, and everything
- * below is written once, for "the side" and "its peer".
+ * below is written once, for "the side" and "its peer". (Where what was read may come
+ * back, producers may go on to the capacity beyond what never will: lease.c.)
  *
  * Locks
  *

@@ -360,7 +360,7 @@ TEST_F(abi, does_not_change_with_the_program)
 	ASSERT_EQ(16, sizeof(struct bbuf_peek));
 	ASSERT_EQ(8, sizeof(struct bbuf_frame));
 	ASSERT_EQ(16, sizeof(struct bbuf_lease_frame));
-	ASSERT_EQ(32, sizeof(struct bbuf_lease));
+	ASSERT_EQ(40, sizeof(struct bbuf_lease));
 	ASSERT_EQ(16, sizeof(struct bbuf_settle));
 }
 

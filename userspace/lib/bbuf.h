@@ -168,8 +168,7 @@ ssize_t bbuf_get(struct bbuf *queue, void *buffer, size_t size,
  * in the queue if bbuf_settle() says so, if the queue's lease_timeout is over, and when the
  * file is closed: by bbuf_close() or, whatever becomes of the process, by the kernel.
  *
- * bbuf_get() and bbuf_batch_get() lease, too, and tell less. With a timeout of { 0, 0 } the
- * file is O_NONBLOCK during this call.
+ * bbuf_get() and bbuf_batch_get() lease, too, and tell less.
  *
  * Return: bytes taken; 0 is the end of the data, which does not come while anything is
  * leased. Errors: those of bbuf_get(); EBUSY (the file has as many leases as it may have);

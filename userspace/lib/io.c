@@ -112,22 +112,6 @@ BBUF_API ssize_t bbuf_peek(struct bbuf *queue, void *buffer, size_t size)
 	return ioctl(queue->fd, BBUF_IOC_PEEK, &peek);
 }
 
-/* The ioctl has no flag for not waiting, as preadv2(2) has; so the file has it meanwhile. */
-static ssize_t lease_at_once(int fd, struct bbuf_lease *lease)
-{
-	int flags = fcntl(fd, F_GETFL);
-	ssize_t ret;
-	int error;
-
-	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK))
-		return -1;
-	ret = ioctl(fd, BBUF_IOC_LEASE, lease);
-	error = errno;
-	fcntl(fd, F_SETFL, flags);
-	errno = error;
-	return ret;
-}
-
 BBUF_API ssize_t bbuf_lease(struct bbuf *queue, void *buffer, size_t size,
 			    const struct timespec *timeout, struct bbuf_lease *lease)
 {
@@ -139,8 +123,9 @@ BBUF_API ssize_t bbuf_lease(struct bbuf *queue, void *buffer, size_t size,
 
 	if (flags < 0)
 		return -1;
-	ret = flags ? lease_at_once(queue->fd, &leased) :
-		      ioctl(queue->fd, BBUF_IOC_LEASE, &leased);
+	if (flags)
+		leased.flags = BBUF_LEASE_NOWAIT;
+	ret = ioctl(queue->fd, BBUF_IOC_LEASE, &leased);
 	if (lease)
 		*lease = leased;
 	return ret;

@@ -298,6 +298,8 @@ struct bbuf_lease_frame {
 	((sizeof(struct bbuf_lease_frame) + (len) + BBUF_FRAME_ALIGN - 1) & \
 	 ~(BBUF_FRAME_ALIGN - 1UL))
 
+#define BBUF_LEASE_NOWAIT	(1U << 0)	/* as if the file were O_NONBLOCK */
+
 /**
  * struct bbuf_lease - one record, read and leased: BBUF_IOC_LEASE
  * @buffer: address of memory for it
@@ -305,6 +307,8 @@ struct bbuf_lease_frame {
  * @lease: 0; is set, for BBUF_IOC_SETTLE; never 0
  * @len: 0; is set to the record's bytes, also with EMSGSIZE
  * @deliveries: 0; is set: how often it was delivered, this time included
+ * @flags: BBUF_LEASE_NOWAIT, or 0
+ * @reserved: 0
  *
  * What is read from a queue with BBUF_LEASE, by whatever call, is leased to the file: it
  * still counts against the capacity, and when the file is closed, as it is if its last
@@ -330,6 +334,8 @@ struct bbuf_lease {
 	__u64 lease;
 	__u32 len;
 	__u32 deliveries;
+	__u32 flags;
+	__u32 reserved;
 };
 
 /**
