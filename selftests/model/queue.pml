@@ -19,6 +19,7 @@
  *     waits.                                                            pass(), move()
  *     Not in this model: who runs may go past those who were woken, if there is enough
  *     for all of them.                                      bbuf_side_spare_of_line()
+ *     Nor what is leased, and may come back.                                  lease.c
  *
  * A store takes its time: it goes to a buffer of the process that makes it, where that
  * process alone sees it, and comes to memory later, at any time, in the order of the

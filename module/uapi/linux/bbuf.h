@@ -144,7 +144,7 @@ struct bbuf_side_info {
  * @write_mark: bytes of room for poll to report it writable
  * @bytes: queued now
  * @records: queued now; 0 for a stream
- * @peak: most bytes that were queued at once
+ * @peak: most bytes that were queued at once, with those that were leased
  * @dropped_bytes: lost to BBUF_DROP_OLDEST
  * @dropped_records: the same in records
  * @flushed_bytes: discarded by BBUF_IOC_FLUSH
