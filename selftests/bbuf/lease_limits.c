@@ -11,6 +11,7 @@
 #define CAPACITY	1000
 #define DEAD		QUEUE "-dead"
 #define SOON_MS		30	/* a timeout that is awaited */
+#define LATER_MS	2000	/* one before which something else is to happen */
 #define LONG_MS		600000
 
 FIXTURE(lease_limits) {
@@ -572,7 +573,7 @@ TEST_F(lease_limits, of_time_wakes_who_waits_for_data)
 
 	ASSERT_TRUE(put_records(self->nb, 0, 2));
 	ASSERT_EQ(EPOLLIN, epoll_now(epoll));
-	ASSERT_EQ(0, set_timeout_ms(self->nb, 10 * SOON_MS));
+	ASSERT_EQ(0, set_timeout_ms(self->nb, LATER_MS));
 	ASSERT_TRUE(take_records(self->nb, 0, 2));
 	ASSERT_TRUE(task_blocks(&reader));
 	ASSERT_TRUE(task_blocks(&poller));
@@ -614,11 +615,12 @@ TEST_F(lease_limits, of_time_is_each_leases_own)
 	ASSERT_TRUE(put_records(self->fd, 0, 3));
 	ASSERT_EQ(0, set_timeout_ms(self->fd, LONG_MS));
 	first = lease_take(self->nb, 0, LEN);
-	ASSERT_EQ(0, set_timeout_ms(self->fd, SOON_MS));
-	ASSERT_EQ(SOON_MS * NS_PER_MS, queue_info(self->fd).lease_timeout);
 	second = lease_take(self->nb, 1, LEN);
 	ASSERT_EQ(0, set_timeout_ms(self->fd, 0));
 	third = lease_take(self->nb, 2, LEN);
+	ASSERT_EQ(0, set_timeout_ms(self->fd, SOON_MS));
+	ASSERT_EQ(SOON_MS * NS_PER_MS, queue_info(self->fd).lease_timeout);
+	ASSERT_EQ(1, settle(self->nb, second, BBUF_RENEW));
 	ASSERT_TRUE(eventually(queue_info(self->fd).expired == 1));
 	ASSERT_TRUE(RECORDS_ARE(1));
 	ASSERT_FAILS(ESTALE, settle(self->nb, second, BBUF_ACK));
@@ -628,10 +630,12 @@ TEST_F(lease_limits, of_time_is_each_leases_own)
 
 TEST_F(lease_limits, of_time_returns_many_to_where_they_were)
 {
-	ASSERT_EQ(0, set_timeout_ms(self->fd, SOON_MS));
 	ASSERT_TRUE(put_records(self->fd, 0, 50));
 	ASSERT_TRUE(take_records(self->nb, 0, 20));
 	ASSERT_TRUE(take_records(self->other, 20, 20));
+	ASSERT_EQ(0, set_timeout_ms(self->fd, SOON_MS));
+	ASSERT_EQ(20, settle_all(self->nb, BBUF_RENEW));
+	ASSERT_EQ(20, settle_all(self->other, BBUF_RENEW));
 	ASSERT_TRUE(eventually(queue_info(self->fd).expired == 40));
 	ASSERT_EQ(0, set_timeout_ms(self->fd, 0));
 	ASSERT_TRUE(take_records(self->other, 0, 50));
@@ -639,12 +643,12 @@ TEST_F(lease_limits, of_time_returns_many_to_where_they_were)
 
 TEST_F(lease_limits, of_time_is_none_of_what_was_settled)
 {
-	ASSERT_EQ(0, set_timeout_ms(self->fd, SOON_MS));
+	ASSERT_EQ(0, set_timeout_ms(self->fd, LATER_MS));
 	ASSERT_TRUE(put_records(self->fd, 0, 2));
 	ASSERT_TRUE(take_records(self->nb, 0, 2));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
-	pause_ms(3 * SOON_MS);
+	pause_ms(LATER_MS + 3 * SOON_MS);
 	ASSERT_EQ(0, queue_info(self->fd).expired);
 	ASSERT_EQ(1, queue_info(self->fd).returned);
 }
@@ -669,7 +673,7 @@ TEST_F(lease_limits, of_time_is_the_end_of_a_queue_that_was_shut)
 	reader = task_reader(self->fd, LEN);
 	ASSERT_EQ(SOON_MS * NS_PER_MS, queue_info(self->fd).lease_timeout);
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
-	ASSERT_EQ(0, set_timeout_ms(self->fd, 10 * SOON_MS));
+	ASSERT_EQ(0, set_timeout_ms(self->fd, LATER_MS));
 	ASSERT_LEASES(self->nb, 0);
 	ASSERT_EQ(0, queue_shutdown(self->fd));
 	ASSERT_TRUE(task_blocks(&reader));
@@ -680,14 +684,14 @@ TEST_F(lease_limits, of_time_is_the_end_of_a_queue_that_was_shut)
 /* Close, destroy and the module's end with time running. */
 TEST_F(lease_limits, of_time_is_forgotten_with_the_queue)
 {
-	ASSERT_EQ(0, set_timeout_ms(self->fd, SOON_MS));
+	ASSERT_EQ(0, set_timeout_ms(self->fd, LATER_MS));
 	ASSERT_TRUE(put_records(self->fd, 0, 3));
 	ASSERT_TRUE(take_records(self->nb, 0, 1));
 	ASSERT_TRUE(take_records(self->other, 1, 1));
 	close(self->other);
 	self->other = -1;
 	ASSERT_EQ(0, queue_destroy(QUEUE));
-	pause_ms(2 * SOON_MS);
+	pause_ms(LATER_MS + SOON_MS);
 	ASSERT_EQ(0, two_make());
 	close_all(self);
 	open_all(self);
