@@ -9,9 +9,9 @@
 #include "lend.h"
 
 #define CAPACITY	16
-#define STEPS		5	/* that are done one after the other */
+#define STEPS		4	/* that are done one after the other */
 #define QUEUED		3	/* records that are there at the start */
-#define LONG		100000	/* steps of a walk at random */
+#define LONG		20000	/* steps of a walk at random */
 
 static const struct bbuf_manner at_once = { .nowait = true };
 
