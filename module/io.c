@@ -7,7 +7,6 @@
 #include <linux/minmax.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
-#include <linux/sizes.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
 
@@ -15,10 +14,6 @@
 #include "frames.h"
 #include "io.h"
 #include "trace.h"
-
-/* So much of a batch is copied with the lock, and published at once. */
-#define BBUF_LOCKED_BATCH	SZ_64K
-#define BBUF_LOCKED_RECORDS	1024
 
 static const struct bbuf_manner bbuf_at_once = { .nowait = true };
 

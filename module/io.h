@@ -6,8 +6,13 @@
 #define BBUF_IO_H
 
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
 
 #include "queue.h"
+
+/* So much is copied with a side's lock, and published or leased at once. */
+#define BBUF_LOCKED_BATCH	SZ_64K
+#define BBUF_LOCKED_RECORDS	1024
 
 /**
  * struct bbuf_manner - how a file, or one call, wants to move bytes

@@ -185,10 +185,12 @@ void bbuf_lease_give(struct bbuf_queue *q, struct bbuf_holder *holder, struct bb
 /* Look again when the first of what is leased is due. */
 static void bbuf_leases_arm(struct bbuf_leases *leases, u64 deadline)
 {
-	u64 now = ktime_get_ns(), wait = deadline > now ? deadline - now : 0;
+	u64 now, wait;
 
 	if (deadline >= leases->due)
 		return;
+	now = ktime_get_ns();
+	wait = deadline > now ? deadline - now : 0;
 	leases->due = deadline;
 	cancel_delayed_work(&leases->expiry);
 	schedule_delayed_work(&leases->expiry,

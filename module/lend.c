@@ -23,10 +23,6 @@
 /* For so much there mostly is memory at once. */
 #define BBUF_NOWAIT_BYTES	SZ_2K
 
-/* So much is leased by one read. */
-#define BBUF_BATCH_BYTES	SZ_64K
-#define BBUF_BATCH_RECORDS	1024
-
 /* Tokens that are looked at together when they are written back. */
 #define BBUF_TOKENS_AT_ONCE	64
 
@@ -182,7 +178,7 @@ static int bbuf_lend_some(struct bbuf_queue *q, struct bbuf_call *call,
 		records++;
 		if (q->type == BBUF_RECORD && !what->how.framed)
 			break;
-	} while (what->room && bytes < BBUF_BATCH_BYTES && records < BBUF_BATCH_RECORDS);
+	} while (what->room && bytes < BBUF_LOCKED_BATCH && records < BBUF_LOCKED_RECORDS);
 	return ret < 0 && !records ? ret : 0;
 }
 
