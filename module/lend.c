@@ -454,40 +454,81 @@ static void bbuf_peek_bytes(const struct bbuf_queue *q, u8 *to, size_t n)
 	}
 }
 
-/* How much is to be peeked at, and, if there is room for it, it. */
-static ssize_t bbuf_peek_locked(const struct bbuf_queue *q, size_t most, void *to, size_t room)
+/* What is to be peeked at: 1, or 0 at the end, or why there is nothing. */
+static int bbuf_peek_next(const struct bbuf_queue *q, struct bbuf_next *next)
 {
 	const struct bbuf_side *side = &q->consumer;
-	struct bbuf_next next;
-	size_t len;
 
 	if (bbuf_side_error(side))
 		return -ENODEV;
-	if (!bbuf_lend_next(q, &next))
+	if (!bbuf_lend_next(q, next))
 		return side->ended ? 0 : -EAGAIN;
-	if (side->busy)
-		return -EAGAIN;
-	len = q->type == BBUF_STREAM ? min(most, bbuf_side_avail(side)) : next.len;
-	if (len > most)
-		return -EMSGSIZE;
-	if (len > room)
-		return len;
-	if (q->type == BBUF_STREAM)
-		bbuf_peek_bytes(q, to, len);
-	else if (next.item)
-		memcpy(to, next.item->data, len);
-	else
-		bbuf_ring_read(&q->ring, bbuf_ring_step(&q->ring, side->off, next.head), to, len);
+	return side->busy ? -EAGAIN : 1;
+}
+
+/* As much as goes. It is put together with the lock, so there is a bound. */
+static ssize_t bbuf_peek_stream(struct bbuf_queue *q, struct iov_iter *to)
+{
+	size_t most = min_t(size_t, iov_iter_count(to), BBUF_LOCKED_BATCH);
+	struct bbuf_next next;
+	ssize_t len;
+	u8 *copy;
+
+	copy = kvmalloc(most, GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
+	if (!copy)
+		return -ENOMEM;
+	mutex_lock(&q->consumer.lock);
+	len = bbuf_peek_next(q, &next);
+	if (len > 0) {
+		len = min(most, bbuf_side_avail(&q->consumer));
+		bbuf_peek_bytes(q, copy, len);
+	}
+	mutex_unlock(&q->consumer.lock);
+	if (len > 0)
+		len = copy_to_iter(copy, len, to) ?: -EFAULT;
+	kvfree(copy);
 	return len;
 }
 
-/* Of a stream as much as goes, of records all or nothing. */
-static ssize_t bbuf_peek_deliver(const struct bbuf_queue *q, const void *copy, size_t len,
-				 struct iov_iter *to)
+/* In front of the line, and busy, so that nobody else takes or discards it meanwhile. */
+static ssize_t bbuf_peek_item(struct bbuf_queue *q, struct bbuf_call *call,
+			      const struct bbuf_next *next, struct iov_iter *to)
 {
-	size_t done = copy_to_iter(copy, len, to);
+	struct bbuf_side *side = &q->consumer;
+	struct bbuf_item *item;
+	size_t done;
 
-	return done == len || (done && q->type == BBUF_STREAM) ? done : -EFAULT;
+	item = next->item ?: bbuf_item_make(q, call, next);
+	if (IS_ERR(item))
+		return PTR_ERR(item);
+	bbuf_side_hold(side, call);
+	bbuf_side_set_busy(side, true);
+	mutex_unlock(&side->lock);
+	done = copy_to_iter(item->data, item->len, to);
+	mutex_lock(&side->lock);
+	bbuf_side_set_busy(side, false);
+	if (!next->item)
+		kvfree(item);
+	return done == next->len ? done : -EFAULT;
+}
+
+static ssize_t bbuf_peek_record(struct bbuf_queue *q, struct iov_iter *to)
+{
+	const struct bbuf_manner at_once = { .nowait = true };
+	struct bbuf_side *side = &q->consumer;
+	struct bbuf_next next;
+	struct bbuf_call call;
+	ssize_t ret;
+
+	bbuf_call_init(&call, at_once, iov_iter_count(to));
+	mutex_lock(&side->lock);
+	ret = bbuf_peek_next(q, &next);
+	if (ret > 0 && next.len > iov_iter_count(to))
+		ret = -EMSGSIZE;
+	if (ret > 0)
+		ret = bbuf_peek_item(q, &call, &next, to);
+	bbuf_side_exit(side, &call);
+	return ret;
 }
 
 /**
@@ -495,30 +536,11 @@ static ssize_t bbuf_peek_deliver(const struct bbuf_queue *q, const void *copy, s
  * @q: the queue, with BBUF_LEASE
  * @to: where it goes
  *
- * Return: as bbuf_peek(); and -ENOMEM.
+ * Return: as bbuf_peek(), of a stream no more than BBUF_LOCKED_BATCH; and -ENOMEM.
  */
 ssize_t bbuf_lend_peek(struct bbuf_queue *q, struct iov_iter *to)
 {
-	size_t most = iov_iter_count(to), room = 0;
-	void *copy = NULL;
-	ssize_t len;
-
-	for (;;) {
-		mutex_lock(&q->consumer.lock);
-		len = bbuf_peek_locked(q, most, copy, room);
-		mutex_unlock(&q->consumer.lock);
-		if (len <= (ssize_t)room)
-			break;
-		kvfree(copy);
-		room = len;
-		copy = kvmalloc(room, GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
-		if (!copy)
-			return -ENOMEM;
-	}
-	if (len > 0)
-		len = bbuf_peek_deliver(q, copy, len, to);
-	kvfree(copy);
-	return len;
+	return q->type == BBUF_STREAM ? bbuf_peek_stream(q, to) : bbuf_peek_record(q, to);
 }
 
 /**
