@@ -74,6 +74,8 @@ extern const struct argp limits_argp;
 
 bool arg_yes(struct argp_state *state, const char *what, const char *arg);
 uid_t arg_user(struct argp_state *state, const char *arg);
+size_t arg_jobs(struct argp_state *state, const char *arg, size_t most);
+char **arg_command(struct argp_state *state);
 error_t arg_queue(int key, char *arg, struct argp_state *state, const char **queue);
 const char *parse_one_queue(int argc, char **argv, const char *doc);
 

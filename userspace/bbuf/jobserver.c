@@ -67,15 +67,6 @@ static const struct argp_option option_list[] = {
 	{ 0 }
 };
 
-static size_t arg_jobs(struct argp_state *state, const char *arg)
-{
-	uint64_t jobs = arg_count(state, "jobs", arg);
-
-	if (jobs > JOBS_MAX)
-		argp_error(state, "--jobs=%s: %d at the most", arg, JOBS_MAX);
-	return jobs;
-}
-
 static void check(struct argp_state *state, const struct plan *plan)
 {
 	if (!plan->command)
@@ -91,7 +82,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case KEY_JOBS:
-		plan->jobs = arg_jobs(state, arg);
+		plan->jobs = arg_jobs(state, arg, JOBS_MAX);
 		return 0;
 	case KEY_NAME:
 		plan->name = arg;
@@ -103,8 +94,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		plan->owner = arg_user(state, arg);
 		return 0;
 	case ARGP_KEY_ARG:
-		plan->command = state->argv + state->next - 1;
-		state->next = state->argc;
+		plan->command = arg_command(state);
 		return 0;
 	case ARGP_KEY_END:
 		check(state, plan);

@@ -138,6 +138,24 @@ bool arg_yes(struct argp_state *state, const char *what, const char *arg)
 	return false;
 }
 
+size_t arg_jobs(struct argp_state *state, const char *arg, size_t most)
+{
+	uint64_t jobs = arg_count(state, "jobs", arg);
+
+	if (jobs > most)
+		argp_error(state, "--jobs=%s: %zu at the most", arg, most);
+	return jobs;
+}
+
+/* At the first word of a command to be run: it has all that follows, whose options are its. */
+char **arg_command(struct argp_state *state)
+{
+	char **command = state->argv + state->next - 1;
+
+	state->next = state->argc;
+	return command;
+}
+
 /* For parsers of commands that take one queue: all that is not an option of theirs. */
 error_t arg_queue(int key, char *arg, struct argp_state *state, const char **queue)
 {

@@ -50,26 +50,6 @@ static const struct argp_option option_list[] = {
 	{ 0 }
 };
 
-static size_t arg_jobs(struct argp_state *state, const char *arg)
-{
-	uint64_t jobs = arg_count(state, "jobs", arg);
-
-	if (jobs > JOBS_MAX)
-		argp_error(state, "--jobs=%s: %d at the most", arg, JOBS_MAX);
-	return jobs;
-}
-
-/* The command, once begun, has all that follows: its options are not ours. */
-static void arg_word(struct argp_state *state, struct plan *plan, char *arg)
-{
-	if (!plan->queue) {
-		plan->queue = arg;
-		return;
-	}
-	plan->command = state->argv + state->next - 1;
-	state->next = state->argc;
-}
-
 static void check(struct argp_state *state, const struct plan *plan)
 {
 	if (!plan->queue)
@@ -84,7 +64,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case KEY_JOBS:
-		plan->jobs = arg_jobs(state, arg);
+		plan->jobs = arg_jobs(state, arg, JOBS_MAX);
 		return 0;
 	case KEY_TRIES:
 		plan->tries = arg_count(state, "tries", arg);
@@ -111,7 +91,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		plan->json = arg ?: STDOUT;
 		return 0;
 	case ARGP_KEY_ARG:
-		arg_word(state, plan, arg);
+		if (plan->queue)
+			plan->command = arg_command(state);
+		else
+			plan->queue = arg;
 		return 0;
 	case ARGP_KEY_END:
 		check(state, plan);
