@@ -230,7 +230,7 @@ test_leases_are_renewed()
 # A worker that is stopped does not renew anything. When it goes on it ends the job.
 test_a_lease_that_is_lost()
 {
-	bbuf create q --records --lease --lease-timeout 300ms
+	bbuf create q --records --lease --lease-timeout 3s
 	bbuf put q one
 	bbuf work q -- sleep 100 2>errors &
 	eventually is q leased_records 1
