@@ -68,3 +68,13 @@ lock() {
 unlock() {
 	exec {lock_fd}>&-
 }
+
+# The tests of the module and its library; of those that have been built, none whose like
+# takes the same ways through the module.
+module_tests() {
+	local all
+
+	all=$(cat "$top"/build/selftests/*/kselftest-list.txt 2>&1 | grep -E '^(bbuf|libbbuf):') ||
+		all=$'bbuf\nlibbbuf'
+	grep -vE '_(32|sanitized)$' <<<"$all" | sort -u
+}
