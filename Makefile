@@ -18,8 +18,9 @@ kmake	= $(if $(KCHROOT),$(vm)/within $(KCHROOT) make,$(MAKE)) -C $(KDIR)
 PREFIX	?= /usr/local
 SUDO	?= $(if $(filter 0,$(shell id -u)),,sudo)
 
-# Read by the scripts in selftests/vm: which kernel the virtual machine boots.
-export KERNEL KERNEL_MODULES BBUF_CACHE
+# Read by the scripts in selftests/vm: which kernel the virtual machine boots, and how many
+# jobs there are whose workers are killed.
+export KERNEL KERNEL_MODULES BBUF_CACHE WORK_JOBS
 
 # BTF of a module is made by pahole from the kernel's vmlinux, and can be done without.
 no_btf	= $(if $(and $(wildcard $(KDIR)/vmlinux),$(KCHROOT)$(shell command -v pahole)),,\
@@ -41,8 +42,9 @@ help:			## list the targets
 	@echo
 	@echo 'Variables: KDIR= (build the module with these headers), KERNEL= (boot this'
 	@echo 'kernel: $(vm)/kernel --help), TESTS= (run these, such as bbuf:poll),'
-	@echo 'SECONDS= and SEED= (of stress), UPDATE=1 (keep what bench-count has found),'
-	@echo 'PARAMS= (of the module, for load), PREFIX= and DESTDIR= (for install).'
+	@echo 'WORK_JOBS= (of work:kill.sh), SECONDS= and SEED= (of stress), UPDATE=1 (keep'
+	@echo 'what bench-count has found), PARAMS= (of the module, for load), PREFIX= and'
+	@echo 'DESTDIR= (for install).'
 
 module: headers		## build the module only (KDIR= for another kernel)
 	@$(MAKE) --no-print-directory $(ko)
