@@ -16,12 +16,13 @@
 #include <sys/uio.h>
 
 #include "fixture.h"
-#include "named.h"
+#include "leased.h"
 
 #define CAPACITY	10000
 #define PIECE		200	/* of what is queued; a record, so long that it goes by itself */
 #define PIECES		3
 #define FRAMED		BBUF_FRAME_SPACE(PIECE)
+#define LEASE_FRAMED	BBUF_LEASE_FRAME_SPACE(PIECE)
 #define SEGMENTS	10	/* more than the kernel has place for without an allocation */
 #define FILES		2	/* that are open for reading and writing */
 #define ANY		-1L	/* value of an operation: 0 or more */
@@ -70,12 +71,14 @@ FIXTURE(inject) {
 
 FIXTURE_VARIANT(inject) {
 	enum bbuf_type type;
+	unsigned int policy;		/* with one, each time it is new */
 	bool fresh;			/* the queue was never written to */
+	const char *dead_letters;	/* where what is rejected goes: new each time, too */
 	size_t before;			/* bytes queued before, in pieces */
 	bool (*prepare)(struct bed *bed);
 	long (*run)(struct bed *bed);	/* the operation */
 	enum effect effect;		/* on what is queued, with its value as the bytes */
-	bool framed;			/* these bytes are records with their frames */
+	size_t framed;			/* bytes of records, with frames, of that size each */
 	bool (*good)(struct bed *bed, bool done);	/* what else there is to see */
 	long value;			/* when nothing fails */
 	int error;			/* another one than ENOMEM and EFAULT */
@@ -175,7 +178,7 @@ FIXTURE_VARIANT_ADD(inject, write_of_a_record) {
 
 FIXTURE_VARIANT_ADD(inject, write_of_records_with_frames) {
 	.type = BBUF_RECORD, .prepare = make_framed, .run = put_framed, .before = PIECE,
-	.effect = ADDS, .framed = true, .value = PIECES * FRAMED,
+	.effect = ADDS, .framed = FRAMED, .value = PIECES * FRAMED,
 	.copies = 2 * PIECES, .places = 2 * PIECES,
 };
 
@@ -265,7 +268,7 @@ FIXTURE_VARIANT_ADD(inject, read_of_a_record) {
 
 FIXTURE_VARIANT_ADD(inject, read_of_records_with_frames) {
 	.type = BBUF_RECORD, .prepare = make_framed, .run = take_framed,
-	.before = PIECES * PIECE, .effect = TAKES, .framed = true, .value = PIECES * FRAMED,
+	.before = PIECES * PIECE, .effect = TAKES, .framed = FRAMED, .value = PIECES * FRAMED,
 	.copies = 2 * PIECES, .places = 2 * PIECES,
 };
 
@@ -445,6 +448,160 @@ FIXTURE_VARIANT_ADD(inject, fdinfo) {
 	.copies = 2, .places = 4, .needs = true,
 };
 
+/* Leases: of what was read; see settle_leases() */
+
+static long lease_piece(struct bed *bed)
+{
+	struct bbuf_lease lease;
+	ssize_t n = lease_read(bed->fd, bed->in, sizeof(bed->in), &lease);
+
+	return n <= 0 || lease.lease ? delivered(bed, n) : -1;
+}
+
+static bool make_lease_framed(struct bed *bed)
+{
+	return !queue_set_options(bed->fd, .flags = BBUF_FRAMED | BBUF_LEASE_FRAMED);
+}
+
+static long take_lease_framed(struct bed *bed)
+{
+	ssize_t n = read(bed->fd, bed->in, sizeof(bed->in));
+	int i;
+
+	for (i = 0; i < n / (ssize_t)LEASE_FRAMED; i++)
+		memmove(bed->in + i * PIECE,
+			bed->in + i * LEASE_FRAMED + sizeof(struct bbuf_lease_frame), PIECE);
+	return n <= 0 || delivered(bed, i * PIECE) == i * PIECE ? n : -1;
+}
+
+/* As many are leased as were told. */
+static bool leases_are_told(struct bed *bed, bool done)
+{
+	struct bbuf_info info = queue_info(bed->nb);
+
+	return info.leased_records ? done && info.leasing_files == 1 : !done;
+}
+
+static bool have_lease(struct bed *bed)
+{
+	return take_record(bed->fd, 0, PIECE);
+}
+
+static bool have_returned(struct bed *bed)
+{
+	return have_lease(bed) && settle(bed->fd, 0, BBUF_RETURN) == 1;
+}
+
+/* The bytes of one that was settled. */
+static long settle_piece(struct bed *bed, enum bbuf_settling how)
+{
+	return settle(bed->fd, 0, how) == 1 ? PIECE : -1;
+}
+
+static long acknowledge(struct bed *bed)
+{
+	return settle_piece(bed, BBUF_ACK);
+}
+
+static long give_back(struct bed *bed)
+{
+	return settle_piece(bed, BBUF_RETURN);
+}
+
+static long give_back_last(struct bed *bed)
+{
+	return settle_piece(bed, BBUF_RETURN_LAST);
+}
+
+static long renew(struct bed *bed)
+{
+	long done = settle_piece(bed, BBUF_RENEW);
+
+	return done < 0 || settle_piece(bed, BBUF_RETURN) == done ? done : -1;
+}
+
+static long reject(struct bed *bed)
+{
+	return settle_piece(bed, BBUF_REJECT);
+}
+
+/* What does not say what is to become of it: close() does, which can't fail. */
+static long close_leasing(struct bed *bed)
+{
+	int fd = queue_open(QUEUE, O_RDONLY);
+	bool had = fd >= 0 && read(fd, bed->in, sizeof(bed->in)) == PIECE;
+	int error = errno;
+
+	close(fd);
+	errno = error;
+	return had ? 0 : -1;
+}
+
+#define LEASES	.type = BBUF_RECORD, .policy = BBUF_LEASE
+
+FIXTURE_VARIANT_ADD(inject, lease) {
+	LEASES, .run = lease_piece, .good = leases_are_told, .before = PIECES * PIECE,
+	.effect = TAKES, .value = PIECE, .copies = 3, .places = 4, .needs = true,
+};
+
+FIXTURE_VARIANT_ADD(inject, lease_of_what_came_back) {
+	LEASES, .prepare = have_returned, .run = lease_piece, .good = leases_are_told,
+	.before = PIECES * PIECE, .effect = TAKES, .value = PIECE, .copies = 3, .places = 3,
+};
+
+FIXTURE_VARIANT_ADD(inject, lease_by_read) {
+	LEASES, .run = take_pieces, .good = leases_are_told, .before = PIECES * PIECE,
+	.effect = TAKES, .value = PIECE, .copies = 1, .places = 2, .needs = true,
+};
+
+FIXTURE_VARIANT_ADD(inject, leases_with_frames) {
+	LEASES, .prepare = make_lease_framed, .run = take_lease_framed,
+	.good = leases_are_told, .before = PIECES * PIECE, .effect = TAKES,
+	.framed = LEASE_FRAMED, .value = PIECES * LEASE_FRAMED,
+	.copies = 2 * PIECES, .places = 3 * PIECES, .needs = true,
+};
+
+FIXTURE_VARIANT_ADD(inject, lease_by_splice) {
+	LEASES, .prepare = empty_pipe, .run = take_spliced, .good = arrives_in_pipe,
+	.before = PIECE, .effect = TAKES, .value = PIECE,
+	.error = EAGAIN, .pages = true, .needs = true,
+};
+
+FIXTURE_VARIANT_ADD(inject, peek_where_readers_lease) {
+	LEASES, .run = peek, .before = PIECES * PIECE, .value = PIECE,
+	.copies = 2, .places = 3, .needs = true,
+};
+
+FIXTURE_VARIANT_ADD(inject, acknowledge) {
+	LEASES, .prepare = have_lease, .run = acknowledge, .before = PIECES * PIECE,
+	.effect = TAKES, .value = PIECE, .copies = 1, .places = 1,
+};
+
+FIXTURE_VARIANT_ADD(inject, give_back) {
+	LEASES, .prepare = have_lease, .run = give_back, .before = PIECES * PIECE,
+	.value = PIECE, .copies = 1, .places = 1,
+};
+
+FIXTURE_VARIANT_ADD(inject, give_back_last) {
+	LEASES, .prepare = have_lease, .run = give_back_last, .before = PIECE,
+	.value = PIECE, .copies = 1, .places = 1,
+};
+
+FIXTURE_VARIANT_ADD(inject, renew) {
+	LEASES, .prepare = have_lease, .run = renew, .before = PIECES * PIECE,
+	.value = PIECE, .copies = 2, .places = 2,
+};
+
+FIXTURE_VARIANT_ADD(inject, reject) {
+	LEASES, .prepare = have_lease, .run = reject, .before = PIECES * PIECE,
+	.effect = TAKES, .value = PIECE, .copies = 1, .places = 1,
+};
+
+FIXTURE_VARIANT_ADD(inject, close_while_leasing) {
+	LEASES, .run = close_leasing, .before = PIECES * PIECE,
+	.copies = 2, .places = 7, .needs = true,
+};
+
 /* Coming and going */
 
 static long open_it(struct bed *bed)
@@ -492,6 +649,32 @@ static bool other_is_gone(struct bed *bed, bool gone)
 	return other_exists(bed, !gone);
 }
 
+static struct bbuf_create leasing = {
+	.name = OTHER, .capacity = CAPACITY, .mode = 0600, LEASES, .dead_letters = QUEUE,
+};
+
+static long create_leasing(struct bed *bed)
+{
+	return ioctl(bed->control, BBUF_IOC_CREATE, &leasing);
+}
+
+/* What was rejected is there, which had no memory before, or not at all. */
+static bool arrives_in_other(struct bed *bed, bool done)
+{
+	int fd = queue_open(OTHER, O_RDONLY | O_NONBLOCK);
+	bool there = take_record(fd, 0, PIECE);
+
+	(void)bed;
+	close(fd);
+	return there == done;
+}
+
+FIXTURE_VARIANT_ADD(inject, reject_to_another) {
+	LEASES, .dead_letters = OTHER, .prepare = have_lease, .run = reject,
+	.good = arrives_in_other, .before = PIECES * PIECE, .effect = TAKES, .value = PIECE,
+	.error = EAGAIN, .copies = 1, .places = 1, .pages = true, .needs = true,
+};
+
 FIXTURE_VARIANT_ADD(inject, open) {
 	.run = open_it, .before = PIECE, .value = ANY,
 	.copies = 1, .places = 4, .needs = true,
@@ -500,6 +683,21 @@ FIXTURE_VARIANT_ADD(inject, open) {
 FIXTURE_VARIANT_ADD(inject, create) {
 	.prepare = have_no_other, .run = create_other, .good = other_exists, .before = PIECE,
 	.copies = 1, .places = 20, .needs = true,
+};
+
+FIXTURE_VARIANT_ADD(inject, open_to_lease) {
+	LEASES, .run = open_it, .before = PIECE, .value = ANY,
+	.copies = 1, .places = 5, .needs = true,
+};
+
+FIXTURE_VARIANT_ADD(inject, open_to_lease_tokens) {
+	.policy = BBUF_LEASE, .run = open_it, .before = PIECE, .value = ANY,
+	.copies = 1, .places = 5, .needs = true,
+};
+
+FIXTURE_VARIANT_ADD(inject, create_to_lease) {
+	.type = BBUF_RECORD, .prepare = have_no_other, .run = create_leasing,
+	.good = other_exists, .before = PIECE, .copies = 1, .places = 21, .needs = true,
 };
 
 FIXTURE_VARIANT_ADD(inject, destroy) {
@@ -521,13 +719,29 @@ static bool queue_restore(int nb, enum bbuf_type type)
 	       (type == BBUF_STREAM || (fill(nb, n) && discard(nb, n)));
 }
 
+static bool restore_dead_letters(struct bed *bed)
+{
+	struct bbuf_create dead = { .name = OTHER, .capacity = CAPACITY, .type = BBUF_RECORD };
+
+	close(bed->fd);
+	close(bed->nb);
+	if (!have_no_other(bed) || queue_create(&dead) ||
+	    lease_make(.type = BBUF_RECORD, .capacity = CAPACITY, .dead_letters = OTHER))
+		return false;
+	bed->fd = queue_open(QUEUE, O_RDWR);
+	bed->nb = queue_open(QUEUE, O_RDWR | O_NONBLOCK);
+	return bed->fd >= 0 && bed->nb >= 0;
+}
+
 static bool bed_restore(struct bed *bed, const FIXTURE_VARIANT(inject) *v)
 {
-	if (!v->fresh)
+	if (!v->fresh && !v->policy)
 		return queue_restore(bed->nb, v->type);
 	close(bed->fd);
 	close(bed->nb);
-	return !queue_begin(v->type, CAPACITY, 0, &bed->fd, &bed->nb);
+	if (queue_begin(v->type, CAPACITY, v->policy, &bed->fd, &bed->nb))
+		return false;
+	return !v->dead_letters || restore_dead_letters(bed);
 }
 
 /* Queues, or takes and compares, the pattern from one position to another, in pieces. */
@@ -695,28 +909,50 @@ static const char *judge_value(const struct attempt *a, const struct outcome *o)
 	return o->value >= 0 || documented(a, o->error) ? NULL : "its error";
 }
 
+static bool leases_records(const FIXTURE_VARIANT(inject) *v)
+{
+	return v->type == BBUF_RECORD && v->policy & BBUF_LEASE;
+}
+
+/*
+ * What is leased: of an operation that failed it goes back to where it was. Of one that did
+ * something it was taken, as what the test looks at.
+ */
+static bool settle_leases(struct bed *bed, bool done)
+{
+	return settle_all(bed->fd, done ? BBUF_ACK : BBUF_RETURN) >= 0;
+}
+
 static const char *judge_queue(const struct attempt *a, const struct outcome *o)
 {
 	const FIXTURE_VARIANT(inject) *v = a->v;
-	struct bbuf_info info = queue_info(a->bed->nb);
+	struct bbuf_info info;
 	size_t moved = o->value > 0 && v->effect != KEEPS ? o->value : 0;
 	size_t first = 0, last = v->before;
 
 	if (v->framed)
-		moved = moved / FRAMED * PIECE;
+		moved = moved / v->framed * PIECE;
 	if (v->effect == ADDS)
 		last += moved;
 	else
 		first += moved;
+	if (v->good && !v->good(a->bed, o->value >= 0))
+		return "what has become of it";
+	if (leases_records(v) && !settle_leases(a->bed, o->value >= 0))
+		return "what is leased";
+	info = queue_info(a->bed->nb);
+	if (info.leased_bytes && leases_records(v))
+		return "the number of bytes leased";
 	if (info.bytes != last - first)
 		return "the number of bytes queued";
 	if (info.in.waiters || info.out.waiters)
 		return "somebody in line";
 	if (info.in.files != FILES || info.out.files != FILES)
 		return "the number of files";
-	if (v->good && !v->good(a->bed, o->value >= 0))
-		return "what has become of it";
-	return take_all(a->bed->nb, v->type, first, last) ? NULL : "what is queued";
+	if (!take_all(a->bed->nb, v->type, first, last) ||
+	    (leases_records(v) && settle_all(a->bed->nb, BBUF_ACK) < 0))
+		return "what is queued";
+	return NULL;
 }
 
 static const char *step(const struct attempt *a, struct outcome *o)
