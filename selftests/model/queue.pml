@@ -15,11 +15,11 @@
  *     the capacity; who copies without the lock has the side for itself.  move(), copy()
  *   - Nothing is queued after the end, and nobody is told of the end, in a read or by
  *     poll, before all is read.                               move(), moved(), watcher()
- *   - Who waits is passed by those who don't wait once at most, and by no other who
- *     waits.                                                            pass(), move()
- *     Not in this model: who runs may go past those who were woken, if there is enough
- *     for all of them.                                      bbuf_side_spare_of_line()
- *     Nor what is leased, and may come back.                                  lease.c
+ *   - Who waits is passed by those who don't wait once at most; besides, by no more than
+ *     a share of bytes, of whoever runs and leaves enough for all in line.
+ *                                                         pass(), move(), go_past()
+ *   - Who is called finds what it was called for, unless one who doesn't wait has passed
+ *     it.                                                                       wait()
  *
  * A store takes its time: it goes to a buffer of the process that makes it, where that
  * process alone sees it, and comes to memory later, at any time, in the order of the
@@ -28,8 +28,9 @@
  * lock is no full barrier here, and to let it go is a store.
  *
  * What is left out: what the bytes are (each says its own position), records, frames,
- * dropping the oldest, resizing, flushing, timeouts (a signal stands for all who give up),
- * SIGIO (it is told together with poll), and whether locks are fair.
+ * what is leased, and may come back (lease.c), dropping the oldest, resizing, flushing,
+ * timeouts (a signal stands for all who give up), SIGIO (it is told together with poll),
+ * and whether locks are fair.
  */
 
 /* The two sides, and what is constant about them. */
@@ -147,6 +148,9 @@ bool firm[TASKS];
 bool called[TASKS];
 byte over[TASKS];
 byte need[TASKS];
+byte claim[TASKS];
+byte claimed[2];
+byte turn[2];
 
 /* What epoll has not reported yet; one task polls a side, and one drains. */
 bool edge[2];
@@ -159,6 +163,7 @@ byte faults = FAULTS;
 
 /* For the checks. */
 bool passed[TASKS];
+byte past[TASKS];	/* bytes at once */
 bool shut;
 byte total[2];
 byte done;
@@ -174,11 +179,13 @@ byte done;
 #define LOCALS \
 	byte to, value, other, want, pos, before, first, n, ret; \
 	short avail; \
-	bool go, end, queued, was_front, reopened, alone
+	bool go, end, queued, was_front, reopened, alone, woken
 
 /* As "if" is in C: where nothing is true, an if of Promela's waits. */
 #define WHEN(condition, what) \
 	if :: (condition) -> what :: else fi
+
+#define MIN(a, b)	((a) < (b) -> (a) : (b))
 
 /* What is not looked at again would only make more states of one. */
 inline forget()
@@ -191,7 +198,20 @@ inline forget()
 		avail = 0;
 		go = false;
 		end = false;
-		was_front = false
+		was_front = false;
+		woken = false
+	}
+}
+
+inline forget_call()
+{
+	d_step {
+		firm[_pid] = false;
+		called[_pid] = false;
+		over[_pid] = 0;
+		need[_pid] = 0;
+		passed[_pid] = false;
+		past[_pid] = 0
 	}
 }
 
@@ -216,7 +236,7 @@ inline may_go(side, much)
 	};
 	if
 	:: !go && side == CONSUMERS && avail > 0 ->
-		go = LOAD(LINED(PRODUCERS)) || LOAD(SHORT)
+		go = LOAD(LINED(PRODUCERS)) || LOAD(SHORT) || LOAD(ENDED(PRODUCERS))
 	:: else
 	fi
 }
@@ -314,6 +334,9 @@ inline join(side)
 		queued = true;
 		lock(LINE_LOCK(side));
 		called[_pid] = false;
+		WHEN(empty(line[side]), turn[side] = total[side]);
+		claim[_pid] = left;
+		claimed[side] = claimed[side] + left;
 		store(LINED(side), 1);
 		line[side]!_pid;
 		if
@@ -377,7 +400,7 @@ inline sleep(side)
 {
 	unlock(LOCK(side));
 	if
-	:: called[_pid]
+	:: atomic { called[_pid] -> woken = true }
 	:: atomic { signals > 0 -> signals--; ret = EINTR }
 	fi;
 	lock(LOCK(side))
@@ -390,8 +413,10 @@ inline wait(side)
 	:: else ->
 		go = line[side]?[eval(_pid)];
 		WHEN(go, may_go(side, need[_pid]));
-		WHEN(go, break);
 		atomic {
+			assert(go || !woken || passed[_pid] || READ_MARK > 1);
+			woken = false;
+			WHEN(go, break);
 			lock(LINE_LOCK(side));
 			called[_pid] = false;
 			if
@@ -467,6 +492,9 @@ inline leave(side)
 		reopened = LOAD(CLOSED(side));
 		lock(LINE_LOCK(side));
 		line[side]??eval(_pid);
+		claimed[side] = claimed[side] - claim[_pid];
+		claim[_pid] = 0;
+		turn[side] = (was_front -> total[side] : turn[side]);
 		if
 		:: empty(line[side]) -> store(LINED(side), 0)
 		:: nempty(line[side])
@@ -478,7 +506,8 @@ inline leave(side)
 			store(CLOSED(side), firm[first])
 		:: was_front && empty(line[side]) ->
 			store(WANTED(side), 0);
-			store(CLOSED(side), 0)
+			store(CLOSED(side), 0);
+			turn[side] = 0		/* nobody looks: see forget() */
 		:: !was_front
 		fi;
 		unlock(LINE_LOCK(side));
@@ -493,6 +522,7 @@ inline exit(side)
 		leave(side);
 		atomic {
 			queued = false;
+			forget_call();
 			unlock(LOCK(side));
 			forget()
 		};
@@ -506,7 +536,7 @@ inline exit(side)
 		WHEN(reopened, announce(side));
 #endif
 		reopened = false
-	:: else -> unlock(LOCK(side))
+	:: else -> atomic { forget_call(); unlock(LOCK(side)) }
 	fi
 }
 
@@ -517,6 +547,33 @@ inline poll(side)
 	barrier();
 #endif
 	events(side)
+}
+
+/*
+ * Without a place in line
+ */
+inline spare_of_line(side)
+{
+	n = CAPACITY / (len(line[side]) + 1);
+	n = n - MIN(n, total[side] - turn[side]);
+#ifndef IGNORE_CLAIMED
+	avail = avail - MIN(avail, claimed[side]);
+#endif
+#ifndef NO_SHARE
+	avail = MIN(avail, n);
+#endif
+#ifndef IGNORE_CLOSED
+	avail = (LOAD(CLOSED(side)) -> 0 : avail);
+#endif
+	n = 0
+}
+
+inline spare(side)
+{
+#ifndef IGNORE_THE_END
+	avail = (LOAD(ENDED(side)) -> 0 : avail);
+#endif
+	WHEN(nempty(line[side]), spare_of_line(side))
 }
 
 /*
@@ -570,6 +627,12 @@ inline room_is_made(side)
 	WHEN(side == CONSUMERS && LOAD(SHORT), store(SHORT, 0))
 }
 
+inline publish(side, much)
+{
+	total[side] = total[side] + much;
+	store(POS(side), total[side])
+}
+
 inline moved(side, much)
 {
 	assert(total[side] == LOAD(POS(side)));
@@ -580,8 +643,7 @@ inline moved(side, much)
 #ifndef SHORT_AFTER_NOTIFY
 	room_is_made(side);
 #endif
-	total[side] = total[side] + much;
-	store(POS(side), total[side]);
+	publish(side, much);
 #ifndef NOTIFY_BEFORE_POSITION
 	notify(PEER(side));
 #endif
@@ -609,7 +671,6 @@ inline moved(side, much)
  * epoll, edge by edge.
  */
 #define IS_OVER(ret)	(ret && ret != EAGAIN)
-#define MIN(a, b)	((a) < (b) -> (a) : (b))
 
 inline find_need(side)
 {
@@ -647,6 +708,51 @@ inline move(side)
 	much = 0
 }
 
+/* A reader takes no less because somebody waits; a writer always goes whole. */
+inline may_go_at_once(side)
+{
+	d_step {
+		find_avail(side);
+		much = (side == CONSUMERS -> MIN(left, avail) : left);
+		spare(side);
+		go = much > 0 && much <= avail &&
+		     (side == PRODUCERS || much >= MIN(left, READ_MARK))
+	}
+}
+
+inline go_past(side)
+{
+	line[side]?<first>;
+	past[first] = past[first] + much;
+	assert(past[first] <= CAPACITY / 2)
+}
+
+/*
+ * Who could, but has a missing page, or looked a little earlier, comes to the line all the
+ * same. With nobody in it that only differs for the page.
+ */
+inline enter_past_line(side)
+{
+	may_go_at_once(side);
+	if
+	:: go -> WHEN(nempty(line[side]), go_past(side))
+	:: !go || faults > 0 || nempty(line[side]) -> forget(); much = 0
+	fi
+}
+
+inline move_at_once(side)
+{
+	transfer(side, much);
+	left = (side == PRODUCERS -> left - much : 0);
+#ifdef TELL_NOBODY_AT_ONCE
+	publish(side, much);
+#else
+	moved(side, much);
+#endif
+	much = 0;
+	forget()
+}
+
 proctype mover(bool side; byte times; byte size; bool waits)
 {
 	LOCALS;
@@ -660,14 +766,13 @@ proctype mover(bool side; byte times; byte size; bool waits)
 		:: ret == EAGAIN -> atomic { edge[side] -> edge[side] = false }
 		:: else
 		fi;
-		lock(LOCK(side));
 		atomic {
+			lock(LOCK(side));
 			left = size;
-			firm[_pid] = false;
-			passed[_pid] = false;
-			over[_pid] = 0;
-			ret = GO_ON
+			ret = GO_ON;
+			enter_past_line(side)
 		};
+		WHEN(go, move_at_once(side));
 		do
 		:: ret || left == 0 -> break
 		:: else ->
@@ -806,6 +911,21 @@ end:	do
 	od
 }
 
+/* As if it had all been written long ago. */
+inline fill()
+{
+	do
+	:: total[PRODUCERS] < CAPACITY * TASKS ->
+		task = total[PRODUCERS] / CAPACITY;
+		pos = total[PRODUCERS] % CAPACITY;
+		view[task].at[DATA(pos)] = pos + 1;
+		view[task].at[POS(PRODUCERS)] = CAPACITY;
+		total[PRODUCERS]++
+	:: else -> break
+	od;
+	total[PRODUCERS] = CAPACITY
+}
+
 #define WRITER(times, size)		run mover(PRODUCERS, times, size, true)
 #define READER(times, size)		run mover(CONSUMERS, times, size, true)
 #define POLLING_WRITER(times, size)	run mover(PRODUCERS, times, size, false)
@@ -813,6 +933,8 @@ end:	do
 #define UNTIL_THE_END			9
 
 init {
+	byte task, pos;
+
 	atomic {
 		if
 		:: signals = SIGNALS
@@ -827,6 +949,19 @@ init {
 		WRITER(2, 1);
 		READER(1, 1);
 		READER(1, 1)
+#elif defined(SPARE_DATA)	/* who runs goes past who was called */
+		WRITER(1, 3);
+		READER(1, 1);
+		READER(2, 1)
+#elif defined(SPARE_ROOM)
+		fill();
+		READER(1, 3);
+		WRITER(1, 1);
+		WRITER(2, 1)
+#elif defined(SPARE_POLL)	/* the same, but it doesn't wait */
+		WRITER(1, 3);
+		READER(1, 1);
+		POLLING_READER(2, 1)
 #elif defined(FAIR)		/* who waits beside who doesn't */
 		WRITER(2, 1);
 		POLLING_READER(2, 1);
