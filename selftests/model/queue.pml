@@ -940,9 +940,12 @@ init {
 		:: signals = SIGNALS
 		:: signals = 0		/* who could still get one would not be left over */
 		fi;
-#if defined(LINE)		/* who waits behind whom */
+#if defined(LINE_ROOM)		/* who waits behind whom */
 		WRITER(1, 1);
 		WRITER(1, 1);
+		READER(2, 1)
+#elif defined(LINE_DATA)
+		WRITER(2, 1);
 		READER(1, 1);
 		READER(1, 1)
 #elif defined(GIVE_UP)		/* who was called may give up */
