@@ -831,8 +831,12 @@ proctype ender(byte after)
 
 	done >= after;
 	if
+#if !defined(DESTROY)
 	:: destroy = false
+#endif
+#if !defined(END)
 	:: destroy = true
+#endif
 	fi;
 #ifndef END_WITH_ONE_LOCK
 	lock(LOCK(PRODUCERS));
@@ -1001,7 +1005,7 @@ init {
 		WRITER(1, 1);
 		READER(1, 1);
 		run drainer()
-#elif defined(END)
+#elif defined(END) || defined(DESTROY)	/* each ending in a set of its own */
 		WRITER(1, 1);
 		READER(1, 1);
 		run watcher();
