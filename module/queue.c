@@ -42,7 +42,7 @@
  *   It takes a while from being called to being there. Whoever runs meanwhile and finds
  *   enough for itself beyond what all in line may take goes past them: they get theirs
  *   no later, and it need not sleep, to be called for each record again. So that it
- *   doesn't always remain the one who runs, no more than a share of the capacity goes
+ *   doesn't always remain the one who runs, no more than a quarter of the capacity goes
  *   past each front.   bbuf_side_spare_of_line()
  *
  *   A call that doesn't wait never joins to sleep. It may go past those who do,
@@ -511,15 +511,16 @@ int bbuf_side_enter(struct bbuf_side *side, struct bbuf_call *call)
  * @avail: how far it may go at all
  *
  * What those in line may take is left to them, so that they don't wait longer for it. And
- * no more goes past the same front than each would get of a full queue: then it is its
- * turn, or those who happen to run would have all of it. What was flushed or dropped
+ * no more goes past the same front than a quarter of a full queue: then it is its turn, or
+ * those who happen to run would have all of it. (With less, such as its part among all in
+ * line, many sleep and are woken for what few could do.) What was flushed or dropped
  * meanwhile counts, too; a record may exceed it.
  *
  * Return: bytes of room, or of data.
  */
 size_t bbuf_side_spare_of_line(const struct bbuf_side *side, size_t avail)
 {
-	size_t share = side->queue->producer.span / (side->waiters + 1);
+	size_t share = side->queue->producer.span / 4;
 	u64 passed = side->bytes - side->turn;
 
 	if (side->closed || passed >= share || avail < side->claimed)

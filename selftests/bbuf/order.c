@@ -297,21 +297,21 @@ TEST_F(order, whoever_runs_reads_no_less_because_somebody_waits)
 	ASSERT_TRUE(pattern_matches(reader.result->data, 0, 50));
 }
 
-TEST_F(order, whoever_runs_takes_no_more_than_a_share)
+TEST_F(order, whoever_runs_takes_no_more_than_a_quarter)
 {
 	struct task writer;
 	int n;
 
 	ASSERT_TRUE(writer_is_called(&writer, self->fd, self->nb, 10));
 	n = times(write_10, self->nb);
-	EXPECT_LE(CAPACITY / 2, 10 * n);
-	EXPECT_GE(CAPACITY / 2 + 20, 10 * n);
+	EXPECT_LE(CAPACITY / 4, 10 * n);
+	EXPECT_GE(CAPACITY / 4 + 20, 10 * n);
 	keep_the_processor(SCHED_OTHER);
 	ASSERT_EQ(10, task_wait(&writer));
 	EXPECT_LT(0, times(write_10, self->nb));
 }
 
-TEST_F(order, whoever_runs_waits_if_it_wants_more_than_a_share)
+TEST_F(order, whoever_runs_waits_if_it_wants_more_than_a_quarter)
 {
 	struct task writer;
 

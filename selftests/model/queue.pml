@@ -40,6 +40,9 @@
 #define SPAN(side)	((side) == PRODUCERS -> CAPACITY : 0)
 #define MARK(side)	((side) == PRODUCERS -> 1 : READ_MARK)
 
+/* A quarter there, but here capacities are small. */
+#define SHARE		(CAPACITY / 2)
+
 /* Unless the command line says otherwise. */
 #ifndef CAPACITY
 #define CAPACITY	1
@@ -554,7 +557,7 @@ inline poll(side)
  */
 inline spare_of_line(side)
 {
-	n = CAPACITY / (len(line[side]) + 1);
+	n = SHARE;
 	n = n - MIN(n, total[side] - turn[side]);
 #ifndef IGNORE_CLAIMED
 	avail = avail - MIN(avail, claimed[side]);
@@ -724,7 +727,7 @@ inline go_past(side)
 {
 	line[side]?<first>;
 	past[first] = past[first] + much;
-	assert(past[first] <= CAPACITY / 2)
+	assert(past[first] <= SHARE)
 }
 
 /*
