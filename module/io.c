@@ -858,7 +858,8 @@ ssize_t bbuf_peek(struct bbuf_queue *q, struct iov_iter *to)
 	bbuf_call_init(&call, bbuf_at_once, iov_iter_count(to));
 	mutex_lock(&side->lock);
 	ret = bbuf_side_error(side);
-	if (!ret && (side->busy || (!bbuf_side_avail(side) && !side->ended)))
+	/* A reader may have some of it in hand, and let others have the lock in between. */
+	if (!ret && (side->busy || side->closed || (!bbuf_side_avail(side) && !side->ended)))
 		ret = -EAGAIN;
 	if (!ret && q->type == BBUF_STREAM)
 		ret = bbuf_get_stream(q, &call, to, false);

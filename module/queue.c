@@ -316,6 +316,7 @@ void bbuf_side_set_busy(struct bbuf_side *side, bool busy)
 {
 	lockdep_assert_held(&side->lock);
 
+	WARN_ON_ONCE(busy && side->busy);
 	WRITE_ONCE(side->busy, busy);
 	if (!busy && wq_has_sleeper(&side->queue->idle))
 		wake_up(&side->queue->idle);
@@ -514,7 +515,7 @@ int bbuf_side_enter(struct bbuf_side *side, struct bbuf_call *call)
  * no more goes past the same front than a quarter of a full queue: then it is its turn, or
  * those who happen to run would have all of it. (With less, such as its part among all in
  * line, many sleep and are woken for what few could do.) What was flushed or dropped
- * meanwhile counts, too; a record may exceed it.
+ * meanwhile counts, too; a record that is read may exceed it.
  *
  * Return: bytes of room, or of data.
  */

@@ -59,24 +59,43 @@ ssize_t late_read(int fd, size_t len)
 	return read(fd, late.buf, late.len);
 }
 
+static ssize_t call_make(const struct call *call)
+{
+	struct late *late = call->late;
+
+	if (call->writes)
+		return write(call->fd, late->buf, late->len);
+	if (call->peeks)
+		return queue_peek(call->fd, late->buf, late->len);
+	return read(call->fd, late->buf, late->len);
+}
+
 static void *call_run(void *argument)
 {
 	struct call *call = argument;
-	struct late *late = call->late;
-	ssize_t n = call->writes ? write(call->fd, late->buf, late->len)
-				 : read(call->fd, late->buf, late->len);
+	ssize_t n = call_make(call);
 
 	call->value = n < 0 ? -errno : n;
 	store(call->done, true);
 	return NULL;
 }
 
+bool call_start(struct call *call)
+{
+	call->done = false;
+	return !pthread_create(&call->thread, NULL, call_run, call);
+}
+
 bool call_stalls(struct call *call)
 {
 	struct pollfd fault = { .fd = call->late->uffd, .events = POLLIN };
+	int ms, n = 0;
 
-	return !pthread_create(&call->thread, NULL, call_run, call) &&
-	       poll(&fault, 1, DEADLINE_MS) == 1 && !load(call->done);
+	if (!call_start(call))
+		return false;
+	for (ms = 0; ms < DEADLINE_MS && !n && !load(call->done); ms++)
+		n = poll(&fault, 1, 1);
+	return n == 1 && !load(call->done);
 }
 
 static int late_bring(struct late *late)
@@ -100,8 +119,11 @@ ssize_t call_finish(struct call *call)
 {
 	int error = late_bring(call->late);
 
-	if (error)
-		return error;
+	return error ?: call_end(call);
+}
+
+ssize_t call_end(struct call *call)
+{
 	pthread_join(call->thread, NULL);
 	return call->value;
 }

@@ -38,16 +38,20 @@ struct call {
 	struct late *late;	/* all of it is written, or read */
 	int fd;
 	bool writes;
+	bool peeks;		/* does not read it */
 
 	pthread_t thread;
 	bool done;
 	ssize_t value;		/* what it returned, or -errno */
 };
 
-/* Starts a call and returns when it waits for the missing page. */
+bool call_start(struct call *call);
+/* Starts a call and returns when it waits for the missing page, or has not come to it. */
 bool call_stalls(struct call *call);
 /* Brings the page, the pattern's, and returns what the call returned. */
 ssize_t call_finish(struct call *call);
+/* Returns that of a call that needs no page. */
+ssize_t call_end(struct call *call);
 
 /* Tests of QUEUE, a stream that is new for each of them, and of such memory. */
 #define LATE_FIXTURE(subject, capacity, length)				\

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What is done to a queue while somebody copies, whose memory is being brought in. */
+#include <stdlib.h>
 #include <sys/syscall.h>
 
 #include "fixture.h"
@@ -153,6 +154,40 @@ TEST_F(stalled, reader_has_what_peek_would_show)
 	ASSERT_EQ(LENGTH, FINISH(reader));
 	ASSERT_EQ(1, queue_peek(self->nb, &byte, 1));
 	ASSERT_TRUE(pattern_matches(&byte, LENGTH, 1));
+}
+
+/* Between two batches it lets go of the lock, but not of what it has begun to read. */
+TEST_F(stalled, reader_of_many_records_has_what_peek_would_show)
+{
+	const size_t records = 500, size = records * BBUF_FRAME_SPACE(LENGTH);
+	struct late memory = { .buf = calloc(1, size), .len = size };
+	struct call reader = { .late = &memory }, peeker = READER();
+	size_t i;
+	int n;
+
+	REQUIRE_USERFAULTFD(&self->late);
+	ASSERT_NE(NULL, memory.buf);
+	BEGIN_ANEW(BBUF_RECORD, records * LENGTH, 0);
+	ASSERT_EQ(0, queue_set_options(self->fd, .flags = BBUF_FRAMED));
+	reader.fd = self->fd;
+	peeker.fd = self->nb;
+	peeker.peeks = true;
+	for (n = 0; n < 20; n++) {
+		for (i = 0; i < records; i++)
+			ASSERT_EQ(LENGTH, put(self->nb, 0, LENGTH));
+		ASSERT_TRUE(call_start(&reader));
+		if (call_stalls(&peeker)) {
+			/* It was first, and so is waited for. */
+			ASSERT_EQ(records * LENGTH, queue_info(self->fd).bytes);
+			ASSERT_EQ(LENGTH, FINISH(peeker));
+			late_unmap(&self->late);
+			ASSERT_EQ(0, late_map(&self->late, LENGTH));
+		} else {
+			ASSERT_EQ(-EAGAIN, call_end(&peeker));
+		}
+		ASSERT_EQ(size, call_end(&reader));
+	}
+	free(memory.buf);
 }
 
 /* It can't lose what it is copying, and nobody who drops ever waits: the newest goes. */
