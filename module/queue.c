@@ -39,6 +39,9 @@
  *   one before it when that leaves. It stays in front until it is served or gives
  *   up (a signal), so that order is kept; and one event wakes one.
  *
+ *   Before it sleeps it looks whether the other side is at work, and awaits that, if it is
+ *   no longer than to sleep and be called would take.   bbuf_side_await_peer()
+ *
  *   It takes a while from being called to being there. Whoever runs meanwhile and finds
  *   enough for itself beyond what all in line may take goes past them: they get theirs
  *   no later, and it need not sleep, to be called for each record again. So that it
@@ -88,11 +91,16 @@
 #include <linux/ktime.h>
 #include <linux/limits.h>
 #include <linux/minmax.h>
+#include <linux/sched/clock.h>
 #include <linux/sched/signal.h>
+#include <linux/time64.h>
 
 #include "lease.h"
 #include "queue.h"
 #include "trace.h"
+
+/* As long as the longest copy with a lock, mostly, and less than a wakeup takes. */
+#define BBUF_AWAIT_NS	(50 * NSEC_PER_USEC)
 
 /**
  * struct bbuf_drainer - a call that waits until a position has been read
@@ -364,6 +372,34 @@ static long bbuf_call_timeout(const struct bbuf_call *call, u64 now)
 	return min_t(u64, nsecs_to_jiffies64(left), MAX_SCHEDULE_TIMEOUT - 2) + 1;
 }
 
+/* It was called, or is wanted elsewhere, or it has taken too long. */
+static bool bbuf_call_stirs(struct bbuf_call *call, u64 until)
+{
+	return completion_done(&call->called) || need_resched() || signal_pending(current) ||
+	       local_clock() > until;
+}
+
+/*
+ * Who has the other side's lock probably copies what the front waits for, and on another
+ * processor. To be there when it has takes less than to sleep, and to be woken; but not to
+ * take that lock: if it had to wait for it, it would be held up there, and then hold up
+ * others. Returns whether the call is the front, and was called meanwhile.
+ */
+static bool bbuf_side_await_peer(struct bbuf_side *side, struct bbuf_call *call)
+{
+	struct mutex *lock = &side->peer->lock;
+	u64 until;
+
+	if (bbuf_side_front(side) != call || !mutex_is_locked(lock))
+		return false;
+	mutex_unlock(&side->lock);
+	until = local_clock() + BBUF_AWAIT_NS;
+	while (mutex_is_locked(lock) && !bbuf_call_stirs(call, until))
+		cpu_relax();
+	mutex_lock(&side->lock);
+	return completion_done(&call->called);
+}
+
 /* Sleep until called, with the lock dropped. */
 static int bbuf_side_sleep(struct bbuf_side *side, struct bbuf_call *call)
 {
@@ -412,7 +448,8 @@ static int bbuf_side_wait(struct bbuf_side *side, struct bbuf_call *call)
 
 		smp_mb();	/* B: wanted, then position; see A */
 		bbuf_side_call(side);
-		ret = bbuf_side_sleep(side, call);
+		if (!bbuf_side_await_peer(side, call))
+			ret = bbuf_side_sleep(side, call);
 	}
 	if (call->over)
 		return call->over;
