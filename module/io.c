@@ -30,6 +30,8 @@ void bbuf_call_init(struct bbuf_call *call, struct bbuf_manner how, size_t len)
 	call->left = len;
 	call->deadline = how.deadline;
 	call->nowait = how.nowait;
+	call->peeks = false;
+	call->faults = false;
 	call->firm = false;
 	call->over = 0;
 }
@@ -54,9 +56,34 @@ static size_t bbuf_span_size(const struct bbuf_span *span, size_t room)
 	return span->framed ? min(BBUF_FRAME_SPACE(span->len), room) : span->len;
 }
 
+/*
+ * The first bytes tell whether the memory is there, and so the rest will come. Then who
+ * waits for that on the other side is called; but not if there is just one processor.
+ */
+static size_t bbuf_side_copy_ahead(const struct bbuf_side *side, size_t off,
+				   struct iov_iter *iter, size_t len)
+{
+	const struct bbuf_ring *ring = &side->queue->ring;
+	size_t done = bbuf_ring_copy(ring, off, iter, SZ_4K);
+
+	if (done < SZ_4K)
+		return done;
+	if (num_online_cpus() > 1)
+		bbuf_side_call_ahead(side->peer, len);
+	return done + bbuf_ring_copy(ring, bbuf_ring_step(ring, off, done), iter, len - done);
+}
+
+static size_t bbuf_side_copy_bytes(const struct bbuf_side *side, size_t off,
+				   struct iov_iter *iter, size_t len, bool moves)
+{
+	if (moves && len >= BBUF_LONG_COPY && len <= BBUF_LOCKED_BATCH)
+		return bbuf_side_copy_ahead(side, off, iter, len);
+	return bbuf_ring_copy(&side->queue->ring, off, iter, len);
+}
+
 /* A record with its frame, to where it is read. */
-static size_t bbuf_span_copy_framed(const struct bbuf_ring *ring, const struct bbuf_span *span,
-				    struct iov_iter *to)
+static size_t bbuf_span_copy_framed(const struct bbuf_side *side, const struct bbuf_span *span,
+				    struct iov_iter *to, bool moves)
 {
 	size_t size = bbuf_span_size(span, iov_iter_count(to));
 	struct bbuf_frame frame = { .len = span->len };
@@ -64,60 +91,75 @@ static size_t bbuf_span_copy_framed(const struct bbuf_ring *ring, const struct b
 
 	done = copy_to_iter(&frame, sizeof(frame), to);
 	if (done == sizeof(frame))
-		done += bbuf_ring_copy(ring, span->off, to, span->len);
+		done += bbuf_side_copy_bytes(side, span->off, to, span->len, moves);
 	if (done == sizeof(frame) + span->len)
 		done += iov_iter_zero(size - done, to);
 	return done;
 }
 
-static size_t bbuf_span_copy(const struct bbuf_ring *ring, const struct bbuf_span *span,
-			     struct iov_iter *iter)
+/* With the lock, those bytes are moved if they all arrive: the other side may be told. */
+static size_t bbuf_span_copy(const struct bbuf_side *side, const struct bbuf_span *span,
+			     struct iov_iter *iter, bool moves)
 {
 	if (span->framed)
-		return bbuf_span_copy_framed(ring, span, iter);
-	return bbuf_ring_copy(ring, span->off, iter, span->len);
+		return bbuf_span_copy_framed(side, span, iter, moves);
+	return bbuf_side_copy_bytes(side, span->off, iter, span->len, moves);
 }
 
-/* Without a page fault: all of it, or nothing. */
-static inline bool bbuf_copy_now(const struct bbuf_ring *ring, size_t off, struct iov_iter *iter,
-				 size_t len)
+static inline bool bbuf_all_or_nothing(struct iov_iter *iter, size_t done, size_t want)
 {
-	size_t done;
-
-	if (bbuf_iter_allocates(iter))
-		return false;
-	pagefault_disable();
-	done = bbuf_ring_copy(ring, off, iter, len);
-	pagefault_enable();
-	if (likely(done == len))
-		return true;
-	iov_iter_revert(iter, done);
-	return false;
-}
-
-/* What is long is not copied twice with the lock held. */
-static inline bool bbuf_try_copy(const struct bbuf_ring *ring, size_t off, struct iov_iter *iter,
-				 size_t len)
-{
-	return len <= BBUF_LOCKED_BATCH && bbuf_copy_now(ring, off, iter, len);
-}
-
-static bool bbuf_span_copy_now(const struct bbuf_ring *ring, const struct bbuf_span *span,
-			       struct iov_iter *iter)
-{
-	size_t want = bbuf_span_size(span, iov_iter_count(iter)), done;
-
-	if (!span->framed)
-		return bbuf_copy_now(ring, span->off, iter, span->len);
-	if (bbuf_iter_allocates(iter))
-		return false;
-	pagefault_disable();
-	done = bbuf_span_copy_framed(ring, span, iter);
-	pagefault_enable();
 	if (likely(done == want))
 		return true;
 	iov_iter_revert(iter, done);
 	return false;
+}
+
+/* Without a page fault. */
+static bool bbuf_span_copy_now(const struct bbuf_side *side, const struct bbuf_span *span,
+			       struct iov_iter *iter, bool moves)
+{
+	size_t want = bbuf_span_size(span, iov_iter_count(iter)), done;
+
+	if (bbuf_iter_allocates(iter))
+		return false;
+	pagefault_disable();
+	done = bbuf_span_copy(side, span, iter, moves);
+	pagefault_enable();
+	return bbuf_all_or_nothing(iter, done, want);
+}
+
+/* What is very long is not copied twice with the lock held. */
+static noinline bool bbuf_try_copy_long(const struct bbuf_side *side, size_t off,
+					struct iov_iter *iter, size_t len)
+{
+	const struct bbuf_span span = { .off = off, .len = len };
+
+	return len <= BBUF_LOCKED_BATCH && bbuf_span_copy_now(side, &span, iter, true);
+}
+
+/* The same for most calls. */
+static inline bool bbuf_try_copy(const struct bbuf_side *side, size_t off, struct iov_iter *iter,
+				 size_t len)
+{
+	size_t done;
+
+	if (unlikely(len >= BBUF_LONG_COPY))
+		return bbuf_try_copy_long(side, off, iter, len);
+	if (bbuf_iter_allocates(iter))
+		return false;
+	pagefault_disable();
+	done = bbuf_ring_copy(&side->queue->ring, off, iter, len);
+	pagefault_enable();
+	return bbuf_all_or_nothing(iter, done, len);
+}
+
+/*
+ * Nobody else needs the lock of a firm call, but to be told that: it is not held long then.
+ * Once a page was missing the next one probably is, too.
+ */
+static bool bbuf_call_copies_now(const struct bbuf_call *call, size_t len)
+{
+	return !call->faults && (!call->firm || len <= BBUF_LOCKED_BATCH);
 }
 
 /*
@@ -126,7 +168,7 @@ static bool bbuf_span_copy_now(const struct bbuf_ring *ring, const struct bbuf_s
  * Mostly the user's pages are present, and the copy is made under the lock. If
  * one is not, getting it may take as long as whoever provides it likes: so the
  * copy is made anew without the lock, from a place in line that keeps all others
- * off. The same for a call that is firm already: it has that place.
+ * off.
  *
  * Returns whether all of it went; how far it came is @iter's to tell. It came
  * nowhere if the caller is being killed: nobody would know, so the queue is to stay
@@ -135,23 +177,34 @@ static bool bbuf_span_copy_now(const struct bbuf_ring *ring, const struct bbuf_s
 static bool bbuf_side_copy(struct bbuf_side *side, struct bbuf_call *call,
 			   const struct bbuf_span *span, struct iov_iter *iter)
 {
-	const struct bbuf_ring *ring = &side->queue->ring;
 	size_t want = bbuf_span_size(span, iov_iter_count(iter));
 	size_t done;
 
-	if (!call->firm && bbuf_span_copy_now(ring, span, iter))
-		return true;
+	if (bbuf_call_copies_now(call, span->len)) {
+		if (bbuf_span_copy_now(side, span, iter, !call->peeks))
+			return true;
+		call->faults = true;
+	}
 
 	bbuf_side_hold(side, call);
 	bbuf_side_set_busy(side, true);
 	mutex_unlock(&side->lock);
-	done = bbuf_span_copy(ring, span, iter);
+	done = bbuf_span_copy(side, span, iter, false);
 	cond_resched();
 	mutex_lock(&side->lock);
 	bbuf_side_set_busy(side, false);
 	if (done < want && fatal_signal_pending(current))
 		iov_iter_revert(iter, done);
 	return done == want;
+}
+
+/* Others may have the lock, but not the side: the call is in front of the line. */
+static void bbuf_side_pause(struct bbuf_side *side, struct bbuf_call *call)
+{
+	bbuf_side_hold(side, call);
+	mutex_unlock(&side->lock);
+	cond_resched();
+	mutex_lock(&side->lock);
 }
 
 /* The record that follows, and where it is in the ring. */
@@ -201,7 +254,7 @@ static void bbuf_publish_read(struct bbuf_queue *q, struct bbuf_haul *haul)
  */
 static inline bool bbuf_try_stream(struct bbuf_side *side, struct iov_iter *iter, size_t len)
 {
-	if (!bbuf_try_copy(&side->queue->ring, side->off, iter, len))
+	if (!bbuf_try_copy(side, side->off, iter, len))
 		return false;
 	bbuf_side_moved(side, len, len, 0);
 	return true;
@@ -218,7 +271,7 @@ static bool bbuf_try_put_record(struct bbuf_queue *q, struct bbuf_haul *haul,
 		return false;
 	span.head = bbuf_ring_put_length(&q->ring, off, len);
 	span.off = bbuf_ring_step(&q->ring, off, span.head);
-	if (!bbuf_try_copy(&q->ring, span.off, from, len))
+	if (!bbuf_try_copy(&q->producer, span.off, from, len))
 		return false;
 	bbuf_haul_add(haul, span.len, span.head);
 	return true;
@@ -245,7 +298,7 @@ static bool bbuf_try_get_record(struct bbuf_queue *q, struct bbuf_haul *haul, st
 	if (!bbuf_spare_records(q))
 		return false;
 	span = bbuf_haul_next(q, haul);
-	if (span.len > room || !bbuf_try_copy(&q->ring, span.off, to, span.len))
+	if (span.len > room || !bbuf_try_copy(&q->consumer, span.off, to, span.len))
 		return false;
 	bbuf_haul_add(haul, span.len, span.head);
 	return true;
@@ -340,6 +393,8 @@ static ssize_t bbuf_write_stream(struct bbuf_queue *q, struct iov_iter *from,
 		if (pieces)
 			bbuf_side_hold(side, &call);
 		ret = bbuf_put_piece(q, &call, from);
+		if (pieces && !ret && call.left)
+			bbuf_side_pause(side, &call);
 	} while (!ret && call.left && !call.nowait && !fatal_signal_pending(current));
 	bbuf_side_exit(side, &call);
 
@@ -619,8 +674,7 @@ size_t bbuf_write_at_once(struct bbuf_queue *q, struct iov_iter *from)
 	return len;
 }
 
-static ssize_t bbuf_get_stream(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to,
-			       bool take)
+static ssize_t bbuf_get_stream(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to)
 {
 	struct bbuf_side *side = &q->consumer;
 	size_t before = iov_iter_count(to);
@@ -634,7 +688,7 @@ static ssize_t bbuf_get_stream(struct bbuf_queue *q, struct bbuf_call *call, str
 		return 0;
 	bbuf_side_copy(side, call, &span, to);
 	done = before - iov_iter_count(to);
-	if (take && done) {
+	if (done && !call->peeks) {
 		bbuf_side_moved(side, done, done, 0);
 		trace_bbuf_read(q, done, 0);
 	}
@@ -659,8 +713,7 @@ static ssize_t bbuf_get_record(struct bbuf_queue *q, struct bbuf_call *call, str
 	return span.len;
 }
 
-static ssize_t bbuf_get_one(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to,
-			    bool take)
+static ssize_t bbuf_get_one(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to)
 {
 	struct bbuf_haul haul = { };
 	ssize_t ret;
@@ -668,7 +721,7 @@ static ssize_t bbuf_get_one(struct bbuf_queue *q, struct bbuf_call *call, struct
 	if (!bbuf_side_avail(&q->consumer))
 		return 0;
 	ret = bbuf_get_record(q, call, to, &haul, false);
-	if (!take || ret < 0)
+	if (call->peeks || ret < 0)
 		return ret;
 	if (fatal_signal_pending(current))
 		return -EINTR;	/* nobody would know: it stays */
@@ -702,15 +755,6 @@ static bool bbuf_try_get_frames(struct bbuf_queue *q, struct bbuf_haul *haul, st
 	}
 	*haul = more;
 	return true;
-}
-
-/* Others may have the lock, but not the side: the call is in front of the line. */
-static void bbuf_side_pause(struct bbuf_side *side, struct bbuf_call *call)
-{
-	bbuf_side_hold(side, call);
-	mutex_unlock(&side->lock);
-	cond_resched();
-	mutex_lock(&side->lock);
 }
 
 /*
@@ -778,9 +822,9 @@ ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_manner 
 	if (ret == BBUF_THE_END)
 		ret = 0;
 	else if (!ret && q->type == BBUF_STREAM)
-		ret = bbuf_get_stream(q, &call, to, true);
+		ret = bbuf_get_stream(q, &call, to);
 	else if (!ret)
-		ret = how.framed ? bbuf_get_batch(q, &call, to) : bbuf_get_one(q, &call, to, true);
+		ret = how.framed ? bbuf_get_batch(q, &call, to) : bbuf_get_one(q, &call, to);
 	bbuf_side_exit(side, &call);
 	return ret;
 }
@@ -856,15 +900,16 @@ ssize_t bbuf_peek(struct bbuf_queue *q, struct iov_iter *to)
 	ssize_t ret;
 
 	bbuf_call_init(&call, bbuf_at_once, iov_iter_count(to));
+	call.peeks = true;
 	mutex_lock(&side->lock);
 	ret = bbuf_side_error(side);
 	/* A reader may have some of it in hand, and let others have the lock in between. */
 	if (!ret && (side->busy || side->closed || (!bbuf_side_avail(side) && !side->ended)))
 		ret = -EAGAIN;
 	if (!ret && q->type == BBUF_STREAM)
-		ret = bbuf_get_stream(q, &call, to, false);
+		ret = bbuf_get_stream(q, &call, to);
 	else if (!ret)
-		ret = bbuf_get_one(q, &call, to, false);
+		ret = bbuf_get_one(q, &call, to);
 	bbuf_side_exit(side, &call);
 	return ret;
 }

@@ -14,6 +14,9 @@
 #define BBUF_LOCKED_BATCH	SZ_64K
 #define BBUF_LOCKED_RECORDS	1024
 
+/* What is shorter is copied before anybody could wake up. */
+#define BBUF_LONG_COPY		SZ_16K
+
 /**
  * struct bbuf_manner - how a file, or one call, wants to move bytes
  * @nowait: never sleep for the other side

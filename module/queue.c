@@ -35,9 +35,10 @@
  *   bbuf_side_spare().
  *
  *   Who can't go on joins the line and sleeps there. Of those only the front may go,
- *   and only the front is ever called: by the peer that made what it needs, or by the
- *   one before it when that leaves. It stays in front until it is served or gives
- *   up (a signal), so that order is kept; and one event wakes one.
+ *   and only the front is ever called: by the peer that made what it needs, or is about to
+ *   (bbuf_side_call_ahead()), or by the one before it when that leaves. It stays in front
+ *   until it is served or gives up (a signal), so that order is kept; and one event wakes
+ *   one.
  *
  *   Before it sleeps it looks whether the other side is at work, and awaits that, if it is
  *   no longer than to sleep and be called would take.   bbuf_side_await_peer()
@@ -191,22 +192,43 @@ static size_t bbuf_side_need(const struct bbuf_side *side, const struct bbuf_cal
 	return min(call->left, max_t(size_t, capacity / 2, 1));
 }
 
-/* Wake the front of the line if it sleeps and can go on. */
-static void bbuf_side_call(struct bbuf_side *side)
+/* Could a call that needs so many bytes go on, if there were more? */
+static bool bbuf_side_could_go(const struct bbuf_side *side, size_t need, size_t more)
 {
-	size_t wanted = READ_ONCE(side->wanted);	/* A */
+	return bbuf_side_may_go(side, need > more ? need - more : 0);
+}
 
-	if (!wanted || !bbuf_side_may_go(side, wanted))
+/**
+ * bbuf_side_call_ahead() - what the front of the line waits for is about to come
+ * @side: the side
+ * @more: bytes of room, or of data, that will be added to what there is
+ *
+ * Wakes the front if it sleeps, and could go on with that. Who makes a long copy with the
+ * lock calls first: the other one wakes up meanwhile, and awaits the rest. That is only to
+ * be early. Those bytes, too, are to be told of when they are there; and if they don't
+ * come after all, it was called for nothing.
+ */
+void bbuf_side_call_ahead(struct bbuf_side *side, size_t more)
+{
+	size_t wanted = READ_ONCE(side->wanted);	/* A, if something has changed */
+
+	if (!wanted || !bbuf_side_could_go(side, wanted, more))
 		return;
 
 	spin_lock(&side->line_lock);
-	if (side->wanted && bbuf_side_may_go(side, side->wanted)) {
+	if (side->wanted && bbuf_side_could_go(side, side->wanted, more)) {
 		WRITE_ONCE(side->wanted, 0);
 		side->wakeups++;
 		complete(&bbuf_side_front(side)->called);
 		trace_bbuf_wake(side->queue, bbuf_side_produces(side));
 	}
 	spin_unlock(&side->line_lock);
+}
+
+/* Wake the front of the line if it sleeps and can go on. */
+static void bbuf_side_call(struct bbuf_side *side)
+{
+	bbuf_side_call_ahead(side, 0);
 }
 
 /*

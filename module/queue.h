@@ -170,6 +170,8 @@ struct bbuf_queue {
  * @claim: its part of bbuf_side.claimed
  * @deadline: nanoseconds of CLOCK_MONOTONIC at which it gives up, or BBUF_NEVER
  * @nowait: it may not sleep for the other side
+ * @peeks: it leaves what it copies
+ * @faults: a page of its memory was missing
  * @firm: nobody goes past it: somebody did, or it is at work
  * @over: it was ended where it waited: a negative errno, or BBUF_THE_END
  *
@@ -184,6 +186,8 @@ struct bbuf_call {
 	size_t claim;
 	u64 deadline;
 	bool nowait;
+	bool peeks;
+	bool faults;
 	bool firm;
 	int over;
 };
@@ -216,6 +220,7 @@ void bbuf_side_end_calls(struct bbuf_side *side, int over, size_t longer);
 int bbuf_side_enter(struct bbuf_side *side, struct bbuf_call *call);
 void bbuf_side_hold(struct bbuf_side *side, struct bbuf_call *call);
 void bbuf_side_exit_line(struct bbuf_side *side, struct bbuf_call *call);
+void bbuf_side_call_ahead(struct bbuf_side *side, size_t more);
 void bbuf_side_set_busy(struct bbuf_side *side, bool busy);
 void bbuf_side_moved(struct bbuf_side *side, size_t bytes, size_t stored, size_t records);
 int bbuf_side_error(const struct bbuf_side *side);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A flight recorder: writers never wait, and the oldest is lost. */
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 
 #include "fixture.h"
 #include "named.h"
@@ -48,6 +50,32 @@ TEST_F(drop, of_a_write_above_the_capacity_keeps_its_end)
 	ASSERT_EQ(3 * CAPACITY + 7, put(self->fd, 0, 3 * CAPACITY + 7));
 	ASSERT_TRUE(take(self->fd, 2 * CAPACITY + 7, CAPACITY));
 	ASSERT_EQ(2 * CAPACITY + 7, queue_info(self->fd).dropped_bytes);
+}
+
+/* A gigabyte: more than is written before the test is over. */
+static long write_a_lot(struct task *t)
+{
+	static char bytes[1 << 20];
+	struct iovec iov[1 << 10];
+	size_t i;
+
+	memset(bytes, 1, sizeof(bytes));
+	for (i = 0; i < ARRAY_SIZE(iov); i++)
+		iov[i] = (struct iovec){ bytes, sizeof(bytes) };
+	return writev(t->fd, iov, ARRAY_SIZE(iov));
+}
+
+TEST_F(drop, of_a_long_write_keeps_nobody_off)
+{
+	struct task writer = { .fn = write_a_lot, .nr = SYS_writev, .fd = self->fd };
+
+	ASSERT_EQ(0, task_start(&writer));
+	while (!queue_info(self->fd).in.bytes)
+		usleep(1000);
+	ASSERT_EQ(0, queue_info(self->fd).in.bytes >> 30);
+	ASSERT_EQ(0, queue_shutdown(self->fd));
+	ASSERT_GT(1 << 30, task_wait(&writer));
+	ASSERT_NE(0, queue_info(self->fd).in.bytes);
 }
 
 TEST_F(drop, leaves_the_queue_writable_at_all_times)
