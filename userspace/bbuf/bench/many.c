@@ -79,6 +79,8 @@ static int many(const struct setup *setup, struct figure *figure)
 
 	if (setup_open(setup, &hall->channel))
 		return -1;
+	/* A batch is over as soon as one message is: all must have their turns here, too. */
+	task.messages *= hall->channel.batch;
 	hall->producers = setup->level.first;
 	hall->consumers = setup->level.second;
 	atomic_init(&hall->producing, hall->producers);

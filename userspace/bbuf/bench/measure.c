@@ -5,11 +5,13 @@
 #include "bench.h"
 #include "wakeups.h"
 
-/*
- * The parts of the messages that are moved to learn how long one takes, and how often
- * somebody is woken, which takes time to count.
- */
+/* The part of the messages that is moved to learn how long they take; the first, at least. */
 #define PROBED		100
+
+/* The part of the time that tells it well enough: those who begin late have had their turn. */
+#define TELLING		4
+
+/* The part of the messages that is moved to count wakeups, which takes time. */
 #define COUNTED		4
 
 int setup_open(const struct setup *setup, struct channel *channel)
@@ -80,33 +82,44 @@ static double fairness(const struct member *members, size_t count, uint64_t sum)
 	return (double)least * count / sum;
 }
 
-/* The same with a part of the messages, and without warming up. */
-static struct task part_of(const struct task *task, size_t part)
+static uint64_t time_of(const struct task *task)
 {
-	struct task less = *task;
+	struct member *members = crew_run(task);
+	uint64_t ns = crew_ns(members, task->crew);
 
-	less.messages = MAX(1U, task->messages / part);
-	less.cold = true;
-	return less;
+	crew_forget(members, task);
+	return MAX(1U, ns);
 }
 
-/* As many messages as there is time for. */
+/*
+ * As many messages as there is time for. Of few, most of the time is that of a large crew
+ * to get going: so it is learnt from more and more, until they would be enough or take long.
+ */
 static size_t affordable(const struct task *task, uint64_t time_ns)
 {
-	struct task probe = part_of(task, PROBED);
-	struct member *members = crew_run(&probe);
-	uint64_t ns = crew_ns(members, probe.crew);
+	struct task probe = *task;
+	double fit = (double)task->messages / PROBED;
+	uint64_t ns;
 
-	crew_forget(members, &probe);
-	return MIN(task->messages, MAX(1U, probe.messages * time_ns / MAX(1U, ns)));
+	do {
+		probe.messages = MAX(1.0, fit);
+		ns = time_of(&probe);
+		fit = (double)probe.messages * time_ns / ns;
+		if (fit >= task->messages)
+			return task->messages;
+		fit /= 2;
+	} while (ns < time_ns / TELLING);
+	return MAX(1.0, 2 * fit);
 }
 
 static void count_wakeups(const struct task *task, struct figure *figure)
 {
-	struct task part = part_of(task, COUNTED);
+	struct task part = *task;
 	struct member *members;
 	uint64_t wakeups;
 
+	part.messages = MAX(1U, task->messages / COUNTED);
+	part.cold = true;
 	if (!wakeups_begin())
 		return;
 	members = crew_run(&part);
