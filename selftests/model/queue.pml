@@ -18,8 +18,8 @@
  *   - Who waits is passed by those who don't wait once at most; besides, by no more than
  *     a share of bytes, of whoever runs and leaves enough for all in line.
  *                                                         pass(), move(), go_past()
- *   - Who is called finds what it was called for, unless one who doesn't wait has passed
- *     it.                                                                       wait()
+ *   - Who is called finds what it was called for, unless it was called ahead, or one who
+ *     doesn't wait has passed it.                                               wait()
  *
  * A store takes its time: it goes to a buffer of the process that makes it, where that
  * process alone sees it, and comes to memory later, at any time, in the order of the
@@ -30,7 +30,7 @@
  * What is left out: what the bytes are (each says its own position), records, frames,
  * what is leased, and may come back (lease.c), dropping the oldest, resizing, flushing,
  * timeouts (a signal stands for all who give up), SIGIO (it is told together with poll),
- * and whether locks are fair.
+ * whether locks are fair, and that who waits looks for a while before it sleeps.
  */
 
 /* The two sides, and what is constant about them. */
@@ -58,6 +58,9 @@
 #endif
 #ifndef STUCK
 #define STUCK		0
+#endif
+#ifndef AHEAD
+#define AHEAD		0	/* all copies are long */
 #endif
 
 /*
@@ -227,7 +230,7 @@ inline find_avail(side)
 	avail = LOAD(POS(PEER(side))) + SPAN(side) - pos
 }
 
-inline may_go(side, much)
+inline may_go(side, bytes)
 {
 	atomic {
 		go = LOAD(ENDED(side));
@@ -235,7 +238,7 @@ inline may_go(side, much)
 	};
 	atomic {
 		avail = LOAD(POS(PEER(side))) + SPAN(side) - pos;
-		go = go || avail >= much
+		go = go || avail >= bytes
 	};
 	if
 	:: !go && side == CONSUMERS && avail > 0 ->
@@ -265,14 +268,14 @@ inline events(side)
 /*
  * Waking
  */
-inline call_front(side)
+inline call_front(side, and)
 {
 	atomic {
 		lock(LINE_LOCK(side));
 		want = LOAD(WANTED(side));
 		go = false
 	};
-	WHEN(want, may_go(side, want));
+	WHEN(want, want = want - MIN(want, and); may_go(side, want));
 	atomic {
 		if
 		:: go ->
@@ -285,15 +288,20 @@ inline call_front(side)
 	}
 }
 
-inline call(side)
+inline call_ahead(side, more)
 {
 	atomic {
 		want = LOAD(WANTED(side));
 		go = false
 	};
-	WHEN(want, may_go(side, want));
-	WHEN(go, call_front(side));
+	WHEN(want, want = want - MIN(want, more); may_go(side, want));
+	WHEN(go, call_front(side, more));
 	forget()
+}
+
+inline call(side)
+{
+	call_ahead(side, 0)
 }
 
 inline announce(side)
@@ -306,7 +314,9 @@ inline notify(side)
 #ifndef NO_BARRIER_IN_NOTIFY
 	barrier();
 #endif
+#ifndef AHEAD_ALONE
 	call(side);
+#endif
 	announce(side)
 }
 
@@ -417,7 +427,7 @@ inline wait(side)
 		go = line[side]?[eval(_pid)];
 		WHEN(go, may_go(side, need[_pid]));
 		atomic {
-			assert(go || !woken || passed[_pid] || READ_MARK > 1);
+			assert(go || !woken || passed[_pid] || READ_MARK > 1 || AHEAD);
 			woken = false;
 			WHEN(go, break);
 			lock(LINE_LOCK(side));
@@ -603,6 +613,7 @@ inline copy(side, much)
 {
 	before = total[side];
 	alone = firm[_pid];
+	WHEN(AHEAD && !alone, call_ahead(PEER(side), much));
 	if
 	:: alone || faults == 0
 	:: atomic { !alone && faults > 0 -> faults--; alone = true }
@@ -745,6 +756,7 @@ inline enter_past_line(side)
 
 inline move_at_once(side)
 {
+	WHEN(AHEAD, call_ahead(PEER(side), much));
 	transfer(side, much);
 	left = (side == PRODUCERS -> left - much : 0);
 #ifdef TELL_NOBODY_AT_ONCE
@@ -959,6 +971,14 @@ init {
 		WRITER(2, 1);
 		READER(1, 1);
 		READER(1, 1)
+#elif defined(LONG_DATA)	/* who waits is called ahead */
+		WRITER(2, 1);
+		READER(1, 1);
+		READER(1, 1)
+#elif defined(LONG_ROOM)
+		WRITER(1, 1);
+		WRITER(1, 1);
+		READER(2, 1)
 #elif defined(SPARE_DATA)	/* who runs goes past who was called */
 		WRITER(1, 3);
 		READER(1, 1);
