@@ -359,9 +359,7 @@ static void bbuf_side_info(struct bbuf_side *side, struct bbuf_side_info *info)
 	info->waiters = side->waiters;
 	info->blocked = side->blocked;
 	info->blocked_ns = side->blocked_ns;
-	spin_lock(&side->line_lock);
 	info->wakeups = side->wakeups;
-	spin_unlock(&side->line_lock);
 }
 
 /**

@@ -218,7 +218,6 @@ void bbuf_side_call_ahead(struct bbuf_side *side, size_t more)
 	spin_lock(&side->line_lock);
 	if (side->wanted && bbuf_side_could_go(side, side->wanted, more)) {
 		WRITE_ONCE(side->wanted, 0);
-		side->wakeups++;
 		complete(&bbuf_side_front(side)->called);
 		trace_bbuf_wake(side->queue, bbuf_side_produces(side));
 	}
@@ -440,6 +439,8 @@ static int bbuf_side_sleep(struct bbuf_side *side, struct bbuf_call *call)
 	now = ktime_get_ns();
 	side->blocked_ns += now - start;
 
+	if (ret > 0 && !call->over)
+		side->wakeups++;
 	/* A call that began anew would have all its time again. */
 	if (ret < 0)
 		return call->deadline == BBUF_NEVER ? ret : -EINTR;

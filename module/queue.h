@@ -49,6 +49,7 @@ struct bbuf_queue;
  * @bytes: moved since the queue was made; under @lock
  * @blocked: times that a call slept in line; under @lock
  * @blocked_ns: nanoseconds they slept; under @lock
+ * @wakeups: of those, the times that it was called, and not at the end; under @lock
  * @pos: bytes moved, free running, so that it may wrap; written under @lock, read by
  *       the other side without. It goes back when what was leased does
  * @span: how far @pos may be ahead of @limit: the capacity for producers, 0
@@ -65,7 +66,6 @@ struct bbuf_queue;
  *                 read: set under @lock, cleared under the consumers'
  * @wanted: bytes that the front of the line is to be called for; 0 when it need
  *          not be. Written under @line_lock, read by the other side without
- * @wakeups: of the front; under @line_lock
  * @line: the calls that wait, in order of arrival
  * @poll: those who poll for this side
  * @fasync: those who asked for SIGIO about it
@@ -89,6 +89,7 @@ struct bbuf_side {
 	u64 bytes;
 	u64 blocked;
 	u64 blocked_ns;
+	u64 wakeups;
 
 	unsigned long pos ____cacheline_aligned_in_smp;
 	size_t span;
@@ -99,7 +100,6 @@ struct bbuf_side {
 	bool ended;
 	bool short_of_room;
 	size_t wanted;
-	u64 wakeups;
 	struct list_head line;
 	wait_queue_head_t poll;
 	struct fasync_struct *fasync;
