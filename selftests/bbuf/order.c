@@ -346,4 +346,47 @@ TEST_F(order, whoever_runs_leaves_a_record_to_each_reader_who_waits)
 	ASSERT_EQ(0, queue_destroy(QUEUE));
 }
 
+/* Who waits is called when a long copy begins, and sleeps on if that fails in the middle. */
+
+TEST_F(order, a_long_read_that_fails_leaves_a_writer_waiting)
+{
+	struct task writer = task_writer(self->fd, CAPACITY, 40000);
+	unsigned char *half = cliff(20000, 0);
+	ssize_t n;
+
+	ASSERT_NE(NULL, half);
+	ASSERT_TRUE(fill(self->fd, CAPACITY));
+	ASSERT_TRUE(task_blocks(&writer));
+	n = read(self->nb, half, 40000);
+	ASSERT_LT(0, n);
+	ASSERT_GE(20000, n);
+	ASSERT_TRUE(task_sleeps(&writer));
+	ASSERT_EQ(CAPACITY - n, queued(self->nb));
+	ASSERT_TRUE(discard(self->nb, 40000 - n));
+	ASSERT_EQ(40000, task_wait(&writer));
+	ASSERT_TRUE(discard(self->nb, CAPACITY - 40000));
+	ASSERT_TRUE(take(self->nb, CAPACITY, 40000));
+}
+
+TEST_F(order, a_long_record_that_fails_leaves_a_reader_waiting)
+{
+	unsigned char *half = cliff(20000, 0);
+	struct task reader;
+	int fd, nb;
+
+	ASSERT_NE(NULL, half);
+	ASSERT_EQ(0, queue_begin(BBUF_RECORD, CAPACITY, 0, &fd, &nb));
+	reader = task_reader(fd, 40000);
+	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_FAILS(EFAULT, write(nb, half, 40000));
+	ASSERT_TRUE(task_sleeps(&reader));
+	ASSERT_LE(1 + (sysconf(_SC_NPROCESSORS_ONLN) > 1), queue_info(fd).out.blocked);
+	ASSERT_EQ(40000, put(nb, 7, 40000));
+	ASSERT_EQ(40000, task_wait(&reader));
+	ASSERT_TRUE(pattern_matches(reader.result->data, 7, 40000));
+	close(nb);
+	close(fd);
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+}
+
 BBUF_HARNESS_MAIN
