@@ -404,15 +404,15 @@ static bool bbuf_call_stirs(struct bbuf_call *call, u64 until)
  * Who has the other side's lock probably copies what the front waits for, and on another
  * processor. To be there when it has takes less than to sleep, and to be woken; but not to
  * take that lock: if it had to wait for it, it would be held up there, and then hold up
- * others. Returns whether the call is the front, and was called meanwhile.
+ * others. Returns whether the call was called meanwhile.
  */
 static bool bbuf_side_await_peer(struct bbuf_side *side, struct bbuf_call *call)
 {
 	struct mutex *lock = &side->peer->lock;
 	u64 until;
 
-	if (bbuf_side_front(side) != call || !mutex_is_locked(lock))
-		return false;
+	if (bbuf_side_front(side) != call || !mutex_is_locked(lock) || num_online_cpus() == 1)
+		return completion_done(&call->called);
 	mutex_unlock(&side->lock);
 	until = local_clock() + BBUF_AWAIT_NS;
 	while (mutex_is_locked(lock) && !bbuf_call_stirs(call, until))
@@ -445,7 +445,15 @@ static int bbuf_side_sleep(struct bbuf_side *side, struct bbuf_call *call)
 	if (ret < 0)
 		return call->deadline == BBUF_NEVER ? ret : -EINTR;
 	/* Jiffies may jump, and are coarse: it is the clock that counts. */
-	return !ret && now >= call->deadline ? -ETIMEDOUT : 0;
+	return now >= call->deadline ? -ETIMEDOUT : 0;
+}
+
+/* As long as it is called for nothing its time goes on, too. */
+static int bbuf_side_await(struct bbuf_side *side, struct bbuf_call *call)
+{
+	if (!bbuf_side_await_peer(side, call))
+		return bbuf_side_sleep(side, call);
+	return ktime_get_ns() >= call->deadline ? -ETIMEDOUT : 0;
 }
 
 /* Is it the call's turn, and can it go on with so many bytes? */
@@ -457,6 +465,7 @@ static bool bbuf_side_turn(struct bbuf_side *side, const struct bbuf_call *call,
 /* Stay in line, until in front and able to go on, or ended. */
 static int bbuf_side_wait(struct bbuf_side *side, struct bbuf_call *call)
 {
+	size_t need;
 	int ret = 0;
 
 	lockdep_assert_held(&side->lock);
@@ -471,15 +480,13 @@ static int bbuf_side_wait(struct bbuf_side *side, struct bbuf_call *call)
 
 		smp_mb();	/* B: wanted, then position; see A */
 		bbuf_side_call(side);
-		if (!bbuf_side_await_peer(side, call))
-			ret = bbuf_side_sleep(side, call);
+		ret = bbuf_side_await(side, call);
 	}
 	if (call->over)
 		return call->over;
-	/* Rather less than it wanted than nothing. */
-	if (ret == -ETIMEDOUT && !bbuf_side_produces(side) && bbuf_side_turn(side, call, 1))
-		return 0;
-	return ret;
+	/* It may have come at the end; and a reader rather has less than it wanted than nothing. */
+	need = bbuf_side_produces(side) ? bbuf_side_need(side, call) : 1;
+	return ret == -ETIMEDOUT && bbuf_side_turn(side, call, need) ? 0 : ret;
 }
 
 /**

@@ -120,7 +120,7 @@ struct bbuf_destroy {
  * @waiters: calls that wait in line now
  * @blocked: times that a call slept in line
  * @blocked_ns: nanoseconds they slept, all together
- * @wakeups: of the front of the line
+ * @wakeups: times that one of them was woken because it could go on, or soon would
  */
 struct bbuf_side_info {
 	__u64 bytes;
