@@ -387,7 +387,7 @@ struct bbuf_settle {
  * Never waits. The ioctl returns the bytes copied: of a stream up to @size, of a
  * record queue the next record.
  *
- * Errors: EBADF (access mode), EAGAIN (nothing queued, or a reader has it in hand),
+ * Errors: EBADF (access mode), EAGAIN (nothing queued, or it is that of a reader in front),
  * EMSGSIZE (the record is longer than @size), EFAULT, ENODEV. 0 is the end of file.
  */
 struct bbuf_peek {
