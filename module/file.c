@@ -5,6 +5,7 @@
  * All that is decided here is what the caller's file says: which queue it is, what
  * it may do with it, and whether and how long it waits. The rest is the queue's.
  */
+#include <linux/atomic.h>
 #include <linux/capability.h>
 #include <linux/compat.h>
 #include <linux/cred.h>
@@ -29,15 +30,25 @@
 /**
  * struct bbuf_file - an open file of a queue
  * @node: the queue's
- * @options: how the file wants to be served; read and written without a lock, each
- *           for itself
+ * @flags: how the file wants to be served: of BBUF_FRAMED, BBUF_LEASE_FRAMED; read and written
+ *         without a lock
+ * @read_timeout: nanoseconds after which a read that waits gives up, or 0; likewise, and atomic,
+ *                as 32-bit processors would read one half before it was changed
+ * @write_timeout: the same for writes
+ * @refused: bytes of room without which the last write, that could not wait, was sent away; 0
+ *           if it was not: poll waits for as much; likewise
+ * @picky: the file is counted in bbuf_queue.refused_files, 1, or not, 0
  * @holder: of what it leases; NULL if the queue is without
  * @reads_plainly: neither frames nor leases: what is there may be read at once
  * @writes_plainly: the same for writes
  */
 struct bbuf_file {
 	struct bbuf_node *node;
-	struct bbuf_options options;
+	u32 flags;
+	atomic64_t read_timeout;
+	atomic64_t write_timeout;
+	size_t refused;
+	atomic_t picky;
 	struct bbuf_holder *holder;
 	bool reads_plainly;
 	bool writes_plainly;
@@ -54,7 +65,7 @@ static void bbuf_file_set_flags(struct bbuf_file *bf, u32 flags)
 {
 	bool tokens = bf->holder && bf->node->queue.type == BBUF_STREAM;
 
-	WRITE_ONCE(bf->options.flags, flags);
+	WRITE_ONCE(bf->flags, flags);
 	WRITE_ONCE(bf->reads_plainly, !(flags & BBUF_FRAMED) && !bf->holder);
 	WRITE_ONCE(bf->writes_plainly, !(flags & BBUF_FRAMED) && !tokens);
 }
@@ -84,6 +95,8 @@ static struct bbuf_file *bbuf_file_alloc(struct bbuf_node *node)
 
 static void bbuf_file_free(struct bbuf_file *bf)
 {
+	if (atomic_read(&bf->picky))
+		atomic_dec(&bf->node->queue.refused_files);
 	if (bf->holder)
 		bbuf_holder_put(&bf->node->queue, bf->holder);
 	kfree(bf);
@@ -130,13 +143,13 @@ static u64 bbuf_deadline(u64 timeout)
 static struct bbuf_manner bbuf_manner(const struct file *file, bool nowait, bool write)
 {
 	const struct bbuf_file *bf = file->private_data;
-	const struct bbuf_options *options = &bf->options;
-	u64 timeout = READ_ONCE(*(write ? &options->write_timeout : &options->read_timeout));
+	u64 timeout = atomic64_read(write ? &bf->write_timeout : &bf->read_timeout);
+	u32 flags = READ_ONCE(bf->flags);
 
 	return (struct bbuf_manner) {
 		.nowait = nowait || (file->f_flags & O_NONBLOCK),
-		.framed = READ_ONCE(options->flags) & BBUF_FRAMED,
-		.lease_framed = READ_ONCE(options->flags) & BBUF_LEASE_FRAMED,
+		.framed = flags & BBUF_FRAMED,
+		.lease_framed = flags & BBUF_LEASE_FRAMED,
 		.deadline = bbuf_deadline(timeout),
 	};
 }
@@ -157,15 +170,38 @@ static noinline ssize_t bbuf_file_read_slowly(struct file *file, struct iov_iter
 	return bbuf_lend(&bf->node->queue, bf->holder, to, how, NULL);
 }
 
+/*
+ * Remember that a write was sent away that needs so much room, or that none was. Who polls
+ * exclusively for less room than this file needs must not be forgotten for it: so it counts.
+ */
+static void bbuf_file_set_refused(struct bbuf_file *bf, size_t need)
+{
+	struct bbuf_queue *q = &bf->node->queue;
+	int picky = need > READ_ONCE(q->producer.mark);
+
+	WRITE_ONCE(bf->refused, need);
+	if (atomic_read(&bf->picky) == picky)
+		return;
+	if (atomic_xchg(&bf->picky, picky) != picky)
+		atomic_add(picky ? 1 : -1, &q->refused_files);
+}
+
 static noinline ssize_t bbuf_file_write_slowly(struct file *file, struct iov_iter *from,
 					       bool nowait)
 {
-	const struct bbuf_file *bf = file->private_data;
+	struct bbuf_file *bf = file->private_data;
 	struct bbuf_manner how = bbuf_manner(file, nowait, true);
+	size_t refused = 0;
+	ssize_t ret;
 
+	how.refused = &refused;
 	if (!bf->holder || bf->node->queue.type == BBUF_RECORD)
-		return bbuf_write(&bf->node->queue, from, how);
-	return bbuf_lend_tokens_back(&bf->node->queue, bf->holder, from, how);
+		ret = bbuf_write(&bf->node->queue, from, how);
+	else
+		ret = bbuf_lend_tokens_back(&bf->node->queue, bf->holder, from, how);
+	if (ret > 0 || ret == -EAGAIN)
+		bbuf_file_set_refused(bf, ret > 0 ? 0 : refused);
+	return ret;
 }
 
 static inline ssize_t bbuf_file_read(struct file *file, struct iov_iter *to, bool nowait)
@@ -185,7 +221,11 @@ static inline ssize_t bbuf_file_write(struct file *file, struct iov_iter *from, 
 
 	if (READ_ONCE(bf->writes_plainly))
 		done = bbuf_write_at_once(&bf->node->queue, from);
-	return done ?: bbuf_file_write_slowly(file, from, nowait);
+	if (!done)
+		return bbuf_file_write_slowly(file, from, nowait);
+	if (unlikely(READ_ONCE(bf->refused)))
+		bbuf_file_set_refused(bf, 0);
+	return done;
 }
 
 static ssize_t bbuf_read_iter(struct kiocb *iocb, struct iov_iter *to)
@@ -237,7 +277,11 @@ static __poll_t bbuf_poll(struct file *file, poll_table *wait)
 {
 	const struct bbuf_file *bf = file->private_data;
 	__poll_t events = bbuf_queue_poll(&bf->node->queue, file, wait);
+	size_t refused = READ_ONCE(bf->refused);
 
+	/* Otherwise it would spin: poll would say that it may write, and the write would fail. */
+	if (refused && !bbuf_queue_has_room(&bf->node->queue, refused))
+		events &= ~(EPOLLOUT | EPOLLWRNORM);
 	return bf->holder ? bbuf_poll_holder(file, events) : events;
 }
 
@@ -257,9 +301,9 @@ static void bbuf_show_fdinfo(struct seq_file *m, struct file *file)
 	const struct bbuf_file *bf = file->private_data;
 
 	seq_printf(m, "bbuf-queue:\t%s\n", bf->node->name);
-	seq_printf(m, "bbuf-framed:\t%u\n", READ_ONCE(bf->options.flags) & BBUF_FRAMED ? 1 : 0);
-	seq_printf(m, "bbuf-read-timeout:\t%llu\n", READ_ONCE(bf->options.read_timeout));
-	seq_printf(m, "bbuf-write-timeout:\t%llu\n", READ_ONCE(bf->options.write_timeout));
+	seq_printf(m, "bbuf-framed:\t%u\n", READ_ONCE(bf->flags) & BBUF_FRAMED ? 1 : 0);
+	seq_printf(m, "bbuf-read-timeout:\t%llu\n", (u64)atomic64_read(&bf->read_timeout));
+	seq_printf(m, "bbuf-write-timeout:\t%llu\n", (u64)atomic64_read(&bf->write_timeout));
 	if (bf->holder)
 		seq_printf(m, "bbuf-leased:\t%u\n", READ_ONCE(bf->holder->count));
 }
@@ -358,9 +402,9 @@ static long bbuf_ioctl_get_options(struct file *file, unsigned int cmd, void __u
 {
 	const struct bbuf_file *bf = file->private_data;
 	struct bbuf_options options = {
-		.flags = READ_ONCE(bf->options.flags),
-		.read_timeout = READ_ONCE(bf->options.read_timeout),
-		.write_timeout = READ_ONCE(bf->options.write_timeout),
+		.flags = READ_ONCE(bf->flags),
+		.read_timeout = atomic64_read(&bf->read_timeout),
+		.write_timeout = atomic64_read(&bf->write_timeout),
 	};
 
 	return bbuf_return_struct(arg, cmd, &options, sizeof(options));
@@ -383,8 +427,8 @@ static long bbuf_ioctl_set_options(struct file *file, unsigned int cmd, void __u
 	    (!(options.flags & BBUF_FRAMED) || !bf->holder))
 		return -EINVAL;
 	bbuf_file_set_flags(bf, options.flags);
-	WRITE_ONCE(bf->options.read_timeout, options.read_timeout);
-	WRITE_ONCE(bf->options.write_timeout, options.write_timeout);
+	atomic64_set(&bf->read_timeout, options.read_timeout);
+	atomic64_set(&bf->write_timeout, options.write_timeout);
 	return 0;
 }
 
@@ -440,7 +484,7 @@ static long bbuf_ioctl_lease(struct file *file, unsigned int cmd, void __user *a
 	if (!bbuf_return_struct(arg, cmd, &lease, sizeof(lease)))
 		return ret;
 	if (ret > 0)
-		bbuf_lend_undo(q, bf->holder, lease.lease);
+		bbuf_lease_undo(q, bf->holder, lease.lease);
 	return -EFAULT;
 }
 

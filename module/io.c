@@ -3,19 +3,23 @@
  * Moving bytes and records between a queue and its users: what a read and a write
  * are. When they may go on is queue.c's to say.
  */
+#include <linux/align.h>
+#include <linux/ktime.h>
 #include <linux/limits.h>
 #include <linux/minmax.h>
+#include <linux/pagemap.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
+#include <linux/workqueue.h>
 
 #include "compat.h"
 #include "frames.h"
 #include "io.h"
 #include "trace.h"
 
-static const struct bbuf_manner bbuf_at_once = { .nowait = true };
+static const struct bbuf_manner bbuf_at_once = { .nowait = true, .deadline = BBUF_NEVER };
 
 /**
  * bbuf_call_init() - begin a call
@@ -31,79 +35,81 @@ void bbuf_call_init(struct bbuf_call *call, struct bbuf_manner how, size_t len)
 	call->deadline = how.deadline;
 	call->nowait = how.nowait;
 	call->peeks = false;
-	call->faults = false;
+	call->yields = false;
 	call->firm = false;
 	call->over = 0;
 }
 
-/**
- * struct bbuf_span - a part of the ring that a call moves
- * @off: where it begins
- * @len: how many bytes
- * @head: of a record, bytes of the ring before it that hold its length
- * @framed: the user has a frame before it
- */
-struct bbuf_span {
-	size_t off;
-	size_t len;
-	size_t head;
-	bool framed;
-};
-
 /* How many bytes it is for a user who has @room: the last frame may lack its padding. */
 static size_t bbuf_span_size(const struct bbuf_span *span, size_t room)
 {
-	return span->framed ? min(BBUF_FRAME_SPACE(span->len), room) : span->len;
+	size_t size = span->frame_size + span->len;
+
+	return span->frame_size ? min_t(size_t, ALIGN(size, BBUF_FRAME_ALIGN), room) : size;
+}
+
+static size_t bbuf_span_copy_frame(const struct bbuf_span *span, size_t done, size_t want,
+				   struct iov_iter *to)
+{
+	if (done >= span->frame_size)
+		return 0;
+	return copy_to_iter(span->frame + done, min(span->frame_size - done, want), to);
 }
 
 /*
- * The first bytes tell whether the memory is there, and so the rest will come. Then who
- * waits for that on the other side is called; but not if there is just one processor.
+ * The bytes themselves. The first ones tell whether the memory is there, and so the rest will
+ * come: then who waits for that on the other side is called, but not if there is just one
+ * processor.
  */
-static size_t bbuf_side_copy_ahead(const struct bbuf_side *side, size_t off,
-				   struct iov_iter *iter, size_t len)
+static size_t bbuf_span_copy_bytes(const struct bbuf_span *span, size_t at, size_t want,
+				   struct iov_iter *iter, struct bbuf_side *ahead)
 {
-	const struct bbuf_ring *ring = &side->queue->ring;
-	size_t done = bbuf_ring_copy(ring, off, iter, SZ_4K);
+	const struct bbuf_ring *ring = span->ring;
+	size_t off = bbuf_ring_step(ring, span->off, at), done;
 
+	if (!ahead)
+		return bbuf_ring_copy(ring, off, iter, want);
+	done = bbuf_ring_copy(ring, off, iter, SZ_4K);
 	if (done < SZ_4K)
 		return done;
 	if (num_online_cpus() > 1)
-		bbuf_side_call_ahead(side->peer, len);
-	return done + bbuf_ring_copy(ring, bbuf_ring_step(ring, off, done), iter, len - done);
+		bbuf_side_call_ahead(ahead, span->len);
+	return done + bbuf_ring_copy(ring, bbuf_ring_step(ring, off, done), iter, want - done);
 }
 
-static size_t bbuf_side_copy_bytes(const struct bbuf_side *side, size_t off,
-				   struct iov_iter *iter, size_t len, bool moves)
+/* The next @want bytes of what the user sees: the frame, the bytes, the padding. */
+static size_t bbuf_span_copy(const struct bbuf_span *span, size_t done, size_t want,
+			     struct iov_iter *iter, struct bbuf_side *ahead)
 {
-	if (moves && len >= BBUF_LONG_COPY && len <= BBUF_LOCKED_BATCH)
-		return bbuf_side_copy_ahead(side, off, iter, len);
-	return bbuf_ring_copy(&side->queue->ring, off, iter, len);
+	size_t n = bbuf_span_copy_frame(span, done, want, iter);
+	size_t at, bytes;
+
+	if (done + n < span->frame_size)
+		return n;
+	at = min(done + n - span->frame_size, span->len);
+	bytes = min(span->len - at, want - n);
+	if (bytes) {
+		size_t copied = bbuf_span_copy_bytes(span, at, bytes, iter, ahead);
+
+		n += copied;
+		if (copied < bytes)
+			return n;
+	}
+	return n < want ? n + iov_iter_zero(want - n, iter) : n;
 }
 
-/* A record with its frame, to where it is read. */
-static size_t bbuf_span_copy_framed(const struct bbuf_side *side, const struct bbuf_span *span,
-				    struct iov_iter *to, bool moves)
+/* Without a page fault: what a page is missing for is not copied. */
+static size_t bbuf_span_copy_now(const struct bbuf_span *span, size_t done, size_t want,
+				 struct iov_iter *iter, struct bbuf_side *ahead)
 {
-	size_t size = bbuf_span_size(span, iov_iter_count(to));
-	struct bbuf_frame frame = { .len = span->len };
-	size_t done;
+	size_t n;
 
-	done = copy_to_iter(&frame, sizeof(frame), to);
-	if (done == sizeof(frame))
-		done += bbuf_side_copy_bytes(side, span->off, to, span->len, moves);
-	if (done == sizeof(frame) + span->len)
-		done += iov_iter_zero(size - done, to);
-	return done;
-}
-
-/* With the lock, those bytes are moved if they all arrive: the other side may be told. */
-static size_t bbuf_span_copy(const struct bbuf_side *side, const struct bbuf_span *span,
-			     struct iov_iter *iter, bool moves)
-{
-	if (span->framed)
-		return bbuf_span_copy_framed(side, span, iter, moves);
-	return bbuf_side_copy_bytes(side, span->off, iter, span->len, moves);
+	if (bbuf_iter_allocates(iter))
+		return 0;
+	pagefault_disable();
+	n = bbuf_span_copy(span, done, want, iter, ahead);
+	pagefault_enable();
+	return n;
 }
 
 static inline bool bbuf_all_or_nothing(struct iov_iter *iter, size_t done, size_t want)
@@ -114,27 +120,23 @@ static inline bool bbuf_all_or_nothing(struct iov_iter *iter, size_t done, size_
 	return false;
 }
 
-/* Without a page fault. */
-static bool bbuf_span_copy_now(const struct bbuf_side *side, const struct bbuf_span *span,
-			       struct iov_iter *iter, bool moves)
+/* What is moved as a whole, and takes long, is worth telling the other side of beforehand. */
+static struct bbuf_side *bbuf_side_ahead(const struct bbuf_side *side, size_t len)
 {
-	size_t want = bbuf_span_size(span, iov_iter_count(iter)), done;
-
-	if (bbuf_iter_allocates(iter))
-		return false;
-	pagefault_disable();
-	done = bbuf_span_copy(side, span, iter, moves);
-	pagefault_enable();
-	return bbuf_all_or_nothing(iter, done, want);
+	return len >= BBUF_LONG_COPY && len <= BBUF_LOCKED_BATCH ? side->peer : NULL;
 }
 
-/* What is very long is not copied twice with the lock held. */
+/* What is very long is not copied in one piece. */
 static noinline bool bbuf_try_copy_long(const struct bbuf_side *side, size_t off,
 					struct iov_iter *iter, size_t len)
 {
-	const struct bbuf_span span = { .off = off, .len = len };
+	const struct bbuf_span span = { .ring = &side->queue->ring, .off = off, .len = len };
+	size_t done;
 
-	return len <= BBUF_LOCKED_BATCH && bbuf_span_copy_now(side, &span, iter, true);
+	if (len > BBUF_LOCKED_BATCH)
+		return false;
+	done = bbuf_span_copy_now(&span, 0, len, iter, bbuf_side_ahead(side, len));
+	return bbuf_all_or_nothing(iter, done, len);
 }
 
 /* The same for most calls. */
@@ -153,58 +155,190 @@ static inline bool bbuf_try_copy(const struct bbuf_side *side, size_t off, struc
 	return bbuf_all_or_nothing(iter, done, len);
 }
 
-/*
- * Nobody else needs the lock of a firm call, but to be told that: it is not held long then.
- * Once a page was missing the next one probably is, too.
- */
-static bool bbuf_call_copies_now(const struct bbuf_call *call, size_t len)
+/* Returns how many of the bytes have no memory that could be had. */
+static size_t bbuf_iter_fault_in(struct iov_iter *iter, size_t bytes)
 {
-	return !call->faults && (!call->firm || len <= BBUF_LOCKED_BATCH);
+	if (iov_iter_rw(iter) == WRITE)
+		return fault_in_iov_iter_readable(iter, bytes);
+	return fault_in_iov_iter_writeable(iter, bytes);
 }
 
-/*
- * Copy a part of the ring that bbuf_side_enter() found to be there.
+/**
+ * bbuf_call_fault_in() - have the pages present that a call that yields was without
+ * @call: the call, which is not in line
+ * @iter: its memory
  *
- * Mostly the user's pages are present, and the copy is made under the lock. If
- * one is not, getting it may take as long as whoever provides it likes: so the
- * copy is made anew without the lock, from a place in line that keeps all others
- * off.
- *
- * Returns whether all of it went; how far it came is @iter's to tell. It came
- * nowhere if the caller is being killed: nobody would know, so the queue is to stay
- * as it was.
+ * Context: process context; sleeps for as long as whoever provides the pages likes.
+ * Return: 0, -EFAULT (a bad address), -EINTR (the task is being killed), or -ETIMEDOUT.
  */
-static bool bbuf_side_copy(struct bbuf_side *side, struct bbuf_call *call,
-			   const struct bbuf_span *span, struct iov_iter *iter)
+int bbuf_call_fault_in(struct bbuf_call *call, struct iov_iter *iter)
 {
-	size_t want = bbuf_span_size(span, iov_iter_count(iter));
-	size_t done;
+	size_t bytes = min(call->missing, iov_iter_count(iter));
+	size_t left = bbuf_iter_fault_in(iter, bytes);
 
-	if (bbuf_call_copies_now(call, span->len)) {
-		if (bbuf_span_copy_now(side, span, iter, !call->peeks))
-			return true;
-		call->faults = true;
-	}
+	cond_resched();
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	if (left == bytes)
+		return -EFAULT;
+	return call->deadline != BBUF_NEVER && ktime_get_ns() >= call->deadline ? -ETIMEDOUT : 0;
+}
 
+/**
+ * struct bbuf_watch - what ends a call in front of the line whose page does not come in time
+ * @work: runs when its time is over
+ * @side: the side that it holds up
+ * @call: the call
+ */
+struct bbuf_watch {
+	struct delayed_work work;
+	struct bbuf_side *side;
+	struct bbuf_call *call;
+};
+
+static void bbuf_watch_expire(struct work_struct *work)
+{
+	struct bbuf_watch *watch = container_of(work, struct bbuf_watch, work.work);
+
+	bbuf_side_expire(watch->side, watch->call);
+}
+
+static size_t bbuf_side_fault_in_time(struct bbuf_side *side, struct bbuf_call *call,
+				      struct iov_iter *iter, size_t bytes)
+{
+	struct bbuf_watch watch = { .side = side, .call = call };
+	size_t left;
+
+	INIT_DELAYED_WORK_ONSTACK(&watch.work, bbuf_watch_expire);
+	queue_delayed_work(bbuf_workqueue, &watch.work,
+			   bbuf_call_timeout(call, ktime_get_ns()));
+	left = bbuf_iter_fault_in(iter, bytes);
+	cancel_delayed_work_sync(&watch.work);
+	destroy_delayed_work_on_stack(&watch.work);
+	return left;
+}
+
+/**
+ * bbuf_side_unlock_busy() - drop the lock of a side, and keep the side
+ * @side: the side; its lock is held, and dropped
+ * @call: the call that is at work, for bbuf_side_lock_busy()
+ *
+ * From the front of the line it keeps all others off, and the ring stays as it is.
+ */
+void bbuf_side_unlock_busy(struct bbuf_side *side, struct bbuf_call *call)
+{
 	bbuf_side_hold(side, call);
 	bbuf_side_set_busy(side, true);
 	mutex_unlock(&side->lock);
-	done = bbuf_span_copy(side, span, iter, false);
-	cond_resched();
-	mutex_lock(&side->lock);
-	bbuf_side_set_busy(side, false);
-	if (done < want && fatal_signal_pending(current))
-		iov_iter_revert(iter, done);
-	return done == want;
 }
 
-/* Others may have the lock, but not the side: the call is in front of the line. */
-static void bbuf_side_pause(struct bbuf_side *side, struct bbuf_call *call)
+/**
+ * bbuf_side_lock_busy() - take the lock of a side again
+ * @side: the side
+ * @call: the call, after bbuf_side_unlock_busy()
+ *
+ * Return: 0 if the call may go on with what it was doing; otherwise nothing is to be moved:
+ * -EINTR if the task is being killed, or what bbuf_call_error() says.
+ */
+int bbuf_side_lock_busy(struct bbuf_side *side, struct bbuf_call *call)
 {
-	bbuf_side_hold(side, call);
-	mutex_unlock(&side->lock);
 	cond_resched();
 	mutex_lock(&side->lock);
+	if (!call->over)	/* otherwise who ended it has said so */
+		bbuf_side_set_busy(side, false);
+	if (fatal_signal_pending(current))
+		return -EINTR;	/* nobody would know how far it came: nothing is moved */
+	return bbuf_call_error(side, call);
+}
+
+static int bbuf_side_let_others(struct bbuf_side *side, struct bbuf_call *call)
+{
+	bbuf_side_unlock_busy(side, call);
+	return bbuf_side_lock_busy(side, call);
+}
+
+/*
+ * Get the pages that are missing for the next bytes. That may take as long as whoever provides
+ * them likes, so the lock is dropped. The ring is not touched meanwhile, and so a call that
+ * takes too long can be thrown out of the line.
+ */
+static noinline int bbuf_side_fault_in(struct bbuf_side *side, struct bbuf_call *call,
+				       struct iov_iter *iter, size_t bytes)
+{
+	size_t left;
+	int ret;
+
+	bbuf_side_unlock_busy(side, call);
+	if (call->deadline == BBUF_NEVER)
+		left = bbuf_iter_fault_in(iter, bytes);
+	else
+		left = bbuf_side_fault_in_time(side, call, iter, bytes);
+	ret = bbuf_side_lock_busy(side, call);
+	return ret ?: (left == bytes ? -EFAULT : 0);
+}
+
+/*
+ * Where memory comes with the copy, and not by a page fault (see bbuf_iter_allocates()), it
+ * sleeps for that: without the lock, from the front of the line. Returns as bbuf_side_copy();
+ * *done is how far it came.
+ */
+static noinline int bbuf_side_copy_unlocked(struct bbuf_side *side, struct bbuf_call *call,
+					    const struct bbuf_span *span, size_t *done,
+					    size_t want, struct iov_iter *iter)
+{
+	size_t n;
+	int ret;
+
+	bbuf_side_unlock_busy(side, call);
+	n = bbuf_span_copy(span, *done, want, iter, NULL);
+	ret = bbuf_side_lock_busy(side, call);
+	*done += n;
+	return ret ?: (n < want ? -EFAULT : 0);
+}
+
+/**
+ * bbuf_side_copy() - copy a part of a ring that bbuf_side_enter() found to be there
+ * @side: the side; its lock is held, and may be dropped in between
+ * @call: the call
+ * @span: what to copy
+ * @iter: where from, or to
+ *
+ * All copies between a ring and a user's memory are made with the lock and without a page
+ * fault, %BBUF_LOCKED_BATCH bytes at a time. In between, and to fault in a page that is missing,
+ * the lock is dropped, and the call owns the side from the front of the line.
+ *
+ * Return: 0 if all of it was copied. -EFAULT: a bad address; how far it came is @iter's to tell.
+ * Otherwise nothing is to be moved: -EINTR if the task is being killed, BBUF_FAULT for a call
+ * that yields, or what bbuf_call_error() says.
+ */
+int bbuf_side_copy(struct bbuf_side *side, struct bbuf_call *call, const struct bbuf_span *span,
+		   struct iov_iter *iter)
+{
+	size_t want = bbuf_span_size(span, iov_iter_count(iter)), done = 0, piece, n;
+	struct bbuf_side *ahead = call->peeks ? NULL : bbuf_side_ahead(side, span->len);
+	unsigned int tries = 0;
+	int ret = 0;
+
+	while (!ret && done < want) {
+		piece = min_t(size_t, want - done, BBUF_LOCKED_BATCH);
+		if (bbuf_iter_allocates(iter)) {
+			ret = bbuf_side_copy_unlocked(side, call, span, &done, piece, iter);
+			continue;
+		}
+		n = bbuf_span_copy_now(span, done, piece, iter, done ? NULL : ahead);
+		done += n;
+		trace_bbuf_batch(side->queue, "copy", n, 0);
+		tries = n ? 0 : tries + 1;
+		if (n < piece && call->yields)
+			ret = BBUF_FAULT;
+		else if (n < piece)
+			ret = tries > BBUF_FAULT_TRIES ? -EFAULT :
+			      bbuf_side_fault_in(side, call, iter, piece - n);
+		else if (done < want)
+			ret = bbuf_side_let_others(side, call);
+	}
+	call->missing = want;
+	return ret;
 }
 
 /* The record that follows, and where it is in the ring. */
@@ -214,6 +348,7 @@ static struct bbuf_span bbuf_haul_next(const struct bbuf_queue *q, const struct 
 	struct bbuf_span span = { };
 	size_t off, head;
 
+	span.ring = ring;
 	off = bbuf_ring_step(ring, q->consumer.off, haul->stored);
 	head = bbuf_ring_get_length(ring, off, &span.len);
 	span.off = bbuf_ring_step(ring, off, head);
@@ -269,6 +404,8 @@ static bool bbuf_try_put_record(struct bbuf_queue *q, struct bbuf_haul *haul,
 
 	if (bbuf_side_spare(&q->producer) < haul->bytes + len)
 		return false;
+	if (haul->records && haul->bytes + len > BBUF_LOCKED_BATCH)
+		return false;
 	span.head = bbuf_ring_put_length(&q->ring, off, len);
 	span.off = bbuf_ring_step(&q->ring, off, span.head);
 	if (!bbuf_try_copy(&q->producer, span.off, from, len))
@@ -304,11 +441,23 @@ static bool bbuf_try_get_record(struct bbuf_queue *q, struct bbuf_haul *haul, st
 	return true;
 }
 
+/* As many of the oldest records as it takes to have @want bytes, or as can be dropped at once. */
+static struct bbuf_haul bbuf_oldest(const struct bbuf_queue *q, size_t want)
+{
+	struct bbuf_haul haul = { };
+
+	if (q->type == BBUF_STREAM)
+		return (struct bbuf_haul) { .bytes = want, .stored = want };
+	while (haul.bytes < want && haul.records < BBUF_LOCKED_RECORDS)
+		bbuf_haul_record(q, &haul);
+	return haul;
+}
+
 /*
- * Lose the oldest of what is queued until there is room for @want bytes, no more than
- * the capacity; or nothing, if a reader has the oldest in hand.
+ * Lose the oldest of what is queued to have room for @want bytes, no more than the capacity; or
+ * nothing, if a reader has the oldest in hand: then there is still too little.
  */
-static void bbuf_drop(struct bbuf_queue *q, size_t want)
+static bool bbuf_drop(struct bbuf_queue *q, size_t want)
 {
 	struct bbuf_side *side = &q->consumer;
 	struct bbuf_haul haul = { };
@@ -317,34 +466,46 @@ static void bbuf_drop(struct bbuf_queue *q, size_t want)
 	mutex_lock(&side->lock);
 	room = bbuf_side_avail(&q->producer);
 	if (!side->busy && room < want) {
-		if (q->type == BBUF_STREAM)
-			haul = (struct bbuf_haul) { .bytes = want - room, .stored = want - room };
-		while (room + haul.bytes < want)
-			bbuf_haul_record(q, &haul);
+		haul = bbuf_oldest(q, want - room);
 		bbuf_side_moved(side, haul.bytes, haul.stored, haul.records);
 		q->dropped_bytes += haul.bytes;
 		q->dropped_records += haul.records;
+		trace_bbuf_batch(q, "drop", 0, haul.records);
 	}
 	mutex_unlock(&side->lock);
+	return haul.bytes;
 }
 
 /*
  * How many of @want bytes may be written now? All there is room for; where the
- * oldest may be dropped, all that the queue can hold.
+ * oldest may be dropped, all that the queue can hold. A long record may drop many short ones: in
+ * between others have the lock. Or a negative errno, if the call has ended meanwhile.
  */
-static size_t bbuf_make_room(struct bbuf_queue *q, size_t want)
+static ssize_t bbuf_make_room(struct bbuf_queue *q, struct bbuf_call *call, size_t want)
 {
-	want = min(want, q->producer.span);
-	if (bbuf_side_avail(&q->producer) < want && (q->policy & BBUF_DROP_OLDEST))
-		bbuf_drop(q, want);
-	return min(want, bbuf_side_avail(&q->producer));
+	struct bbuf_side *side = &q->producer;
+	int ret;
+
+	while (bbuf_side_avail(side) < min(want, side->span) &&
+	       (q->policy & BBUF_DROP_OLDEST) && bbuf_drop(q, min(want, side->span))) {
+		if (bbuf_side_avail(side) >= min(want, side->span))
+			break;
+		ret = bbuf_side_pause(side, call) ?: bbuf_side_error(side);
+		if (ret)
+			return ret;
+	}
+	return min3(want, side->span, bbuf_side_avail(side));
 }
 
 /* The newest is lost instead: a reader has the oldest in hand. */
 static void bbuf_drop_new(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *from)
 {
+	size_t record = q->type == BBUF_RECORD;
+
 	q->dropped_bytes += call->left;
-	q->dropped_records += q->type == BBUF_RECORD;
+	q->dropped_records += record;
+	q->dropped_new_bytes += call->left;
+	q->dropped_new_records += record;
 	iov_iter_advance(from, call->left);
 	call->left = 0;
 }
@@ -353,26 +514,37 @@ static void bbuf_drop_new(struct bbuf_queue *q, struct bbuf_call *call, struct i
 static int bbuf_put_piece(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *from)
 {
 	struct bbuf_side *side = &q->producer;
+	struct bbuf_span span = { .ring = &q->ring };
 	size_t before = iov_iter_count(from);
-	struct bbuf_span span = { .off = side->off };
-	bool whole;
-	int ret;
+	ssize_t ret;
 
-	span.len = bbuf_make_room(q, call->left);
+	ret = bbuf_make_room(q, call, call->left);
+	if (ret < 0)
+		return ret;
+	span.len = ret;
 	if ((q->policy & BBUF_DROP_OLDEST) && span.len < min(call->left, side->span)) {
 		bbuf_drop_new(q, call, from);
 		return 0;
 	}
-	whole = bbuf_side_copy(side, call, &span, from);
-	ret = bbuf_call_error(side, call);
-	if (ret)
+	span.off = side->off;
+	ret = bbuf_side_copy(side, call, &span, from);
+	if (ret && ret != -EFAULT)
 		return ret;
 	span.len = before - iov_iter_count(from);
 	bbuf_side_moved(side, span.len, span.len, 0);
 	if (span.len)
 		trace_bbuf_write(q, span.len, 0);
 	call->left -= span.len;
-	return whole ? 0 : -EFAULT;
+	return ret;
+}
+
+/* Whoever sends it away is told what it takes to come again. */
+static int bbuf_write_refused(const struct bbuf_side *side, const struct bbuf_call *call,
+			      struct bbuf_manner how, int ret)
+{
+	if (ret == -EAGAIN && how.refused)
+		*how.refused = bbuf_side_need(side, call);
+	return ret;
 }
 
 static ssize_t bbuf_write_stream(struct bbuf_queue *q, struct iov_iter *from,
@@ -396,6 +568,7 @@ static ssize_t bbuf_write_stream(struct bbuf_queue *q, struct iov_iter *from,
 		if (pieces && !ret && call.left)
 			bbuf_side_pause(side, &call);
 	} while (!ret && call.left && !call.nowait && !fatal_signal_pending(current));
+	ret = bbuf_write_refused(side, &call, how, ret);
 	bbuf_side_exit(side, &call);
 
 	return call.left < call.len ? call.len - call.left : ret;
@@ -406,24 +579,24 @@ static int bbuf_put_record(struct bbuf_queue *q, struct iov_iter *from, size_t l
 			   struct bbuf_call *call)
 {
 	struct bbuf_side *side = &q->producer;
-	struct bbuf_span span = { .len = len };
+	struct bbuf_span span = { .ring = &q->ring, .len = len };
+	ssize_t ret;
 	size_t head;
-	int ret;
 
 	if (len > side->span)
 		return bbuf_side_error(side) ?: -EMSGSIZE;
-	ret = bbuf_side_enter(side, call);
-	if (ret)
+	ret = bbuf_side_enter(side, call) ?: bbuf_make_room(q, call, len);
+	if (ret < 0)
 		return ret;
-	if (bbuf_make_room(q, len) < len) {
+	if (len > side->span)
+		return -EMSGSIZE;
+	if (ret < len) {
 		bbuf_drop_new(q, call, from);
 		return 0;
 	}
 	head = bbuf_ring_put_length(&q->ring, side->off, len);
 	span.off = bbuf_ring_step(&q->ring, side->off, head);
-	if (!bbuf_side_copy(side, call, &span, from))
-		return -EFAULT;
-	ret = bbuf_call_error(side, call);
+	ret = bbuf_side_copy(side, call, &span, from);
 	if (ret)
 		return ret;
 	bbuf_side_moved(side, len, head + len, 1);
@@ -441,6 +614,7 @@ static int bbuf_write_record(struct bbuf_queue *q, struct iov_iter *from, size_t
 	bbuf_call_init(&call, how, len);
 	mutex_lock(&side->lock);
 	ret = bbuf_put_record(q, from, len, &call);
+	ret = bbuf_write_refused(side, &call, how, ret);
 	bbuf_side_exit(side, &call);
 	return ret;
 }
@@ -559,45 +733,6 @@ static ssize_t bbuf_write_framed(struct bbuf_queue *q, struct iov_iter *from,
 	return done ?: ret;
 }
 
-/* Being busy, nobody changes the size meanwhile. */
-static int bbuf_make_ring(struct bbuf_queue *q, struct bbuf_call *call)
-{
-	struct bbuf_side *side = &q->producer;
-	struct bbuf_ring fresh;
-	int ret;
-
-	bbuf_ring_init(&fresh, q->ring.size);
-	bbuf_side_hold(side, call);
-	bbuf_side_set_busy(side, true);
-	mutex_unlock(&side->lock);
-	ret = bbuf_ring_alloc(&fresh);
-	mutex_lock(&side->lock);
-	bbuf_side_set_busy(side, false);
-	if (!ret)
-		bbuf_ring_swap(&q->ring, &fresh);
-	return ret;
-}
-
-/*
- * The queue gets its memory with the first write. If many come at once, one makes it: all
- * together they would take it many times over. It may take long, and is made from a place
- * in line, so that the others wait for it, or don't, as for any writer.
- */
-static noinline int bbuf_alloc(struct bbuf_queue *q, struct bbuf_manner how)
-{
-	struct bbuf_side *side = &q->producer;
-	struct bbuf_call call;
-	int ret;
-
-	bbuf_call_init(&call, how, 1);
-	mutex_lock(&side->lock);
-	ret = bbuf_side_enter(side, &call);
-	if (!ret && !q->ring.data)
-		ret = bbuf_make_ring(q, &call) ?: bbuf_call_error(side, &call);
-	bbuf_side_exit(side, &call);
-	return ret;
-}
-
 /**
  * bbuf_write() - put bytes or records into a queue
  * @q: the queue
@@ -607,27 +742,22 @@ static noinline int bbuf_alloc(struct bbuf_queue *q, struct bbuf_manner how)
  * A write to a stream of up to the capacity waits for room for all of it and goes
  * in whole, a larger one in pieces, both with no other writer's bytes in between;
  * one that doesn't wait goes in whole up to PIPE_BUF bytes and the capacity, and as
- * much as fits of it beyond. A record goes in whole. The first write gives the queue
- * its memory, charged to the caller's memory cgroup.
+ * much as fits of it beyond. A record goes in whole.
  *
  * Context: process context; may sleep for room unless it may not wait, and in any
- * case for the queue's own memory and for pages of the caller's.
+ * case for pages of the caller's.
  * Return: bytes taken from @from, 0 only if there were none; or, with nothing
  * queued, -EAGAIN (no room or a writer in front), -ETIMEDOUT, -ERESTARTSYS or -EINTR
  * (a signal), -EFAULT (a bad address), -EMSGSIZE (a record longer than the capacity),
- * -EINVAL (a bad frame), -EPIPE (shut down), -ENODEV (destroyed), -ENOMEM (no memory
- * for the queue). An error after some of it gives the count.
+ * -EINVAL (a bad frame), -EPIPE (shut down), -ENODEV (destroyed). An error after some of it
+ * gives the count.
  */
 ssize_t bbuf_write(struct bbuf_queue *q, struct iov_iter *from, struct bbuf_manner how)
 {
 	size_t len = iov_iter_count(from);
-	int ret;
 
 	if (!len)
 		return 0;
-	ret = READ_ONCE(q->ring.data) ? 0 : bbuf_alloc(q, how);
-	if (ret)
-		return ret;
 	if (q->type == BBUF_STREAM)
 		return bbuf_write_stream(q, from, how);
 	if (how.framed)
@@ -661,7 +791,7 @@ size_t bbuf_write_at_once(struct bbuf_queue *q, struct iov_iter *from)
 	struct bbuf_side *side = &q->producer;
 	size_t len = iov_iter_count(from);
 
-	if (!len || !READ_ONCE(q->ring.data))
+	if (!len)
 		return 0;
 	if (q->type == BBUF_RECORD)
 		return bbuf_write_record_at_once(q, from, len);
@@ -679,14 +809,18 @@ static ssize_t bbuf_get_stream(struct bbuf_queue *q, struct bbuf_call *call, str
 	struct bbuf_side *side = &q->consumer;
 	size_t before = iov_iter_count(to);
 	struct bbuf_span span = {
+		.ring = &q->ring,
 		.off = side->off,
 		.len = min(before, bbuf_side_avail(side)),
 	};
 	size_t done;
+	int ret;
 
 	if (!span.len)
 		return 0;
-	bbuf_side_copy(side, call, &span, to);
+	ret = bbuf_side_copy(side, call, &span, to);
+	if (ret && ret != -EFAULT)
+		return ret;
 	done = before - iov_iter_count(to);
 	if (done && !call->peeks) {
 		bbuf_side_moved(side, done, done, 0);
@@ -700,14 +834,20 @@ static ssize_t bbuf_get_record(struct bbuf_queue *q, struct bbuf_call *call, str
 			       struct bbuf_haul *haul, bool framed)
 {
 	struct bbuf_span span = bbuf_haul_next(q, haul);
+	const struct bbuf_frame frame = { .len = span.len };
 	size_t before = iov_iter_count(to);
+	int ret;
 
-	span.framed = framed;
-	if (span.len + (framed ? sizeof(struct bbuf_frame) : 0) > before)
+	if (framed) {
+		span.frame = &frame;
+		span.frame_size = sizeof(frame);
+	}
+	if (span.frame_size + span.len > before)
 		return -EMSGSIZE;
-	if (!bbuf_side_copy(&q->consumer, call, &span, to)) {
+	ret = bbuf_side_copy(&q->consumer, call, &span, to);
+	if (ret) {
 		iov_iter_revert(to, before - iov_iter_count(to));
-		return -EFAULT;
+		return ret;
 	}
 	bbuf_haul_add(haul, span.len, span.head);
 	return span.len;
@@ -758,6 +898,23 @@ static bool bbuf_try_get_frames(struct bbuf_queue *q, struct bbuf_haul *haul, st
 }
 
 /*
+ * The next record of a batch. What is in @haul is not published yet, and could be read by others
+ * if the call had to drop the lock, and were ended: so with that it yields instead.
+ */
+static ssize_t bbuf_get_next(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to,
+			     struct bbuf_haul *haul)
+{
+	ssize_t len;
+
+	if (haul->records && haul->bytes + bbuf_haul_next(q, haul).len > BBUF_LOCKED_BATCH)
+		return BBUF_FAULT;
+	call->yields = haul->records;
+	len = bbuf_get_record(q, call, to, haul, true);
+	call->yields = false;
+	return len;
+}
+
+/*
  * As many records as there are and fit: a long batch keeps the others off from a place
  * in line, not by the lock.
  */
@@ -772,14 +929,15 @@ static noinline ssize_t bbuf_get_batch(struct bbuf_queue *q, struct bbuf_call *c
 
 	while (haul.bytes < bbuf_side_avail(side)) {
 		if (len > BBUF_SHORT || !bbuf_try_get_frames(q, &haul, to, &frames))
-			len = bbuf_get_record(q, call, to, &haul, true);
-		if (len < 0)
+			len = bbuf_get_next(q, call, to, &haul);
+		if (len < 0 && len != BBUF_FAULT)
 			break;
-		if (bbuf_haul_full(&haul)) {
+		if (bbuf_haul_full(&haul) || len == BBUF_FAULT) {
 			bbuf_publish_read(q, &haul);
-			bbuf_side_pause(side, call);
+			if (bbuf_side_pause(side, call))
+				break;
 		}
-		if (call->over || bbuf_signalled())
+		if (bbuf_signalled())
 			break;
 	}
 	done = before - iov_iter_count(to);
@@ -788,7 +946,7 @@ static noinline ssize_t bbuf_get_batch(struct bbuf_queue *q, struct bbuf_call *c
 			return -EINTR;	/* nobody would know: they stay */
 		bbuf_publish_read(q, &haul);
 	}
-	return done ?: len;
+	return done ?: (call->over ?: len);
 }
 
 /**
@@ -885,32 +1043,50 @@ size_t bbuf_read_at_once(struct bbuf_queue *q, struct iov_iter *to)
 	return len;
 }
 
-/**
- * bbuf_peek() - copy what is queued first, and leave it there
- * @q: the queue
- * @to: where it goes
- *
- * Return: bytes copied, 0 at the end; -EAGAIN (nothing queued, or a reader has it in
- * hand), -EFAULT, -EMSGSIZE (the record is longer), -ENODEV.
- */
-ssize_t bbuf_peek(struct bbuf_queue *q, struct iov_iter *to)
+/* What can be peeked at without a page fault, or after the last try with one. */
+static ssize_t bbuf_peek_now(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to)
 {
 	struct bbuf_side *side = &q->consumer;
-	struct bbuf_call call;
 	ssize_t ret;
 
-	bbuf_call_init(&call, bbuf_at_once, iov_iter_count(to));
-	call.peeks = true;
 	mutex_lock(&side->lock);
 	ret = bbuf_side_error(side);
 	/* A reader may have some of it in hand, and let others have the lock in between. */
 	if (!ret && (side->busy || side->closed || (!bbuf_side_avail(side) && !side->ended)))
 		ret = -EAGAIN;
 	if (!ret && q->type == BBUF_STREAM)
-		ret = bbuf_get_stream(q, &call, to);
+		ret = bbuf_get_stream(q, call, to);
 	else if (!ret)
-		ret = bbuf_get_one(q, &call, to);
-	bbuf_side_exit(side, &call);
+		ret = bbuf_get_one(q, call, to);
+	bbuf_side_exit(side, call);
+	return ret;
+}
+
+/**
+ * bbuf_peek() - copy what is queued first, and leave it there
+ * @q: the queue
+ * @to: where it goes
+ *
+ * Return: bytes copied, 0 at the end; -EAGAIN (nothing queued, or a reader has it in
+ * hand), -EFAULT, -EMSGSIZE (the record is longer), -ENODEV, -EINTR (the task is being killed).
+ */
+ssize_t bbuf_peek(struct bbuf_queue *q, struct iov_iter *to)
+{
+	size_t room = iov_iter_count(to);
+	unsigned int tries = 0;
+	struct bbuf_call call;
+	ssize_t ret;
+
+	bbuf_call_init(&call, bbuf_at_once, room);
+	call.peeks = true;
+	do {
+		call.yields = tries++ < BBUF_FAULT_TRIES;
+		ret = bbuf_peek_now(q, &call, to);
+		if (ret != BBUF_FAULT)
+			return ret;
+		iov_iter_revert(to, room - iov_iter_count(to));
+		ret = bbuf_call_fault_in(&call, to);
+	} while (!ret);
 	return ret;
 }
 

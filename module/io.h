@@ -5,14 +5,11 @@
 #ifndef BBUF_IO_H
 #define BBUF_IO_H
 
+#include <linux/err.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
 
 #include "queue.h"
-
-/* So much is copied with a side's lock, and published or leased at once. */
-#define BBUF_LOCKED_BATCH	SZ_64K
-#define BBUF_LOCKED_RECORDS	1024
 
 /* What is shorter is copied before anybody could wake up. */
 #define BBUF_LONG_COPY		SZ_16K
@@ -23,13 +20,40 @@
  * @framed: records with their frames
  * @lease_framed: with those that tell of their leases
  * @deadline: nanoseconds of CLOCK_MONOTONIC at which to give up, or BBUF_NEVER
+ * @refused: where a write that must not wait, and finds too little room, tells how much it
+ *           needs; or NULL
  */
 struct bbuf_manner {
 	bool nowait;
 	bool framed;
 	bool lease_framed;
 	u64 deadline;
+	size_t *refused;
 };
+
+/**
+ * struct bbuf_span - what a call copies: a part of a ring, and perhaps a frame
+ * @ring: where it is, or goes
+ * @off: where in the ring it begins
+ * @len: how many bytes
+ * @head: of a record, bytes of the ring before it that hold its length
+ * @frame: what the user has before it
+ * @frame_size: bytes of @frame; 0 without one, and then there is no padding either
+ */
+struct bbuf_span {
+	const struct bbuf_ring *ring;
+	size_t off;
+	size_t len;
+	size_t head;
+	const void *frame;
+	size_t frame_size;
+};
+
+/* What bbuf_side_copy() returns to a call that yields: a page of its memory is missing. */
+#define BBUF_FAULT	(-MAX_ERRNO)
+
+/* How often a call comes again for that, before it no longer yields. */
+#define BBUF_FAULT_TRIES	8
 
 /*
  * Is there a signal, for which a call ends that has moved something? A prefix is an answer,
@@ -40,6 +64,11 @@ static inline bool bbuf_signalled(void)
 	return task_sigpending(current);
 }
 
+void bbuf_side_unlock_busy(struct bbuf_side *side, struct bbuf_call *call);
+int bbuf_side_lock_busy(struct bbuf_side *side, struct bbuf_call *call);
+int bbuf_side_copy(struct bbuf_side *side, struct bbuf_call *call, const struct bbuf_span *span,
+		   struct iov_iter *iter);
+int bbuf_call_fault_in(struct bbuf_call *call, struct iov_iter *iter);
 void bbuf_call_init(struct bbuf_call *call, struct bbuf_manner how, size_t len);
 size_t bbuf_write_at_once(struct bbuf_queue *q, struct iov_iter *from);
 size_t bbuf_read_at_once(struct bbuf_queue *q, struct iov_iter *to);

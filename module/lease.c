@@ -16,15 +16,22 @@
  *
  * All of it is done under the consumers' lock, and never needs the producers'. Who frees
  * something, or brings it back, is a mover as queue.c has it: first the position, and then
- * whom it concerns, by bbuf_leases_tell_gone() or bbuf_leases_tell_back().
+ * whom it concerns, by bbuf_leases_tell().
  *
- * An item belongs to its holder when it is in that one's list, and then it can be settled, or
- * be called back when its time is over. While it is on its way, between the queue and a
- * user's memory, or to the queue of dead letters, it belongs to the task that carries it,
- * which needs no lock for it.
+ * An item becomes its holder's when its bytes have reached the user, with the lock still held:
+ * so a reader whose page does not come holds nothing. It is in the tree of its holder then, and
+ * can be settled, or be called back when its time is over. On its way to the queue of dead
+ * letters it belongs to the task that carries it, which needs no lock for it.
+ *
+ * Each operation on one item takes O(log n). What concerns many is done BBUF_LOCKED_RECORDS at a
+ * time, between which the lock is dropped: each of them leaves the queue as if it had been the
+ * only one. There are no more items than bbuf_leases.limit: a reader that would need another one
+ * waits. If what came back is all behind the ring then, it is read before it after all, as
+ * otherwise nothing could be read.
  */
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/pid.h>
 #include <linux/rbtree.h>
@@ -33,6 +40,8 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uio.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include "io.h"
 #include "lease.h"
@@ -44,36 +53,47 @@ static bool bbuf_leases_records(const struct bbuf_queue *q)
 }
 
 /**
- * bbuf_leases_free() - free items that are in no list of the queue any more
- * @items: linked by their @held
+ * bbuf_leases_free() - free items that are in no tree of the queue any more
+ * @items: linked by their @link
  */
 void bbuf_leases_free(struct list_head *items)
 {
 	struct bbuf_item *item, *next;
 
-	list_for_each_entry_safe(item, next, items, held)
+	list_for_each_entry_safe(item, next, items, link)
 		kvfree(item);
+	cond_resched();
 }
 
 /**
- * bbuf_leases_tell_gone() - something is gone for good: tell those whom it may concern
+ * bbuf_leases_tell() - wake those whom it concerns that leases were settled, or came back
  * @q: the queue; no lock is held
- */
-void bbuf_leases_tell_gone(struct bbuf_queue *q)
-{
-	bbuf_side_notify(&q->producer);		/* A, also for the drains */
-	bbuf_queue_drained(q);
-}
-
-/**
- * bbuf_leases_tell_back() - something is back, the end has come, or a file may lease again
- * @q: the queue; no lock is held
+ * @told: what has been done
  *
- * There is no more room than before, which producers need not be told.
+ * What came back makes no room, which producers need not be told.
  */
-void bbuf_leases_tell_back(struct bbuf_queue *q)
+void bbuf_leases_tell(struct bbuf_queue *q, const struct bbuf_told *told)
 {
-	bbuf_side_notify(&q->consumer);		/* A */
+	bool ended;
+
+	if (told->gone) {
+		bbuf_side_notify(&q->producer, told->gone_bytes, told->gone);	/* A */
+		bbuf_queue_drained(q);
+	}
+	ended = READ_ONCE(q->consumer.ended);
+	if (ended)
+		bbuf_queue_end_readers(q);
+	if (told->again || ended)
+		bbuf_side_notify(&q->consumer, SIZE_MAX, SIZE_MAX);		/* A */
+	else if (told->back)
+		bbuf_side_notify(&q->consumer, told->back_bytes, told->back);	/* A */
+}
+
+/* Under the lock: whether readers are to be told, too. */
+static void bbuf_leases_tell_again(struct bbuf_leases *leases, struct bbuf_told *told)
+{
+	told->again |= leases->again;
+	leases->again = false;
 }
 
 /**
@@ -91,7 +111,9 @@ struct bbuf_item *bbuf_leases_first(const struct bbuf_queue *q)
 	if (!first)
 		return NULL;
 	item = rb_entry(first, struct bbuf_item, aside);
-	return item->place <= leases->head || !bbuf_queue_in_ring(q) ? item : NULL;
+	if (item->place <= leases->head || leases->count >= leases->limit)
+		return item;
+	return bbuf_queue_in_ring(q) ? NULL : item;
 }
 
 static bool bbuf_item_older(struct rb_node *a, const struct rb_node *b)
@@ -109,11 +131,43 @@ static bool bbuf_item_before(struct rb_node *a, const struct rb_node *b)
 	       (this->place == that->place && this->turn < that->turn);
 }
 
+static bool bbuf_item_due_before(struct rb_node *a, const struct rb_node *b)
+{
+	return rb_entry(a, struct bbuf_item, timed)->deadline <
+	       rb_entry(b, struct bbuf_item, timed)->deadline;
+}
+
+/* Tokens are found by their bytes, records only by their leases. */
+static bool bbuf_item_given_before(struct rb_node *a, const struct rb_node *b)
+{
+	const struct bbuf_item *this = rb_entry(a, struct bbuf_item, held);
+	const struct bbuf_item *that = rb_entry(b, struct bbuf_item, held);
+
+	if (this->holder->owner && this->data[0] != that->data[0])
+		return this->data[0] < that->data[0];
+	return this->id < that->id;
+}
+
+static void bbuf_item_untime(struct bbuf_leases *leases, struct bbuf_item *item)
+{
+	if (RB_EMPTY_NODE(&item->timed))
+		return;
+	rb_erase_cached(&item->timed, &leases->timed);
+	RB_CLEAR_NODE(&item->timed);
+}
+
+static unsigned int bbuf_leases_of_file(const struct bbuf_leases *leases)
+{
+	return min_t(size_t, READ_ONCE(leases->max_leases), READ_ONCE(leases->limit));
+}
+
 /* It has more, or less, or may have. */
 static void bbuf_holder_fill(struct bbuf_leases *leases, struct bbuf_holder *holder)
 {
-	bool full = holder->count >= leases->max_leases;
+	bool full = holder->count >= bbuf_leases_of_file(leases);
 
+	if (!full && (holder->full || leases->full_stale))
+		leases->again = true;
 	if (full == holder->full)
 		return;
 	holder->full = full;
@@ -128,19 +182,96 @@ static void bbuf_holder_count(struct bbuf_leases *leases, struct bbuf_holder *ho
 	if (!holder->count)
 		leases->files--;
 	bbuf_holder_fill(leases, holder);
+	if (!leases->files)
+		WRITE_ONCE(leases->full_stale, false);
+	/* B is in bbuf_holder_wait(): the count, then who waits for it. */
+	if (n < 0 && wq_has_sleeper(&leases->unfull))
+		__wake_up(&leases->unfull, TASK_INTERRUPTIBLE, 0, holder);
 }
 
-/* So much more is leased, or less; the consumers move on, or back. */
-static void bbuf_leases_moved(struct bbuf_queue *q, size_t bytes, bool out)
+/* Can anything be leased at all? A reader that waits for that is to be told. */
+static void bbuf_leases_update_full(struct bbuf_queue *q)
+{
+	struct bbuf_leases *leases = q->leases;
+	bool full = leases->count >= leases->limit && !leases->returned_count;
+
+	if (full == q->lease_full)
+		return;
+	WRITE_ONCE(q->lease_full, full);
+	if (!full)
+		leases->again = true;
+}
+
+/* So much more is leased; the consumers move on. */
+static void bbuf_leases_move_on(struct bbuf_queue *q, size_t bytes)
 {
 	struct bbuf_side *side = &q->consumer;
 	size_t records = bbuf_leases_records(q);
 
-	q->leased += out ? bytes : -bytes;
-	q->leases->records += out ? records : -records;
-	side->bytes += out ? bytes : -bytes;
-	WRITE_ONCE(side->records, side->records + (out ? records : -records));
-	WRITE_ONCE(side->pos, side->pos + (out ? bytes : -bytes));
+	q->leased += bytes;
+	q->leases->records += records;
+	side->bytes += bytes;
+	WRITE_ONCE(side->records, side->records + records);
+	WRITE_ONCE(side->pos, side->pos + bytes);
+}
+
+/* So much less is; they move back. */
+static void bbuf_leases_move_back(struct bbuf_queue *q, size_t bytes)
+{
+	struct bbuf_side *side = &q->consumer;
+	size_t records = bbuf_leases_records(q);
+
+	q->leased -= bytes;
+	q->leases->records -= records;
+	side->bytes -= bytes;
+	WRITE_ONCE(side->records, side->records - records);
+	WRITE_ONCE(side->pos, side->pos - bytes);
+}
+
+/* Look again when the first of what is leased is due. */
+static void bbuf_leases_arm(struct bbuf_leases *leases, u64 deadline)
+{
+	u64 now, delay = 0;
+
+	if (deadline >= leases->due)
+		return;
+	now = ktime_get_ns();
+	if (deadline > now)
+		delay = nsecs_to_jiffies64(deadline - now) + 1;
+	leases->due = deadline;
+	mod_delayed_work(bbuf_workqueue, &leases->expiry, min_t(u64, delay, MAX_JIFFY_OFFSET));
+}
+
+/* Its time begins, or begins anew. */
+static void bbuf_lease_begin(struct bbuf_leases *leases, struct bbuf_item *item)
+{
+	u64 now;
+
+	bbuf_item_untime(leases, item);
+	if (!leases->timeout)
+		return;
+	now = ktime_get_ns();
+	if (leases->timeout >= BBUF_NEVER - now)
+		return;
+	item->deadline = now + leases->timeout;
+	rb_add_cached(&item->timed, &leases->timed, bbuf_item_due_before);
+	bbuf_leases_arm(leases, item->deadline);
+}
+
+/* It can be found again by its holder, and called back. */
+static void bbuf_holder_keep(struct bbuf_leases *leases, struct bbuf_item *item)
+{
+	rb_add_cached(&item->held, &item->holder->leases, bbuf_item_given_before);
+	bbuf_lease_begin(leases, item);
+}
+
+/* It is the caller's, in its list; it counts as leased still. */
+static void bbuf_holder_pick(struct bbuf_leases *leases, struct bbuf_item *item,
+			     struct list_head *items)
+{
+	rb_erase_cached(&item->held, &item->holder->leases);
+	bbuf_item_untime(leases, item);
+	list_add_tail(&item->link, items);
 }
 
 /**
@@ -148,10 +279,8 @@ static void bbuf_leases_moved(struct bbuf_queue *q, size_t bytes, bool out)
  * @q: the queue; the consumers' lock is held
  * @holder: to whom
  * @item: what is first: of bbuf_leases_first(), or a new one with a copy of what is in
- *        the ring
+ *        the ring; its bytes have reached the user
  * @stored: bytes of the ring that this takes; 0 if it is not there
- *
- * It is the caller's until bbuf_lease_given() or bbuf_lease_return().
  */
 void bbuf_lease_give(struct bbuf_queue *q, struct bbuf_holder *holder, struct bbuf_item *item,
 		     size_t stored)
@@ -165,76 +294,24 @@ void bbuf_lease_give(struct bbuf_queue *q, struct bbuf_holder *holder, struct bb
 		item->born = leases->head;
 		item->place = leases->head;
 		item->turn = U64_MAX;	/* what went behind others was there before */
-		item->deliveries = 0;
-		INIT_LIST_HEAD(&item->timed);
+		RB_CLEAR_NODE(&item->timed);
 		rb_add_cached(&item->node, &leases->items, bbuf_item_older);
+		leases->count++;
 		side->off = bbuf_ring_step(&q->ring, side->off, stored);
 		leases->head += item->len;
 	} else {
 		rb_erase_cached(&item->aside, &leases->aside);
+		leases->returned_count--;
 		q->aside -= item->len;
 	}
 	item->deliveries++;
 	item->id = ++leases->last;
 	item->holder = holder;
 	bbuf_holder_count(leases, holder, 1);
-	bbuf_leases_moved(q, item->len, true);
+	bbuf_leases_move_on(q, item->len);
+	bbuf_leases_update_full(q);
 	bbuf_queue_update_end(q);
-}
-
-/* Look again when the first of what is leased is due. */
-static void bbuf_leases_arm(struct bbuf_leases *leases, u64 deadline)
-{
-	u64 now, wait;
-
-	if (deadline >= leases->due)
-		return;
-	now = ktime_get_ns();
-	wait = deadline > now ? deadline - now : 0;
-	leases->due = deadline;
-	cancel_delayed_work(&leases->expiry);
-	schedule_delayed_work(&leases->expiry,
-			      min_t(u64, nsecs_to_jiffies64(wait) + 1, MAX_JIFFY_OFFSET));
-}
-
-/* Among those that have a time; mostly the newest is the last to be due. */
-static void bbuf_leases_add_timed(struct bbuf_leases *leases, struct bbuf_item *item)
-{
-	struct bbuf_item *before;
-
-	list_for_each_entry_reverse(before, &leases->timed, timed)
-		if (before->deadline <= item->deadline)
-			break;
-	list_add(&item->timed, &before->timed);
-}
-
-/* Its time begins, or begins anew. */
-static void bbuf_lease_begin(struct bbuf_leases *leases, struct bbuf_item *item)
-{
-	u64 now;
-
-	list_del_init(&item->timed);
-	if (!leases->timeout)
-		return;
-	now = ktime_get_ns();
-	if (leases->timeout >= BBUF_NEVER - now)
-		return;
-	item->deadline = now + leases->timeout;
-	bbuf_leases_add_timed(leases, item);
-	bbuf_leases_arm(leases, item->deadline);
-}
-
-/**
- * bbuf_lease_given() - hand over what has reached its reader
- * @q: the queue; the consumers' lock is held
- * @item: of bbuf_lease_give()
- */
-void bbuf_lease_given(struct bbuf_queue *q, struct bbuf_item *item)
-{
-	lockdep_assert_held(&q->consumer.lock);
-
-	list_add_tail(&item->held, &item->holder->leases);
-	bbuf_lease_begin(q->leases, item);
+	bbuf_holder_keep(leases, item);
 }
 
 /* It is nobody's any more, and is still out. */
@@ -243,32 +320,30 @@ static void bbuf_lease_take_back(struct bbuf_leases *leases, struct bbuf_item *i
 	if (item->holder)
 		bbuf_holder_count(leases, item->holder, -1);
 	item->holder = NULL;
-	list_del_init(&item->timed);
 }
 
-/**
- * bbuf_lease_return() - put a leased item back into the queue
- * @q: the queue; the consumers' lock is held
- * @item: a leased one, in no list of a holder
- * @last: behind all that is queued, instead of where it was
- *
- * The caller is to call bbuf_leases_tell_back() without the lock.
- */
-void bbuf_lease_return(struct bbuf_queue *q, struct bbuf_item *item, bool last)
+/* Put a leased item, that was picked, back into the queue: where it was, or at the back. */
+static void bbuf_lease_return(struct bbuf_queue *q, struct bbuf_item *item, bool last,
+			      struct bbuf_told *told)
 {
 	struct bbuf_leases *leases = q->leases;
 
 	lockdep_assert_held(&q->consumer.lock);
 
+	list_del(&item->link);
 	bbuf_lease_take_back(leases, item);
 	if (last) {
 		item->place = leases->head + bbuf_queue_in_ring(q);
 		item->turn = ++leases->turns;
 	}
 	rb_add_cached(&item->aside, &leases->aside, bbuf_item_before);
+	leases->returned_count++;
 	q->aside += item->len;
-	bbuf_leases_moved(q, item->len, false);
+	bbuf_leases_move_back(q, item->len);
+	bbuf_leases_update_full(q);
 	bbuf_queue_update_end(q);
+	told->back++;
+	told->back_bytes += item->len;
 	trace_bbuf_return(q, item->len, bbuf_leases_records(q));
 }
 
@@ -281,7 +356,7 @@ static void bbuf_leases_settle_up(struct bbuf_leases *leases)
 	if (first)
 		settled = rb_entry(first, struct bbuf_item, node)->born;
 	/* Release: readers are done with it; see bbuf_queue_drained(). */
-	smp_store_release(&leases->settled, (unsigned long)settled);
+	atomic64_set_release(&leases->settled, settled);
 }
 
 /* So many bytes are gone for good, and their room is free. */
@@ -294,25 +369,44 @@ static void bbuf_leases_free_room(struct bbuf_leases *leases, size_t bytes)
 	smp_store_release(&leases->freed, leases->freed + bytes);
 }
 
-/* A leased item is gone for good; the caller frees it. */
-static void bbuf_lease_end(struct bbuf_queue *q, struct bbuf_item *item)
+/* The item's bytes are gone for good; the caller frees it. */
+static void bbuf_item_end(struct bbuf_queue *q, struct bbuf_item *item, struct bbuf_told *told)
 {
 	struct bbuf_leases *leases = q->leases;
 
-	bbuf_lease_take_back(leases, item);
 	rb_erase_cached(&item->node, &leases->items);
-	q->leased -= item->len;
-	leases->records -= bbuf_leases_records(q);
+	leases->count--;
 	bbuf_leases_settle_up(leases);
 	bbuf_leases_free_room(leases, item->len);
+	bbuf_leases_update_full(q);
 	bbuf_queue_update_end(q);
+	told->gone++;
+	told->gone_bytes += item->len;
+}
+
+/* A leased item, that was picked, is gone for good; the caller frees it. */
+static void bbuf_lease_end(struct bbuf_queue *q, struct bbuf_item *item, struct bbuf_told *told)
+{
+	bbuf_lease_take_back(q->leases, item);
+	q->leased -= item->len;
+	q->leases->records -= bbuf_leases_records(q);
+	bbuf_item_end(q, item, told);
 	trace_bbuf_settle(q, item->len, bbuf_leases_records(q));
+}
+
+/* The same, and nobody is done with it. */
+static void bbuf_lease_end_dead(struct bbuf_queue *q, struct bbuf_item *item,
+				struct bbuf_told *told)
+{
+	q->leases->dead++;
+	q->leases->dead_bytes += item->len;
+	bbuf_lease_end(q, item, told);
 }
 
 /* Put it where the dead letters go, if there is such a place; true if it is gone from here. */
 static bool bbuf_lease_bury(struct bbuf_queue *q, struct bbuf_item *item)
 {
-	const struct bbuf_manner at_once = { .nowait = true };
+	const struct bbuf_manner at_once = { .nowait = true, .deadline = BBUF_NEVER };
 	struct kvec vec = { .iov_base = item->data, .iov_len = item->len };
 	struct iov_iter from;
 
@@ -328,198 +422,275 @@ static bool bbuf_lease_spent(const struct bbuf_leases *leases, const struct bbuf
 	return leases->max_deliveries && item->deliveries >= leases->max_deliveries;
 }
 
-/* Those of @items that may go back do; the others are nobody's, and stay in @items. */
-static void bbuf_leases_return(struct bbuf_queue *q, struct list_head *items, bool last)
+/**
+ * struct bbuf_returning - how leases go back
+ * @last: behind all that is queued, instead of where they were
+ * @expired: because their time is over
+ */
+struct bbuf_returning {
+	bool last;
+	bool expired;
+};
+
+static void bbuf_lease_go_back(struct bbuf_queue *q, struct bbuf_item *item,
+			       struct bbuf_returning how, struct bbuf_told *told)
 {
-	struct bbuf_leases *leases = q->leases;
+	q->leases->returned++;
+	q->leases->expired += how.expired;
+	bbuf_lease_return(q, item, how.last, told);
+}
+
+/* Those of @items that may go back do; the others are nobody's, and stay in @items. */
+static void bbuf_leases_return(struct bbuf_queue *q, struct list_head *items,
+			       struct bbuf_returning how, struct bbuf_told *told)
+{
 	struct bbuf_item *item, *next;
 
-	list_for_each_entry_safe(item, next, items, held) {
-		if (bbuf_lease_spent(leases, item)) {
-			bbuf_lease_take_back(leases, item);
-			continue;
-		}
-		leases->returned++;
-		list_del(&item->held);
-		bbuf_lease_return(q, item, last);
+	list_for_each_entry_safe(item, next, items, link) {
+		if (bbuf_lease_spent(q->leases, item))
+			bbuf_lease_take_back(q->leases, item);
+		else
+			bbuf_lease_go_back(q, item, how, told);
 	}
 }
 
 /* The others: to the dead letters, or, if that can't be, behind all that is queued. */
-static void bbuf_leases_bury(struct bbuf_queue *q, struct list_head *items)
+static void bbuf_leases_bury(struct bbuf_queue *q, struct list_head *items,
+			     struct bbuf_returning how, struct bbuf_told *told)
 {
 	struct bbuf_item *item, *next;
 	bool gone;
 
-	list_for_each_entry_safe(item, next, items, held) {
+	how.last = true;
+	list_for_each_entry_safe(item, next, items, link) {
 		gone = bbuf_lease_bury(q, item);
 		mutex_lock(&q->consumer.lock);
-		if (gone) {
-			bbuf_lease_end(q, item);
-			q->leases->dead++;
-		} else {
-			q->leases->returned++;
-			list_del(&item->held);
-			bbuf_lease_return(q, item, true);
-		}
+		if (gone)
+			bbuf_lease_end_dead(q, item, told);
+		else
+			bbuf_lease_go_back(q, item, how, told);
+		bbuf_leases_tell_again(q->leases, told);
 		mutex_unlock(&q->consumer.lock);
 	}
-	if (!list_empty(items))
-		bbuf_leases_tell_gone(q);
 	bbuf_leases_free(items);
+}
+
+/* What is late, as much as can be dealt with at once. Returns when the next is due. */
+static u64 bbuf_leases_pick_late(struct bbuf_leases *leases, struct list_head *items, size_t *n)
+{
+	u64 now = ktime_get_ns();
+	struct bbuf_item *item;
+	struct rb_node *first;
+
+	for (*n = 0; (first = rb_first_cached(&leases->timed)); ++*n) {
+		item = rb_entry(first, struct bbuf_item, timed);
+		if (item->deadline > now || *n == BBUF_LOCKED_RECORDS)
+			return item->deadline;
+		bbuf_holder_pick(leases, item, items);
+	}
+	return BBUF_NEVER;
 }
 
 /* Ends what lasts too long, and comes again when the next is due. */
 static void bbuf_leases_expire(struct work_struct *work)
 {
 	struct bbuf_leases *leases = container_of(work, struct bbuf_leases, expiry.work);
+	const struct bbuf_returning how = { .expired = true };
 	struct bbuf_queue *q = leases->queue;
-	struct bbuf_item *item, *next;
-	u64 now = ktime_get_ns(), due = BBUF_NEVER;
+	struct bbuf_told told = { };
 	LIST_HEAD(late);
+	size_t n;
+	u64 due;
 
 	mutex_lock(&q->consumer.lock);
-	list_for_each_entry_safe(item, next, &leases->timed, timed) {
-		if (item->deadline > now) {
-			due = item->deadline;
-			break;
-		}
-		list_del_init(&item->timed);
-		list_move_tail(&item->held, &late);
-		leases->expired++;
-	}
+	due = bbuf_leases_pick_late(leases, &late, &n);
 	leases->due = BBUF_NEVER;
 	bbuf_leases_arm(leases, due);
-	bbuf_leases_return(q, &late, false);
+	trace_bbuf_batch(q, "expire", 0, n);
+	bbuf_leases_return(q, &late, how, &told);
+	bbuf_leases_tell_again(leases, &told);
 	mutex_unlock(&q->consumer.lock);
-	bbuf_leases_bury(q, &late);
-	bbuf_leases_tell_back(q);
+	bbuf_leases_bury(q, &late, how, &told);
+	bbuf_leases_tell(q, &told);
+}
+
+/* The first lease of a file with a number from @id on. */
+static struct bbuf_item *bbuf_holder_next(const struct bbuf_holder *holder, u64 id)
+{
+	struct rb_node *node = holder->leases.rb_root.rb_node;
+	struct bbuf_item *item, *found = NULL;
+
+	while (node) {
+		item = rb_entry(node, struct bbuf_item, held);
+		if (item->id >= id) {
+			found = item;
+			node = node->rb_left;
+		} else {
+			node = node->rb_right;
+		}
+	}
+	return found;
+}
+
+static struct bbuf_item *bbuf_holder_find(const struct bbuf_holder *holder, u64 id)
+{
+	struct bbuf_item *item = bbuf_holder_next(holder, id);
+
+	return item && (!id || item->id == id) ? item : NULL;
 }
 
 /**
- * bbuf_holder_find() - a lease of a file
- * @holder: the file's
- * @id: of the lease, or 0 for the one that it has had longest
- *
- * Return: the item, or NULL.
+ * struct bbuf_settled - how far a settling of many leases has come
+ * @from: number from which the next ones count
+ * @to: number up to which they do: those that come later are not meant
+ * @n: how many are settled now
+ * @more: there may be more of them
  */
-struct bbuf_item *bbuf_holder_find(struct bbuf_holder *holder, u64 id)
-{
-	struct bbuf_item *item;
+struct bbuf_settled {
+	u64 from;
+	u64 to;
+	size_t n;
+	bool more;
+};
 
-	list_for_each_entry(item, &holder->leases, held)
-		if (!id || item->id == id)
-			return item;
-	return NULL;
+/* The next lease that is meant; or NULL. */
+static struct bbuf_item *bbuf_settle_next(const struct bbuf_holder *holder,
+					  struct bbuf_settled *state)
+{
+	struct bbuf_item *item = bbuf_holder_next(holder, state->from);
+
+	if (!item || item->id > state->to)
+		return NULL;
+	state->from = item->id + 1;
+	return item;
 }
 
-/* Among the holder's leases again, in the order in which they were given. */
-static void bbuf_holder_keep(struct bbuf_holder *holder, struct bbuf_item *item)
-{
-	struct bbuf_item *before;
-
-	list_for_each_entry_reverse(before, &holder->leases, held)
-		if (before->id < item->id)
-			break;
-	list_move(&item->held, &before->held);
-}
-
-/* What is meant goes from the holder's list to the caller's. */
-static int bbuf_settle_pick(struct bbuf_holder *holder, const struct bbuf_settle *settle,
+/* What is meant goes from the holder to the caller's list, as much as can be settled at once. */
+static int bbuf_settle_pick(struct bbuf_queue *q, struct bbuf_holder *holder,
+			    const struct bbuf_settle *settle, struct bbuf_settled *state,
 			    struct list_head *items)
 {
 	struct bbuf_item *item;
 
-	if (settle->flags & BBUF_SETTLE_ALL) {
-		list_splice_init(&holder->leases, items);
+	if (!(settle->flags & BBUF_SETTLE_ALL)) {
+		item = bbuf_holder_find(holder, settle->lease);
+		if (!item)
+			return settle->lease ? -ESTALE : -ENOENT;
+		bbuf_holder_pick(q->leases, item, items);
+		state->n = 1;
 		return 0;
 	}
-	item = bbuf_holder_find(holder, settle->lease);
-	if (!item)
-		return settle->lease ? -ESTALE : -ENOENT;
-	list_move(&item->held, items);
+	if (!state->to)
+		state->to = q->leases->last;
+	state->n = 0;
+	while (state->n < BBUF_LOCKED_RECORDS && (item = bbuf_settle_next(holder, state))) {
+		bbuf_holder_pick(q->leases, item, items);
+		state->n++;
+	}
+	state->more = state->n == BBUF_LOCKED_RECORDS;
 	return 0;
 }
 
 /* These return how many it was. */
 
-static long bbuf_settle_ack(struct bbuf_queue *q, struct list_head *items)
+static long bbuf_settle_ack(struct bbuf_queue *q, struct list_head *items, struct bbuf_told *told)
 {
 	struct bbuf_item *item;
 	long n = 0;
 
-	list_for_each_entry(item, items, held) {
-		bbuf_lease_end(q, item);
+	list_for_each_entry(item, items, link) {
+		bbuf_lease_end(q, item, told);
 		n++;
 	}
 	return n;
 }
 
-static long bbuf_settle_renew(struct bbuf_queue *q, struct bbuf_holder *holder,
-			      struct list_head *items)
+/* They are the holder's again, and their time begins anew. */
+static long bbuf_settle_renew(struct bbuf_queue *q, struct list_head *items)
 {
 	struct bbuf_item *item, *next;
 	long n = 0;
 
-	list_for_each_entry_safe(item, next, items, held) {
-		bbuf_holder_keep(holder, item);
-		bbuf_lease_begin(q->leases, item);
+	list_for_each_entry_safe(item, next, items, link) {
+		list_del(&item->link);
+		bbuf_holder_keep(q->leases, item);
 		n++;
 	}
 	return n;
 }
 
 /* Until one can't be: it and the rest stay leased. */
-static long bbuf_settle_reject(struct bbuf_queue *q, struct bbuf_holder *holder,
-			       struct list_head *items)
+static long bbuf_settle_reject(struct bbuf_queue *q, struct list_head *items,
+			       struct bbuf_settled *state, struct bbuf_told *told)
 {
 	struct bbuf_item *item, *next;
 	LIST_HEAD(gone);
 	bool all = true;
-	long n;
+	long n = 0;
 
-	list_for_each_entry(item, items, held)
-		list_del_init(&item->timed);
 	mutex_unlock(&q->consumer.lock);
-	list_for_each_entry_safe(item, next, items, held) {
+	list_for_each_entry_safe(item, next, items, link) {
 		all = bbuf_lease_bury(q, item);
 		if (!all)
 			break;
-		list_move_tail(&item->held, &gone);
+		list_move_tail(&item->link, &gone);
 	}
 	mutex_lock(&q->consumer.lock);
-	n = bbuf_settle_ack(q, &gone);
-	q->leases->dead += n;
-	bbuf_settle_renew(q, holder, items);
+	list_for_each_entry(item, &gone, link) {
+		bbuf_lease_end_dead(q, item, told);
+		n++;
+	}
+	bbuf_settle_renew(q, items);
 	list_splice(&gone, items);
+	state->more &= all;
 	return n || all ? n : -EAGAIN;
 }
 
-static long bbuf_settle_return(struct bbuf_queue *q, struct list_head *items, bool last)
-{
-	struct bbuf_item *item;
-	long n = 0;
-
-	list_for_each_entry(item, items, held)
-		n++;
-	bbuf_leases_return(q, items, last);
-	return n;
-}
-
 /* The consumers' lock is held; what is left in @items is to be buried, or freed. */
-static long bbuf_settle_picked(struct bbuf_queue *q, struct bbuf_holder *holder, u32 how,
-			       struct list_head *items)
+static long bbuf_settle_picked(struct bbuf_queue *q, u32 how, struct list_head *items,
+			       struct bbuf_settled *state, struct bbuf_told *told)
 {
+	const struct bbuf_returning returning = { .last = how == BBUF_RETURN_LAST };
+
+	trace_bbuf_batch(q, "settle", 0, state->n);
 	switch (how) {
 	case BBUF_ACK:
-		return bbuf_settle_ack(q, items);
+		return bbuf_settle_ack(q, items, told);
 	case BBUF_RENEW:
-		return bbuf_settle_renew(q, holder, items);
+		return bbuf_settle_renew(q, items);
 	case BBUF_REJECT:
-		return bbuf_settle_reject(q, holder, items);
+		return bbuf_settle_reject(q, items, state, told);
 	default:
-		return bbuf_settle_return(q, items, how == BBUF_RETURN_LAST);
+		bbuf_leases_return(q, items, returning, told);
+		return state->n;
 	}
+}
+
+/* As many as can be settled without letting others have the lock. */
+static long bbuf_settle_some(struct bbuf_queue *q, struct bbuf_holder *holder,
+			     const struct bbuf_settle *settle, struct bbuf_settled *state)
+{
+	const struct bbuf_returning how = { .last = settle->how == BBUF_RETURN_LAST };
+	bool back = settle->how == BBUF_RETURN || how.last;
+	struct bbuf_told told = { };
+	LIST_HEAD(items);
+	long ret;
+
+	mutex_lock(&q->consumer.lock);
+	ret = bbuf_side_error(&q->consumer) ?:
+	      bbuf_settle_pick(q, holder, settle, state, &items);
+	if (!ret)
+		ret = bbuf_settle_picked(q, settle->how, &items, state, &told);
+	bbuf_leases_tell_again(q->leases, &told);
+	mutex_unlock(&q->consumer.lock);
+
+	if (back)
+		bbuf_leases_bury(q, &items, how, &told);
+	else
+		bbuf_leases_free(&items);
+	if (ret > 0 && settle->how != BBUF_RENEW)
+		bbuf_leases_tell(q, &told);
+	return ret;
 }
 
 /**
@@ -528,46 +699,113 @@ static long bbuf_settle_picked(struct bbuf_queue *q, struct bbuf_holder *holder,
  * @holder: whose they are
  * @settle: which, and what becomes of them; its values are known ones
  *
- * Context: process context; may sleep for locks, and for memory of the queue of dead letters.
+ * Context: process context; may sleep for locks.
  * Return: how many it was, or -ESTALE, -ENOENT, -EAGAIN, -ENODEV, see struct bbuf_settle.
  */
 long bbuf_lease_settle(struct bbuf_queue *q, struct bbuf_holder *holder,
 		       const struct bbuf_settle *settle)
 {
-	bool back = settle->how == BBUF_RETURN || settle->how == BBUF_RETURN_LAST;
-	LIST_HEAD(items);
-	bool was_full;
-	long ret;
+	struct bbuf_settled state = { };
+	long ret, done = 0;
 
-	mutex_lock(&q->consumer.lock);
-	ret = bbuf_side_error(&q->consumer) ?: bbuf_settle_pick(holder, settle, &items);
-	if (!ret)
-		ret = bbuf_settle_picked(q, holder, settle->how, &items);
-	was_full = ret > 0 && holder->count + ret >= q->leases->max_leases;
-	mutex_unlock(&q->consumer.lock);
-
-	if (back)
-		bbuf_leases_bury(q, &items);
-	else
-		bbuf_leases_free(&items);
-	if (ret <= 0 || settle->how == BBUF_RENEW)
-		return ret;
-	if (!back)
-		bbuf_leases_tell_gone(q);
-	if (back || was_full || READ_ONCE(q->consumer.ended))
-		bbuf_leases_tell_back(q);
-	return ret;
+	do {
+		ret = bbuf_settle_some(q, holder, settle, &state);
+		done += max(ret, 0L);
+		cond_resched();
+	} while (ret > 0 && state.more);
+	return done ?: ret;
 }
 
-/* Of a stream, the files that this process has open already. */
-static struct bbuf_holder *bbuf_holder_mine(const struct bbuf_leases *leases)
+/**
+ * bbuf_lease_undo() - take a lease back that its holder has not heard of
+ * @q: the queue
+ * @holder: the file's
+ * @id: of the lease
+ */
+void bbuf_lease_undo(struct bbuf_queue *q, struct bbuf_holder *holder, u64 id)
 {
-	struct bbuf_holder *holder;
+	struct bbuf_told told = { };
+	struct bbuf_item *item;
+	LIST_HEAD(items);
 
-	list_for_each_entry(holder, &leases->holders, node)
-		if (holder->owner == task_tgid(current))
-			return holder;
+	mutex_lock(&q->consumer.lock);
+	item = bbuf_holder_find(holder, id);
+	if (item) {
+		bbuf_holder_pick(q->leases, item, &items);
+		item->deliveries--;
+		bbuf_lease_return(q, item, false, &told);
+	}
+	bbuf_leases_tell_again(q->leases, &told);
+	mutex_unlock(&q->consumer.lock);
+	bbuf_leases_tell(q, &told);
+}
+
+/* Of a stream, a token of this holder that is this byte. */
+static struct bbuf_item *bbuf_holder_token(const struct bbuf_holder *holder, u8 byte)
+{
+	struct rb_node *node = holder->leases.rb_root.rb_node;
+	struct bbuf_item *item;
+
+	while (node) {
+		item = rb_entry(node, struct bbuf_item, held);
+		if (item->data[0] == byte)
+			return item;
+		node = byte < item->data[0] ? node->rb_left : node->rb_right;
+	}
 	return NULL;
+}
+
+/**
+ * bbuf_holder_has_token() - tell whether a byte is one that was leased
+ * @holder: the file's, of a stream; the consumers' lock is held
+ * @byte: the byte
+ *
+ * Return: whether it is.
+ */
+bool bbuf_holder_has_token(const struct bbuf_holder *holder, u8 byte)
+{
+	return bbuf_holder_token(holder, byte);
+}
+
+/**
+ * bbuf_lease_return_token() - put a token behind all that is queued
+ * @q: the queue, a stream; the consumers' lock is held
+ * @holder: who has leased it
+ * @byte: the token
+ * @told: for bbuf_leases_tell()
+ *
+ * Return: whether the holder has leased such a token.
+ */
+bool bbuf_lease_return_token(struct bbuf_queue *q, struct bbuf_holder *holder, u8 byte,
+			     struct bbuf_told *told)
+{
+	struct bbuf_item *item = bbuf_holder_token(holder, byte);
+	LIST_HEAD(items);
+
+	if (!item)
+		return false;
+	bbuf_holder_pick(q->leases, item, &items);
+	bbuf_lease_return(q, item, true, told);
+	bbuf_leases_tell_again(q->leases, told);
+	return true;
+}
+
+/* Of a stream, the files that this process has open already; or @fresh, which is added. */
+static struct bbuf_holder *bbuf_holder_mine(struct bbuf_leases *leases, struct bbuf_holder *fresh)
+{
+	struct rb_node **link = &leases->holders.rb_node, *parent = NULL;
+
+	while (*link) {
+		struct bbuf_holder *holder = rb_entry(*link, struct bbuf_holder, node);
+
+		if (holder->owner == fresh->owner)
+			return holder;
+		parent = *link;
+		link = fresh->owner < holder->owner ? &parent->rb_left : &parent->rb_right;
+	}
+	rb_link_node(&fresh->node, parent, link);
+	rb_insert_color(&fresh->node, &leases->holders);
+	return fresh;
 }
 
 /**
@@ -580,29 +818,63 @@ static struct bbuf_holder *bbuf_holder_mine(const struct bbuf_leases *leases)
  */
 struct bbuf_holder *bbuf_holder_get(struct bbuf_queue *q)
 {
-	struct bbuf_holder *holder, *mine = NULL;
+	struct bbuf_holder *fresh, *holder;
 
-	holder = kzalloc(sizeof(*holder), GFP_KERNEL_ACCOUNT);
-	if (!holder)
+	fresh = kzalloc(sizeof(*fresh), GFP_KERNEL_ACCOUNT);
+	if (!fresh)
 		return NULL;
-	INIT_LIST_HEAD(&holder->leases);
-	holder->files = 1;
-	if (q->type == BBUF_STREAM)
-		holder->owner = get_pid(task_tgid(current));
+	fresh->leases = RB_ROOT_CACHED;
+	if (q->type == BBUF_RECORD) {
+		fresh->files = 1;
+		return fresh;
+	}
+	fresh->owner = get_pid(task_tgid(current));
 
 	mutex_lock(&q->consumer.lock);
-	if (holder->owner)
-		mine = bbuf_holder_mine(q->leases);
-	if (mine)
-		mine->files++;
-	else
-		list_add(&holder->node, &q->leases->holders);
+	holder = bbuf_holder_mine(q->leases, fresh);
+	holder->files++;
 	mutex_unlock(&q->consumer.lock);
-	if (!mine)
-		return holder;
-	put_pid(holder->owner);
-	kfree(holder);
-	return mine;
+	if (holder != fresh) {
+		put_pid(fresh->owner);
+		kfree(fresh);
+	}
+	return holder;
+}
+
+/* Some of what a file that is closed has leased goes back; false if that was all. */
+static bool bbuf_holder_return(struct bbuf_queue *q, struct bbuf_holder *holder)
+{
+	const struct bbuf_returning how = { };
+	struct bbuf_told told = { };
+	struct rb_node *first;
+	LIST_HEAD(items);
+	size_t n = 0;
+
+	mutex_lock(&q->consumer.lock);
+	while (n < BBUF_LOCKED_RECORDS && (first = rb_first_cached(&holder->leases))) {
+		bbuf_holder_pick(q->leases, rb_entry(first, struct bbuf_item, held), &items);
+		n++;
+	}
+	trace_bbuf_batch(q, "close", 0, n);
+	bbuf_leases_return(q, &items, how, &told);
+	bbuf_leases_tell_again(q->leases, &told);
+	mutex_unlock(&q->consumer.lock);
+	bbuf_leases_bury(q, &items, how, &told);
+	bbuf_leases_tell(q, &told);
+	return n == BBUF_LOCKED_RECORDS;
+}
+
+/* One file less; true if it was the last. */
+static bool bbuf_holder_close(struct bbuf_queue *q, struct bbuf_holder *holder)
+{
+	bool last;
+
+	mutex_lock(&q->consumer.lock);
+	last = !--holder->files;
+	if (last && holder->owner)
+		rb_erase(&holder->node, &q->leases->holders);
+	mutex_unlock(&q->consumer.lock);
+	return last;
 }
 
 /**
@@ -612,19 +884,10 @@ struct bbuf_holder *bbuf_holder_get(struct bbuf_queue *q)
  */
 void bbuf_holder_put(struct bbuf_queue *q, struct bbuf_holder *holder)
 {
-	LIST_HEAD(items);
-
-	mutex_lock(&q->consumer.lock);
-	if (--holder->files) {
-		mutex_unlock(&q->consumer.lock);
+	if (!bbuf_holder_close(q, holder))
 		return;
-	}
-	list_del(&holder->node);
-	list_splice_init(&holder->leases, &items);
-	bbuf_leases_return(q, &items, false);
-	mutex_unlock(&q->consumer.lock);
-	bbuf_leases_bury(q, &items);
-	bbuf_leases_tell_back(q);
+	while (bbuf_holder_return(q, holder))
+		cond_resched();
 	put_pid(holder->owner);
 	kfree(holder);
 }
@@ -638,58 +901,157 @@ void bbuf_holder_put(struct bbuf_queue *q, struct bbuf_holder *holder)
  */
 bool bbuf_holder_full(const struct bbuf_queue *q, const struct bbuf_holder *holder)
 {
-	return READ_ONCE(holder->count) >= READ_ONCE(q->leases->max_leases);
-}
-
-/* Free what came back. */
-static void bbuf_leases_clear(struct bbuf_leases *leases)
-{
-	struct bbuf_item *item, *next;
-
-	rbtree_postorder_for_each_entry_safe(item, next, &leases->aside.rb_root, aside) {
-		rb_erase_cached(&item->node, &leases->items);
-		kvfree(item);
-		cond_resched();
-	}
-	leases->aside = RB_ROOT_CACHED;
+	return READ_ONCE(holder->count) >= bbuf_leases_of_file(q->leases);
 }
 
 /**
- * bbuf_leases_flush() - discard what is queued, but not what is leased
- * @q: the queue; both sides' locks are held, and nobody copies
- * @stored: bytes of the ring that are in use
+ * struct bbuf_full_wait - a task that waits until its holder may lease more
+ * @entry: in bbuf_leases.unfull
+ * @holder: the holder
  */
-void bbuf_leases_flush(struct bbuf_queue *q, size_t stored)
+struct bbuf_full_wait {
+	struct wait_queue_entry entry;
+	const struct bbuf_holder *holder;
+};
+
+/* The key is the holder that may, or NULL for all. */
+static int bbuf_full_wake(struct wait_queue_entry *entry, unsigned int mode, int sync, void *key)
+{
+	const struct bbuf_full_wait *wait = container_of(entry, struct bbuf_full_wait, entry);
+
+	if (key && key != wait->holder)
+		return 0;
+	return autoremove_wake_function(entry, mode, sync, key);
+}
+
+/**
+ * bbuf_leases_wake_full() - wake all who wait until their holders may lease more
+ * @q: the queue, with BBUF_LEASE
+ */
+void bbuf_leases_wake_full(struct bbuf_queue *q)
+{
+	if (wq_has_sleeper(&q->leases->unfull))
+		__wake_up(&q->leases->unfull, TASK_INTERRUPTIBLE, 0, NULL);
+}
+
+/**
+ * bbuf_holder_wait() - wait until a holder may lease more
+ * @q: the queue
+ * @holder: whose it is
+ * @call: the call; not in line, where it would hold up those that may lease
+ *
+ * Context: process context; sleeps, unless the call must not wait.
+ * Return: 0, -EAGAIN, -ENODEV, -ETIMEDOUT, or what bbuf_call_interrupted() says.
+ */
+int bbuf_holder_wait(struct bbuf_queue *q, struct bbuf_holder *holder,
+		     const struct bbuf_call *call)
+{
+	struct bbuf_full_wait wait = { .holder = holder };
+	int ret = 0;
+
+	init_waitqueue_func_entry(&wait.entry, bbuf_full_wake);
+	wait.entry.private = current;
+	INIT_LIST_HEAD(&wait.entry.entry);
+	for (;;) {
+		/* B: the wait queue, then the count; see bbuf_holder_count(). */
+		prepare_to_wait(&q->leases->unfull, &wait.entry, TASK_INTERRUPTIBLE);
+		if (READ_ONCE(q->state) & BBUF_DESTROYED)
+			ret = -ENODEV;
+		else if (!bbuf_holder_full(q, holder))
+			break;
+		else if (call->nowait)
+			ret = -EAGAIN;
+		else if (signal_pending(current))
+			ret = bbuf_call_interrupted(call);
+		else if (ktime_get_ns() >= call->deadline)
+			ret = -ETIMEDOUT;
+		if (ret)
+			break;
+		schedule_timeout(bbuf_call_timeout(call, ktime_get_ns()));
+	}
+	finish_wait(&q->leases->unfull, &wait.entry);
+	return ret;
+}
+
+/**
+ * bbuf_leases_flush() - discard what came back
+ * @q: the queue; the consumers' lock is held
+ * @n: how many at the most; no more than BBUF_LOCKED_RECORDS are discarded at once
+ * @items: where they are put, to be freed without the lock
+ * @told: for bbuf_leases_tell()
+ *
+ * Return: how many were.
+ */
+size_t bbuf_leases_flush(struct bbuf_queue *q, size_t n, struct list_head *items,
+			 struct bbuf_told *told)
 {
 	struct bbuf_leases *leases = q->leases;
 	struct bbuf_side *side = &q->consumer;
-	size_t bytes = bbuf_side_avail(side);
+	struct rb_node *first;
+	size_t i;
 
-	leases->head += bbuf_queue_in_ring(q);
+	n = min_t(size_t, n, BBUF_LOCKED_RECORDS);
+	for (i = 0; i < n && (first = rb_first_cached(&leases->aside)); i++) {
+		struct bbuf_item *item = rb_entry(first, struct bbuf_item, aside);
+
+		rb_erase_cached(&item->aside, &leases->aside);
+		list_add_tail(&item->link, items);
+		leases->returned_count--;
+		q->aside -= item->len;
+		q->flushed_bytes += item->len;
+		q->flushed_records += bbuf_leases_records(q);
+		side->bytes += item->len;
+		WRITE_ONCE(side->records, side->records + bbuf_leases_records(q));
+		WRITE_ONCE(side->pos, side->pos + item->len);
+		bbuf_item_end(q, item, told);
+	}
+	bbuf_leases_tell_again(leases, told);
+	trace_bbuf_batch(q, "flush", 0, i);
+	return i;
+}
+
+/**
+ * bbuf_leases_flush_ring() - discard what is in the ring
+ * @q: the queue; both sides' locks are held, and nobody copies
+ * @stored: bytes of the ring that are in use
+ * @told: for bbuf_leases_tell()
+ */
+void bbuf_leases_flush_ring(struct bbuf_queue *q, size_t stored, struct bbuf_told *told)
+{
+	size_t bytes = bbuf_queue_in_ring(q), records = 0;
+	struct bbuf_leases *leases = q->leases;
+	struct bbuf_side *side = &q->consumer;
+
+	if (bbuf_leases_records(q))
+		records = q->producer.records - side->records - leases->returned_count;
+	leases->head += bytes;
 	side->off = bbuf_ring_step(&q->ring, side->off, stored);
-	bbuf_leases_clear(leases);
-	q->aside = 0;
+	q->flushed_bytes += bytes;
+	q->flushed_records += records;
 	side->bytes += bytes;
-	WRITE_ONCE(side->records, q->producer.records);
+	WRITE_ONCE(side->records, side->records + records);
 	WRITE_ONCE(side->pos, side->pos + bytes);
 	bbuf_leases_settle_up(leases);
 	bbuf_leases_free_room(leases, bytes);
 	bbuf_queue_update_end(q);
+	told->gone += records ?: bytes;
+	told->gone_bytes += bytes;
 }
 
-static void bbuf_leases_set_max(struct bbuf_leases *leases, u32 max)
+/* How many items there may be follows from the capacity. */
+static void bbuf_leases_set_limit(struct bbuf_leases *leases)
 {
-	struct bbuf_holder *holder;
+	size_t capacity = leases->queue->producer.span;
 
-	WRITE_ONCE(leases->max_leases, max);
-	list_for_each_entry(holder, &leases->holders, node)
-		bbuf_holder_fill(leases, holder);
+	WRITE_ONCE(leases->limit, max_t(size_t, capacity / BBUF_BYTES_PER_ITEM, BBUF_ITEMS_LEAST));
 }
 
 /**
  * bbuf_leases_set() - change how long, how many and how often
- * @q: the queue; both sides' locks are held
+ * @q: the queue; both sides' locks are held, and its capacity is the new one
  * @set: what is to change
+ *
+ * The caller is to notify the consumers, and to call bbuf_leases_wake_full(), without the locks.
  */
 void bbuf_leases_set(struct bbuf_queue *q, const struct bbuf_set *set)
 {
@@ -698,9 +1060,14 @@ void bbuf_leases_set(struct bbuf_queue *q, const struct bbuf_set *set)
 	if (set->fields & BBUF_SET_LEASE_TIMEOUT)
 		leases->timeout = set->lease_timeout;
 	if (set->fields & BBUF_SET_MAX_LEASES)
-		bbuf_leases_set_max(leases, set->max_leases);
+		WRITE_ONCE(leases->max_leases, set->max_leases);
 	if (set->fields & BBUF_SET_MAX_DELIVERIES)
 		leases->max_deliveries = set->max_deliveries;
+	bbuf_leases_set_limit(leases);
+	bbuf_leases_update_full(q);
+	/* Which files are full now is not looked for: there may be any number of files. */
+	if (leases->files)
+		WRITE_ONCE(leases->full_stale, true);
 }
 
 /**
@@ -712,8 +1079,8 @@ void bbuf_leases_info(const struct bbuf_queue *q, struct bbuf_info *info)
 {
 	const struct bbuf_leases *leases = q->leases;
 
-	info->out.bytes -= q->leased;
-	info->out.records -= leases->records;
+	info->out.bytes -= q->leased + leases->dead_bytes;
+	info->out.records -= leases->records + leases->dead;
 	info->leased_bytes = q->leased;
 	info->leased_records = leases->records;
 	info->leasing_files = leases->files;
@@ -745,17 +1112,18 @@ int bbuf_leases_init(struct bbuf_queue *q, const struct bbuf_create *what,
 	leases->queue = q;
 	leases->items = RB_ROOT_CACHED;
 	leases->aside = RB_ROOT_CACHED;
-	INIT_LIST_HEAD(&leases->timed);
-	INIT_LIST_HEAD(&leases->holders);
+	leases->timed = RB_ROOT_CACHED;
+	leases->holders = RB_ROOT;
+	init_waitqueue_head(&leases->unfull);
 	INIT_DELAYED_WORK(&leases->expiry, bbuf_leases_expire);
 	leases->due = BBUF_NEVER;
 	leases->timeout = what->lease_timeout;
 	leases->max_leases = what->max_leases ?: BBUF_MAX_LEASES_DEFAULT;
 	leases->max_deliveries = what->max_deliveries;
 	leases->grave = grave;
+	bbuf_leases_set_limit(leases);
 	q->leases = leases;
 	q->producer.limit = &leases->freed;
-	q->settled = &leases->settled;
 	return 0;
 }
 
@@ -767,9 +1135,14 @@ int bbuf_leases_init(struct bbuf_queue *q, const struct bbuf_create *what,
  */
 void bbuf_leases_uninit(struct bbuf_queue *q)
 {
+	struct bbuf_item *item, *next;
+
 	if (!q->leases)
 		return;
 	cancel_delayed_work_sync(&q->leases->expiry);
-	bbuf_leases_clear(q->leases);
+	rbtree_postorder_for_each_entry_safe(item, next, &q->leases->items.rb_root, node) {
+		kvfree(item);
+		cond_resched();
+	}
 	kfree(q->leases);
 }

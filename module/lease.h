@@ -5,12 +5,21 @@
 #ifndef BBUF_LEASE_H
 #define BBUF_LEASE_H
 
+#include <linux/atomic.h>
 #include <linux/list.h>
 #include <linux/rbtree.h>
 #include <linux/types.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include "queue.h"
+
+/*
+ * A queue holds one item for so many bytes of its capacity, or so many at the least: that bounds
+ * the memory of short records. See "Memory" in bbuf(4).
+ */
+#define BBUF_BYTES_PER_ITEM	64
+#define BBUF_ITEMS_LEAST	4096
 
 /**
  * struct bbuf_leases - of a queue with BBUF_LEASE
@@ -24,13 +33,20 @@
  * @items: all that is leased or came back, by where it was written
  * @aside: what came back, by where it is to be read
  * @timed: what is leased for a time only, by when that is over
- * @holders: all that lease
+ * @holders: of a stream, all that lease, by their owners
+ * @unfull: tasks that wait until their holder may lease more tokens
+ * @count: items
+ * @limit: most items that there may be; beyond it readers wait
+ * @returned_count: items that are in @aside
  * @records: that are leased
  * @files: that have leased something
  * @full: files that have leased as much as they may; read by who wakes others without a lock
+ * @full_stale: there may be more of them: the limit was changed since they leased; as @full
+ * @again: somebody may lease who could not before, and is to be told
  * @returned: records, or bytes of a stream, that came back
  * @expired: how many of them because their time was over
  * @dead: records that were delivered too often, or rejected
+ * @dead_bytes: the same in bytes
  * @timeout: nanoseconds that a lease lasts; 0 for ever
  * @max_leases: of a file
  * @max_deliveries: of a record; 0 for any number
@@ -43,20 +59,27 @@
 struct bbuf_leases {
 	struct bbuf_queue *queue;
 	unsigned long freed;
-	unsigned long settled;
+	atomic64_t settled;
 	u64 head;
 	u64 last;
 	u64 turns;
 	struct rb_root_cached items;
 	struct rb_root_cached aside;
-	struct list_head timed;
-	struct list_head holders;
+	struct rb_root_cached timed;
+	struct rb_root holders;
+	wait_queue_head_t unfull;
+	size_t count;
+	size_t limit;
+	size_t returned_count;
 	size_t records;
 	size_t files;
 	size_t full;
+	bool full_stale;
+	bool again;
 	u64 returned;
 	u64 expired;
 	u64 dead;
+	u64 dead_bytes;
 	u64 timeout;
 	u32 max_leases;
 	u32 max_deliveries;
@@ -67,9 +90,10 @@ struct bbuf_leases {
 
 /**
  * struct bbuf_holder - a file that leases, or the files of a stream that one process opened
- * @node: in bbuf_leases.holders
- * @leases: what it has been given, in that order
- * @count: how much that is, with what it is just being given; read by poll without a lock
+ * @node: in bbuf_leases.holders, of a stream
+ * @leases: what it has been given: of a stream by their bytes, and then in that order
+ * @count: how much that is, with what is on its way to the dead letters; read by poll without
+ *         a lock
  * @full: it is one of bbuf_leases.full
  * @owner: who opened it; of a record queue NULL
  * @files: how many there are
@@ -77,8 +101,8 @@ struct bbuf_leases {
  * Under the consumers' lock.
  */
 struct bbuf_holder {
-	struct list_head node;
-	struct list_head leases;
+	struct rb_node node;
+	struct rb_root_cached leases;
 	unsigned int count;
 	bool full;
 	struct pid *owner;
@@ -88,9 +112,10 @@ struct bbuf_holder {
 /**
  * struct bbuf_item - a record that is leased or came back, or a byte of a stream
  * @node: in bbuf_leases.items
+ * @held: in bbuf_holder.leases, if it is leased
  * @aside: in bbuf_leases.aside, if it came back
- * @timed: in bbuf_leases.timed; empty if it is not there
- * @held: in bbuf_holder.leases; or in a list of who is just giving it, or taking it back
+ * @link: in a list of whoever is just settling it
+ * @timed: in bbuf_leases.timed, or empty
  * @holder: whose it is; NULL if nobody's
  * @place: the position at which it is to be read again
  * @turn: what comes first of those with the same @place
@@ -105,18 +130,37 @@ struct bbuf_holder {
  */
 struct bbuf_item {
 	struct rb_node node;
-	struct rb_node aside;
-	struct list_head timed;
-	struct list_head held;
+	union {
+		struct rb_node held;
+		struct rb_node aside;
+		struct list_head link;
+	};
+	struct rb_node timed;
 	struct bbuf_holder *holder;
 	u64 place;
 	u64 turn;
 	u64 born;
 	u64 id;
 	u64 deadline;
-	size_t len;
+	u32 len;
 	u32 deliveries;
 	u8 data[];
+};
+
+/**
+ * struct bbuf_told - what has been done to leases, and is to be told without the lock
+ * @gone_bytes: bytes that are gone for good
+ * @gone: items that are
+ * @back_bytes: bytes that are queued again
+ * @back: items that are
+ * @again: readers may lease that could not before
+ */
+struct bbuf_told {
+	size_t gone_bytes;
+	size_t gone;
+	size_t back_bytes;
+	size_t back;
+	bool again;
 };
 
 int bbuf_leases_init(struct bbuf_queue *q, const struct bbuf_create *what,
@@ -124,22 +168,27 @@ int bbuf_leases_init(struct bbuf_queue *q, const struct bbuf_create *what,
 void bbuf_leases_uninit(struct bbuf_queue *q);
 void bbuf_leases_set(struct bbuf_queue *q, const struct bbuf_set *set);
 void bbuf_leases_info(const struct bbuf_queue *q, struct bbuf_info *info);
-void bbuf_leases_flush(struct bbuf_queue *q, size_t stored);
-void bbuf_leases_tell_gone(struct bbuf_queue *q);
-void bbuf_leases_tell_back(struct bbuf_queue *q);
+size_t bbuf_leases_flush(struct bbuf_queue *q, size_t n, struct list_head *items,
+			 struct bbuf_told *told);
+void bbuf_leases_flush_ring(struct bbuf_queue *q, size_t stored, struct bbuf_told *told);
+void bbuf_leases_tell(struct bbuf_queue *q, const struct bbuf_told *told);
+void bbuf_leases_wake_full(struct bbuf_queue *q);
 void bbuf_leases_free(struct list_head *items);
 struct bbuf_item *bbuf_leases_first(const struct bbuf_queue *q);
 
 void bbuf_lease_give(struct bbuf_queue *q, struct bbuf_holder *holder, struct bbuf_item *item,
 		     size_t stored);
-void bbuf_lease_given(struct bbuf_queue *q, struct bbuf_item *item);
-void bbuf_lease_return(struct bbuf_queue *q, struct bbuf_item *item, bool last);
+void bbuf_lease_undo(struct bbuf_queue *q, struct bbuf_holder *holder, u64 id);
 long bbuf_lease_settle(struct bbuf_queue *q, struct bbuf_holder *holder,
 		       const struct bbuf_settle *settle);
+bool bbuf_lease_return_token(struct bbuf_queue *q, struct bbuf_holder *holder, u8 byte,
+			     struct bbuf_told *told);
+bool bbuf_holder_has_token(const struct bbuf_holder *holder, u8 byte);
 
 struct bbuf_holder *bbuf_holder_get(struct bbuf_queue *q);
 void bbuf_holder_put(struct bbuf_queue *q, struct bbuf_holder *holder);
 bool bbuf_holder_full(const struct bbuf_queue *q, const struct bbuf_holder *holder);
-struct bbuf_item *bbuf_holder_find(struct bbuf_holder *holder, u64 id);
+int bbuf_holder_wait(struct bbuf_queue *q, struct bbuf_holder *holder,
+		     const struct bbuf_call *call);
 
 #endif /* BBUF_LEASE_H */

@@ -3,10 +3,12 @@
  * Reading and writing where consumers lease: how bytes and records get from a queue with
  * BBUF_LEASE to its users, and tokens back. What is leased: lease.c.
  *
- * A record is copied from the ring to memory of its own under the lock, and from there to
- * the user without it, when it is leased already. So no reader waits for another one's
- * page, and what can't be delivered goes back as if nothing had been.
+ * A record is copied from the ring to memory of its own, and from there to the user; when it
+ * is there, it is leased. If a page of the user's is missing, the reader gives up its place in
+ * line, and comes again when it has the page. So no reader waits for another one's page, and none
+ * holds a record that it has not got.
  */
+#include <linux/align.h>
 #include <linux/err.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
@@ -43,13 +45,17 @@ struct bbuf_next {
  * @holder: the file's
  * @to: where it goes
  * @how: whether to have frames
- * @room: bytes of @to that are left
+ * @lease: where to tell of the one record; or NULL
+ * @records: how many have been leased
+ * @bytes: of them
  */
 struct bbuf_lending {
 	struct bbuf_holder *holder;
 	struct iov_iter *to;
 	struct bbuf_manner how;
-	size_t room;
+	struct bbuf_lease *lease;
+	size_t records;
+	size_t bytes;
 };
 
 /* The consumers' lock is held. False if nothing is queued. */
@@ -71,8 +77,10 @@ static struct bbuf_item *bbuf_item_alloc(size_t len, gfp_t gfp)
 {
 	struct bbuf_item *item = kvmalloc(struct_size(item, data, len), gfp);
 
-	if (item)
+	if (item) {
 		item->len = len;
+		item->deliveries = 0;
+	}
 	return item;
 }
 
@@ -93,23 +101,18 @@ static struct bbuf_item *bbuf_item_make_slowly(struct bbuf_queue *q, struct bbuf
 {
 	struct bbuf_side *side = &q->consumer;
 	struct bbuf_item *item;
+	int ret;
 
-	bbuf_side_hold(side, call);
-	bbuf_side_set_busy(side, true);
-	mutex_unlock(&side->lock);
+	bbuf_side_unlock_busy(side, call);
 	item = bbuf_item_alloc(next->len,
 			       GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	if (item)
 		bbuf_item_fill(q, item, next->head);
-	cond_resched();
-	mutex_lock(&side->lock);
-	bbuf_side_set_busy(side, false);
-	if (!item)
-		return ERR_PTR(-ENOMEM);
-	if (!bbuf_side_error(side))
+	ret = bbuf_side_lock_busy(side, call);
+	if (item && !ret)
 		return item;
 	kvfree(item);
-	return ERR_PTR(-ENODEV);
+	return ERR_PTR(ret ?: -ENOMEM);
 }
 
 static struct bbuf_item *bbuf_item_make(struct bbuf_queue *q, struct bbuf_call *call,
@@ -132,142 +135,116 @@ static size_t bbuf_lend_frame(struct bbuf_manner how)
 	return how.lease_framed ? sizeof(struct bbuf_lease_frame) : sizeof(struct bbuf_frame);
 }
 
-/* Bytes that it takes for a user who has @room: the last frame may lack its padding. */
-static size_t bbuf_lend_size(struct bbuf_manner how, size_t len, size_t room)
+/* To the user, with the frame that is asked for. The lock may be dropped in between. */
+static int bbuf_item_copy(struct bbuf_queue *q, struct bbuf_call *call,
+			  const struct bbuf_item *item, struct bbuf_manner how,
+			  struct iov_iter *to)
 {
-	size_t size = bbuf_lend_frame(how) + len;
+	const struct bbuf_lease_frame lease_frame = {
+		.len = item->len,
+		.deliveries = item->deliveries + 1,
+		.lease = q->leases->last + 1,
+	};
+	const struct bbuf_frame frame = { .len = item->len };
+	const struct bbuf_ring data = { .data = (void *)item->data, .size = item->len };
+	const struct bbuf_span span = {
+		.ring = &data,
+		.len = item->len,
+		.frame = how.lease_framed ? (const void *)&lease_frame : &frame,
+		.frame_size = bbuf_lend_frame(how),
+	};
+	size_t before = iov_iter_count(to);
+	int ret;
 
-	return how.framed ? min_t(size_t, ALIGN(size, BBUF_FRAME_ALIGN), room) : size;
+	ret = bbuf_side_copy(&q->consumer, call, &span, to);
+	if (ret)
+		iov_iter_revert(to, before - iov_iter_count(to));
+	return ret;
 }
 
-/* Lease what is first, if it fits; @len is what it has. Returns 1 if nothing is queued. */
-static int bbuf_lend_one(struct bbuf_queue *q, struct bbuf_call *call,
-			 const struct bbuf_lending *what, struct list_head *taken, size_t *len)
+static void bbuf_lend_tell(struct bbuf_lease *lease, const struct bbuf_item *item)
 {
-	struct bbuf_next next;
-	struct bbuf_item *item;
+	lease->lease = item->id;
+	lease->deliveries = item->deliveries;
+}
 
-	if (!bbuf_lend_next(q, &next))
+/* Lease what is first, if it fits. Returns 1 if nothing is queued that can be leased now. */
+static int bbuf_lend_one(struct bbuf_queue *q, struct bbuf_call *call, struct bbuf_lending *what)
+{
+	struct bbuf_item *item;
+	struct bbuf_next next;
+	int ret;
+
+	if (!bbuf_lend_next(q, &next) || q->lease_full)
 		return 1;
-	*len = next.len;
-	if (bbuf_lend_frame(what->how) + next.len > what->room)
+	if (what->lease)
+		what->lease->len = next.len;
+	if (bbuf_lend_frame(what->how) + next.len > iov_iter_count(what->to))
 		return -EMSGSIZE;
 	if (bbuf_holder_full(q, what->holder))
 		return -EBUSY;
 	item = next.item ?: bbuf_item_make(q, call, &next);
 	if (IS_ERR(item))
 		return PTR_ERR(item);
-	bbuf_lease_give(q, what->holder, item, next.item ? 0 : next.head + next.len);
-	list_add_tail(&item->held, taken);
-	return 0;
+	ret = bbuf_item_copy(q, call, item, what->how, what->to);
+	if (!ret) {
+		bbuf_lease_give(q, what->holder, item, next.item ? 0 : next.head + next.len);
+		what->records++;
+		what->bytes += next.len;
+	} else if (!next.item) {
+		kvfree(item);
+	}
+	if (!ret && what->lease)
+		bbuf_lend_tell(what->lease, item);
+	return ret;
 }
 
 /* One record, or as many bytes, or records with frames, as there are and fit. */
-static int bbuf_lend_some(struct bbuf_queue *q, struct bbuf_call *call,
-			  struct bbuf_lending *what, struct list_head *taken, size_t *len)
+static int bbuf_lend_some(struct bbuf_queue *q, struct bbuf_call *call, struct bbuf_lending *what)
 {
-	size_t bytes = 0, records = 0;
+	bool many = q->type == BBUF_STREAM || what->how.framed;
 	int ret;
 
 	do {
-		ret = bbuf_lend_one(q, call, what, taken, len);
-		if (ret)
-			break;
-		what->room -= bbuf_lend_size(what->how, *len, what->room);
-		bytes += *len;
-		records++;
-		if (q->type == BBUF_RECORD && !what->how.framed)
-			break;
-	} while (what->room && bytes < BBUF_LOCKED_BATCH && records < BBUF_LOCKED_RECORDS);
-	return ret < 0 && !records ? ret : 0;
+		ret = bbuf_lend_one(q, call, what);
+	} while (!ret && many && iov_iter_count(what->to) && what->bytes < BBUF_LOCKED_BATCH &&
+		 what->records < BBUF_LOCKED_RECORDS);
+	return ret;
 }
 
-/* Bytes of the frame that were copied. */
-static size_t bbuf_lend_copy_frame(const struct bbuf_item *item, struct bbuf_manner how,
-				   struct iov_iter *to)
+/* As far as it goes with the pages that are there. */
+static int bbuf_lend_now(struct bbuf_queue *q, struct bbuf_call *call, struct bbuf_lending *what)
 {
-	struct bbuf_lease_frame lease_frame = {
-		.len = item->len,
-		.deliveries = item->deliveries,
-		.lease = item->id,
-	};
-	struct bbuf_frame frame = { .len = item->len };
+	struct bbuf_side *side = &q->consumer;
+	size_t records, bytes;
+	int ret;
 
-	if (!how.framed)
-		return 0;
-	if (how.lease_framed)
-		return copy_to_iter(&lease_frame, sizeof(lease_frame), to);
-	return copy_to_iter(&frame, sizeof(frame), to);
+	mutex_lock(&side->lock);
+	records = what->records;
+	bytes = what->bytes;
+	ret = bbuf_side_error(side);
+	if (!ret && bbuf_holder_full(q, what->holder))
+		ret = -EBUSY;
+	ret = ret ?: bbuf_side_enter(side, call);
+	if (!ret)
+		ret = bbuf_lend_some(q, call, what);
+	if (what->records > records)
+		trace_bbuf_read(q, what->bytes - bytes,
+				q->type == BBUF_RECORD ? what->records - records : 0);
+	bbuf_side_exit(side, call);
+	return ret;
 }
 
-/* All of it, or nothing. */
-static bool bbuf_lend_copy(const struct bbuf_item *item, struct bbuf_manner how,
-			   struct iov_iter *to)
+/* Whether a read that got no further for the reason @ret comes again: 0, or what it returns. */
+static int bbuf_lend_again(struct bbuf_queue *q, struct bbuf_call *call,
+			   struct bbuf_lending *what, int ret)
 {
-	size_t want = bbuf_lend_size(how, item->len, iov_iter_count(to));
-	size_t head = bbuf_lend_frame(how);
-	size_t done;
-
-	done = bbuf_lend_copy_frame(item, how, to);
-	if (done == head)
-		done += copy_to_iter(item->data, item->len, to);
-	if (done == head + item->len)
-		done += iov_iter_zero(want - done, to);
-	if (done == want)
-		return true;
-	iov_iter_revert(to, done);
-	return false;
-}
-
-/* What did not reach anybody goes back, as if it had never been read. */
-static void bbuf_lend_end(struct bbuf_queue *q, struct list_head *given, struct list_head *undone)
-{
-	struct bbuf_item *item, *next;
-	bool back = !list_empty(undone);
-
-	mutex_lock(&q->consumer.lock);
-	list_for_each_entry_safe(item, next, given, held)
-		bbuf_lease_given(q, item);
-	list_for_each_entry_safe(item, next, undone, held) {
-		item->deliveries--;
-		bbuf_lease_return(q, item, false);
-	}
-	mutex_unlock(&q->consumer.lock);
-	if (back)
-		bbuf_leases_tell_back(q);
-}
-
-/* To the user, without a lock. Returns the bytes of it, with frames. */
-static ssize_t bbuf_lend_deliver(struct bbuf_queue *q, const struct bbuf_lending *what,
-				 struct list_head *taken)
-{
-	size_t before = iov_iter_count(what->to), bytes = 0, records = 0;
-	struct bbuf_item *item, *next;
-	LIST_HEAD(given);
-
-	list_for_each_entry_safe(item, next, taken, held) {
-		if (!bbuf_lend_copy(item, what->how, what->to))
-			break;
-		list_move_tail(&item->held, &given);
-		bytes += item->len;
-		records += q->type == BBUF_RECORD;
-	}
-	if (fatal_signal_pending(current)) {
-		list_splice_init(&given, taken);	/* nobody would know */
-		bbuf_lend_end(q, &given, taken);
-		return -EINTR;
-	}
-	if (bytes)
-		trace_bbuf_read(q, bytes, records);
-	bbuf_lend_end(q, &given, taken);
-	return before - iov_iter_count(what->to) ?: -EFAULT;
-}
-
-static void bbuf_lend_tell(struct bbuf_lease *lease, const struct bbuf_item *item)
-{
-	lease->lease = item->id;
-	lease->len = item->len;
-	lease->deliveries = item->deliveries;
+	if (ret == BBUF_FAULT)
+		return bbuf_call_fault_in(call, what->to);
+	/* Who has all tokens that it may have waits for one as anybody does. */
+	if (ret == -EBUSY && q->type == BBUF_STREAM && !what->records)
+		return bbuf_holder_wait(q, what->holder, call);
+	return ret;
 }
 
 /**
@@ -278,72 +255,36 @@ static void bbuf_lend_tell(struct bbuf_lease *lease, const struct bbuf_item *ite
  * @how: whether and how long to wait, and whether to have frames
  * @lease: where to tell of the one record, without frames; or NULL
  *
- * As bbuf_read(), but what was read is in the holder's hands.
+ * As bbuf_read(), but what was read is in the holder's hands. It is leased when its bytes are
+ * there. A record of which the task does not hear, as it is killed, goes back when its file is
+ * closed.
  *
  * Context: process context; may sleep for data unless it may not wait, and in any case for
  * memory and pages of the caller's.
- * Return: as bbuf_read(); and -EBUSY (the holder may not lease more), -ENOMEM.
+ * Return: as bbuf_read(); and -EBUSY (the holder may not lease more records), -ENOMEM.
  */
 ssize_t bbuf_lend(struct bbuf_queue *q, struct bbuf_holder *holder, struct iov_iter *to,
 		  struct bbuf_manner how, struct bbuf_lease *lease)
 {
-	struct bbuf_lending what = {
-		.holder = holder, .to = to, .how = how, .room = iov_iter_count(to),
-	};
-	struct bbuf_side *side = &q->consumer;
+	struct bbuf_lending what = { .holder = holder, .to = to, .how = how, .lease = lease };
+	size_t before = iov_iter_count(to);
+	unsigned int tries = 0;
 	struct bbuf_call call;
-	LIST_HEAD(taken);
-	size_t len = 0;
 	int ret;
 
-	bbuf_call_init(&call, how, max_t(size_t, what.room, 1));
-	mutex_lock(&side->lock);
-	ret = bbuf_side_error(side);
-	if (!ret && bbuf_holder_full(q, holder))
-		ret = -EBUSY;
-	ret = ret ?: bbuf_side_enter(side, &call);
-	if (!ret)
-		ret = bbuf_lend_some(q, &call, &what, &taken, &len);
-	if (lease && !list_empty(&taken))
-		bbuf_lend_tell(lease, list_first_entry(&taken, struct bbuf_item, held));
-	else if (lease)
-		lease->len = len;
-	bbuf_side_exit(side, &call);
+	bbuf_call_init(&call, how, max_t(size_t, before, 1));
+	do {
+		call.yields = tries < BBUF_FAULT_TRIES;
+		ret = bbuf_lend_now(q, &call, &what);
+		tries += ret == BBUF_FAULT;
+		if (what.records)
+			call.nowait = true;	/* what there is is an answer */
+		ret = ret ? bbuf_lend_again(q, &call, &what, ret) : 1;
+	} while (!ret);
 
-	if (!list_empty(&taken))
-		return bbuf_lend_deliver(q, &what, &taken);
+	if (what.records)
+		return before - iov_iter_count(to);
 	return ret == BBUF_THE_END ? 0 : ret;
-}
-
-/**
- * bbuf_lend_undo() - take a lease back that its holder has not heard of
- * @q: the queue
- * @holder: the file's
- * @id: of the lease
- */
-void bbuf_lend_undo(struct bbuf_queue *q, struct bbuf_holder *holder, u64 id)
-{
-	struct bbuf_item *item;
-
-	mutex_lock(&q->consumer.lock);
-	item = bbuf_holder_find(holder, id);
-	if (item) {
-		list_del(&item->held);
-		item->deliveries--;
-		bbuf_lease_return(q, item, false);
-	}
-	mutex_unlock(&q->consumer.lock);
-	bbuf_leases_tell_back(q);
-}
-
-static struct bbuf_item *bbuf_token_find(const struct bbuf_holder *holder, u8 byte)
-{
-	struct bbuf_item *item;
-
-	list_for_each_entry(item, &holder->leases, held)
-		if (item->data[0] == byte)
-			return item;
-	return NULL;
 }
 
 /*
@@ -353,24 +294,20 @@ static struct bbuf_item *bbuf_token_find(const struct bbuf_holder *holder, u8 by
 static size_t bbuf_tokens_return(struct bbuf_queue *q, struct bbuf_holder *holder,
 				 const u8 *bytes, size_t n, bool *leased)
 {
-	struct bbuf_item *item;
-	size_t i;
+	struct bbuf_told told = { };
+	size_t i = 0;
 
 	mutex_lock(&q->consumer.lock);
-	for (i = 0; i < n; i++) {
-		item = bbuf_token_find(holder, bytes[i]);
-		if (!i)
-			*leased = item;
-		if (*leased != !!item)
-			break;
-		if (!item)
-			continue;
-		list_del(&item->held);
-		bbuf_lease_return(q, item, true);
-	}
+	*leased = bbuf_holder_has_token(holder, bytes[0]);
+	if (*leased)
+		while (i < n && bbuf_lease_return_token(q, holder, bytes[i], &told))
+			i++;
+	else
+		while (i < n && !bbuf_holder_has_token(holder, bytes[i]))
+			i++;
 	mutex_unlock(&q->consumer.lock);
 	if (*leased)
-		bbuf_leases_tell_back(q);
+		bbuf_leases_tell(q, &told);
 	return i;
 }
 
@@ -417,6 +354,7 @@ ssize_t bbuf_lend_tokens_back(struct bbuf_queue *q, struct bbuf_holder *holder,
 	ssize_t done = 0, ret = 0;
 
 	while (iov_iter_count(from) && !(done && bbuf_signalled())) {
+		cond_resched();
 		if (READ_ONCE(q->state) & BBUF_DESTROYED)
 			ret = -ENODEV;
 		else if (READ_ONCE(holder->count))
@@ -430,17 +368,20 @@ ssize_t bbuf_lend_tokens_back(struct bbuf_queue *q, struct bbuf_holder *holder,
 	return done ?: ret;
 }
 
-/* The next bytes of a stream, in the order in which they would be read. */
-static void bbuf_peek_bytes(const struct bbuf_queue *q, u8 *to, size_t n)
+/* The next bytes of a stream, in the order in which they would be read. Returns how many. */
+static size_t bbuf_peek_bytes(const struct bbuf_queue *q, u8 *to, size_t n)
 {
-	size_t left = bbuf_queue_in_ring(q), off = q->consumer.off, step;
+	size_t left = bbuf_queue_in_ring(q), off = q->consumer.off, step, done = 0, items = 0;
 	struct rb_node *node = rb_first_cached(&q->leases->aside);
+	bool limited = q->leases->count >= q->leases->limit;
 	u64 pos = q->leases->head;
 
-	for (; n; n -= step, to += step) {
+	for (; n; n -= step, to += step, done += step) {
 		const struct bbuf_item *item = rb_entry_safe(node, struct bbuf_item, aside);
 
-		if (item && (item->place <= pos || !left)) {
+		if (item && (item->place <= pos || !left || limited)) {
+			if (items++ == BBUF_LOCKED_RECORDS)
+				break;
 			step = 1;
 			*to = item->data[0];
 			node = rb_next(node);
@@ -452,6 +393,7 @@ static void bbuf_peek_bytes(const struct bbuf_queue *q, u8 *to, size_t n)
 		pos += step;
 		left -= step;
 	}
+	return done;
 }
 
 /* What is to be peeked at: 1, or 0 at the end, or why there is nothing. */
@@ -480,8 +422,7 @@ static ssize_t bbuf_peek_stream(struct bbuf_queue *q, struct iov_iter *to)
 	mutex_lock(&q->consumer.lock);
 	len = bbuf_peek_next(q, &next);
 	if (len > 0) {
-		len = min(most, bbuf_side_avail(&q->consumer));
-		bbuf_peek_bytes(q, copy, len);
+		len = bbuf_peek_bytes(q, copy, min(most, bbuf_side_avail(&q->consumer)));
 	}
 	mutex_unlock(&q->consumer.lock);
 	if (len > 0)
@@ -490,44 +431,55 @@ static ssize_t bbuf_peek_stream(struct bbuf_queue *q, struct iov_iter *to)
 	return len;
 }
 
-/* In front of the line, and busy, so that nobody else takes or discards it meanwhile. */
 static ssize_t bbuf_peek_item(struct bbuf_queue *q, struct bbuf_call *call,
 			      const struct bbuf_next *next, struct iov_iter *to)
 {
-	struct bbuf_side *side = &q->consumer;
+	const struct bbuf_manner plain = { };
 	struct bbuf_item *item;
-	size_t done;
+	int ret;
 
 	item = next->item ?: bbuf_item_make(q, call, next);
 	if (IS_ERR(item))
 		return PTR_ERR(item);
-	bbuf_side_hold(side, call);
-	bbuf_side_set_busy(side, true);
-	mutex_unlock(&side->lock);
-	done = copy_to_iter(item->data, item->len, to);
-	mutex_lock(&side->lock);
-	bbuf_side_set_busy(side, false);
+	ret = bbuf_item_copy(q, call, item, plain, to);
 	if (!next->item)
 		kvfree(item);
-	return done == next->len ? done : -EFAULT;
+	return ret ?: next->len;
 }
 
-static ssize_t bbuf_peek_record(struct bbuf_queue *q, struct iov_iter *to)
+static ssize_t bbuf_peek_record_now(struct bbuf_queue *q, struct bbuf_call *call,
+				    struct iov_iter *to)
 {
-	const struct bbuf_manner at_once = { .nowait = true };
 	struct bbuf_side *side = &q->consumer;
 	struct bbuf_next next;
-	struct bbuf_call call;
 	ssize_t ret;
 
-	bbuf_call_init(&call, at_once, iov_iter_count(to));
 	mutex_lock(&side->lock);
 	ret = bbuf_peek_next(q, &next);
 	if (ret > 0 && next.len > iov_iter_count(to))
 		ret = -EMSGSIZE;
 	if (ret > 0)
-		ret = bbuf_peek_item(q, &call, &next, to);
-	bbuf_side_exit(side, &call);
+		ret = bbuf_peek_item(q, call, &next, to);
+	bbuf_side_exit(side, call);
+	return ret;
+}
+
+static ssize_t bbuf_peek_record(struct bbuf_queue *q, struct iov_iter *to)
+{
+	const struct bbuf_manner at_once = { .nowait = true, .deadline = BBUF_NEVER };
+	unsigned int tries = 0;
+	struct bbuf_call call;
+	ssize_t ret;
+
+	bbuf_call_init(&call, at_once, iov_iter_count(to));
+	call.peeks = true;
+	do {
+		call.yields = tries++ < BBUF_FAULT_TRIES;
+		ret = bbuf_peek_record_now(q, &call, to);
+		if (ret != BBUF_FAULT)
+			return ret;
+		ret = bbuf_call_fault_in(&call, to);
+	} while (!ret);
 	return ret;
 }
 

@@ -10,7 +10,6 @@
 
 ssize_t bbuf_lend(struct bbuf_queue *q, struct bbuf_holder *holder, struct iov_iter *to,
 		  struct bbuf_manner how, struct bbuf_lease *lease);
-void bbuf_lend_undo(struct bbuf_queue *q, struct bbuf_holder *holder, u64 id);
 ssize_t bbuf_lend_tokens_back(struct bbuf_queue *q, struct bbuf_holder *holder,
 			      struct iov_iter *from, struct bbuf_manner how);
 ssize_t bbuf_lend_peek(struct bbuf_queue *q, struct iov_iter *to);

@@ -14,6 +14,7 @@
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/string.h>
+#include <linux/workqueue.h>
 
 #include "bbuf.h"
 
@@ -129,16 +130,23 @@ static int __init bbuf_init(void)
 		return -EINVAL;
 	}
 
+	bbuf_workqueue = alloc_workqueue("bbuf", WQ_UNBOUND, 0);
+	if (!bbuf_workqueue)
+		return -ENOMEM;
 	ret = bbuf_registry_init();
 	if (ret)
-		return ret;
+		goto destroy_workqueue;
 	ret = bbuf_create_default();
-	if (ret) {
-		bbuf_registry_uninit();
-		return ret;
-	}
+	if (ret)
+		goto uninit_registry;
 	bbuf_control_init();
 	return 0;
+
+uninit_registry:
+	bbuf_registry_uninit();
+destroy_workqueue:
+	destroy_workqueue(bbuf_workqueue);
+	return ret;
 }
 module_init(bbuf_init);
 
@@ -146,6 +154,7 @@ static void __exit bbuf_exit(void)
 {
 	bbuf_control_uninit();
 	bbuf_registry_uninit();
+	destroy_workqueue(bbuf_workqueue);
 }
 module_exit(bbuf_exit);
 

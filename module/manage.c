@@ -6,8 +6,10 @@
  * All of this takes both sides' locks, see queue.c.
  */
 #include <linux/minmax.h>
+#include <linux/sched.h>
 #include <linux/wait.h>
 
+#include "io.h"
 #include "lease.h"
 #include "queue.h"
 #include "trace.h"
@@ -22,23 +24,6 @@ static void bbuf_queue_set_state(struct bbuf_queue *q, u32 state)
 	/* Release: who sees the end sees the last position, and the state. */
 	smp_store_release(&q->producer.ended, state);
 	bbuf_queue_update_end(q);
-}
-
-/*
- * Those who wait are told that it is the end, even if it is taken back before they
- * wake up. Readers of what is still queued get that first, and see no end if it has
- * been taken back by then.
- */
-static void bbuf_queue_end_calls(struct bbuf_queue *q)
-{
-	if (q->state & BBUF_DESTROYED) {
-		bbuf_side_end_calls(&q->producer, -ENODEV, 0);
-		bbuf_side_end_calls(&q->consumer, -ENODEV, 0);
-		return;
-	}
-	bbuf_side_end_calls(&q->producer, -EPIPE, 0);
-	if (q->consumer.ended && !bbuf_side_avail(&q->consumer))
-		bbuf_side_end_calls(&q->consumer, BBUF_THE_END, 0);
 }
 
 static void bbuf_queue_lock(struct bbuf_queue *q)
@@ -80,29 +65,87 @@ static int bbuf_queue_lock_idle(struct bbuf_queue *q, bool nowait)
 	}
 }
 
+/* Everybody may be concerned. */
 static void bbuf_queue_notify(struct bbuf_queue *q)
 {
-	bbuf_side_notify(&q->producer);
-	bbuf_side_notify(&q->consumer);
+	bbuf_side_notify(&q->producer, SIZE_MAX, SIZE_MAX);
+	bbuf_side_notify(&q->consumer, SIZE_MAX, SIZE_MAX);
 	bbuf_queue_drained(q);
 	wake_up(&q->idle);
+	if (q->leases)
+		bbuf_leases_wake_full(q);
+}
+
+/**
+ * struct bbuf_ending - calls that wait while a queue ends
+ * @writers: producers that are still to be ended
+ * @readers: consumers that are
+ * @error: what the writers get; readers get it, too, if the queue was destroyed
+ */
+struct bbuf_ending {
+	size_t writers;
+	size_t readers;
+	int error;
+};
+
+/* Those that wait now. Both sides' locks are held. */
+static struct bbuf_ending bbuf_queue_ending(const struct bbuf_queue *q)
+{
+	const struct bbuf_side *side = &q->consumer;
+	bool destroyed = q->state & BBUF_DESTROYED;
+	bool over = destroyed || (side->ended && !bbuf_side_avail(side));
+
+	return (struct bbuf_ending) {
+		.writers = q->producer.waiters,
+		.readers = over ? side->waiters : 0,
+		.error = destroyed ? -ENODEV : -EPIPE,
+	};
+}
+
+static void bbuf_queue_end_some(struct bbuf_queue *q, struct bbuf_ending *ending)
+{
+	int end = ending->error == -ENODEV ? -ENODEV : BBUF_THE_END;
+
+	ending->writers = bbuf_side_end_calls(&q->producer, ending->error, ending->writers);
+	ending->readers = bbuf_side_end_calls(&q->consumer, end, ending->readers);
+}
+
+/*
+ * Those who wait are told that it is the end, even if it is taken back before they
+ * wake up. Readers of what is still queued get that first, and see no end if it has
+ * been taken back by then. Both sides' locks are held, and dropped.
+ */
+static void bbuf_queue_unlock_ended(struct bbuf_queue *q)
+{
+	struct bbuf_ending ending = bbuf_queue_ending(q);
+
+	bbuf_queue_end_some(q, &ending);
+	while (ending.writers || ending.readers) {
+		bbuf_queue_unlock(q);
+		cond_resched();
+		bbuf_queue_lock(q);
+		bbuf_queue_end_some(q, &ending);
+	}
+	bbuf_queue_unlock(q);
+	bbuf_queue_notify(q);
 }
 
 /* Add to the state, or take from it, and tell everybody. */
 static int bbuf_queue_change_state(struct bbuf_queue *q, u32 set, u32 clear)
 {
-	int ret = 0;
-
 	bbuf_queue_lock(q);
-	if (q->state & BBUF_DESTROYED)
-		ret = -ENODEV;
-	else
-		bbuf_queue_set_state(q, (q->state | set) & ~clear);
-	if (!ret && set)
-		bbuf_queue_end_calls(q);
+	if (q->state & BBUF_DESTROYED) {
+		bbuf_queue_unlock(q);
+		return -ENODEV;
+	}
+	bbuf_queue_set_state(q, (q->state | set) & ~clear);
+	if (set) {
+		bbuf_queue_unlock_ended(q);
+		return 0;
+	}
 	bbuf_queue_unlock(q);
 	bbuf_queue_notify(q);
-	return ret;
+	return 0;
 }
 
 /**
@@ -181,13 +224,12 @@ void bbuf_queue_release(struct bbuf_queue *q, fmode_t mode)
 	q->consumer.files -= !!(mode & FMODE_READ);
 	if (mode & FMODE_WRITE)
 		left = !--q->producer.files && (q->policy & BBUF_EOF_ON_CLOSE);
-	if (left) {
-		bbuf_queue_set_state(q, q->state | BBUF_LEFT);
-		bbuf_queue_end_calls(q);
+	if (!left) {
+		bbuf_queue_unlock(q);
+		return;
 	}
-	bbuf_queue_unlock(q);
-	if (left)
-		bbuf_queue_notify(q);
+	bbuf_queue_set_state(q, q->state | BBUF_LEFT);
+	bbuf_queue_unlock_ended(q);
 }
 
 /* Bytes of the ring that what is queued in it takes. Both sides' locks are held. */
@@ -200,6 +242,47 @@ static size_t bbuf_queue_stored(const struct bbuf_queue *q)
 	return to > from ? to - from : q->ring.size - from + to;
 }
 
+/* What is in the ring goes at once, whatever it is. Both sides' locks are held. */
+static void bbuf_queue_flush_ring(struct bbuf_queue *q)
+{
+	struct bbuf_side *side = &q->consumer;
+	size_t bytes = bbuf_side_avail(side);
+	u64 records = q->producer.records - side->records;
+
+	q->flushed_bytes += bytes;
+	q->flushed_records += records;
+	bbuf_side_moved(side, bytes, bbuf_queue_stored(q), records);
+	trace_bbuf_batch(q, "flush", 0, 1);
+}
+
+/*
+ * What came back is in items, each of which goes by itself: as many as there were when it
+ * began. Both sides' locks are held, and dropped.
+ */
+static int bbuf_queue_flush_leases(struct bbuf_queue *q, bool nowait)
+{
+	size_t left = q->leases->returned_count;
+	struct bbuf_told told = { };
+	LIST_HEAD(items);
+	int ret = 0;
+
+	bbuf_leases_flush_ring(q, bbuf_queue_stored(q), &told);
+	for (;;) {
+		left -= bbuf_leases_flush(q, left, &items, &told);
+		left = min(left, q->leases->returned_count);
+		bbuf_queue_unlock(q);
+		bbuf_leases_free(&items);
+		bbuf_leases_tell(q, &told);
+		if (!left)
+			return 0;
+		INIT_LIST_HEAD(&items);
+		told = (struct bbuf_told) { };
+		ret = bbuf_queue_lock_idle(q, nowait);
+		if (ret)
+			return ret;
+	}
+}
+
 /**
  * bbuf_queue_flush() - discard what is queued
  * @q: the queue
@@ -209,34 +292,80 @@ static size_t bbuf_queue_stored(const struct bbuf_queue *q)
  */
 int bbuf_queue_flush(struct bbuf_queue *q, bool nowait)
 {
-	struct bbuf_side *side = &q->consumer;
-	size_t bytes;
 	int ret;
 
 	ret = bbuf_queue_lock_idle(q, nowait);
 	if (ret)
 		return ret;
-	bytes = bbuf_side_avail(side);
-	q->flushed_bytes += bytes;
 	if (q->leases)
-		bbuf_leases_flush(q, bbuf_queue_stored(q));
-	else
-		bbuf_side_moved(side, bytes, bbuf_queue_stored(q),
-				q->producer.records - side->records);
+		return bbuf_queue_flush_leases(q, nowait);
+	bbuf_queue_flush_ring(q);
 	bbuf_queue_unlock(q);
-	if (q->leases) {
-		bbuf_leases_tell_gone(q);
-		bbuf_leases_tell_back(q);
-	}
 	return 0;
 }
 
-/* Put what is queued into another ring; @fresh has the old one's memory then. */
+/* A change of the capacity, in front of either side's line. */
+struct bbuf_resize {
+	struct bbuf_call writer;
+	struct bbuf_call reader;
+};
+
+static void bbuf_resize_begin(struct bbuf_queue *q, struct bbuf_resize *resize)
+{
+	const struct bbuf_manner patient = { .deadline = BBUF_NEVER };
+
+	bbuf_call_init(&resize->writer, patient, 1);
+	bbuf_call_init(&resize->reader, patient, 1);
+	bbuf_side_hold(&q->producer, &resize->writer);
+	bbuf_side_hold(&q->consumer, &resize->reader);
+	bbuf_side_set_busy(&q->producer, true);
+	bbuf_side_set_busy(&q->consumer, true);
+}
+
+/* Returns whether both sides were this call's all the time. */
+static bool bbuf_resize_whole(struct bbuf_queue *q, struct bbuf_resize *resize)
+{
+	if (!resize->writer.over)
+		bbuf_side_set_busy(&q->producer, false);
+	if (!resize->reader.over)
+		bbuf_side_set_busy(&q->consumer, false);
+	return !resize->writer.over && !resize->reader.over;
+}
+
+/* Both sides' locks are held, and dropped. */
+static void bbuf_resize_end(struct bbuf_queue *q, struct bbuf_resize *resize)
+{
+	bbuf_side_exit(&q->consumer, &resize->reader);
+	bbuf_side_exit(&q->producer, &resize->writer);
+}
+
+/*
+ * Copy what is queued into another ring. Neither side moves meanwhile, and no lock is held:
+ * calls wait behind this one, or fail with EAGAIN. It must be done again if the calls that keep
+ * the others off were ended with all others. Both sides' locks are held before and afterwards.
+ */
+static bool bbuf_resize_copy(struct bbuf_queue *q, struct bbuf_ring *fresh,
+			     struct bbuf_resize *resize)
+{
+	size_t stored = bbuf_queue_stored(q), off = q->consumer.off, done, n;
+
+	bbuf_resize_begin(q, resize);
+	bbuf_queue_unlock(q);
+	for (done = 0; done < stored; done += n) {
+		n = min_t(size_t, stored - done, BBUF_LOCKED_BATCH);
+		bbuf_ring_read(&q->ring, bbuf_ring_step(&q->ring, off, done),
+			       fresh->data + done, n);
+		cond_resched();
+	}
+	bbuf_queue_lock(q);
+	return bbuf_resize_whole(q, resize);
+}
+
+/* The copy takes the place of the ring; @fresh has the old one's memory then. */
 static void bbuf_queue_set_ring(struct bbuf_queue *q, struct bbuf_ring *fresh)
 {
 	size_t stored = bbuf_queue_stored(q);
 
-	bbuf_ring_read(&q->ring, q->consumer.off, fresh->data, stored);
 	q->consumer.off = 0;
 	q->producer.off = bbuf_ring_step(fresh, 0, stored);
 	bbuf_ring_swap(&q->ring, fresh);
@@ -264,57 +393,86 @@ static int bbuf_queue_marks(const struct bbuf_queue *q, const struct bbuf_set *s
 	return *write_mark > most ? -EINVAL : 0;
 }
 
-static int bbuf_queue_apply(struct bbuf_queue *q, const struct bbuf_set *set,
-			    struct bbuf_ring *fresh)
+/* What is to be, checked against what is. Both sides' locks are held. */
+static int bbuf_queue_check(const struct bbuf_queue *q, const struct bbuf_set *set,
+			    size_t *capacity, size_t *read_mark, size_t *write_mark)
 {
-	size_t capacity = q->producer.span;
-	size_t read_mark, write_mark;
 	int ret;
 
+	*capacity = q->producer.span;
 	if (set->fields & BBUF_SET_CAPACITY)
-		capacity = set->capacity;
-	ret = bbuf_queue_marks(q, set, capacity, &read_mark, &write_mark);
+		*capacity = set->capacity;
+	ret = bbuf_queue_marks(q, set, *capacity, read_mark, write_mark);
 	if (ret)
 		return ret;
-	if (q->producer.span - bbuf_side_avail(&q->producer) > capacity)
-		return -EBUSY;
+	return q->producer.span - bbuf_side_avail(&q->producer) > *capacity ? -EBUSY : 0;
+}
 
-	if (set->fields & BBUF_SET_CAPACITY)
-		bbuf_queue_set_ring(q, fresh);
+static void bbuf_queue_apply(struct bbuf_queue *q, const struct bbuf_set *set, size_t capacity,
+			     size_t read_mark, size_t write_mark)
+{
 	WRITE_ONCE(q->policy, (q->policy & ~set->policy_mask) | set->policy);
 	if (!(q->policy & BBUF_EOF_ON_CLOSE))
 		bbuf_queue_set_state(q, q->state & ~BBUF_LEFT);
 	bbuf_queue_set_limits(q, capacity, read_mark, write_mark);
 	if (q->leases)
 		bbuf_leases_set(q, set);
-	if (q->type == BBUF_RECORD)
-		bbuf_side_end_calls(&q->producer, -EMSGSIZE, capacity);
-	return 0;
 }
 
-/* With memory if the ring that it replaces has any, which is to be seen with the locks. */
+/* Returns -EAGAIN if it must be done again. Both sides' locks are held, and dropped. */
+static int bbuf_queue_resize(struct bbuf_queue *q, const struct bbuf_set *set,
+			     struct bbuf_ring *fresh)
+{
+	size_t capacity, read_mark, write_mark;
+	struct bbuf_resize resize;
+	bool whole;
+	int ret;
+
+	ret = bbuf_queue_check(q, set, &capacity, &read_mark, &write_mark);
+	if (ret) {
+		bbuf_queue_unlock(q);
+		return ret;
+	}
+	whole = bbuf_resize_copy(q, fresh, &resize);
+	/* What was leased may have been settled meanwhile, but no more be queued. */
+	if (whole) {
+		bbuf_queue_set_ring(q, fresh);
+		bbuf_queue_apply(q, set, capacity, read_mark, write_mark);
+	}
+	bbuf_resize_end(q, &resize);
+	return whole ? 0 : -EAGAIN;
+}
+
+/* Both sides' locks are held, and dropped. */
+static int bbuf_queue_set_rest(struct bbuf_queue *q, const struct bbuf_set *set)
+{
+	size_t capacity, read_mark, write_mark;
+	int ret;
+
+	ret = bbuf_queue_check(q, set, &capacity, &read_mark, &write_mark);
+	if (!ret)
+		bbuf_queue_apply(q, set, capacity, read_mark, write_mark);
+	bbuf_queue_unlock(q);
+	return ret;
+}
+
 static int bbuf_queue_set_locked(struct bbuf_queue *q, const struct bbuf_set *set,
 				 struct bbuf_ring *fresh, bool nowait)
 {
-	int ret;
+	bool resize = set->fields & BBUF_SET_CAPACITY;
+	int ret = resize ? bbuf_ring_alloc(fresh) : 0;
 
-	for (;;) {
-		bool resize = set->fields & BBUF_SET_CAPACITY;
-
-		if (resize && READ_ONCE(q->ring.data)) {
-			ret = bbuf_ring_alloc(fresh);
-			if (ret)
-				return ret;
-		}
+	if (ret)
+		return ret;
+	do {
 		ret = bbuf_queue_lock_idle(q, nowait);
 		if (ret)
 			return ret;
-		if (!resize || fresh->data || !READ_ONCE(q->ring.data))
-			break;
-		bbuf_queue_unlock(q);
-	}
-	ret = bbuf_queue_apply(q, set, fresh);
-	bbuf_queue_unlock(q);
+		if (!resize)
+			ret = bbuf_queue_set_rest(q, set);
+		else
+			ret = bbuf_queue_resize(q, set, fresh);
+	} while (ret == -EAGAIN);
 	bbuf_queue_notify(q);
 	return ret;
 }
@@ -327,7 +485,7 @@ static int bbuf_queue_set_locked(struct bbuf_queue *q, const struct bbuf_set *se
  * @nowait: don't wait until somebody's copy, or change, is complete
  *
  * A new capacity takes new memory, charged to the caller, and moves what is queued
- * there. All or nothing happens.
+ * there; meanwhile nobody reads or writes. All or nothing happens.
  *
  * Return: 0, -EINVAL (marks of 0, beyond the capacity, or that exclude each other),
  * -EBUSY (more is queued or leased than the capacity), -ENOMEM, -EAGAIN (@nowait), -ENODEV, or
@@ -351,7 +509,7 @@ int bbuf_queue_set(struct bbuf_queue *q, const struct bbuf_set *set, bool nowait
 	return ret;
 }
 
-static void bbuf_side_info(struct bbuf_side *side, struct bbuf_side_info *info)
+static void bbuf_side_info(const struct bbuf_side *side, struct bbuf_side_info *info)
 {
 	info->bytes = side->bytes;
 	info->records = side->records;
@@ -384,6 +542,11 @@ void bbuf_queue_info(struct bbuf_queue *q, struct bbuf_info *info)
 	info->flushed_bytes = q->flushed_bytes;
 	bbuf_side_info(&q->producer, &info->in);
 	bbuf_side_info(&q->consumer, &info->out);
+	/* The newest, which was dropped, was accepted, too; what was discarded was never read. */
+	info->in.bytes += q->dropped_new_bytes;
+	info->in.records += q->dropped_new_records;
+	info->out.bytes -= q->dropped_bytes - q->dropped_new_bytes + q->flushed_bytes;
+	info->out.records -= q->dropped_records - q->dropped_new_records + q->flushed_records;
 	if (q->leases)
 		bbuf_leases_info(q, info);
 	bbuf_queue_unlock(q);

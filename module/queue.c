@@ -14,11 +14,11 @@
  *   side->lock       Mutex. Held to move @pos and @off and to join or leave the
  *                    line. Copies are made under it with page faults disabled, so
  *                    that nobody ever sleeps with it: not for room, not for data,
- *                    not for a page of user memory. It is held for one copy, or a
- *                    batch of 64 KiB, at the most, so that a call that may not wait
- *                    can take it. Reading and writing take their own side's, so no
- *                    reader waits for a writer's copy. Who needs both, to end or change
- *                    the queue or to drop what is queued, takes the producers' first.
+ *                    not for a page of user memory. It is held for a batch at the
+ *                    most, see "What bounds the work under a lock", so that a call that
+ *                    must not wait can take it. Reading and writing take their own side's,
+ *                    so no reader waits for a writer's copy. Who needs both, to end or
+ *                    change the queue or to drop what is queued, takes the producers' first.
  *   side->line_lock  Spinlock, inside either side's mutex. The line of waiters
  *                    changes under both locks of the side; so the side reads it
  *                    under the mutex, and whoever calls the front under the
@@ -56,12 +56,22 @@
  *   starve the line, and have a fair race with it. When they take what the front
  *   was called for, that was woken for nothing; it keeps its place.
  *
- *   Who must sleep in the middle of its work, because it writes more than the
- *   capacity, because a page of its memory is missing, or because it is the first and
- *   makes the ring's memory, goes to the front of the line and is firm at once. Being
- *   there it owns the side without any lock: all others queue up behind it, or get
- *   EAGAIN. While it copies, or makes that memory, the side is @busy, too: the ring must
- *   not be changed under it.
+ *   A call that must sleep in the middle of its work, because it writes more than the
+ *   capacity, because it copies more than a batch, or because a page of its memory is
+ *   missing, goes to the front of the line and is firm at once. Being there it owns the
+ *   side without any lock: all others queue up behind it, or get EAGAIN. While it has
+ *   copied a part the side is @busy, too: the ring must not be changed under it. But
+ *   no task touches the ring, or user memory, without the lock; what it does without is
+ *   to have its pages faulted in. So a call whose page does not come can be thrown out
+ *   of the line at any time, when its time is over or the queue ends, and finds out when
+ *   it has the lock again.   bbuf_side_expire(), bbuf_side_end_calls()
+ *
+ *   A reader that leases, and one that peeks, does not even keep its place then: it
+ *   leaves, has its pages faulted in, and comes again.   bbuf_call.yields
+ *
+ *   A change of the capacity copies what is queued into another ring. It goes to the
+ *   front of both lines, before a call that is between two pieces, and both sides are
+ *   @busy while it copies without a lock.   bbuf_queue_resize()
  *
  * Why no wakeup is lost
  *
@@ -79,13 +89,43 @@
  *   once more costs it one look. Whoever leaves the line, whatever the reason, does B
  *   for the next one: a call that reached somebody who gave up is passed on.
  *
- *   When it all ends (shutdown, destroy) everybody in line is told, not the front
- *   alone: it may be at work, and take its time.   bbuf_side_end_calls()
+ *   When it all ends (shutdown, destroy) everybody in line is taken out of it, not the
+ *   front alone: it may be at work, and take its time.   bbuf_side_end_calls()
+ *
+ *   Those who poll exclusively are woken in the number that can be served by what has
+ *   moved.   bbuf_side_servable()
  *
  *   The bytes themselves are ordered by a second pair:
  *
  *     C  copy, then store-release of @pos.           bbuf_side_moved()
  *     D  load-acquire of the peer's @pos, then copy. bbuf_side_avail()
+ *
+ * What bounds the work under a lock
+ *
+ *   BBUF_LOCKED_BATCH bytes are copied, or BBUF_LOCKED_RECORDS records or entries are dealt
+ *   with, each time that a side's lock is taken; then it is dropped, and the queue is as
+ *   consistent as after any call. Memory is freed without a lock. The tracepoint bbuf_batch
+ *   tells how much it was. All loops whose length a user decides:
+ *
+ *     copying a long record, a long write, read or peek    a batch; in between the call is
+ *                                        in front, busy    bbuf_side_copy()
+ *     records with frames, written or read                 a batch, then published
+ *     copying to another ring                              no lock; both sides busy
+ *     dropping the oldest for a long record                a batch, then the producer pauses
+ *     flushing what is in the ring                         one step, whatever it is
+ *     flushing what came back                              a batch, bbuf_leases_flush()
+ *     leasing with frames, or tokens                       a batch, and the read returns
+ *     settling all leases of a file, closing it            a batch, bbuf_settle_some(),
+ *                                                          bbuf_holder_return()
+ *     leases that expire                                   a batch, then the work comes again
+ *     peeking at tokens that came back                     a batch, and no more are returned
+ *     ending those in line                                 a batch, bbuf_side_end_calls()
+ *     waking those in fsync        BBUF_LOCKED_WAKES; each of them goes on with it
+ *     settling one lease, or giving one         O(log n) in the leases of the queue, or the file
+ *     files of a pool of tokens                 O(log n) in the processes that have it open
+ *     those who poll, or have asked for SIGIO   as many as can be served of those who poll
+ *                                               exclusively; all others are told by the kernel's
+ *                                               wait queue in one go, as a pipe's are
  */
 #include <linux/fs.h>
 #include <linux/jiffies.h>
@@ -95,6 +135,7 @@
 #include <linux/sched/clock.h>
 #include <linux/sched/signal.h>
 #include <linux/time64.h>
+#include <linux/workqueue.h>
 
 #include "lease.h"
 #include "queue.h"
@@ -106,14 +147,18 @@
 /**
  * struct bbuf_drainer - a call that waits until a position has been read
  * @node: in bbuf_queue.drains
- * @target: position that the consumers must reach
+ * @target: position that the consumers must reach; 32-bit kernels compare its lower half only,
+ *          but where there are leases
  * @reached: completed when they have, or never will
  */
 struct bbuf_drainer {
 	struct list_head node;
-	unsigned long target;
+	u64 target;
 	struct completion reached;
 };
+
+/* Work that queues leave to others, who may take their time: on any processor. */
+struct workqueue_struct *bbuf_workqueue;
 
 static bool bbuf_side_produces(const struct bbuf_side *side)
 {
@@ -135,6 +180,8 @@ static bool bbuf_side_may_go(const struct bbuf_side *side, size_t need)
 	/* Acquire: the position that is read next is the last. */
 	if (smp_load_acquire(&side->ended))
 		return true;
+	if (!bbuf_side_produces(side) && READ_ONCE(side->queue->lease_full))
+		return false;
 	avail = bbuf_side_avail(side);
 	if (avail >= need)
 		return true;
@@ -174,8 +221,21 @@ static struct bbuf_call *bbuf_side_front(struct bbuf_side *side)
 	return list_first_entry_or_null(&side->line, struct bbuf_call, node);
 }
 
-/* Without how many bytes can the call not go on? */
-static size_t bbuf_side_need(const struct bbuf_side *side, const struct bbuf_call *call)
+/* A record that a smaller capacity has no place for will never be queued. */
+static bool bbuf_call_too_long(const struct bbuf_side *side, const struct bbuf_call *call)
+{
+	return bbuf_side_produces(side) && side->queue->type == BBUF_RECORD &&
+	       call->len > side->span;
+}
+
+/**
+ * bbuf_side_need() - tell how much a call needs to go on
+ * @side: the side
+ * @call: the call
+ *
+ * Return: bytes of room, or of data, without which it must wait.
+ */
+size_t bbuf_side_need(const struct bbuf_side *side, const struct bbuf_call *call)
 {
 	const struct bbuf_queue *q = side->queue;
 	size_t capacity = q->producer.span;
@@ -231,21 +291,49 @@ static void bbuf_side_call(struct bbuf_side *side)
 }
 
 /*
- * Of those who poll exclusively one is enough. If it may be of a file that may lease no more,
- * and so has no use for it, it is all of them; it is looked for afterwards, as such a one
- * was full before it was there to be woken.
+ * How many of those who poll exclusively can so much more serve? Nobody knows how much one of
+ * them takes out of a stream, so that is one, unless a read mark or tokens tell.
  */
-static void bbuf_side_wake_pollers(struct bbuf_side *side, __poll_t events)
+static int bbuf_side_servable(const struct bbuf_side *side, size_t bytes, size_t records)
 {
-	const struct bbuf_leases *leases = side->queue->leases;
+	const struct bbuf_queue *q = side->queue;
+	size_t mark = READ_ONCE(side->mark), n = 1;
 
-	wake_up_interruptible_poll(&side->poll, events);
-	if (leases && !bbuf_side_produces(side) && READ_ONCE(leases->full))
+	if (bbuf_side_produces(side))
+		n = max(records, bytes / mark);
+	else if (q->type == BBUF_RECORD)
+		n = records;
+	else if (q->leases)
+		n = bytes;
+	else if (mark > 1)
+		n = bytes / mark;
+	return clamp_t(size_t, n, 1, INT_MAX);
+}
+
+/*
+ * An exclusive poller of a file that may lease no more, or whose refused write needs more room
+ * than the mark, has no use for being woken, and would swallow what another one needs. Where
+ * there may be such files all pollers are woken. It is looked for afterwards, as such a file was
+ * that before its poller was there to be woken.
+ */
+static bool bbuf_side_picky(const struct bbuf_side *side)
+{
+	const struct bbuf_queue *q = side->queue;
+
+	if (bbuf_side_produces(side))
+		return atomic_read(&q->refused_files) || READ_ONCE(q->mark_lowered);
+	return q->leases && READ_ONCE(q->leases->full);
+}
+
+static void bbuf_side_wake_pollers(struct bbuf_side *side, __poll_t events, int n)
+{
+	__wake_up(&side->poll, TASK_INTERRUPTIBLE, n, poll_to_key(events));
+	if (bbuf_side_picky(side))
 		__wake_up(&side->poll, TASK_INTERRUPTIBLE, 0, poll_to_key(events));
 }
 
 /* Tell those who don't wait in line: poll, epoll, io_uring, SIGIO. */
-static void bbuf_side_announce(struct bbuf_side *side)
+static void bbuf_side_announce(struct bbuf_side *side, size_t bytes, size_t records)
 {
 	/* After the full barrier of the caller, A or B. */
 	bool polled = waitqueue_active(&side->poll);
@@ -259,8 +347,20 @@ static void bbuf_side_announce(struct bbuf_side *side)
 	if (READ_ONCE(side->ended))
 		wake_up_interruptible_all(&side->poll);	/* the end is for everybody */
 	else if (polled)
-		bbuf_side_wake_pollers(side, events);
+		bbuf_side_wake_pollers(side, events, bbuf_side_servable(side, bytes, records));
 	kill_fasync(&side->fasync, SIGIO, side->band);
+}
+
+/* All that there is may be new to those who poll. */
+static void bbuf_side_announce_all(struct bbuf_side *side)
+{
+	const struct bbuf_queue *q = side->queue;
+	u64 records = 0;
+
+	if (!bbuf_side_produces(side))
+		records = READ_ONCE(q->producer.records) - READ_ONCE(side->records);
+	/* Read at different times the counts may be wrong, but not too small. */
+	bbuf_side_announce(side, bbuf_side_avail(side), min_t(u64, records, INT_MAX));
 }
 
 /* Is there anybody to be called, or told? Here is the barrier of whoever moves. */
@@ -271,22 +371,25 @@ static __always_inline bool bbuf_side_watched(struct bbuf_side *side)
 	       READ_ONCE(side->fasync);
 }
 
-static void bbuf_side_tell(struct bbuf_side *side)
+static void bbuf_side_tell(struct bbuf_side *side, size_t bytes, size_t records)
 {
 	bbuf_side_call(side);
-	bbuf_side_announce(side);
+	bbuf_side_announce(side, bytes, records);
 }
 
 /**
- * bbuf_side_notify() - something has changed that this side may wait for
- * @side: the side
+ * bbuf_side_notify() - wake those whom a change concerns
+ * @side: the side that may wait for it
+ * @bytes: of room, or of data, that there are more now
+ * @records: the same in records
  *
- * Calls the front of its line, and those who poll, if it concerns them.
+ * Wakes the front of its line if that can go on, and as many of those who poll exclusively as
+ * can be served by that much more.
  */
-void bbuf_side_notify(struct bbuf_side *side)
+void bbuf_side_notify(struct bbuf_side *side, size_t bytes, size_t records)
 {
 	if (bbuf_side_watched(side))
-		bbuf_side_tell(side);
+		bbuf_side_tell(side, bytes, records);
 }
 
 /*
@@ -351,13 +454,39 @@ void bbuf_side_set_busy(struct bbuf_side *side, bool busy)
 		wake_up(&side->queue->idle);
 }
 
+/**
+ * bbuf_side_pause() - let others have the lock, but not the side
+ * @side: the side; its lock is held, and dropped in between
+ * @call: the call that is at work
+ *
+ * In front of the line nobody goes past it. Only a change of the capacity may go before it, which
+ * takes no longer than to copy what is queued: a call that must not wait gives up then.
+ *
+ * Return: 0 if it may go on; -EAGAIN, or how the call was ended.
+ */
+int bbuf_side_pause(struct bbuf_side *side, struct bbuf_call *call)
+{
+	bbuf_side_hold(side, call);
+	mutex_unlock(&side->lock);
+	cond_resched();
+	mutex_lock(&side->lock);
+	while (!call->over && bbuf_side_front(side) != call) {
+		if (call->nowait)
+			return -EAGAIN;
+		mutex_unlock(&side->lock);
+		wait_event(side->queue->idle, !READ_ONCE(side->busy));
+		mutex_lock(&side->lock);
+	}
+	return call->over;
+}
+
 /* A producer won't wait for room, but consumers shall not wait for more data either. */
 static void bbuf_side_ask_for_room(struct bbuf_side *side)
 {
 	if (READ_ONCE(side->peer->mark) == 1 || side->short_of_room)
 		return;
 	WRITE_ONCE(side->short_of_room, true);
-	bbuf_side_notify(side->peer);
+	bbuf_side_notify(side->peer, 0, 0);
 }
 
 /* Go past those in line, without waiting; the first of them won't be passed again. */
@@ -382,8 +511,14 @@ static int bbuf_side_pass(struct bbuf_side *side, struct bbuf_call *call)
 	return 0;
 }
 
-/* How long may the call sleep, in jiffies? */
-static long bbuf_call_timeout(const struct bbuf_call *call, u64 now)
+/**
+ * bbuf_call_timeout() - tell how long a call may sleep
+ * @call: the call
+ * @now: nanoseconds of CLOCK_MONOTONIC
+ *
+ * Return: jiffies, for schedule_timeout() and the like.
+ */
+long bbuf_call_timeout(const struct bbuf_call *call, u64 now)
 {
 	u64 left;
 
@@ -391,6 +526,17 @@ static long bbuf_call_timeout(const struct bbuf_call *call, u64 now)
 		return MAX_SCHEDULE_TIMEOUT;
 	left = call->deadline > now ? call->deadline - now : 0;
 	return min_t(u64, nsecs_to_jiffies64(left), MAX_SCHEDULE_TIMEOUT - 2) + 1;
+}
+
+/**
+ * bbuf_call_interrupted() - tell what a call returns that a signal has woken
+ * @call: the call, which has moved nothing
+ *
+ * Return: a negative errno; a call that began anew would have all its time again.
+ */
+int bbuf_call_interrupted(const struct bbuf_call *call)
+{
+	return call->deadline == BBUF_NEVER ? -ERESTARTSYS : -EINTR;
 }
 
 /* It was called, or is wanted elsewhere, or it has taken too long. */
@@ -441,9 +587,8 @@ static int bbuf_side_sleep(struct bbuf_side *side, struct bbuf_call *call)
 
 	if (ret > 0 && !call->over)
 		side->wakeups++;
-	/* A call that began anew would have all its time again. */
 	if (ret < 0)
-		return call->deadline == BBUF_NEVER ? ret : -EINTR;
+		return bbuf_call_interrupted(call);
 	/* Jiffies may jump, and are coarse: it is the clock that counts. */
 	return now >= call->deadline ? -ETIMEDOUT : 0;
 }
@@ -472,6 +617,8 @@ static int bbuf_side_wait(struct bbuf_side *side, struct bbuf_call *call)
 
 	while (!ret && !call->over &&
 	       !bbuf_side_turn(side, call, bbuf_side_need(side, call))) {
+		if (bbuf_call_too_long(side, call))
+			return -EMSGSIZE;
 		spin_lock(&side->line_lock);
 		reinit_completion(&call->called);
 		if (bbuf_side_front(side) == call)
@@ -487,31 +634,6 @@ static int bbuf_side_wait(struct bbuf_side *side, struct bbuf_call *call)
 	/* It may have come at the end; and a reader rather has less than it wanted than nothing. */
 	need = bbuf_side_produces(side) ? bbuf_side_need(side, call) : 1;
 	return ret == -ETIMEDOUT && bbuf_side_turn(side, call, need) ? 0 : ret;
-}
-
-/**
- * bbuf_side_end_calls() - end calls that are in line
- * @side: the side; its lock is held
- * @over: how: a negative errno, or BBUF_THE_END
- * @longer: only calls that want to move more bytes than this
- *
- * They leave at once, whoever is in front. One that is at work sees it when it has the
- * lock again.
- */
-void bbuf_side_end_calls(struct bbuf_side *side, int over, size_t longer)
-{
-	struct bbuf_call *call;
-
-	lockdep_assert_held(&side->lock);
-
-	spin_lock(&side->line_lock);
-	list_for_each_entry(call, &side->line, node) {
-		if (call->len <= longer)
-			continue;
-		call->over = over;
-		complete(&call->called);
-	}
-	spin_unlock(&side->line_lock);
 }
 
 /**
@@ -567,7 +689,7 @@ int bbuf_side_enter(struct bbuf_side *side, struct bbuf_call *call)
 		   !bbuf_side_may_go(side, bbuf_side_need(side, call))) {
 		bbuf_side_join(side, call);
 		if (bbuf_side_produces(side))
-			bbuf_side_notify(side->peer);	/* it may wait for more than there is */
+			bbuf_side_notify(side->peer, 0, 0);	/* it may wait for more */
 		ret = bbuf_side_wait(side, call);
 	}
 	return ret ?: bbuf_side_error(side);
@@ -596,6 +718,17 @@ size_t bbuf_side_spare_of_line(const struct bbuf_side *side, size_t avail)
 	return min_t(u64, avail - side->claimed, share - passed);
 }
 
+/* What the front of the line, which sleeps, is to be called for. @line_lock is held, too. */
+static void bbuf_side_want(struct bbuf_side *side)
+{
+	struct bbuf_call *front = bbuf_side_front(side);
+	bool too_long = front && bbuf_call_too_long(side, front);
+
+	if (too_long)
+		complete(&front->called);	/* it leaves, and then the next one is looked at */
+	WRITE_ONCE(side->wanted, front && !too_long ? bbuf_side_need(side, front) : 0);
+}
+
 /* Leave the line; true if that opens the side again to those who don't wait. */
 static bool bbuf_side_leave(struct bbuf_side *side, struct bbuf_call *call)
 {
@@ -608,15 +741,79 @@ static bool bbuf_side_leave(struct bbuf_side *side, struct bbuf_call *call)
 	side->waiters--;
 	side->claimed -= call->claim;
 	spin_lock(&side->line_lock);
-	list_del(&call->node);
-	next = bbuf_side_front(side);
+	list_del_init(&call->node);
 	if (was_front) {
+		next = bbuf_side_front(side);
 		side->turn = side->bytes;
-		WRITE_ONCE(side->wanted, next ? bbuf_side_need(side, next) : 0);
+		bbuf_side_want(side);
 		WRITE_ONCE(side->closed, next && next->firm);
 	}
 	spin_unlock(&side->line_lock);
 	return was_closed && !side->closed;
+}
+
+/* Who comes next may be able to go on; @reopened as bbuf_side_leave() says. */
+static void bbuf_side_hand_on(struct bbuf_side *side, bool reopened)
+{
+	smp_mb();	/* B: wanted and closed, then position; see A */
+	bbuf_side_call(side);
+	if (reopened)
+		bbuf_side_announce_all(side);
+}
+
+/*
+ * Take a call out of the line, wherever it sleeps. One that is at work, or whose page does not
+ * come, sees it when it has the lock again, and leaves the ring alone then.
+ */
+static bool bbuf_side_expel(struct bbuf_side *side, struct bbuf_call *call, int over)
+{
+	bool reopened;
+
+	if (side->busy && bbuf_side_front(side) == call)
+		bbuf_side_set_busy(side, false);
+	reopened = bbuf_side_leave(side, call);
+	call->over = over;
+	complete(&call->called);
+	return reopened;
+}
+
+/**
+ * bbuf_side_end_calls() - end the first calls in line
+ * @side: the side; its lock is held
+ * @over: how: a negative errno, or BBUF_THE_END
+ * @n: how many of those that wait now, and were counted under the lock
+ *
+ * They leave the line at once, also one that is at work. The caller is to notify the side
+ * when they are all ended, for those that came since.
+ *
+ * Return: how many are left; the caller drops the lock, and comes again.
+ */
+size_t bbuf_side_end_calls(struct bbuf_side *side, int over, size_t n)
+{
+	size_t batch = min3(n, (size_t)side->waiters, (size_t)BBUF_LOCKED_RECORDS), i;
+
+	lockdep_assert_held(&side->lock);
+
+	for (i = 0; i < batch; i++)
+		bbuf_side_expel(side, bbuf_side_front(side), over);
+	trace_bbuf_batch(side->queue, "end", 0, batch);
+	return min_t(size_t, n - batch, side->waiters);
+}
+
+/**
+ * bbuf_side_expire() - end a call at work whose time is over while a page does not come
+ * @side: the side; no lock is held
+ * @call: the call, which stays as long as this runs
+ */
+void bbuf_side_expire(struct bbuf_side *side, struct bbuf_call *call)
+{
+	bool reopened = false;
+
+	mutex_lock(&side->lock);
+	if (!list_empty(&call->node))
+		reopened = bbuf_side_expel(side, call, -ETIMEDOUT);
+	mutex_unlock(&side->lock);
+	bbuf_side_hand_on(side, reopened);
 }
 
 /**
@@ -628,31 +825,41 @@ void bbuf_side_exit_line(struct bbuf_side *side, struct bbuf_call *call)
 {
 	bool reopened = bbuf_side_leave(side, call);
 
+	call->firm = false;	/* if it comes again it stands behind the others */
 	mutex_unlock(&side->lock);
-	smp_mb();	/* B: wanted and closed, then position; see A */
-	bbuf_side_call(side);
-	if (reopened)
-		bbuf_side_announce(side);
+	bbuf_side_hand_on(side, reopened);
+}
+
+/* Has what the call waits for been read, or will it never be? @drain_lock is held. */
+static bool bbuf_drain_over(const struct bbuf_queue *q, const struct bbuf_drainer *d)
+{
+	if (READ_ONCE(q->state) & BBUF_DESTROYED)
+		return true;
+	/* Acquire: readers are done with what fsync reports as read. */
+	if (q->leases)
+		return atomic64_read_acquire(&q->leases->settled) >= d->target;
+	/* The target is no more than the capacity ahead. */
+	return (long)(smp_load_acquire(&q->consumer.pos) - (unsigned long)d->target) >= 0;
 }
 
 /**
- * bbuf_queue_drained() - complete those in fsync whose bytes were read, or never will be
+ * bbuf_queue_drained() - wake those in fsync whose bytes were read, or never will be
  * @q: the queue; a full barrier, A or B, has followed what has changed
+ *
+ * No more than %BBUF_LOCKED_WAKES of them: each calls this again before it returns.
  */
 void bbuf_queue_drained(struct bbuf_queue *q)
 {
 	struct bbuf_drainer *d, *next;
-	unsigned long pos;
+	unsigned int n = 0;
 
 	/* After the full barrier of the caller, A or B. */
 	if (list_empty(&q->drains))
 		return;
 
 	spin_lock(&q->drain_lock);
-	/* Acquire: readers are done with what fsync reports as read. */
-	pos = smp_load_acquire(q->settled);
 	list_for_each_entry_safe(d, next, &q->drains, node) {
-		if ((long)(pos - d->target) < 0 && !(READ_ONCE(q->state) & BBUF_DESTROYED))
+		if (n++ == BBUF_LOCKED_WAKES || !bbuf_drain_over(q, d))
 			break;	/* nor those after it */
 		list_del_init(&d->node);
 		complete(&d->reached);
@@ -666,7 +873,8 @@ void bbuf_queue_drained(struct bbuf_queue *q)
  *
  * What is leased may come back, so they don't before that is settled. There it is one word
  * that says so: who looks without the lock would otherwise find the last record neither
- * queued nor leased while it is on its way. Those who poll are to be told by the caller.
+ * queued nor leased while it is on its way. The caller is to tell those who wait or poll, when
+ * it has dropped the lock: see bbuf_queue_end_readers().
  */
 void bbuf_queue_update_end(struct bbuf_queue *q)
 {
@@ -680,8 +888,26 @@ void bbuf_queue_update_end(struct bbuf_queue *q)
 		return;
 	/* Release: who sees the end sees the last position, and the state. */
 	smp_store_release(&side->ended, ended);
-	if (ended && !bbuf_side_avail(side))
-		bbuf_side_end_calls(side, BBUF_THE_END, 0);
+}
+
+/**
+ * bbuf_queue_end_readers() - end readers that wait although the end has come
+ * @q: the queue; no lock is held
+ */
+void bbuf_queue_end_readers(struct bbuf_queue *q)
+{
+	struct bbuf_side *side = &q->consumer;
+	size_t n;
+
+	mutex_lock(&side->lock);
+	n = side->ended && !bbuf_side_avail(side) ? side->waiters : 0;
+	while (n) {
+		n = bbuf_side_end_calls(side, bbuf_side_error(side) ?: BBUF_THE_END, n);
+		mutex_unlock(&side->lock);
+		cond_resched();
+		mutex_lock(&side->lock);
+	}
+	mutex_unlock(&side->lock);
 }
 
 /**
@@ -709,7 +935,7 @@ void bbuf_side_moved(struct bbuf_side *side, size_t bytes, size_t stored, size_t
 	smp_store_release(&side->pos, side->pos + bytes);
 
 	if (unlikely(bbuf_side_watched(side->peer)))	/* A, also for the drains below */
-		bbuf_side_tell(side->peer);
+		bbuf_side_tell(side->peer, bytes, records);
 	if (bbuf_side_produces(side)) {
 		q->peak = max(q->peak, side->span - bbuf_side_avail(side));
 		return;
@@ -717,7 +943,20 @@ void bbuf_side_moved(struct bbuf_side *side, size_t bytes, size_t stored, size_t
 	if (unlikely(!list_empty(&q->drains)))
 		bbuf_queue_drained(q);
 	if (READ_ONCE(side->ended) && !bbuf_side_avail(side))
-		bbuf_side_announce(side);	/* that was the last: the end has come */
+		bbuf_side_announce_all(side);	/* that was the last: the end has come */
+}
+
+/* Behind those who wait for less. The consumers' lock keeps where they are in one piece. */
+static void bbuf_drain_join(struct bbuf_queue *q, struct bbuf_drainer *d)
+{
+	mutex_lock(&q->consumer.lock);
+	spin_lock(&q->drain_lock);
+	d->target = READ_ONCE(q->producer.pos);
+	if (q->leases)
+		d->target = q->leases->head + bbuf_queue_in_ring(q);
+	list_add_tail(&d->node, &q->drains);
+	spin_unlock(&q->drain_lock);
+	mutex_unlock(&q->consumer.lock);
 }
 
 /**
@@ -737,10 +976,7 @@ int bbuf_queue_drain(struct bbuf_queue *q)
 	int ret;
 
 	init_completion(&d.reached);
-	spin_lock(&q->drain_lock);
-	d.target = READ_ONCE(q->producer.pos);	/* under the lock, which keeps them in order */
-	list_add_tail(&d.node, &q->drains);
-	spin_unlock(&q->drain_lock);
+	bbuf_drain_join(q, &d);
 
 	smp_mb();	/* B: drains, then position; see A */
 	bbuf_queue_drained(q);
@@ -749,9 +985,23 @@ int bbuf_queue_drain(struct bbuf_queue *q)
 	spin_lock(&q->drain_lock);
 	list_del(&d.node);	/* again, if it was completed: it is in no list then */
 	spin_unlock(&q->drain_lock);
+	bbuf_queue_drained(q);	/* of many that are woken each wakes some */
 	if (ret)
 		return -EINTR;
 	return READ_ONCE(q->state) & BBUF_DESTROYED ? -ENODEV : 0;
+}
+
+/**
+ * bbuf_queue_has_room() - tell whether a write would find room
+ * @q: the queue
+ * @need: bytes without which it fails
+ *
+ * Return: whether it would; also if it needs more than there ever can be, or the end has come,
+ * so that it fails at once.
+ */
+bool bbuf_queue_has_room(struct bbuf_queue *q, size_t need)
+{
+	return bbuf_side_may_go(&q->producer, min(need, READ_ONCE(q->producer.span)));
 }
 
 /**
@@ -826,7 +1076,7 @@ static void bbuf_side_want_anew(struct bbuf_side *side)
 {
 	spin_lock(&side->line_lock);
 	if (side->wanted)
-		WRITE_ONCE(side->wanted, bbuf_side_need(side, bbuf_side_front(side)));
+		bbuf_side_want(side);
 	spin_unlock(&side->line_lock);
 }
 
@@ -845,6 +1095,8 @@ void bbuf_queue_set_limits(struct bbuf_queue *q, size_t capacity, size_t read_ma
 	q->write_mark = write_mark;
 	if (!write_mark)
 		write_mark = min_t(size_t, capacity - (read_mark - 1), PIPE_BUF);
+	if (write_mark < q->producer.mark && atomic_read(&q->refused_files))
+		WRITE_ONCE(q->mark_lowered, true);
 	bbuf_side_set_limits(&q->producer, capacity, write_mark);
 	bbuf_side_set_limits(&q->consumer, 0, read_mark);
 	bbuf_side_want_anew(&q->producer);
@@ -869,9 +1121,11 @@ static void bbuf_side_init(struct bbuf_side *side, struct bbuf_queue *q, struct 
  * @capacity: bytes it can hold, 1 to %BBUF_CAPACITY_CEILING
  * @policy: of BBUF_EOF_ON_CLOSE, BBUF_DROP_OLDEST, BBUF_LEASE
  *
- * Its buffer comes with the first write.
+ * Its buffer is charged to the memory cgroup of the caller.
+ *
+ * Return: 0 or -ENOMEM; bbuf_queue_uninit() is to be called in any case.
  */
-void bbuf_queue_init(struct bbuf_queue *q, const char *name, u32 type, size_t capacity, u32 policy)
+int bbuf_queue_init(struct bbuf_queue *q, const char *name, u32 type, size_t capacity, u32 policy)
 {
 	q->name = name;
 	q->type = type;
@@ -880,7 +1134,6 @@ void bbuf_queue_init(struct bbuf_queue *q, const char *name, u32 type, size_t ca
 	init_waitqueue_head(&q->idle);
 	spin_lock_init(&q->drain_lock);
 	INIT_LIST_HEAD(&q->drains);
-	q->settled = &q->consumer.pos;
 
 	/* The mutexes are each made in a place of its own, for lockdep to tell them apart. */
 	bbuf_side_init(&q->producer, q, &q->consumer);
@@ -894,6 +1147,7 @@ void bbuf_queue_init(struct bbuf_queue *q, const char *name, u32 type, size_t ca
 	q->consumer.events = EPOLLIN | EPOLLRDNORM;
 	q->consumer.band = POLL_IN;
 	bbuf_queue_set_limits(q, capacity, 1, 0);
+	return bbuf_ring_alloc(&q->ring);
 }
 
 /**

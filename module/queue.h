@@ -5,6 +5,7 @@
 #ifndef BBUF_QUEUE_H
 #define BBUF_QUEUE_H
 
+#include <linux/atomic.h>
 #include <linux/bits.h>
 #include <linux/cache.h>
 #include <linux/completion.h>
@@ -22,6 +23,17 @@
 
 struct bbuf_leases;
 struct bbuf_queue;
+struct workqueue_struct;
+
+/*
+ * What a lock is held for at the most, each time that it is taken: this many bytes are copied,
+ * or this many records or list entries are dealt with. Longer work drops the lock in between.
+ */
+#define BBUF_LOCKED_BATCH	SZ_64K
+#define BBUF_LOCKED_RECORDS	1024
+
+/* Waiters in fsync that one task wakes under a spinlock; the last of them goes on. */
+#define BBUF_LOCKED_WAKES	64
 
 /*
  * No queue can be larger, whatever max_capacity says: FIONREAD reports an int, and no
@@ -40,8 +52,9 @@ struct bbuf_queue;
  *         consumers lease, that of what is gone for good; constant
  * @events: what poll reports of this side when it is ready; constant
  * @band: the same for SIGIO; constant
- * @busy: the front of the line copies, or makes the ring's memory, without @lock; under
- *        @lock
+ * @busy: the front of the line is in the middle of a record or a copy, and has dropped @lock
+ *        to fault pages in, to allocate or to let others have it: the ring must neither be
+ *        emptied nor replaced; under @lock
  * @files: open for this side; under @lock
  * @waiters: calls in line; under @lock
  * @claimed: bytes that are to be left for them; under @lock
@@ -122,14 +135,22 @@ struct bbuf_side {
  * @peak: most bytes that were queued at once; under the producers' lock
  * @dropped_bytes: lost to BBUF_DROP_OLDEST; under the producers' lock
  * @dropped_records: the same in records
- * @flushed_bytes: discarded; under the consumers' lock
- * @idle: those who wait until no side is busy
+ * @dropped_new_bytes: those of @dropped_bytes that were never queued: the newest was dropped, as a
+ *                 reader had the oldest in hand; under the producers' lock
+ * @dropped_new_records: the same in records
+ * @flushed_bytes: discarded by a flush; under the consumers' lock
+ * @flushed_records: the same in records
+ * @idle: tasks that wait until no side is busy
  * @leases: of a queue with BBUF_LEASE, see lease.h; constant
  * @leased: bytes that are leased; under the consumers' lock
  * @aside: bytes that are queued, but not in the ring: they were leased and came back; under
  *         the consumers' lock
- * @settled: the position before which all is gone for good; what it points to is written
- *           under the consumers' lock, read without
+ * @lease_full: as much is leased or was returned as may be, and nothing that was returned can
+ *              be delivered: readers wait for a settled lease; written under the consumers'
+ *              lock, read without
+ * @refused_files: open files whose last refused write needs more room than the write mark
+ * @mark_lowered: the write mark was lowered while a file was in @refused_files, or may have been;
+ *                written under both sides' locks, read without
  * @drain_lock: protects @drains
  * @drains: those who wait until what they found queued has been read, in the order in
  *          which they may go
@@ -149,12 +170,17 @@ struct bbuf_queue {
 	size_t peak;
 	u64 dropped_bytes;
 	u64 dropped_records;
+	u64 dropped_new_bytes;
+	u64 dropped_new_records;
 	u64 flushed_bytes;
+	u64 flushed_records;
 	wait_queue_head_t idle;
 	struct bbuf_leases *leases;
 	size_t leased;
 	size_t aside;
-	const unsigned long *settled;
+	bool lease_full;
+	bool mark_lowered;
+	atomic_t refused_files;
 	spinlock_t drain_lock;	/* for drains */
 	struct list_head drains;
 };
@@ -171,9 +197,10 @@ struct bbuf_queue {
  * @deadline: nanoseconds of CLOCK_MONOTONIC at which it gives up, or BBUF_NEVER
  * @nowait: it may not sleep for the other side
  * @peeks: it leaves what it copies
- * @faults: a page of its memory was missing
+ * @yields: where a page of its memory is missing it gives up its place in line, and comes again
+ * @missing: bytes of its memory that it is to have present then
  * @firm: nobody goes past it: somebody did, or it is at work
- * @over: it was ended where it waited: a negative errno, or BBUF_THE_END
+ * @over: it was ended, and taken out of the line: a negative errno, or BBUF_THE_END
  *
  * Lives on its task's stack; @node changes under both locks of the side, the rest
  * under the mutex.
@@ -184,10 +211,11 @@ struct bbuf_call {
 	size_t len;
 	size_t left;
 	size_t claim;
+	size_t missing;
 	u64 deadline;
 	bool nowait;
 	bool peeks;
-	bool faults;
+	bool yields;
 	bool firm;
 	int over;
 };
@@ -195,7 +223,9 @@ struct bbuf_call {
 /* What bbuf_side_enter() returns to a reader when no more is to come. */
 #define BBUF_THE_END	1
 
-void bbuf_queue_init(struct bbuf_queue *q, const char *name, u32 type, size_t capacity, u32 policy);
+extern struct workqueue_struct *bbuf_workqueue;
+
+int bbuf_queue_init(struct bbuf_queue *q, const char *name, u32 type, size_t capacity, u32 policy);
 void bbuf_queue_uninit(struct bbuf_queue *q);
 int bbuf_queue_open(struct bbuf_queue *q, fmode_t mode);
 void bbuf_queue_release(struct bbuf_queue *q, fmode_t mode);
@@ -209,18 +239,26 @@ int bbuf_queue_drain(struct bbuf_queue *q);
 __poll_t bbuf_queue_poll(struct bbuf_queue *q, struct file *file, poll_table *wait);
 int bbuf_queue_fasync(struct bbuf_queue *q, int fd, struct file *file, int on);
 
+bool bbuf_queue_has_room(struct bbuf_queue *q, size_t need);
+
 /* For io.c, which moves the bytes, and manage.c. */
-void bbuf_side_notify(struct bbuf_side *side);
+void bbuf_side_notify(struct bbuf_side *side, size_t bytes, size_t records);
 void bbuf_queue_drained(struct bbuf_queue *q);
 void bbuf_queue_update_end(struct bbuf_queue *q);
+void bbuf_queue_end_readers(struct bbuf_queue *q);
 size_t bbuf_queue_ring_size(const struct bbuf_queue *q, size_t capacity);
 void bbuf_queue_set_limits(struct bbuf_queue *q, size_t capacity, size_t read_mark,
 			   size_t write_mark);
-void bbuf_side_end_calls(struct bbuf_side *side, int over, size_t longer);
+size_t bbuf_side_end_calls(struct bbuf_side *side, int over, size_t n);
+void bbuf_side_expire(struct bbuf_side *side, struct bbuf_call *call);
 int bbuf_side_enter(struct bbuf_side *side, struct bbuf_call *call);
 void bbuf_side_hold(struct bbuf_side *side, struct bbuf_call *call);
 void bbuf_side_exit_line(struct bbuf_side *side, struct bbuf_call *call);
 void bbuf_side_call_ahead(struct bbuf_side *side, size_t more);
+int bbuf_side_pause(struct bbuf_side *side, struct bbuf_call *call);
+int bbuf_call_interrupted(const struct bbuf_call *call);
+long bbuf_call_timeout(const struct bbuf_call *call, u64 now);
+size_t bbuf_side_need(const struct bbuf_side *side, const struct bbuf_call *call);
 void bbuf_side_set_busy(struct bbuf_side *side, bool busy);
 void bbuf_side_moved(struct bbuf_side *side, size_t bytes, size_t stored, size_t records);
 int bbuf_side_error(const struct bbuf_side *side);

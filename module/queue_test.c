@@ -24,7 +24,7 @@ static struct bbuf_queue *queue_make(struct kunit *test, u32 type, size_t capaci
 	struct bbuf_queue *q = kunit_kzalloc(test, sizeof(*q), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, q);
-	bbuf_queue_init(q, "test", type, capacity, policy);
+	KUNIT_ASSERT_EQ(test, bbuf_queue_init(q, "test", type, capacity, policy), 0);
 	return q;
 }
 

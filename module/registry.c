@@ -111,11 +111,11 @@ static int bbuf_node_set_owner(struct bbuf_node *node, u32 uid, u32 gid)
 	return uid_valid(node->uid) && gid_valid(node->gid) ? 0 : -EINVAL;
 }
 
-/* Its memory, and its number; put_device() frees both. */
+/* Its memory, with that of the queue, and its number; put_device() frees them. */
 static struct bbuf_node *bbuf_node_alloc(const struct bbuf_create *what)
 {
 	struct bbuf_node *node;
-	int minor;
+	int minor, ret;
 
 	node = kzalloc(sizeof(*node), GFP_KERNEL_ACCOUNT);
 	if (!node)
@@ -129,7 +129,6 @@ static struct bbuf_node *bbuf_node_alloc(const struct bbuf_create *what)
 	strscpy(node->name, what->name, sizeof(node->name));
 	node->minor = minor;
 	node->mode = what->mode;
-	bbuf_queue_init(&node->queue, node->name, what->type, what->capacity, what->policy);
 	cdev_init(&node->cdev, &bbuf_fops);
 	node->cdev.owner = THIS_MODULE;
 
@@ -137,7 +136,11 @@ static struct bbuf_node *bbuf_node_alloc(const struct bbuf_create *what)
 	node->dev.class = &bbuf_class;
 	node->dev.type = &bbuf_node_type;
 	node->dev.devt = bbuf_region + minor;
-	return node;
+	ret = bbuf_queue_init(&node->queue, node->name, what->type, what->capacity, what->policy);
+	if (!ret)
+		return node;
+	put_device(&node->dev);
+	return ERR_PTR(ret);
 }
 
 /* Where its dead letters go, which must be there already, and have none itself: so no chain. */

@@ -99,6 +99,30 @@ TRACE_EVENT(bbuf_wake,
 		  __entry->producer ? "producer" : "consumer")
 );
 
+/*
+ * A lock is let go that was held for work of any length: so much was done with it, which is to
+ * be no more than BBUF_LOCKED_BATCH bytes and BBUF_LOCKED_RECORDS entries.
+ */
+TRACE_EVENT_CONDITION(bbuf_batch,
+	TP_PROTO(const struct bbuf_queue *q, const char *work, size_t bytes, size_t entries),
+	TP_ARGS(q, work, bytes, entries),
+	TP_CONDITION(bytes || entries),
+	TP_STRUCT__entry(
+		__string(queue, q->name)
+		__string(work, work)
+		__field(size_t, bytes)
+		__field(size_t, entries)
+	),
+	TP_fast_assign(
+		bbuf_assign_str(queue, q->name);
+		bbuf_assign_str(work, work);
+		__entry->bytes = bytes;
+		__entry->entries = entries;
+	),
+	TP_printk("queue=%s work=%s bytes=%zu entries=%zu", __get_str(queue), __get_str(work),
+		  __entry->bytes, __entry->entries)
+);
+
 DECLARE_EVENT_CLASS(bbuf_life,
 	TP_PROTO(const struct bbuf_queue *q),
 	TP_ARGS(q),

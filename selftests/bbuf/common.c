@@ -404,7 +404,9 @@ static struct task_view task_look(const struct task *t)
 
 static bool task_asleep(const struct task *t, const struct task_view *view)
 {
-	return view->state == 'S' && view->nr == t->nr &&
+	bool asleep = view->state == 'S' || (t->stalls && view->state == 'D');
+
+	return asleep && view->nr == t->nr &&
 	       (t->fd < 0 || view->argument == t->fd);
 }
 

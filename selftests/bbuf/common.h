@@ -91,6 +91,7 @@ struct task {
 	size_t len;
 	size_t position;	/* of the pattern, for those who write it */
 	bool restart;
+	bool stalls;		/* the sleep is that for a page, which no signal disturbs */
 	long arg[2];		/* whatever else fn() needs */
 
 	pid_t pid;

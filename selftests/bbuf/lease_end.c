@@ -557,8 +557,8 @@ TEST_F(lease_end, is_not_counted_as_read_before)
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN_LAST));
 	ASSERT_EQ(1, settle(self->in, 0, BBUF_REJECT));
 	info = queue_info(self->fd);
-	ASSERT_EQ(2 * LEN, info.out.bytes);	/* with what is dead */
-	ASSERT_EQ(2, info.out.records);
+	ASSERT_EQ(LEN, info.out.bytes);		/* without what is dead */
+	ASSERT_EQ(1, info.out.records);
 	ASSERT_EQ(3 * LEN, info.bytes);
 	ASSERT_EQ(3, info.records);
 	ASSERT_EQ(0, info.leased_bytes);

@@ -149,21 +149,23 @@ struct bbuf_side_info {
  * @dropped_records: the same in records
  * @flushed_bytes: discarded by BBUF_IOC_FLUSH
  * @in: the producers
- * @out: the consumers
+ * @out: the consumers; what was dropped, flushed or is dead they have not read
  * @leased_bytes: leased now; they are not in @bytes, but count against the capacity
  * @leased_records: the same in records; 0 for a stream
  * @leasing_files: files that have leased something now
  * @returned: records that went back after they were leased; bytes of a stream that did so
  *            other than by being written
  * @expired: how many of them because the lease timed out
- * @dead_records: records that went to the dead-letter queue, or were dropped as it has none
+ * @dead_records: records that went to the dead-letter queue, or were dropped as it has none:
+ *                none of them is in @returned for that
  * @lease_timeout: as struct bbuf_create has it
  * @max_leases: likewise, but never 0 with BBUF_LEASE
  * @max_deliveries: likewise
  * @dead_letters: likewise
  *
- * What is leased counts as @out, and as records of @out, only when it is acknowledged. New
- * members come at the end.
+ * What is leased counts as @out, and as records of @out, only when it is acknowledged. So the
+ * bytes, and the records, of @in are the sum of those of @out, queued, leased, dropped, flushed
+ * and dead. New members come at the end.
  */
 struct bbuf_info {
 	char name[BBUF_NAME_SIZE];
@@ -325,8 +327,9 @@ struct bbuf_lease_frame {
  * and returns the record's bytes, or 0 at the end.
  *
  * Errors: those of read(2): EAGAIN, ETIMEDOUT, EINTR, EMSGSIZE (the record is longer than
- * @size, and stays), EFAULT, ENOMEM, ENODEV, and EBUSY: the file has leased as much as it
- * may at once. And EINVAL: not a record queue with BBUF_LEASE.
+ * @size, and stays), EFAULT, ENOMEM, ENODEV, and EBUSY: the file has leased as many records
+ * as it may at once (who reads a token then waits for one). And EINVAL: not a record queue with
+ * BBUF_LEASE.
  */
 struct bbuf_lease {
 	__u64 buffer;
