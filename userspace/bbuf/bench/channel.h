@@ -89,6 +89,9 @@ extern const struct peer peer_stream, peer_record, peer_framed;
 extern const struct peer peer_pipe, peer_unix, peer_seqpacket, peer_floor;
 extern const struct peer peer_mq, peer_sysv;
 
+/* Bytes that queues of bbuf hold which are opened from now on; 0 for as many as by default. */
+extern size_t queue_capacity;
+
 int channel_open(struct channel *channel, const struct peer *peer, size_t size, bool whole);
 void channel_close(struct channel *channel);
 void channel_forget_all(void);

@@ -62,7 +62,10 @@ static double grow(const struct setup *setup, struct channel *channels, size_t *
 	return settled_bytes() - before;
 }
 
-/* The first half fills the holes that others have left behind in the kernel's memory. */
+/*
+ * A queue of bbuf has its buffer from the start, which is as large as one asks for: here it is
+ * as small as a message. The first half fills the holes that others have left behind in the kernel's memory.
+ */
 static int memory(const struct setup *setup, struct figure *figure)
 {
 	size_t count = setup->level.first, opened = 0;
@@ -70,9 +73,11 @@ static int memory(const struct setup *setup, struct figure *figure)
 	bool enough;
 	int error;
 
+	queue_capacity = setup->size;
 	grow(setup, channels, &opened, count);
 	figure->value[BYTES] = grow(setup, channels, &opened, 2 * count) / count;
 	error = errno;
+	queue_capacity = 0;
 	enough = opened == 2 * count;
 	while (opened)
 		channel_close(&channels[--opened]);

@@ -17,6 +17,8 @@
 /* Records that are framed together, if they fit into the queue. */
 #define BATCH		64
 
+size_t queue_capacity;
+
 static void queue_close(struct channel *channel)
 {
 	file_close(channel);
@@ -31,6 +33,8 @@ static int queue_open(struct channel *channel, uint32_t type)
 	char path[sizeof("/dev/bbuf-") + BBUF_NAME_SIZE];
 
 	config.type = type;
+	if (queue_capacity)
+		config.capacity = queue_capacity;
 	snprintf(channel->name, sizeof(channel->name), "bench-%d-%u", getpid(), made++);
 	if (bbuf_create(channel->name, &config))
 		return -1;
