@@ -78,7 +78,7 @@ refresh_lists() {
 
 apt_depends() {
 	apt-cache depends --no-recommends --no-suggests --no-conflicts --no-breaks \
-		--no-replaces --no-enhances "$1" 2>/dev/null | sed -n 's/^ *Depends: //p'
+		--no-replaces --no-enhances "$@" 2>/dev/null | sed -n 's/^ *Depends: //p'
 }
 
 # As apt_download, with all that they depend on: a system, as nothing is installed there.

@@ -25,9 +25,19 @@ test_tokens_for_all_but_one()
 3
 3
 1
-3
+4
 +++" ]
 	is_gone pool
+}
+
+# A process that holds all tokens and reads once more waits for the next one.
+test_a_read_of_one_token_more_waits()
+{
+	expect 0 '' bbuf jobserver -j 3 --name pool -- bash -c 'exec 3<>"${MAKEFLAGS##*fifo:}"
+		read -rn 2 -u 3 held; echo "$held"
+		{ sleep 0.3; printf + >&3; } &
+		read -rn 1 -u 3 more; echo "$more"; wait'
+	[ "$(paste -sd , out)" = '++,+' ]
 }
 
 test_a_name_of_its_own()

@@ -146,7 +146,11 @@ static int make_unnamed(struct subject *subject, const struct bbuf_config *confi
 	return -1;
 }
 
-/* Room for all tokens, and not more: a token too many is a mistake that shows. */
+/*
+ * Room for all tokens, and not more: a token too many is a mistake that shows. The limit of
+ * leases is one that no process can reach: a client that holds all tokens and reads once more,
+ * as cargo does, must wait until one is written back, and not get an error.
+ */
 static int make_queue(struct subject *subject, const struct plan *plan)
 {
 	struct bbuf_config config = BBUF_CONFIG_INIT;
@@ -154,7 +158,7 @@ static int make_queue(struct subject *subject, const struct plan *plan)
 
 	config.policy = BBUF_LEASE;
 	config.capacity = plan->jobs - 1;
-	config.max_leases = plan->jobs - 1;
+	config.max_leases = plan->jobs;
 	config.uid = plan->owner;
 	subject->queue = plan->name;
 	ret = plan->name ? bbuf_create(plan->name, &config) : make_unnamed(subject, &config);
