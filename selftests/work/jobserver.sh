@@ -143,6 +143,79 @@ test_other_queues_are_no_pools()
 	[ ! -e ran ]
 }
 
+# A program in place of a GNU make: make_says NAME LINE. It prints LINE if it is asked for its
+# version, as what it was called; otherwise it makes "ran".
+make_says()
+{
+	cat >"$1" <<END
+#!/bin/sh
+if [ "\$1" = --version ]; then
+	echo "\$0 \$MAKEFLAGS" >>asked
+	echo '$2'
+	exec cat
+fi
+echo "\$0 \$*" >ran
+END
+	chmod +x "$1"
+	rm -f ran asked
+}
+
+test_an_old_make_is_refused()
+{
+	local version
+
+	for version in 3.81 4.1 4.3; do
+		make_says make "GNU Make $version"
+		expect 1 "jobserver: ./make is GNU make $version, .*: 4.4 or later is needed; install" \
+			bbuf jobserver -j 2 -- ./make all
+		[ ! -e ran ]
+	done
+	bbuf create pool --lease --capacity 3
+	printf +++ | bbuf put pool
+	export MAKEFLAGS='-j9 --jobserver-auth=fifo:fifo' GNUMAKEFLAGS=-k
+	expect 1 'make is GNU make 4.3, ' env PATH="$PWD:$PATH" bbuf jobserver --queue pool make
+	make_says gmake 'GNU Make 4.3.91'
+	expect 1 'gmake is GNU make 4.3.91, ' env PATH=":$PATH" bbuf jobserver -j 2 gmake
+	[ "$(<asked)" = './gmake ' ]
+	ln -s "$PWD/gmake" build
+	expect 1 './build is GNU make 4.3.91, ' bbuf jobserver -j 2 ./build all
+	[ ! -e ran ]
+	[ "$(find /sys/class/bbuf/ -name 'jobserver-*')" = '' ]
+}
+
+test_a_make_that_is_new_enough()
+{
+	local version
+
+	for version in 4.4 4.4.1 4.10 5.0; do
+		make_says make "GNU Make $version"
+		expect 0 '' bbuf jobserver -j 2 -- ./make all
+		[ "$(<ran)" = './make all' ]
+	done
+}
+
+# Nothing is known of what they do with the option.
+test_other_programs_are_not_asked()
+{
+	make_says cmake 'GNU Make 4.3'
+	expect 0 '' bbuf jobserver -j 2 -- ./cmake all
+	[ -e ran ]
+	[ ! -e asked ]
+	make_says make 'bmake: 2020'
+	expect 0 '' bbuf jobserver -j 2 -- ./make all
+	[ -e ran ]
+	printf '#!/bin/sh\n[ "$1" = all ]\n' >./make
+	expect 0 '' bbuf jobserver -j 2 -- ./make all
+}
+
+test_one_job_takes_any_make()
+{
+	make_says make 'GNU Make 4.3'
+	expect 0 '' bbuf jobserver -j 1 -- ./make all
+	[ -e ran ]
+	[ ! -e asked ]
+}
+
 test_wrong_usage()
 {
 	expect 2 'which command is to be run' bbuf jobserver -j 2

@@ -75,6 +75,22 @@ test_the_version()
 	./make --version | grep -qE '^GNU Make (4\.[4-9]|[5-9])'
 }
 
+# The make of this machine, whichever that is, and one that another program starts.
+test_another_make()
+{
+	printf 'all: a b\na b:\n\t@echo $@\n' >other
+	if make --version | grep -qE '^GNU Make ([0-3]|4\.[0-3])\b'; then
+		expect 1 'make is GNU make .*: 4.4 or later is needed' \
+			bbuf jobserver -j 4 -- make -f other
+		[ -z "$(<out)" ]
+		expect 2 'internal error: invalid --jobserver-auth string' \
+			bbuf jobserver -j 4 -- env make -f other
+	else
+		expect 0 '' bbuf jobserver -j 4 -- make -f other
+		[ "$(sort out | paste -sd+)" = a+b ]
+	fi
+}
+
 test_it_builds()
 {
 	expect 0 '' "${with_queue[@]}" all

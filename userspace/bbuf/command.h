@@ -103,6 +103,7 @@ struct bbuf *queue_open(const struct subject *subject, int flags);
 bool queue_info(const struct subject *subject, struct bbuf_info *info);
 char *queue_path(const char *queue);
 char *node_description(const char *queue);
+char *program_path(const char *name);
 const char *format_slept(char text[TEXT_MAX], uint64_t ns);
 
 #endif /* BBUF_COMMAND_H */

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "gnumake.h"
 
 #define JOBS_MAX	65536
 #define NAMES_MAX	1000
@@ -111,6 +112,7 @@ static const struct argp argp = {
 	.doc = "Makes a queue with a token for each job that may run beside the first one, runs "
 	       "COMMAND with it as the job server of make, and removes it. A token that a "
 	       "process has when it is killed comes back by itself.\v"
+	       "A GNU make must be 4.4 or later, a cargo 1.69 or later. "
 	       "Making a queue is root's; with --queue anybody may use one that he may read and "
 	       "write.\n\n"
 	       "Exit status: 0 success of COMMAND, or else that of COMMAND, or 128 and the signal "
@@ -388,17 +390,40 @@ static int run_alone(struct subject *subject, const struct plan *plan)
 	run(subject, plan->command, &mask);
 }
 
+/*
+ * An old make stops at the path with an internal error, which says neither what is wrong nor
+ * what to do. Others that take no path go on without a job server.
+ */
+static int check_make(const struct subject *subject, const char *command)
+{
+	struct gnumake make;
+	int ret = EXIT_SUCCESS;
+
+	if (!gnumake_find(&make, command))
+		return EXIT_SUCCESS;
+	if (!gnumake_takes_path(&make)) {
+		say(subject, "%s is GNU make %s, which takes no job server by its path: 4.4 or "
+		    "later is needed; install that, or name it as COMMAND",
+		    make.path, make.version);
+		ret = EXIT_FAILURE;
+	}
+	gnumake_uninit(&make);
+	return ret;
+}
+
 int cmd_jobserver(int argc, char **argv)
 {
 	struct subject subject = { .operation = "jobserver" };
 	struct plan plan = { .owner = BBUF_ID_CALLER };
 
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &plan);
-	if (plan.queue)
-		return run_with_old(&subject, &plan);
-	if (!plan.jobs)
+	if (!plan.queue && !plan.jobs)
 		plan.jobs = MIN(MAX(sysconf(_SC_NPROCESSORS_ONLN), 1), JOBS_MAX);
 	if (plan.jobs == 1)
 		return run_alone(&subject, &plan);
+	if (check_make(&subject, plan.command[0]))
+		return EXIT_FAILURE;
+	if (plan.queue)
+		return run_with_old(&subject, &plan);
 	return run_with_new(&subject, &plan);
 }

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common.h"
+#include "../command.h"
 #include "job.h"
 
 /* What is replaced by the record, in arguments. */
@@ -28,38 +28,22 @@ static bool in_arguments(const struct plan *plan)
 	return *word;
 }
 
-static bool possible_in(const char *folder, size_t len, const char *name)
-{
-	char *path;
-	bool yes;
-
-	if (asprintf(&path, "%.*s/%s", (int)len, folder, name) < 0)
-		return false;
-	yes = !access(path, X_OK);
-	free(path);
-	return yes;
-}
-
 /*
  * Is there such a command? A mistake in its name is better found before a record is
  * taken. Which one it is may depend on the record.
  */
 bool job_possible(const struct plan *plan)
 {
-	const char *name = plan->command[0], *folder = getenv("PATH");
-	size_t len;
+	const char *name = plan->command[0];
+	bool possible;
+	char *path;
 
-	if (strchr(name, '/'))
-		return strstr(name, PLACE) || !access(name, X_OK);
-	if (!folder || strstr(name, PLACE))
+	if (strstr(name, PLACE))
 		return true;
-	for (;; folder += len + 1) {
-		len = strcspn(folder, ":");
-		if (len ? possible_in(folder, len, name) : possible_in(".", 1, name))
-			return true;
-		if (!folder[len])
-			return false;
-	}
+	path = program_path(name);
+	possible = path;
+	free(path);
+	return possible;
 }
 
 /* One argument with the record in it, to be freed. */

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Looking up programs in the PATH.
+ */
+#include <err.h>
+#include <paths.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "command.h"
+
+static bool is_program(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && S_ISREG(st.st_mode) && !access(path, X_OK);
+}
+
+/* To be freed. An empty folder of the PATH is the working directory. */
+static char *path_in(const char *folder, size_t len, const char *name)
+{
+	char *path;
+
+	if (asprintf(&path, "%.*s%s/%s", (int)len, folder, len ? "" : ".", name) < 0)
+		err(EXIT_FAILURE, "%s", name);
+	return path;
+}
+
+/* The path of the program that execvp() would run, to be freed; NULL if there is none. */
+char *program_path(const char *name)
+{
+	const char *folder = getenv("PATH") ?: _PATH_DEFPATH;
+	size_t len;
+	char *path;
+
+	if (strchr(name, '/'))
+		return is_program(name) ? strdup(name) : NULL;
+	for (;; folder += len + 1) {
+		len = strcspn(folder, ":");
+		path = path_in(folder, len, name);
+		if (is_program(path))
+			return path;
+		free(path);
+		if (!folder[len])
+			return NULL;
+	}
+}
