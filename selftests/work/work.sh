@@ -53,6 +53,31 @@ test_standard_input_is_empty_then()
 	run 1 "${work[@]}" -- sh -c '[ -z "$(cat)" ] && [ "$1" = one ]' sh '{}'
 }
 
+# The record is pasted into the code that the shell runs: each of these is to be warned of.
+test_a_warning_of_code()
+{
+	local warning='jobs: work: warning: \{\} is inside the code that .*sh -c'
+
+	bbuf put jobs 'a b; echo INJECTED'
+	expect 0 "$warning.*instead: sh -c 'echo \"[$]1\"' sh \{\}.* 1 done" \
+		"${work[@]}" --drain -- sh -c 'echo {}'
+	[ "$(paste -sd+ out)" = 'a b+INJECTED' ]
+	expect 0 "$warning" "${work[@]}" --drain --quiet -- /bin/bash -euo pipefail -c -- 'echo {}'
+	expect 0 "$warning" "${work[@]}" --drain --quiet -- env A=b bash --norc -xc 'echo "{}"' sh {}
+}
+
+test_no_warning_of_arguments()
+{
+	bbuf put jobs 'a b; echo INJECTED'
+	expect 0 '' "${work[@]}" --drain --quiet -- sh -c 'echo "$1"' sh {}
+	[ "$(<out)" = 'a b; echo INJECTED' ]
+	printf 'echo "$1"' >script
+	expect 0 '' "${work[@]}" --drain --quiet -- sh script {}
+	expect 0 '' "${work[@]}" --drain --quiet -- sh -e script -c {}
+	expect 0 '' "${work[@]}" --drain --quiet -- printf %s {} -c
+	expect 0 '' "${work[@]}" --drain --quiet -- sh -c
+}
+
 # They have failed, and nothing else.
 test_records_that_are_no_arguments()
 {

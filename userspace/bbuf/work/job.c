@@ -16,9 +16,6 @@
 #include "../command.h"
 #include "job.h"
 
-/* What is replaced by the record, in arguments. */
-#define PLACE		"{}"
-
 static bool in_arguments(const struct plan *plan)
 {
 	char **word = plan->command;

@@ -111,6 +111,7 @@ static const struct argp argp = {
 	.doc = "Runs COMMAND for each record of a queue with leases. It finds the record on its "
 	       "standard input or, if {} stands in an argument, in the place of that. A record "
 	       "is gone when COMMAND has succeeded; if this program is killed, it goes back.\v"
+	       "In the string of `sh -c', {} would be run as code: use sh -c '... \"$1\"' sh {}.\n\n"
 	       "Ends when the queue is shut down and all records are done with, or by a signal, "
 	       "when what runs has ended.\n\n"
 	       HELP_SIZES "\n" HELP_EXIT ", 6 records were given up.",

@@ -9,6 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What is replaced by the record, in arguments. */
+#define PLACE		"{}"
+
 /**
  * struct plan - what to do with each record, and how
  * @queue: to take them from

@@ -23,6 +23,7 @@
 #include "job.h"
 #include "keeper.h"
 #include "report.h"
+#include "shell.h"
 
 /* A lease is renewed when this part of its time is over. */
 #define RENEW_PART	3
@@ -476,6 +477,20 @@ static void work_loop(struct work *work)
 	}
 }
 
+/*
+ * Whoever may put a record could run commands as this user. It is not refused: records may be
+ * known to be harmless.
+ */
+static void warn_of_code(const struct work *work)
+{
+	const char *shell = shell_with_record(work->plan.command);
+
+	if (shell)
+		say(&work->subject, "warning: {} is inside the code that `%s -c' runs, so that the "
+		    "contents of a record run as commands; let it be an argument instead: "
+		    "%s -c 'echo \"$1\"' %s {}", shell, shell, shell);
+}
+
 /* A queue of records with leases, and a command that there is. */
 static int check(struct work *work)
 {
@@ -513,6 +528,7 @@ static int work_prepare(struct work *work)
 
 	if (ret)
 		return ret;
+	warn_of_code(work);
 	if (report_init(&work->report, &work->plan, &work->subject))
 		return EXIT_FAILURE;
 	if (keeper_start(&work->keeper, work->plan.jobs))

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Records that would be run by a shell.
+ */
+#ifndef BBUF_WORK_SHELL_H
+#define BBUF_WORK_SHELL_H
+
+const char *shell_with_record(char **command);
+
+#endif /* BBUF_WORK_SHELL_H */
