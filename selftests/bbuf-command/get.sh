@@ -77,6 +77,32 @@ test_follow_a_stream_until_the_last_writer_closes()
 	seq 50000 | cmp - got
 }
 
+# It waits for the first writer; after the last one each ends at once, until there is another.
+test_cat_in_a_loop_spins_without_a_writer()
+{
+	bbuf create q --eof-on-close
+	expect 124 '' timeout 0.3 cat /dev/bbuf-q
+	echo one >/dev/bbuf-q
+	[ "$(timeout "$deadline" cat /dev/bbuf-q)" = one ]
+	expect 0 '' timeout "$deadline" cat /dev/bbuf-q
+	expect 0 '' timeout "$deadline" cat /dev/bbuf-q
+	expect 0 '' timeout "$deadline" bbuf get q --follow
+}
+
+test_a_reader_that_is_a_writer_too_stays()
+{
+	bbuf create q --eof-on-close
+	cat <>/dev/bbuf-q >got &
+	echo one >/dev/bbuf-q
+	eventually grep -q one got
+	sleep 0.2
+	kill -0 $!
+	echo two >/dev/bbuf-q
+	eventually grep -q two got
+	bbuf shutdown q
+	wait $!
+}
+
 test_the_end_comes_too_early()
 {
 	bbuf put jobs one

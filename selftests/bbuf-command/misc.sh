@@ -56,6 +56,19 @@ test_the_module_can_be_unloaded_while_top_runs()
 	grep -q 'top: the module is not loaded' errors
 }
 
+# Nobody is asked: queues are in memory only.
+test_unloading_loses_what_is_queued()
+{
+	bbuf create leased --records --lease
+	bbuf put jobs one two
+	bbuf put leased three
+	rmmod bbuf
+	load_module
+	[ ! -e /dev/bbuf-jobs ]
+	[ ! -e /dev/bbuf-leased ]
+	[ "$(ls /sys/class/bbuf)" = default ]
+}
+
 # What bash offers for the given words, the last of which is being typed.
 complete_words()
 {

@@ -189,6 +189,43 @@ test_lines_of_many_writers_stay_whole()
 	(for writer in a b c d; do seq -f "$writer%04.0f" 1000; done) | cmp - got
 }
 
+has_lines()
+{
+	[ "$(wc -l <"$1")" -ge "$2" ]
+}
+
+# After a shutdown a writer gets an error, and no signal: a loop of echo goes on.
+test_a_producer_that_ignores_errors_goes_on()
+{
+	while [ ! -e enough ]; do
+		echo x || :
+		echo >>rounds
+		sleep 0.02
+	done >/dev/bbuf-bytes 2>errors &
+	eventually has_lines rounds 1
+	bbuf shutdown bytes
+	eventually grep -q 'Broken pipe' errors
+	eventually has_lines rounds $(($(wc -l <rounds) + 3))
+	: >enough
+	wait $!
+}
+
+# Such as this one; and put ends at the shutdown.
+test_a_producer_in_a_pipeline_ends()
+{
+	{
+		status=0
+		env --default-signal=PIPE bash -c 'while :; do echo x; sleep 0.02; done' ||
+			status=$?
+		echo "$status" >status
+	} | bbuf put bytes --lines 2>errors &
+	eventually not is bytes bytes 0
+	bbuf shutdown bytes
+	eventually test -s status
+	[ "$(<status)" = $((128 + 13)) ]
+	grep -q 'put: it is shut down' errors
+}
+
 test_empty_input()
 {
 	expect 0 '' bbuf put bytes </dev/null

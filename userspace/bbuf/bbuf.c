@@ -40,7 +40,7 @@ static const struct command commands[] = {
 	COMMAND(flush, "discard what is queued"),
 	COMMAND(shutdown, "let writers put no more, and readers see an end"),
 	COMMAND(reopen, "take shutdown back"),
-	COMMAND(work, "run a command for each record, and lose none"),
+	COMMAND(work, "run a command for each record; a killed worker loses none"),
 	COMMAND(jobserver, "run make with a job server that heals itself"),
 	COMMAND(top, "watch all queues"),
 	COMMAND(bench, "measure queues beside what one would take instead"),
