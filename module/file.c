@@ -16,6 +16,7 @@
 #include <linux/module.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
 #include <linux/splice.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
@@ -37,7 +38,8 @@
  * @write_timeout: the same for writes
  * @refused: bytes of room without which the last write, that could not wait, was sent away; 0
  *           if it was not: poll waits for as much; likewise
- * @picky: the file is counted in bbuf_queue.refused_files, 1, or not, 0
+ * @picky: the file is counted in bbuf_queue.refused_files
+ * @refused_lock: protects @picky and that count, and writing @refused
  * @holder: of what it leases; NULL if the queue is without
  * @reads_plainly: neither frames nor leases: what is there may be read at once
  * @writes_plainly: the same for writes
@@ -48,7 +50,8 @@ struct bbuf_file {
 	atomic64_t read_timeout;
 	atomic64_t write_timeout;
 	size_t refused;
-	atomic_t picky;
+	bool picky;
+	spinlock_t refused_lock;	/* for refused and picky */
 	struct bbuf_holder *holder;
 	bool reads_plainly;
 	bool writes_plainly;
@@ -82,6 +85,7 @@ static struct bbuf_file *bbuf_file_alloc(struct bbuf_node *node)
 	if (!bf)
 		return NULL;
 	bf->node = node;
+	spin_lock_init(&bf->refused_lock);
 	if (node->queue.leases) {
 		bf->holder = bbuf_holder_get(&node->queue);
 		if (!bf->holder) {
@@ -95,7 +99,7 @@ static struct bbuf_file *bbuf_file_alloc(struct bbuf_node *node)
 
 static void bbuf_file_free(struct bbuf_file *bf)
 {
-	if (atomic_read(&bf->picky))
+	if (bf->picky)
 		atomic_dec(&bf->node->queue.refused_files);
 	if (bf->holder)
 		bbuf_holder_put(&bf->node->queue, bf->holder);
@@ -172,18 +176,24 @@ static noinline ssize_t bbuf_file_read_slowly(struct file *file, struct iov_iter
 
 /*
  * Remember that a write was sent away that needs so much room, or that none was. Who polls
- * exclusively for less room than this file needs must not be forgotten for it: so it counts.
+ * exclusively for less room than this file needs must not be forgotten for it: so it counts. Those
+ * who poll the file, from another thread, are to look again.
  */
 static void bbuf_file_set_refused(struct bbuf_file *bf, size_t need)
 {
 	struct bbuf_queue *q = &bf->node->queue;
-	int picky = need > READ_ONCE(q->producer.mark);
+	bool picky, changed;
 
+	spin_lock(&bf->refused_lock);
+	picky = need > READ_ONCE(q->producer.mark);
+	changed = need != bf->refused;
 	WRITE_ONCE(bf->refused, need);
-	if (atomic_read(&bf->picky) == picky)
-		return;
-	if (atomic_xchg(&bf->picky, picky) != picky)
+	if (picky != bf->picky)
 		atomic_add(picky ? 1 : -1, &q->refused_files);
+	bf->picky = picky;
+	spin_unlock(&bf->refused_lock);
+	if (changed)
+		bbuf_side_notify(&q->producer, 0, 0);
 }
 
 static noinline ssize_t bbuf_file_write_slowly(struct file *file, struct iov_iter *from,
@@ -268,7 +278,9 @@ static __poll_t bbuf_poll_holder(const struct file *file, __poll_t events)
 		return events;
 	if (bbuf_holder_full(q, bf->holder))
 		events &= ~(EPOLLIN | EPOLLRDNORM);
-	if (q->type == BBUF_STREAM && (file->f_mode & FMODE_WRITE) && READ_ONCE(bf->holder->count))
+	/* Unless it was just sent away with a token that is new: it would spin. */
+	if (q->type == BBUF_STREAM && (file->f_mode & FMODE_WRITE) &&
+	    READ_ONCE(bf->holder->count) && !READ_ONCE(bf->refused))
 		events |= EPOLLOUT | EPOLLWRNORM;
 	return events;
 }

@@ -36,6 +36,7 @@ void bbuf_call_init(struct bbuf_call *call, struct bbuf_manner how, size_t len)
 	call->nowait = how.nowait;
 	call->peeks = false;
 	call->yields = false;
+	call->resizes = false;
 	call->firm = false;
 	call->over = 0;
 }
@@ -167,11 +168,12 @@ static size_t bbuf_iter_fault_in(struct iov_iter *iter, size_t bytes)
  * bbuf_call_fault_in() - have the pages present that a call that yields was without
  * @call: the call, which is not in line
  * @iter: its memory
+ * @whole: less than it wants is of no use; otherwise @iter is cut to what there is
  *
  * Context: process context; sleeps for as long as whoever provides the pages likes.
  * Return: 0, -EFAULT (a bad address), -EINTR (the task is being killed), or -ETIMEDOUT.
  */
-int bbuf_call_fault_in(struct bbuf_call *call, struct iov_iter *iter)
+int bbuf_call_fault_in(struct bbuf_call *call, struct iov_iter *iter, bool whole)
 {
 	size_t bytes = min(call->missing, iov_iter_count(iter));
 	size_t left = bbuf_iter_fault_in(iter, bytes);
@@ -179,9 +181,13 @@ int bbuf_call_fault_in(struct bbuf_call *call, struct iov_iter *iter)
 	cond_resched();
 	if (fatal_signal_pending(current))
 		return -EINTR;
-	if (left == bytes)
+	if (left == bytes || (left && whole))
 		return -EFAULT;
-	return call->deadline != BBUF_NEVER && ktime_get_ns() >= call->deadline ? -ETIMEDOUT : 0;
+	if (left)
+		iov_iter_truncate(iter, bytes - left);
+	if (call->nowait || call->deadline == BBUF_NEVER)
+		return 0;
+	return ktime_get_ns() >= call->deadline ? -ETIMEDOUT : 0;
 }
 
 /**
@@ -196,11 +202,23 @@ struct bbuf_watch {
 	struct bbuf_call *call;
 };
 
+static void bbuf_watch_start(struct bbuf_watch *watch)
+{
+	long timeout = bbuf_call_timeout(watch->call, ktime_get_ns());
+
+	queue_delayed_work(bbuf_workqueue, &watch->work,
+			   min_t(unsigned long, timeout, MAX_JIFFY_OFFSET));
+}
+
 static void bbuf_watch_expire(struct work_struct *work)
 {
 	struct bbuf_watch *watch = container_of(work, struct bbuf_watch, work.work);
 
-	bbuf_side_expire(watch->side, watch->call);
+	/* Jiffies may jump, and are coarse: it is the clock that counts. */
+	if (ktime_get_ns() < watch->call->deadline)
+		bbuf_watch_start(watch);
+	else
+		bbuf_side_expire(watch->side, watch->call);
 }
 
 static size_t bbuf_side_fault_in_time(struct bbuf_side *side, struct bbuf_call *call,
@@ -210,8 +228,7 @@ static size_t bbuf_side_fault_in_time(struct bbuf_side *side, struct bbuf_call *
 	size_t left;
 
 	INIT_DELAYED_WORK_ONSTACK(&watch.work, bbuf_watch_expire);
-	queue_delayed_work(bbuf_workqueue, &watch.work,
-			   bbuf_call_timeout(call, ktime_get_ns()));
+	bbuf_watch_start(&watch);
 	left = bbuf_iter_fault_in(iter, bytes);
 	cancel_delayed_work_sync(&watch.work);
 	destroy_delayed_work_on_stack(&watch.work);
@@ -227,8 +244,9 @@ static size_t bbuf_side_fault_in_time(struct bbuf_side *side, struct bbuf_call *
  */
 void bbuf_side_unlock_busy(struct bbuf_side *side, struct bbuf_call *call)
 {
-	bbuf_side_hold(side, call);
+	/* Busy first: it is not to look as if it waited. */
 	bbuf_side_set_busy(side, true);
+	bbuf_side_hold(side, call);
 	mutex_unlock(&side->lock);
 }
 
@@ -237,8 +255,8 @@ void bbuf_side_unlock_busy(struct bbuf_side *side, struct bbuf_call *call)
  * @side: the side
  * @call: the call, after bbuf_side_unlock_busy()
  *
- * Return: 0 if the call may go on with what it was doing; otherwise nothing is to be moved:
- * -EINTR if the task is being killed, or what bbuf_call_error() says.
+ * Return: 0 if the call may go on with what it was doing; otherwise nothing is to be moved, and
+ * it is what bbuf_call_error() says.
  */
 int bbuf_side_lock_busy(struct bbuf_side *side, struct bbuf_call *call)
 {
@@ -246,8 +264,6 @@ int bbuf_side_lock_busy(struct bbuf_side *side, struct bbuf_call *call)
 	mutex_lock(&side->lock);
 	if (!call->over)	/* otherwise who ended it has said so */
 		bbuf_side_set_busy(side, false);
-	if (fatal_signal_pending(current))
-		return -EINTR;	/* nobody would know how far it came: nothing is moved */
 	return bbuf_call_error(side, call);
 }
 
@@ -315,10 +331,13 @@ int bbuf_side_copy(struct bbuf_side *side, struct bbuf_call *call, const struct 
 		   struct iov_iter *iter)
 {
 	size_t want = bbuf_span_size(span, iov_iter_count(iter)), done = 0, piece, n;
-	struct bbuf_side *ahead = call->peeks ? NULL : bbuf_side_ahead(side, span->len);
+	struct bbuf_side *ahead = NULL;
 	unsigned int tries = 0;
 	int ret = 0;
 
+	/* To lease makes no room. */
+	if (!call->peeks && (!side->queue->leases || side == &side->queue->producer))
+		ahead = bbuf_side_ahead(side, span->len);
 	while (!ret && done < want) {
 		piece = min_t(size_t, want - done, BBUF_LOCKED_BATCH);
 		if (bbuf_iter_allocates(iter)) {
@@ -327,7 +346,8 @@ int bbuf_side_copy(struct bbuf_side *side, struct bbuf_call *call, const struct 
 		}
 		n = bbuf_span_copy_now(span, done, piece, iter, done ? NULL : ahead);
 		done += n;
-		trace_bbuf_batch(side->queue, "copy", n, 0);
+		if (n < want)
+			trace_bbuf_batch(side->queue, "copy", n, 0);
 		tries = n ? 0 : tries + 1;
 		if (n < piece && call->yields)
 			ret = BBUF_FAULT;
@@ -336,6 +356,10 @@ int bbuf_side_copy(struct bbuf_side *side, struct bbuf_call *call, const struct 
 			      bbuf_side_fault_in(side, call, iter, piece - n);
 		else if (done < want)
 			ret = bbuf_side_let_others(side, call);
+		/* Nobody would know how far it came. */
+		if ((!ret || ret == -EFAULT) && done < want && user_backed_iter(iter) &&
+		    fatal_signal_pending(current))
+			ret = -EINTR;
 	}
 	call->missing = want;
 	return ret;
@@ -356,10 +380,14 @@ static struct bbuf_span bbuf_haul_next(const struct bbuf_queue *q, const struct 
 	return span;
 }
 
-/* Is it so much that others should see it? */
+/* Each frame takes as much, with the shortest record. */
+#define BBUF_FRAMES_MOST	(BBUF_FRAMES_SIZE / BBUF_FRAME_SPACE(1))
+
+/* Is it so much that others should see it, or could it become too much with the next frames? */
 static bool bbuf_haul_full(const struct bbuf_haul *haul)
 {
-	return haul->bytes >= BBUF_LOCKED_BATCH || haul->records >= BBUF_LOCKED_RECORDS;
+	return haul->bytes + BBUF_FRAMES_SIZE > BBUF_LOCKED_BATCH ||
+	       haul->records + BBUF_FRAMES_MOST > BBUF_LOCKED_RECORDS;
 }
 
 static void bbuf_haul_record(const struct bbuf_queue *q, struct bbuf_haul *haul)
@@ -379,6 +407,8 @@ static void bbuf_publish_read(struct bbuf_queue *q, struct bbuf_haul *haul)
 {
 	bbuf_side_moved(&q->consumer, haul->bytes, haul->stored, haul->records);
 	trace_bbuf_read(q, haul->bytes, haul->records);
+	if (haul->records > 1)
+		trace_bbuf_batch(q, "read", haul->bytes, haul->records);
 	*haul = (struct bbuf_haul) { };
 }
 
@@ -528,8 +558,10 @@ static int bbuf_put_piece(struct bbuf_queue *q, struct bbuf_call *call, struct i
 	}
 	span.off = side->off;
 	ret = bbuf_side_copy(side, call, &span, from);
-	if (ret && ret != -EFAULT)
+	if (ret && ret != -EFAULT) {
+		iov_iter_revert(from, before - iov_iter_count(from));
 		return ret;
+	}
 	span.len = before - iov_iter_count(from);
 	bbuf_side_moved(side, span.len, span.len, 0);
 	if (span.len)
@@ -583,13 +615,14 @@ static int bbuf_put_record(struct bbuf_queue *q, struct iov_iter *from, size_t l
 	ssize_t ret;
 	size_t head;
 
-	if (len > side->span)
-		return bbuf_side_error(side) ?: -EMSGSIZE;
-	ret = bbuf_side_enter(side, call) ?: bbuf_make_room(q, call, len);
-	if (ret < 0)
-		return ret;
-	if (len > side->span)
-		return -EMSGSIZE;
+	do {
+		if (len > side->span)
+			return bbuf_side_error(side) ?: -EMSGSIZE;
+		ret = bbuf_side_enter(side, call) ?: bbuf_make_room(q, call, len);
+		if (ret < 0)
+			return ret;
+		/* In between the queue may have been made to wait instead of dropping. */
+	} while (ret < len && (len > side->span || !(q->policy & BBUF_DROP_OLDEST)));
 	if (ret < len) {
 		bbuf_drop_new(q, call, from);
 		return 0;
@@ -692,17 +725,20 @@ static noinline void bbuf_try_write_batch(struct bbuf_queue *q, struct iov_iter 
 	struct bbuf_side *side = &q->producer;
 	struct bbuf_haul haul = { };
 	struct bbuf_frames frames;
-	size_t len = 0;
+	bool shorts = true;
+	size_t len;
 
 	mutex_lock(&side->lock);
 	while (!bbuf_haul_full(&haul)) {
-		/* After a long record probably comes another. */
-		if (len <= BBUF_SHORT && bbuf_try_put_frames(q, &haul, from, &frames))
+		/* Where one is not short, to copy many may be for nothing again and again. */
+		shorts = shorts && bbuf_try_put_frames(q, &haul, from, &frames);
+		if (shorts)
 			continue;
 		len = bbuf_try_put_frame(q, &haul, from);
 		if (!len)
 			break;
 	}
+	trace_bbuf_batch(q, "write", haul.bytes, haul.records);
 	if (haul.records)
 		bbuf_publish_write(q, &haul);
 	mutex_unlock(&side->lock);
@@ -904,9 +940,10 @@ static bool bbuf_try_get_frames(struct bbuf_queue *q, struct bbuf_haul *haul, st
 static ssize_t bbuf_get_next(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to,
 			     struct bbuf_haul *haul)
 {
-	ssize_t len;
+	ssize_t len = BBUF_FRAME_SPACE(bbuf_haul_next(q, haul).len);
 
-	if (haul->records && haul->bytes + bbuf_haul_next(q, haul).len > BBUF_LOCKED_BATCH)
+	if (haul->records &&
+	    (bbuf_iter_allocates(to) || haul->bytes + len > BBUF_LOCKED_BATCH))
 		return BBUF_FAULT;
 	call->yields = haul->records;
 	len = bbuf_get_record(q, call, to, haul, true);
@@ -1072,20 +1109,21 @@ static ssize_t bbuf_peek_now(struct bbuf_queue *q, struct bbuf_call *call, struc
  */
 ssize_t bbuf_peek(struct bbuf_queue *q, struct iov_iter *to)
 {
-	size_t room = iov_iter_count(to);
 	unsigned int tries = 0;
 	struct bbuf_call call;
+	size_t before;
 	ssize_t ret;
 
-	bbuf_call_init(&call, bbuf_at_once, room);
+	bbuf_call_init(&call, bbuf_at_once, iov_iter_count(to));
 	call.peeks = true;
 	do {
+		before = iov_iter_count(to);
 		call.yields = tries++ < BBUF_FAULT_TRIES;
 		ret = bbuf_peek_now(q, &call, to);
 		if (ret != BBUF_FAULT)
 			return ret;
-		iov_iter_revert(to, room - iov_iter_count(to));
-		ret = bbuf_call_fault_in(&call, to);
+		iov_iter_revert(to, before - iov_iter_count(to));
+		ret = bbuf_call_fault_in(&call, to, q->type == BBUF_RECORD);
 	} while (!ret);
 	return ret;
 }

@@ -53,7 +53,7 @@ struct bbuf_span {
 #define BBUF_FAULT	(-MAX_ERRNO)
 
 /* How often a call comes again for that, before it no longer yields. */
-#define BBUF_FAULT_TRIES	8
+#define BBUF_FAULT_TRIES	64
 
 /*
  * Is there a signal, for which a call ends that has moved something? A prefix is an answer,
@@ -68,7 +68,7 @@ void bbuf_side_unlock_busy(struct bbuf_side *side, struct bbuf_call *call);
 int bbuf_side_lock_busy(struct bbuf_side *side, struct bbuf_call *call);
 int bbuf_side_copy(struct bbuf_side *side, struct bbuf_call *call, const struct bbuf_span *span,
 		   struct iov_iter *iter);
-int bbuf_call_fault_in(struct bbuf_call *call, struct iov_iter *iter);
+int bbuf_call_fault_in(struct bbuf_call *call, struct iov_iter *iter, bool whole);
 void bbuf_call_init(struct bbuf_call *call, struct bbuf_manner how, size_t len);
 size_t bbuf_write_at_once(struct bbuf_queue *q, struct iov_iter *from);
 size_t bbuf_read_at_once(struct bbuf_queue *q, struct iov_iter *to);

@@ -184,9 +184,6 @@ static void bbuf_holder_count(struct bbuf_leases *leases, struct bbuf_holder *ho
 	bbuf_holder_fill(leases, holder);
 	if (!leases->files)
 		WRITE_ONCE(leases->full_stale, false);
-	/* B is in bbuf_holder_wait(): the count, then who waits for it. */
-	if (n < 0 && wq_has_sleeper(&leases->unfull))
-		__wake_up(&leases->unfull, TASK_INTERRUPTIBLE, 0, holder);
 }
 
 /* Can anything be leased at all? A reader that waits for that is to be told. */
@@ -824,6 +821,7 @@ struct bbuf_holder *bbuf_holder_get(struct bbuf_queue *q)
 	if (!fresh)
 		return NULL;
 	fresh->leases = RB_ROOT_CACHED;
+	init_waitqueue_head(&fresh->unfull);
 	if (q->type == BBUF_RECORD) {
 		fresh->files = 1;
 		return fresh;
@@ -905,33 +903,73 @@ bool bbuf_holder_full(const struct bbuf_queue *q, const struct bbuf_holder *hold
 }
 
 /**
- * struct bbuf_full_wait - a task that waits until its holder may lease more
- * @entry: in bbuf_leases.unfull
- * @holder: the holder
+ * bbuf_holder_wake() - wake tasks that wait until their holder may lease more
+ * @holder: the holder, which has less now; a file of it is open
+ * @n: how many; each wakes the next one if there is something left for it
  */
-struct bbuf_full_wait {
-	struct wait_queue_entry entry;
-	const struct bbuf_holder *holder;
-};
-
-/* The key is the holder that may, or NULL for all. */
-static int bbuf_full_wake(struct wait_queue_entry *entry, unsigned int mode, int sync, void *key)
+void bbuf_holder_wake(struct bbuf_holder *holder, size_t n)
 {
-	const struct bbuf_full_wait *wait = container_of(entry, struct bbuf_full_wait, entry);
+	/* A: the count, then who waits; see B. */
+	if (wq_has_sleeper(&holder->unfull))
+		wake_up_interruptible_nr(&holder->unfull, min_t(size_t, n, BBUF_LOCKED_RECORDS));
+}
 
-	if (key && key != wait->holder)
-		return 0;
-	return autoremove_wake_function(entry, mode, sync, key);
+/* The next holder of a stream behind @owner, or NULL. */
+static struct bbuf_holder *bbuf_holder_behind(const struct bbuf_leases *leases,
+					      const struct pid *owner)
+{
+	struct rb_node *node = leases->holders.rb_node;
+	struct bbuf_holder *holder, *found = NULL;
+
+	while (node) {
+		holder = rb_entry(node, struct bbuf_holder, node);
+		if (holder->owner > owner) {
+			found = holder;
+			node = node->rb_left;
+		} else {
+			node = node->rb_right;
+		}
+	}
+	return found;
 }
 
 /**
- * bbuf_leases_wake_full() - wake all who wait until their holders may lease more
- * @q: the queue, with BBUF_LEASE
+ * bbuf_leases_wake_full() - wake those who wait until their holders may lease more
+ * @q: the queue, with BBUF_LEASE; no lock is held
  */
 void bbuf_leases_wake_full(struct bbuf_queue *q)
 {
-	if (wq_has_sleeper(&q->leases->unfull))
-		__wake_up(&q->leases->unfull, TASK_INTERRUPTIBLE, 0, NULL);
+	const struct pid *owner = NULL;
+	struct bbuf_holder *holder;
+	size_t n;
+
+	do {
+		mutex_lock(&q->consumer.lock);
+		for (n = 0; n < BBUF_LOCKED_RECORDS; n++) {
+			holder = bbuf_holder_behind(q->leases, owner);
+			if (!holder)
+				break;
+			owner = holder->owner;
+			bbuf_holder_wake(holder, 1);
+		}
+		mutex_unlock(&q->consumer.lock);
+		cond_resched();
+	} while (n == BBUF_LOCKED_RECORDS);
+}
+
+/* Why a call need not wait for its holder, or not any longer; 1 if it is to sleep. */
+static int bbuf_holder_sleeps(const struct bbuf_queue *q, const struct bbuf_holder *holder,
+			      const struct bbuf_call *call)
+{
+	if (READ_ONCE(q->state) & BBUF_DESTROYED)
+		return -ENODEV;
+	if (!bbuf_holder_full(q, holder))
+		return 0;
+	if (call->nowait)
+		return -EAGAIN;
+	if (signal_pending(current))
+		return bbuf_call_interrupted(call);
+	return ktime_get_ns() >= call->deadline ? -ETIMEDOUT : 1;
 }
 
 /**
@@ -946,30 +984,21 @@ void bbuf_leases_wake_full(struct bbuf_queue *q)
 int bbuf_holder_wait(struct bbuf_queue *q, struct bbuf_holder *holder,
 		     const struct bbuf_call *call)
 {
-	struct bbuf_full_wait wait = { .holder = holder };
-	int ret = 0;
+	DEFINE_WAIT(wait);
+	int ret;
 
-	init_waitqueue_func_entry(&wait.entry, bbuf_full_wake);
-	wait.entry.private = current;
-	INIT_LIST_HEAD(&wait.entry.entry);
 	for (;;) {
-		/* B: the wait queue, then the count; see bbuf_holder_count(). */
-		prepare_to_wait(&q->leases->unfull, &wait.entry, TASK_INTERRUPTIBLE);
-		if (READ_ONCE(q->state) & BBUF_DESTROYED)
-			ret = -ENODEV;
-		else if (!bbuf_holder_full(q, holder))
-			break;
-		else if (call->nowait)
-			ret = -EAGAIN;
-		else if (signal_pending(current))
-			ret = bbuf_call_interrupted(call);
-		else if (ktime_get_ns() >= call->deadline)
-			ret = -ETIMEDOUT;
-		if (ret)
+		/* B: the wait queue, then the count; see bbuf_holder_wake(). */
+		prepare_to_wait_exclusive(&holder->unfull, &wait, TASK_INTERRUPTIBLE);
+		ret = bbuf_holder_sleeps(q, holder, call);
+		if (ret <= 0)
 			break;
 		schedule_timeout(bbuf_call_timeout(call, ktime_get_ns()));
 	}
-	finish_wait(&q->leases->unfull, &wait.entry);
+	finish_wait(&holder->unfull, &wait);
+	/* Whatever has woken this one may serve another one as well, or instead. */
+	if (!bbuf_holder_full(q, holder) || READ_ONCE(q->state) & BBUF_DESTROYED)
+		bbuf_holder_wake(holder, 1);
 	return ret;
 }
 
@@ -1056,6 +1085,7 @@ static void bbuf_leases_set_limit(struct bbuf_leases *leases)
 void bbuf_leases_set(struct bbuf_queue *q, const struct bbuf_set *set)
 {
 	struct bbuf_leases *leases = q->leases;
+	unsigned int before = bbuf_leases_of_file(leases);
 
 	if (set->fields & BBUF_SET_LEASE_TIMEOUT)
 		leases->timeout = set->lease_timeout;
@@ -1066,7 +1096,7 @@ void bbuf_leases_set(struct bbuf_queue *q, const struct bbuf_set *set)
 	bbuf_leases_set_limit(leases);
 	bbuf_leases_update_full(q);
 	/* Which files are full now is not looked for: there may be any number of files. */
-	if (leases->files)
+	if (leases->files && bbuf_leases_of_file(leases) != before)
 		WRITE_ONCE(leases->full_stale, true);
 }
 
@@ -1114,7 +1144,6 @@ int bbuf_leases_init(struct bbuf_queue *q, const struct bbuf_create *what,
 	leases->aside = RB_ROOT_CACHED;
 	leases->timed = RB_ROOT_CACHED;
 	leases->holders = RB_ROOT;
-	init_waitqueue_head(&leases->unfull);
 	INIT_DELAYED_WORK(&leases->expiry, bbuf_leases_expire);
 	leases->due = BBUF_NEVER;
 	leases->timeout = what->lease_timeout;

@@ -34,7 +34,6 @@
  * @aside: what came back, by where it is to be read
  * @timed: what is leased for a time only, by when that is over
  * @holders: of a stream, all that lease, by their owners
- * @unfull: tasks that wait until their holder may lease more tokens
  * @count: items
  * @limit: most items that there may be; beyond it readers wait
  * @returned_count: items that are in @aside
@@ -67,7 +66,6 @@ struct bbuf_leases {
 	struct rb_root_cached aside;
 	struct rb_root_cached timed;
 	struct rb_root holders;
-	wait_queue_head_t unfull;
 	size_t count;
 	size_t limit;
 	size_t returned_count;
@@ -97,6 +95,7 @@ struct bbuf_leases {
  * @full: it is one of bbuf_leases.full
  * @owner: who opened it; of a record queue NULL
  * @files: how many there are
+ * @unfull: of a stream, tasks that wait until they may lease more
  *
  * Under the consumers' lock.
  */
@@ -107,6 +106,7 @@ struct bbuf_holder {
 	bool full;
 	struct pid *owner;
 	unsigned int files;
+	wait_queue_head_t unfull;
 };
 
 /**
@@ -183,6 +183,7 @@ long bbuf_lease_settle(struct bbuf_queue *q, struct bbuf_holder *holder,
 		       const struct bbuf_settle *settle);
 bool bbuf_lease_return_token(struct bbuf_queue *q, struct bbuf_holder *holder, u8 byte,
 			     struct bbuf_told *told);
+void bbuf_holder_wake(struct bbuf_holder *holder, size_t n);
 bool bbuf_holder_has_token(const struct bbuf_holder *holder, u8 byte);
 
 struct bbuf_holder *bbuf_holder_get(struct bbuf_queue *q);

@@ -17,6 +17,7 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/uaccess.h>
 #include <linux/uio.h>
 
 #include "lend.h"
@@ -112,7 +113,7 @@ static struct bbuf_item *bbuf_item_make_slowly(struct bbuf_queue *q, struct bbuf
 	if (item && !ret)
 		return item;
 	kvfree(item);
-	return ERR_PTR(ret ?: -ENOMEM);
+	return ERR_PTR(ret < 0 ? ret : -ENOMEM);
 }
 
 static struct bbuf_item *bbuf_item_make(struct bbuf_queue *q, struct bbuf_call *call,
@@ -135,21 +136,27 @@ static size_t bbuf_lend_frame(struct bbuf_manner how)
 	return how.lease_framed ? sizeof(struct bbuf_lease_frame) : sizeof(struct bbuf_frame);
 }
 
-/* To the user, with the frame that is asked for. The lock may be dropped in between. */
-static int bbuf_item_copy(struct bbuf_queue *q, struct bbuf_call *call,
-			  const struct bbuf_item *item, struct bbuf_manner how,
+/*
+ * To the user, with the frame that is asked for, from wherever it is. The lock may be dropped in
+ * between, and then what is first stays that.
+ */
+static int bbuf_next_copy(struct bbuf_queue *q, struct bbuf_call *call,
+			  const struct bbuf_next *next, struct bbuf_manner how,
 			  struct iov_iter *to)
 {
 	const struct bbuf_lease_frame lease_frame = {
-		.len = item->len,
-		.deliveries = item->deliveries + 1,
+		.len = next->len,
+		.deliveries = next->item ? next->item->deliveries + 1 : 1,
 		.lease = q->leases->last + 1,
 	};
-	const struct bbuf_frame frame = { .len = item->len };
-	const struct bbuf_ring data = { .data = (void *)item->data, .size = item->len };
+	const struct bbuf_frame frame = { .len = next->len };
+	const struct bbuf_ring data = {
+		.data = next->item ? next->item->data : NULL, .size = next->len,
+	};
 	const struct bbuf_span span = {
-		.ring = &data,
-		.len = item->len,
+		.ring = next->item ? &data : &q->ring,
+		.off = next->item ? 0 : bbuf_ring_step(&q->ring, q->consumer.off, next->head),
+		.len = next->len,
 		.frame = how.lease_framed ? (const void *)&lease_frame : &frame,
 		.frame_size = bbuf_lend_frame(how),
 	};
@@ -168,9 +175,14 @@ static void bbuf_lend_tell(struct bbuf_lease *lease, const struct bbuf_item *ite
 	lease->deliveries = item->deliveries;
 }
 
-/* Lease what is first, if it fits. Returns 1 if nothing is queued that can be leased now. */
+/*
+ * Lease what is first, if it fits. The user has it before there is memory to keep it in, so that
+ * nothing is held for one whose page does not come. Returns 1 if nothing is queued that can be
+ * leased now.
+ */
 static int bbuf_lend_one(struct bbuf_queue *q, struct bbuf_call *call, struct bbuf_lending *what)
 {
+	size_t before = iov_iter_count(what->to);
 	struct bbuf_item *item;
 	struct bbuf_next next;
 	int ret;
@@ -179,24 +191,26 @@ static int bbuf_lend_one(struct bbuf_queue *q, struct bbuf_call *call, struct bb
 		return 1;
 	if (what->lease)
 		what->lease->len = next.len;
-	if (bbuf_lend_frame(what->how) + next.len > iov_iter_count(what->to))
+	if (bbuf_lend_frame(what->how) + next.len > before)
 		return -EMSGSIZE;
 	if (bbuf_holder_full(q, what->holder))
 		return -EBUSY;
+	if (what->records && what->bytes + next.len > BBUF_LOCKED_BATCH)
+		return 1;
+	ret = bbuf_next_copy(q, call, &next, what->how, what->to);
+	if (ret)
+		return ret;
 	item = next.item ?: bbuf_item_make(q, call, &next);
-	if (IS_ERR(item))
+	if (IS_ERR(item)) {
+		iov_iter_revert(what->to, before - iov_iter_count(what->to));
 		return PTR_ERR(item);
-	ret = bbuf_item_copy(q, call, item, what->how, what->to);
-	if (!ret) {
-		bbuf_lease_give(q, what->holder, item, next.item ? 0 : next.head + next.len);
-		what->records++;
-		what->bytes += next.len;
-	} else if (!next.item) {
-		kvfree(item);
 	}
-	if (!ret && what->lease)
+	bbuf_lease_give(q, what->holder, item, next.item ? 0 : next.head + next.len);
+	what->records++;
+	what->bytes += next.len;
+	if (what->lease)
 		bbuf_lend_tell(what->lease, item);
-	return ret;
+	return 0;
 }
 
 /* One record, or as many bytes, or records with frames, as there are and fit. */
@@ -228,6 +242,7 @@ static int bbuf_lend_now(struct bbuf_queue *q, struct bbuf_call *call, struct bb
 	ret = ret ?: bbuf_side_enter(side, call);
 	if (!ret)
 		ret = bbuf_lend_some(q, call, what);
+	trace_bbuf_batch(q, "lease", what->bytes - bytes, what->records - records);
 	if (what->records > records)
 		trace_bbuf_read(q, what->bytes - bytes,
 				q->type == BBUF_RECORD ? what->records - records : 0);
@@ -239,8 +254,9 @@ static int bbuf_lend_now(struct bbuf_queue *q, struct bbuf_call *call, struct bb
 static int bbuf_lend_again(struct bbuf_queue *q, struct bbuf_call *call,
 			   struct bbuf_lending *what, int ret)
 {
-	if (ret == BBUF_FAULT)
-		return bbuf_call_fault_in(call, what->to);
+	/* With something in hand it does not wait for a page: that is an answer. */
+	if (ret == BBUF_FAULT && !what->records)
+		return bbuf_call_fault_in(call, what->to, true);
 	/* Who has all tokens that it may have waits for one as anybody does. */
 	if (ret == -EBUSY && q->type == BBUF_STREAM && !what->records)
 		return bbuf_holder_wait(q, what->holder, call);
@@ -277,8 +293,6 @@ ssize_t bbuf_lend(struct bbuf_queue *q, struct bbuf_holder *holder, struct iov_i
 		call.yields = tries < BBUF_FAULT_TRIES;
 		ret = bbuf_lend_now(q, &call, &what);
 		tries += ret == BBUF_FAULT;
-		if (what.records)
-			call.nowait = true;	/* what there is is an answer */
 		ret = ret ? bbuf_lend_again(q, &call, &what, ret) : 1;
 	} while (!ret);
 
@@ -306,8 +320,10 @@ static size_t bbuf_tokens_return(struct bbuf_queue *q, struct bbuf_holder *holde
 		while (i < n && !bbuf_holder_has_token(holder, bytes[i]))
 			i++;
 	mutex_unlock(&q->consumer.lock);
-	if (*leased)
+	if (*leased) {
 		bbuf_leases_tell(q, &told);
+		bbuf_holder_wake(holder, i);
+	}
 	return i;
 }
 
@@ -409,47 +425,70 @@ static int bbuf_peek_next(const struct bbuf_queue *q, struct bbuf_next *next)
 }
 
 /* As much as goes. It is put together with the lock, so there is a bound. */
-static ssize_t bbuf_peek_stream(struct bbuf_queue *q, struct iov_iter *to)
+static ssize_t bbuf_peek_stream_now(struct bbuf_queue *q, u8 *copy, size_t most)
 {
-	size_t most = min_t(size_t, iov_iter_count(to), BBUF_LOCKED_BATCH);
 	struct bbuf_next next;
+	ssize_t len;
+
+	mutex_lock(&q->consumer.lock);
+	len = bbuf_peek_next(q, &next);
+	if (len > 0)
+		len = bbuf_peek_bytes(q, copy, min(most, bbuf_side_avail(&q->consumer)));
+	mutex_unlock(&q->consumer.lock);
+	return len;
+}
+
+/* Without a page fault: whoever waits for a page has no memory in hand. */
+static ssize_t bbuf_peek_stream_try(struct bbuf_queue *q, struct bbuf_call *call,
+				    struct iov_iter *to)
+{
+	size_t most = min3(iov_iter_count(to), (size_t)BBUF_LOCKED_BATCH,
+			   READ_ONCE(q->producer.span)), done;
 	ssize_t len;
 	u8 *copy;
 
 	copy = kvmalloc(most, GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	if (!copy)
 		return -ENOMEM;
-	mutex_lock(&q->consumer.lock);
-	len = bbuf_peek_next(q, &next);
+	len = bbuf_peek_stream_now(q, copy, most);
 	if (len > 0) {
-		len = bbuf_peek_bytes(q, copy, min(most, bbuf_side_avail(&q->consumer)));
+		pagefault_disable();
+		done = copy_to_iter(copy, len, to);
+		pagefault_enable();
+		call->missing = len;
+		if (done < len && call->yields) {
+			iov_iter_revert(to, done);
+			len = BBUF_FAULT;
+		} else {
+			len = done ?: -EFAULT;
+		}
 	}
-	mutex_unlock(&q->consumer.lock);
-	if (len > 0)
-		len = copy_to_iter(copy, len, to) ?: -EFAULT;
 	kvfree(copy);
 	return len;
 }
 
-static ssize_t bbuf_peek_item(struct bbuf_queue *q, struct bbuf_call *call,
-			      const struct bbuf_next *next, struct iov_iter *to)
+static ssize_t bbuf_peek_stream(struct bbuf_queue *q, struct iov_iter *to)
 {
-	const struct bbuf_manner plain = { };
-	struct bbuf_item *item;
-	int ret;
+	const struct bbuf_manner at_once = { .nowait = true, .deadline = BBUF_NEVER };
+	unsigned int tries = 0;
+	struct bbuf_call call;
+	ssize_t ret;
 
-	item = next->item ?: bbuf_item_make(q, call, next);
-	if (IS_ERR(item))
-		return PTR_ERR(item);
-	ret = bbuf_item_copy(q, call, item, plain, to);
-	if (!next->item)
-		kvfree(item);
-	return ret ?: next->len;
+	bbuf_call_init(&call, at_once, iov_iter_count(to));
+	do {
+		call.yields = tries++ < BBUF_FAULT_TRIES;
+		ret = bbuf_peek_stream_try(q, &call, to);
+		if (ret != BBUF_FAULT)
+			return ret;
+		ret = bbuf_call_fault_in(&call, to, false);
+	} while (!ret);
+	return ret;
 }
 
 static ssize_t bbuf_peek_record_now(struct bbuf_queue *q, struct bbuf_call *call,
 				    struct iov_iter *to)
 {
+	const struct bbuf_manner plain = { };
 	struct bbuf_side *side = &q->consumer;
 	struct bbuf_next next;
 	ssize_t ret;
@@ -459,7 +498,7 @@ static ssize_t bbuf_peek_record_now(struct bbuf_queue *q, struct bbuf_call *call
 	if (ret > 0 && next.len > iov_iter_count(to))
 		ret = -EMSGSIZE;
 	if (ret > 0)
-		ret = bbuf_peek_item(q, call, &next, to);
+		ret = bbuf_next_copy(q, call, &next, plain, to) ?: next.len;
 	bbuf_side_exit(side, call);
 	return ret;
 }
@@ -478,7 +517,7 @@ static ssize_t bbuf_peek_record(struct bbuf_queue *q, struct iov_iter *to)
 		ret = bbuf_peek_record_now(q, &call, to);
 		if (ret != BBUF_FAULT)
 			return ret;
-		ret = bbuf_call_fault_in(&call, to);
+		ret = bbuf_call_fault_in(&call, to, true);
 	} while (!ret);
 	return ret;
 }
@@ -509,6 +548,8 @@ size_t bbuf_lend_readable(struct bbuf_queue *q)
 	mutex_lock(&q->consumer.lock);
 	bbuf_lend_next(q, &next);
 	len = q->type == BBUF_STREAM ? bbuf_side_avail(&q->consumer) : next.len;
+	if (q->lease_full)
+		len = 0;
 	mutex_unlock(&q->consumer.lock);
 	return len;
 }

@@ -38,28 +38,32 @@ static void bbuf_queue_unlock(struct bbuf_queue *q)
 	mutex_unlock(&q->producer.lock);
 }
 
-/* Nobody copies; or it doesn't matter any more. */
-static bool bbuf_queue_idle(const struct bbuf_queue *q)
+/*
+ * Nobody copies, or, for a flush, takes what is queued; or it doesn't matter any more. What a
+ * producer is just writing is not queued.
+ */
+static bool bbuf_queue_idle(const struct bbuf_queue *q, bool flush)
 {
-	return (!READ_ONCE(q->producer.busy) && !READ_ONCE(q->consumer.busy)) ||
-	       (READ_ONCE(q->state) & BBUF_DESTROYED);
+	if (READ_ONCE(q->state) & BBUF_DESTROYED)
+		return true;
+	return !READ_ONCE(q->consumer.busy) && (flush || !READ_ONCE(q->producer.busy));
 }
 
 /* Take both locks at a moment when nobody copies; on failure none is held. */
-static int bbuf_queue_lock_idle(struct bbuf_queue *q, bool nowait)
+static int bbuf_queue_lock_idle(struct bbuf_queue *q, bool flush, bool nowait)
 {
 	int ret;
 
 	for (;;) {
 		bbuf_queue_lock(q);
 		ret = q->state & BBUF_DESTROYED ? -ENODEV : 0;
-		if (!ret && bbuf_queue_idle(q))
+		if (!ret && bbuf_queue_idle(q, flush))
 			return 0;
 		bbuf_queue_unlock(q);
 		if (!ret && nowait)
 			ret = -EAGAIN;
 		if (!ret)
-			ret = wait_event_interruptible(q->idle, bbuf_queue_idle(q));
+			ret = wait_event_interruptible(q->idle, bbuf_queue_idle(q, flush));
 		if (ret)
 			return ret;
 	}
@@ -78,13 +82,13 @@ static void bbuf_queue_notify(struct bbuf_queue *q)
 
 /**
  * struct bbuf_ending - calls that wait while a queue ends
- * @writers: producers that are still to be ended
- * @readers: consumers that are
+ * @writers: producers that joined the line before as many had are to be ended, or 0
+ * @readers: the same for consumers
  * @error: what the writers get; readers get it, too, if the queue was destroyed
  */
 struct bbuf_ending {
-	size_t writers;
-	size_t readers;
+	u64 writers;
+	u64 readers;
 	int error;
 };
 
@@ -96,18 +100,18 @@ static struct bbuf_ending bbuf_queue_ending(const struct bbuf_queue *q)
 	bool over = destroyed || (side->ended && !bbuf_side_avail(side));
 
 	return (struct bbuf_ending) {
-		.writers = q->producer.waiters,
-		.readers = over ? side->waiters : 0,
+		.writers = q->producer.joined,
+		.readers = over ? side->joined : 0,
 		.error = destroyed ? -ENODEV : -EPIPE,
 	};
 }
 
-static void bbuf_queue_end_some(struct bbuf_queue *q, struct bbuf_ending *ending)
+/* The locks are dropped each time that some of one side have been ended. */
+static void bbuf_queue_relock(struct bbuf_queue *q)
 {
-	int end = ending->error == -ENODEV ? -ENODEV : BBUF_THE_END;
-
-	ending->writers = bbuf_side_end_calls(&q->producer, ending->error, ending->writers);
-	ending->readers = bbuf_side_end_calls(&q->consumer, end, ending->readers);
+	bbuf_queue_unlock(q);
+	cond_resched();
+	bbuf_queue_lock(q);
 }
 
 /*
@@ -117,15 +121,14 @@ static void bbuf_queue_end_some(struct bbuf_queue *q, struct bbuf_ending *ending
  */
 static void bbuf_queue_unlock_ended(struct bbuf_queue *q)
 {
-	struct bbuf_ending ending = bbuf_queue_ending(q);
+	const struct bbuf_ending ending = bbuf_queue_ending(q);
+	int end = ending.error == -ENODEV ? -ENODEV : BBUF_THE_END;
 
-	bbuf_queue_end_some(q, &ending);
-	while (ending.writers || ending.readers) {
-		bbuf_queue_unlock(q);
-		cond_resched();
-		bbuf_queue_lock(q);
-		bbuf_queue_end_some(q, &ending);
-	}
+	while (bbuf_side_end_calls(&q->producer, ending.error, ending.writers))
+		bbuf_queue_relock(q);
+	bbuf_queue_relock(q);
+	while (bbuf_side_end_calls(&q->consumer, end, ending.readers))
+		bbuf_queue_relock(q);
 	bbuf_queue_unlock(q);
 	bbuf_queue_notify(q);
 }
@@ -277,24 +280,25 @@ static int bbuf_queue_flush_leases(struct bbuf_queue *q, bool nowait)
 			return 0;
 		INIT_LIST_HEAD(&items);
 		told = (struct bbuf_told) { };
-		ret = bbuf_queue_lock_idle(q, nowait);
-		if (ret)
-			return ret;
+		ret = bbuf_queue_lock_idle(q, true, nowait);
+		if (ret)	/* Begun anew it would discard what was written since. */
+			return ret == -ERESTARTSYS ? -EINTR : ret;
 	}
 }
 
 /**
  * bbuf_queue_flush() - discard what is queued
  * @q: the queue
- * @nowait: don't wait until somebody's copy is complete
+ * @nowait: don't wait until a reader's copy is complete
  *
- * Return: 0, -EAGAIN (@nowait), -ENODEV, or -ERESTARTSYS for a signal.
+ * Return: 0, -EAGAIN (@nowait), -ENODEV, or -ERESTARTSYS for a signal; -EINTR or -EAGAIN, too, if
+ * of what came back only some was discarded.
  */
 int bbuf_queue_flush(struct bbuf_queue *q, bool nowait)
 {
 	int ret;
 
-	ret = bbuf_queue_lock_idle(q, nowait);
+	ret = bbuf_queue_lock_idle(q, true, nowait);
 	if (ret)
 		return ret;
 	if (q->leases)
@@ -316,13 +320,15 @@ static void bbuf_resize_begin(struct bbuf_queue *q, struct bbuf_resize *resize)
 
 	bbuf_call_init(&resize->writer, patient, 1);
 	bbuf_call_init(&resize->reader, patient, 1);
-	bbuf_side_hold(&q->producer, &resize->writer);
-	bbuf_side_hold(&q->consumer, &resize->reader);
+	resize->writer.resizes = true;
+	resize->reader.resizes = true;
 	bbuf_side_set_busy(&q->producer, true);
 	bbuf_side_set_busy(&q->consumer, true);
+	bbuf_side_hold(&q->producer, &resize->writer);
+	bbuf_side_hold(&q->consumer, &resize->reader);
 }
 
-/* Returns whether both sides were this call's all the time. */
+/* Returns whether both sides were this call's all the time, until the queue was destroyed. */
 static bool bbuf_resize_whole(struct bbuf_queue *q, struct bbuf_resize *resize)
 {
 	if (!resize->writer.over)
@@ -335,14 +341,15 @@ static bool bbuf_resize_whole(struct bbuf_queue *q, struct bbuf_resize *resize)
 /* Both sides' locks are held, and dropped. */
 static void bbuf_resize_end(struct bbuf_queue *q, struct bbuf_resize *resize)
 {
-	bbuf_side_exit(&q->consumer, &resize->reader);
+	/* First the producers: for as long as one is in line, readers do with less. */
 	bbuf_side_exit(&q->producer, &resize->writer);
+	bbuf_side_exit(&q->consumer, &resize->reader);
 }
 
 /*
  * Copy what is queued into another ring. Neither side moves meanwhile, and no lock is held:
- * calls wait behind this one, or fail with EAGAIN. It must be done again if the calls that keep
- * the others off were ended with all others. Both sides' locks are held before and afterwards.
+ * calls wait behind this one, or fail with EAGAIN. False if the queue was destroyed. Both sides'
+ * locks are held before and afterwards.
  */
 static bool bbuf_resize_copy(struct bbuf_queue *q, struct bbuf_ring *fresh,
 			     struct bbuf_resize *resize)
@@ -419,7 +426,7 @@ static void bbuf_queue_apply(struct bbuf_queue *q, const struct bbuf_set *set, s
 		bbuf_leases_set(q, set);
 }
 
-/* Returns -EAGAIN if it must be done again. Both sides' locks are held, and dropped. */
+/* Both sides' locks are held, and dropped. */
 static int bbuf_queue_resize(struct bbuf_queue *q, const struct bbuf_set *set,
 			     struct bbuf_ring *fresh)
 {
@@ -440,7 +447,7 @@ static int bbuf_queue_resize(struct bbuf_queue *q, const struct bbuf_set *set,
 		bbuf_queue_apply(q, set, capacity, read_mark, write_mark);
 	}
 	bbuf_resize_end(q, &resize);
-	return whole ? 0 : -EAGAIN;
+	return whole ? 0 : -ENODEV;
 }
 
 /* Both sides' locks are held, and dropped. */
@@ -464,15 +471,13 @@ static int bbuf_queue_set_locked(struct bbuf_queue *q, const struct bbuf_set *se
 
 	if (ret)
 		return ret;
-	do {
-		ret = bbuf_queue_lock_idle(q, nowait);
-		if (ret)
-			return ret;
-		if (!resize)
-			ret = bbuf_queue_set_rest(q, set);
-		else
-			ret = bbuf_queue_resize(q, set, fresh);
-	} while (ret == -EAGAIN);
+	ret = bbuf_queue_lock_idle(q, false, nowait);
+	if (ret)
+		return ret;
+	if (resize)
+		ret = bbuf_queue_resize(q, set, fresh);
+	else
+		ret = bbuf_queue_set_rest(q, set);
 	bbuf_queue_notify(q);
 	return ret;
 }

@@ -61,10 +61,10 @@
  *   missing, goes to the front of the line and is firm at once. Being there it owns the
  *   side without any lock: all others queue up behind it, or get EAGAIN. While it has
  *   copied a part the side is @busy, too: the ring must not be changed under it. But
- *   no task touches the ring, or user memory, without the lock; what it does without is
- *   to have its pages faulted in. So a call whose page does not come can be thrown out
- *   of the line at any time, when its time is over or the queue ends, and finds out when
- *   it has the lock again.   bbuf_side_expire(), bbuf_side_end_calls()
+ *   no task writes to the ring without the lock, nor reads from it while it waits for a
+ *   page of user memory. So a call whose page does not come can be thrown out of the
+ *   line, when its time is over or the queue ends, and finds out when it has the lock
+ *   again.   bbuf_side_expire(), bbuf_side_end_calls()
  *
  *   A reader that leases, and one that peeks, does not even keep its place then: it
  *   leaves, has its pages faulted in, and comes again.   bbuf_call.yields
@@ -165,6 +165,12 @@ static bool bbuf_side_produces(const struct bbuf_side *side)
 	return side == &side->queue->producer;
 }
 
+/* Does its front wait, and is not at work with what it needs? */
+static bool bbuf_side_waits(const struct bbuf_side *side)
+{
+	return !list_empty(&side->line) && !READ_ONCE(side->busy);
+}
+
 /*
  * Can a call go on that needs so many bytes?
  *
@@ -187,7 +193,7 @@ static bool bbuf_side_may_go(const struct bbuf_side *side, size_t need)
 		return true;
 	if (bbuf_side_produces(side))
 		return READ_ONCE(side->queue->policy) & BBUF_DROP_OLDEST;
-	return avail && (!list_empty(&side->peer->line) ||
+	return avail && (bbuf_side_waits(side->peer) ||
 			 READ_ONCE(side->peer->short_of_room) ||
 			 READ_ONCE(side->peer->ended));
 }
@@ -297,16 +303,20 @@ static void bbuf_side_call(struct bbuf_side *side)
 static int bbuf_side_servable(const struct bbuf_side *side, size_t bytes, size_t records)
 {
 	const struct bbuf_queue *q = side->queue;
-	size_t mark = READ_ONCE(side->mark), n = 1;
+	size_t mark = READ_ONCE(side->mark), avail, n = 1;
 
-	if (bbuf_side_produces(side))
-		n = max(records, bytes / mark);
-	else if (q->type == BBUF_RECORD)
+	if (bytes == SIZE_MAX)
+		return INT_MAX;		/* nobody knows what has been missed */
+	if (bbuf_side_produces(side)) {
+		avail = bbuf_side_avail(side);
+		n = max(records, avail / mark - (avail - min(avail, bytes)) / mark);
+	} else if (q->type == BBUF_RECORD) {
 		n = records;
-	else if (q->leases)
+	} else if (q->leases) {
 		n = bytes;
-	else if (mark > 1)
+	} else if (mark > 1) {
 		n = bytes / mark;
+	}
 	return clamp_t(size_t, n, 1, INT_MAX);
 }
 
@@ -322,7 +332,8 @@ static bool bbuf_side_picky(const struct bbuf_side *side)
 
 	if (bbuf_side_produces(side))
 		return atomic_read(&q->refused_files) || READ_ONCE(q->mark_lowered);
-	return q->leases && READ_ONCE(q->leases->full);
+	return q->leases &&
+	       (READ_ONCE(q->leases->full) || READ_ONCE(q->leases->full_stale));
 }
 
 static void bbuf_side_wake_pollers(struct bbuf_side *side, __poll_t events, int n)
@@ -354,13 +365,7 @@ static void bbuf_side_announce(struct bbuf_side *side, size_t bytes, size_t reco
 /* All that there is may be new to those who poll. */
 static void bbuf_side_announce_all(struct bbuf_side *side)
 {
-	const struct bbuf_queue *q = side->queue;
-	u64 records = 0;
-
-	if (!bbuf_side_produces(side))
-		records = READ_ONCE(q->producer.records) - READ_ONCE(side->records);
-	/* Read at different times the counts may be wrong, but not too small. */
-	bbuf_side_announce(side, bbuf_side_avail(side), min_t(u64, records, INT_MAX));
+	bbuf_side_announce(side, SIZE_MAX, SIZE_MAX);
 }
 
 /* Is there anybody to be called, or told? Here is the barrier of whoever moves. */
@@ -380,7 +385,7 @@ static void bbuf_side_tell(struct bbuf_side *side, size_t bytes, size_t records)
 /**
  * bbuf_side_notify() - wake those whom a change concerns
  * @side: the side that may wait for it
- * @bytes: of room, or of data, that there are more now
+ * @bytes: of room, or of data, that there are more now; SIZE_MAX if nobody knows
  * @records: the same in records
  *
  * Wakes the front of its line if that can go on, and as many of those who poll exclusively as
@@ -407,6 +412,7 @@ static void bbuf_side_join(struct bbuf_side *side, struct bbuf_call *call)
 	lockdep_assert_held(&side->lock);
 
 	init_completion(&call->called);
+	call->ticket = side->joined++;
 	side->waiters++;
 	if (list_empty(&side->line))
 		side->turn = side->bytes;
@@ -483,7 +489,7 @@ int bbuf_side_pause(struct bbuf_side *side, struct bbuf_call *call)
 /* A producer won't wait for room, but consumers shall not wait for more data either. */
 static void bbuf_side_ask_for_room(struct bbuf_side *side)
 {
-	if (READ_ONCE(side->peer->mark) == 1 || side->short_of_room)
+	if (READ_ONCE(side->peer->mark) == 1 || READ_ONCE(side->short_of_room))
 		return;
 	WRITE_ONCE(side->short_of_room, true);
 	bbuf_side_notify(side->peer, 0, 0);
@@ -759,6 +765,9 @@ static void bbuf_side_hand_on(struct bbuf_side *side, bool reopened)
 	bbuf_side_call(side);
 	if (reopened)
 		bbuf_side_announce_all(side);
+	/* Those behind one that was at work wait now: readers are not to wait for more, too. */
+	if (bbuf_side_produces(side) && !list_empty(&side->line))
+		bbuf_side_notify(side->peer, 0, 0);
 }
 
 /*
@@ -777,27 +786,47 @@ static bool bbuf_side_expel(struct bbuf_side *side, struct bbuf_call *call, int 
 	return reopened;
 }
 
+/* Is it to be left alone, as it came later, or is to get what it has in hand before the end? */
+static bool bbuf_side_spares(struct bbuf_side *side, const struct bbuf_call *call, int over,
+			     u64 before)
+{
+	return call->ticket >= before || (call->resizes && over != -ENODEV) ||
+	       (over == BBUF_THE_END && side->busy && call == bbuf_side_front(side));
+}
+
 /**
- * bbuf_side_end_calls() - end the first calls in line
+ * bbuf_side_end_calls() - end calls that are in line
  * @side: the side; its lock is held
  * @over: how: a negative errno, or BBUF_THE_END
- * @n: how many of those that wait now, and were counted under the lock
+ * @before: only those that joined the line before as many had
  *
  * They leave the line at once, also one that is at work. The caller is to notify the side
  * when they are all ended, for those that came since.
  *
- * Return: how many are left; the caller drops the lock, and comes again.
+ * Return: whether some are left: the caller drops the lock, and comes again.
  */
-size_t bbuf_side_end_calls(struct bbuf_side *side, int over, size_t n)
+bool bbuf_side_end_calls(struct bbuf_side *side, int over, u64 before)
 {
-	size_t batch = min3(n, (size_t)side->waiters, (size_t)BBUF_LOCKED_RECORDS), i;
+	struct bbuf_call *call, *next;
+	bool more = false;
+	size_t n = 0;
 
 	lockdep_assert_held(&side->lock);
 
-	for (i = 0; i < batch; i++)
-		bbuf_side_expel(side, bbuf_side_front(side), over);
-	trace_bbuf_batch(side->queue, "end", 0, batch);
-	return min_t(size_t, n - batch, side->waiters);
+	list_for_each_entry_safe(call, next, &side->line, node) {
+		if (bbuf_side_spares(side, call, over, before)) {
+			if (call->firm)
+				continue;	/* it may stand before older ones */
+			break;
+		}
+		more = n == BBUF_LOCKED_RECORDS;
+		if (more)
+			break;
+		bbuf_side_expel(side, call, over);
+		n++;
+	}
+	trace_bbuf_batch(side->queue, "end", 0, n);
+	return more;
 }
 
 /**
@@ -897,12 +926,17 @@ void bbuf_queue_update_end(struct bbuf_queue *q)
 void bbuf_queue_end_readers(struct bbuf_queue *q)
 {
 	struct bbuf_side *side = &q->consumer;
-	size_t n;
+	int over = BBUF_THE_END;
+	bool more;
+	u64 before;
 
 	mutex_lock(&side->lock);
-	n = side->ended && !bbuf_side_avail(side) ? side->waiters : 0;
-	while (n) {
-		n = bbuf_side_end_calls(side, bbuf_side_error(side) ?: BBUF_THE_END, n);
+	more = side->ended && !bbuf_side_avail(side);
+	before = side->joined;
+	if (bbuf_side_error(side))
+		over = bbuf_side_error(side);
+	while (more) {
+		more = bbuf_side_end_calls(side, over, before);
 		mutex_unlock(&side->lock);
 		cond_resched();
 		mutex_lock(&side->lock);
@@ -992,16 +1026,25 @@ int bbuf_queue_drain(struct bbuf_queue *q)
 }
 
 /**
- * bbuf_queue_has_room() - tell whether a write would find room
+ * bbuf_queue_has_room() - tell whether a write that was refused would do something now
  * @q: the queue
- * @need: bytes without which it fails
+ * @need: bytes without which it was refused
  *
- * Return: whether it would; also if it needs more than there ever can be, or the end has come,
- * so that it fails at once.
+ * If not, readers that would rather have more than there is are asked to make room.
+ *
+ * Return: whether it would; also if it fails at once, as it needs more than there ever can be, or
+ * the end has come.
  */
 bool bbuf_queue_has_room(struct bbuf_queue *q, size_t need)
 {
-	return bbuf_side_may_go(&q->producer, min(need, READ_ONCE(q->producer.span)));
+	struct bbuf_side *side = &q->producer;
+
+	if (need > READ_ONCE(side->span))
+		need = q->type == BBUF_STREAM;
+	if (bbuf_side_may_go(side, need))
+		return true;
+	bbuf_side_ask_for_room(side);
+	return false;
 }
 
 /**
@@ -1095,7 +1138,7 @@ void bbuf_queue_set_limits(struct bbuf_queue *q, size_t capacity, size_t read_ma
 	q->write_mark = write_mark;
 	if (!write_mark)
 		write_mark = min_t(size_t, capacity - (read_mark - 1), PIPE_BUF);
-	if (write_mark < q->producer.mark && atomic_read(&q->refused_files))
+	if (write_mark < q->producer.mark)
 		WRITE_ONCE(q->mark_lowered, true);
 	bbuf_side_set_limits(&q->producer, capacity, write_mark);
 	bbuf_side_set_limits(&q->consumer, 0, read_mark);

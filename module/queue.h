@@ -57,6 +57,7 @@ struct workqueue_struct;
  *        emptied nor replaced; under @lock
  * @files: open for this side; under @lock
  * @waiters: calls in line; under @lock
+ * @joined: calls that ever joined the line; under @lock
  * @claimed: bytes that are to be left for them; under @lock
  * @turn: @bytes when the first in line last left, or came; under @lock
  * @bytes: moved since the queue was made; under @lock
@@ -76,7 +77,7 @@ struct workqueue_struct;
  * @ended: no more is to come, or to be taken: as @closed; that of consumers who lease only when
  *         nothing is queued or leased, either
  * @short_of_room: a producer that doesn't wait found too little room since the last
- *                 read: set under @lock, cleared under the consumers'
+ *                 read: set without a lock, cleared under the consumers'
  * @wanted: bytes that the front of the line is to be called for; 0 when it need
  *          not be. Written under @line_lock, read by the other side without
  * @line: the calls that wait, in order of arrival
@@ -97,6 +98,7 @@ struct bbuf_side {
 	bool busy;
 	unsigned int files;
 	unsigned int waiters;
+	u64 joined;
 	u64 claimed;
 	u64 turn;
 	u64 bytes;
@@ -149,7 +151,7 @@ struct bbuf_side {
  *              be delivered: readers wait for a settled lease; written under the consumers'
  *              lock, read without
  * @refused_files: open files whose last refused write needs more room than the write mark
- * @mark_lowered: the write mark was lowered while a file was in @refused_files, or may have been;
+ * @mark_lowered: the write mark was lowered, so that there may be such files that are not counted;
  *                written under both sides' locks, read without
  * @drain_lock: protects @drains
  * @drains: those who wait until what they found queued has been read, in the order in
@@ -191,6 +193,7 @@ struct bbuf_queue {
  * struct bbuf_call - a call that wants to move bytes, and its place in line
  * @node: in bbuf_side.line; empty while the call needs no place
  * @called: completed when it may be able to go on
+ * @ticket: which of those it is that ever joined the line
  * @len: bytes that it wants to move at once, or in pieces
  * @left: of @len, not yet moved
  * @claim: its part of bbuf_side.claimed
@@ -199,6 +202,7 @@ struct bbuf_queue {
  * @peeks: it leaves what it copies
  * @yields: where a page of its memory is missing it gives up its place in line, and comes again
  * @missing: bytes of its memory that it is to have present then
+ * @resizes: it is a change of the capacity, which only the destruction of the queue ends
  * @firm: nobody goes past it: somebody did, or it is at work
  * @over: it was ended, and taken out of the line: a negative errno, or BBUF_THE_END
  *
@@ -208,6 +212,7 @@ struct bbuf_queue {
 struct bbuf_call {
 	struct list_head node;
 	struct completion called;
+	u64 ticket;
 	size_t len;
 	size_t left;
 	size_t claim;
@@ -216,6 +221,7 @@ struct bbuf_call {
 	bool nowait;
 	bool peeks;
 	bool yields;
+	bool resizes;
 	bool firm;
 	int over;
 };
@@ -249,7 +255,7 @@ void bbuf_queue_end_readers(struct bbuf_queue *q);
 size_t bbuf_queue_ring_size(const struct bbuf_queue *q, size_t capacity);
 void bbuf_queue_set_limits(struct bbuf_queue *q, size_t capacity, size_t read_mark,
 			   size_t write_mark);
-size_t bbuf_side_end_calls(struct bbuf_side *side, int over, size_t n);
+bool bbuf_side_end_calls(struct bbuf_side *side, int over, u64 before);
 void bbuf_side_expire(struct bbuf_side *side, struct bbuf_call *call);
 int bbuf_side_enter(struct bbuf_side *side, struct bbuf_call *call);
 void bbuf_side_hold(struct bbuf_side *side, struct bbuf_call *call);

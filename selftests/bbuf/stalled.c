@@ -64,17 +64,32 @@ TEST_F(stalled, writer_does_not_hold_those_who_are_interrupted)
 {
 	struct call writer = WRITER();
 	struct task resizer = task_resizer(self->fd, 7000);
-	struct task flusher = { .fn = flush_once, .nr = SYS_ioctl, .fd = self->fd };
+	struct task killed = task_resizer(self->fd, 7000);
 
 	REQUIRE_USERFAULTFD(&self->late);
 	ASSERT_STALLS(writer);
 	ASSERT_TRUE(task_blocks(&resizer));
-	ASSERT_TRUE(task_blocks(&flusher));
+	ASSERT_TRUE(task_blocks(&killed));
 	ASSERT_TRUE(task_signal(&resizer));
 	ASSERT_EQ(-EINTR, task_wait(&resizer));
-	task_kill(&flusher);
+	task_kill(&killed);
 	ASSERT_EQ(LENGTH, FINISH(writer));
 	ASSERT_EQ(CAPACITY, queue_info(self->fd).capacity);
+	ASSERT_TRUE(take(self->nb, 0, LENGTH));
+}
+
+/* What it is just writing is not queued yet. */
+TEST_F(stalled, writer_is_not_waited_for_by_a_flush)
+{
+	struct call writer = WRITER();
+
+	REQUIRE_USERFAULTFD(&self->late);
+	ASSERT_EQ(100, put(self->nb, 50, 100));
+	ASSERT_STALLS(writer);
+	ASSERT_EQ(0, queue_flush(self->nb));
+	ASSERT_EQ(0, queued(self->nb));
+	ASSERT_EQ(100, queue_info(self->fd).flushed_bytes);
+	ASSERT_EQ(LENGTH, FINISH(writer));
 	ASSERT_TRUE(take(self->nb, 0, LENGTH));
 }
 
@@ -129,15 +144,15 @@ TEST_F(stalled, writer_does_not_hold_up_the_destruction)
 {
 	struct call writer = WRITER();
 	struct task behind = task_writer(self->fd, 0, 10);
-	struct task flusher = { .fn = flush_once, .nr = SYS_ioctl, .fd = self->fd };
+	struct task resizer = task_resizer(self->fd, 7000);
 
 	REQUIRE_USERFAULTFD(&self->late);
 	ASSERT_STALLS(writer);
 	ASSERT_TRUE(task_blocks(&behind));
-	ASSERT_TRUE(task_blocks(&flusher));
+	ASSERT_TRUE(task_blocks(&resizer));
 	ASSERT_EQ(0, queue_destroy(QUEUE));
 	ASSERT_EQ(-ENODEV, task_wait(&behind));
-	ASSERT_EQ(-ENODEV, task_wait(&flusher));
+	ASSERT_EQ(-ENODEV, task_wait(&resizer));
 	ASSERT_EQ(-ENODEV, FINISH(writer));
 }
 

@@ -266,7 +266,8 @@ struct bbuf_options {
  * @len: bytes of the record that follows, at least 1
  * @reserved: 0 in writes, to be ignored in reads
  *
- * A framed read returns as many whole records as fit. A framed write takes many; it
+ * A framed read returns as many whole records as fit; of a queue with BBUF_LEASE up to 64 KiB
+ * or 1,024 of them at a time. A framed write takes many; it
  * returns the bytes of those that were queued, which is less than all only if
  * something ended it in between. The next frame follows at a multiple of 8 bytes;
  * bytes in between are 0 in reads, and without meaning in writes.
@@ -372,7 +373,8 @@ enum bbuf_settling {
  * Never waits. The ioctl returns how many it was. A record that another thread of the
  * process is just being given is not leased yet.
  *
- * Errors: ESTALE (not leased by this file, or no more: it timed out), ENOENT (@lease is 0
+ * Errors: ESTALE (not leased by this file, or no more: it timed out, or another thread is just
+ * rejecting it, which may leave it leased), ENOENT (@lease is 0
  * without BBUF_SETTLE_ALL, and nothing is leased), EAGAIN (BBUF_REJECT: the dead-letter
  * queue has no room, or was destroyed: what is left stays leased), EINVAL, ENODEV.
  */
