@@ -24,10 +24,13 @@ lib: $(libbbuf) $(lib-shared)
 $(lib)/%.o: lib/%.c | $(lib)
 	$(CC) $(cflags) $(libbbuf-cflags) -fPIC -fvisibility=hidden -MMD -MP -c -o $@ $<
 
-# One object, so that what is hidden in the shared library is hidden here, too.
+# One object, so that what is hidden in the shared library is hidden here, too. On i386 GCC puts
+# hidden functions of its own into section groups. When such a function has become local, the
+# linker of a program drops the group as a duplicate and keeps the references to it: so the
+# groups are dissolved.
 $(libbbuf): $(lib-objs)
 	rm -f $@
-	$(LD) -r -o $(lib)/libbbuf.o $^
+	$(LD) -r --force-group-allocation -o $(lib)/libbbuf.o $^
 	$(OBJCOPY) --localize-hidden $(lib)/libbbuf.o
 	$(AR) rcs $@ $(lib)/libbbuf.o
 
