@@ -123,7 +123,10 @@ FIXTURE_VARIANT(waiting) {
 	const struct timespec *timeout;
 };
 
-static const struct timespec nearly_for_ever = { .tv_sec = INT64_MAX, .tv_nsec = 999999999 };
+static const struct timespec nearly_for_ever = {
+	.tv_sec = sizeof(time_t) == sizeof(int32_t) ? INT32_MAX : INT64_MAX,
+	.tv_nsec = 999999999,
+};
 
 FIXTURE_VARIANT_ADD(waiting, for_ever) { .timeout = NULL };
 FIXTURE_VARIANT_ADD(waiting, for_a_while) { .timeout = &long_enough };

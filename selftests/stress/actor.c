@@ -410,7 +410,7 @@ static void lease_one(struct handle *h, struct random *r)
 		return;
 	sight_begin(&sight, h->book);
 	sight_record(&sight, firm(&t), got, false);
-	if (got != lease.len || !lease.lease || !lease.deliveries)
+	if ((size_t)got != lease.len || !lease.lease || !lease.deliveries)
 		fault(RESULT, "LEASE: %zd bytes, %u told, delivered %u times", got, lease.len,
 		      lease.deliveries);
 	if (!random_one_in(r, 4))
