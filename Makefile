@@ -3,8 +3,9 @@
 # "make help" lists the targets. Everything is built below build/; what is downloaded goes
 # to BBUF_CACHE (~/.cache/bbuf).
 
+# Builds for another architecture, which $(vm)/run names, have a folder of their own.
 top	:= $(CURDIR)
-build	:= $(top)/build
+build	:= $(top)/build$(VM_ARCH:%=/%)
 vm	:= selftests/vm
 
 # Where the kernel's headers (or its build tree) are, and the release they are of.

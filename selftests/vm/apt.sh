@@ -2,11 +2,12 @@
 # shellcheck shell=bash
 #
 # Packages to take apart, not to install: from this machine's package sources or, after
-# use_unstable, from Debian unstable. Sourced, instead of common.sh, which it includes.
+# use_unstable, from Debian unstable, or after use_i386, from the same sources for i386.
+# Sourced, instead of common.sh, which it includes.
 
 . "${BASH_SOURCE[0]%/*}/common.sh"
 
-unstable=$cache/apt/unstable
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 need_apt() {
 	have apt-get ||
@@ -20,57 +21,94 @@ debian_mirror() {
 		'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1
 }
 
-# A configuration for unstable alone, in which nothing is installed. What it does not say
-# (proxies, passwords, preferences) is as on this machine. A mirror that is behind will do.
+# This machine's sources of Debian packages, as lines of a sources.list.
+debian_sources() {
+	apt-get indextargets \
+		--format "deb [signed-by=$keyring] \$(REPO_URI) \$(RELEASE) \$(COMPONENT)" \
+		'Created-By: Packages' 'Origin: Debian' | sort -u
+}
+
+# Writes an apt configuration into $lists in which no package is installed. Settings that it
+# leaves out (proxies, passwords, preferences) are those of this machine. A mirror that is
+# behind will do. The arguments are lines to add; standard input is the sources.list.
 write_configuration() {
-	mkdir -p "$unstable"/{lists,archives}/partial
-	: >"$unstable/status"
-	cat >"$unstable/apt.conf" <<END
-Dir::State "$unstable";
-Dir::State::status "$unstable/status";
-Dir::Cache "$unstable";
-Dir::Etc::SourceList "$unstable/sources.list";
+	mkdir -p "$lists"/{lists,archives}/partial
+	: >"$lists/status"
+	cat >"$lists/sources.list"
+	cat >"$lists/apt.conf" <<END
+Dir::State "$lists";
+Dir::State::status "$lists/status";
+Dir::Cache "$lists";
+Dir::Etc::SourceList "$lists/sources.list";
 Dir::Etc::SourceParts "/dev/null";
 Acquire::Languages "none";
 Acquire::Check-Valid-Until "false";
 APT::Install-Recommends "false";
 APT::Sandbox::User "$(id -un)";
 END
-	echo "deb [signed-by=$1] $2 unstable main" >"$unstable/sources.list"
+	[ $# = 0 ] || printf '%s\n' "$@" >>"$lists/apt.conf"
 }
 
 # Has it been so long that there may be something new?
 lists_are_old() {
-	[ -z "$(find "$unstable/refreshed" -mtime -1 2>/dev/null)" ]
+	[ -z "$(find "$lists/refreshed" -mtime -1 2>/dev/null)" ]
 }
 
-in_unstable() {
-	[ "${APT_CONFIG-}" = "$unstable/apt.conf" ]
+have_lists() {
+	compgen -G "$lists/lists/*_Packages*" >/dev/null
 }
 
-# From here on, apt-get and apt-cache know nothing but unstable.
-use_unstable() {
-	local mirror
+# True if apt-get and apt-cache use the configuration of that name (unstable, i386).
+in_lists() {
+	[ "${APT_CONFIG-}" = "$cache/apt/$1/apt.conf" ]
+}
 
-	need_apt
-	mirror=$(debian_mirror)
-	[ -n "$mirror" ] || { apt_update; mirror=$(debian_mirror); }
-	[ -n "$mirror" ] ||
-		die "cannot look in Debian unstable: no package source of this machine is Debian's"
-	write_configuration /usr/share/keyrings/debian-archive-keyring.gpg "$mirror"
-	export APT_CONFIG=$unstable/apt.conf
-	if ! compgen -G "$unstable/lists/*_InRelease" >/dev/null; then
+# Makes apt-get and apt-cache use the configuration in $lists from here on.
+use_lists() {
+	export APT_CONFIG=$lists/apt.conf
+	if ! have_lists; then
 		refresh_lists
 	elif lists_are_old; then
 		(refresh_lists) || say "going on with the package lists as they are"
 	fi
 }
 
+use_unstable() {
+	local mirror
+
+	need_apt
+	lists=$cache/apt/unstable
+	mirror=$(debian_mirror)
+	[ -n "$mirror" ] || { apt_update; mirror=$(debian_mirror); }
+	[ -n "$mirror" ] ||
+		die "cannot look in Debian unstable: no package source of this machine is Debian's"
+	write_configuration <<<"deb [signed-by=$keyring] $mirror unstable main"
+	use_lists
+}
+
+# Does without "dpkg --add-architecture", which would change this machine.
+use_i386() {
+	local sources
+
+	need_apt
+	! in_lists i386 || return 0
+	lists=$cache/apt/i386
+	sources=$(debian_sources)
+	[ -n "$sources" ] || { apt_update; sources=$(debian_sources); }
+	[ -n "$sources" ] ||
+		die "cannot look for i386: no package source of this machine is Debian's"
+	write_configuration 'APT::Architecture "i386";' '#clear APT::Architectures;' \
+		'APT::Architectures { "i386"; };' <<<"$sources"
+	use_lists
+}
+
+# If the mirror lacks one of the lists, the others may be enough.
 refresh_lists() {
-	if in_unstable; then
-		say "updating the package lists of Debian unstable"
-		quietly apt-get -qq update || die "apt-get update failed for Debian unstable"
-		touch "$unstable/refreshed"
+	if [ -n "${lists-}" ]; then
+		say "updating the package lists of Debian ${lists##*/}"
+		quietly apt-get -qq update || have_lists ||
+			die "apt-get update failed for Debian ${lists##*/}"
+		touch "$lists/refreshed"
 	else
 		apt_update
 	fi
