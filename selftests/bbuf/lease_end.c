@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Nothing counts as read before it is acknowledged: the end, fsync, resize, flush, destroy. */
+#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 
@@ -364,6 +365,58 @@ TEST_F(lease_end, of_fsync_is_its_signal_or_its_death)
 	ASSERT_EQ(0, fsync(self->fd));
 }
 
+#define LONG_RECORD	(1 << 20)
+#define LONG_CAPACITY	(8 * LONG_RECORD)
+#define MANY_MEBIBYTES	2049
+
+/* Passes n MiB through the queue, in records of 1 MiB; what is leased stays leased. */
+static bool pass_mebibytes(int fd, size_t n)
+{
+	char *record = calloc(1, LONG_RECORD);
+	bool good = record;
+
+	while (good && n--) {
+		good = write(fd, record, LONG_RECORD) == LONG_RECORD ||
+		       (errno == EAGAIN && !queue_flush(fd) &&
+			write(fd, record, LONG_RECORD) == LONG_RECORD);
+	}
+	free(record);
+	return good && !queue_flush(fd);
+}
+
+/* The difference of two positions that are 2 GiB apart does not fit into a signed 32-bit number. */
+
+TEST_F(lease_end, of_fsync_waits_for_what_is_leased_while_gigabytes_pass)
+{
+	struct task drainer;
+
+	BEGIN_ANEW(BBUF_RECORD, LONG_CAPACITY, BBUF_LEASE);
+	ASSERT_TRUE(put_records(self->fd, 0, 1));
+	ASSERT_LEASES(self->nb, 0);
+	ASSERT_TRUE(pass_mebibytes(self->nb, MANY_MEBIBYTES));
+	drainer = task_drainer(self->fd);
+	ASSERT_TRUE(task_blocks(&drainer));
+	ASSERT_TRUE(task_undisturbed(&drainer));
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
+	ASSERT_EQ(0, task_wait(&drainer));
+}
+
+TEST_F(lease_end, of_fsync_comes_after_gigabytes_have_passed)
+{
+	struct task drainer;
+
+	BEGIN_ANEW(BBUF_RECORD, LONG_CAPACITY, BBUF_LEASE);
+	ASSERT_TRUE(put_records(self->fd, 0, 1));
+	ASSERT_LEASES(self->nb, 0);
+	drainer = task_drainer(self->fd);
+	ASSERT_TRUE(task_blocks(&drainer));
+	ASSERT_TRUE(pass_mebibytes(self->nb, MANY_MEBIBYTES));
+	ASSERT_TRUE(task_undisturbed(&drainer));
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
+	ASSERT_EQ(0, task_wait(&drainer));
+	ASSERT_EQ(0, fsync(self->fd));
+}
+
 /* Resize */
 
 TEST_F(lease_end, of_a_resize_is_what_is_queued_and_leased)
@@ -569,6 +622,67 @@ TEST_F(lease_end, is_not_counted_as_read_before)
 	ASSERT_EQ(0, info.expired);
 	ASSERT_EQ(5, info.in.records);
 	ASSERT_EQ(0, info.dropped_records);
+}
+
+/* True if the counts are those of a queue with n records that nobody has read. */
+static bool nothing_was_read(int fd, size_t n)
+{
+	struct bbuf_info info = queue_info(fd);
+
+	return info.records == n && info.bytes == n * LEN && !info.leased_records &&
+	       !info.out.records && !info.out.bytes && !sysfs_number("records_out") &&
+	       !sysfs_number("bytes_out") && sysfs_number("records") == n &&
+	       sysfs_number("bytes") == n * LEN;
+}
+
+TEST_F(lease_end, by_return_takes_the_counts_back)
+{
+	ASSERT_TRUE(put_records(self->fd, 0, 4));
+	ASSERT_TRUE(take_records(self->nb, 0, 4));
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN_LAST));
+	ASSERT_EQ(2, settle_all(self->nb, BBUF_RETURN));
+	ASSERT_TRUE(nothing_was_read(self->fd, 4));
+	ASSERT_EQ(4, queue_info(self->fd).returned);
+}
+
+TEST_F(lease_end, by_close_takes_the_counts_back)
+{
+	ASSERT_TRUE(put_records(self->fd, 0, 4));
+	ASSERT_TRUE(take_records(self->nb, 0, 3));
+	close(self->nb);
+	self->nb = -1;
+	ASSERT_TRUE(nothing_was_read(self->fd, 4));
+}
+
+TEST_F(lease_end, by_expiry_takes_the_counts_back)
+{
+	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_LEASE_TIMEOUT,
+			       .lease_timeout = NS_PER_MS));
+	ASSERT_TRUE(put_records(self->fd, 0, 1));
+	ASSERT_LEASES(self->nb, 0);
+	ASSERT_TRUE(eventually(queue_info(self->fd).expired == 1));
+	ASSERT_TRUE(nothing_was_read(self->fd, 1));
+}
+
+TEST_F(lease_end, after_returns_counts_each_record_once)
+{
+	struct bbuf_info info;
+	int i;
+
+	ASSERT_TRUE(put_records(self->fd, 0, 3));
+	for (i = 0; i < 5; i++) {
+		ASSERT_TRUE(take_records(self->nb, 0, 3));
+		ASSERT_EQ(3, settle_all(self->nb, BBUF_RETURN));
+	}
+	ASSERT_TRUE(take_records(self->nb, 0, 3));
+	ASSERT_EQ(3, settle_all(self->nb, BBUF_ACK));
+	info = queue_info(self->fd);
+	ASSERT_EQ(3, info.out.records);
+	ASSERT_EQ(3 * LEN, info.out.bytes);
+	ASSERT_EQ(0, info.records);
+	ASSERT_EQ(0, info.bytes);
+	ASSERT_EQ(15, info.returned);
 }
 
 TEST_F(lease_end, is_told_in_sysfs)

@@ -526,6 +526,27 @@ TEST_F(tokens, are_counted)
 	ASSERT_TRUE(fdinfo_is(self->nb, "bbuf-leased:\t", "2"));
 }
 
+TEST_F(tokens, that_come_back_were_never_read)
+{
+	struct task job = task_job(1);
+	struct bbuf_info info;
+
+	ASSERT_TRUE(got(self->fd, 3, "abc"));
+	ASSERT_TRUE(gave(self->fd, "ca"));
+	ASSERT_TRUE(gave(self->fd, "b"));
+	ASSERT_TRUE(task_blocks(&job));
+	task_kill(&job);
+	ASSERT_TRUE(eventually(held(self->fd) == 0));
+	info = queue_info(self->fd);
+	ASSERT_EQ(N_TOKENS, info.bytes);
+	ASSERT_EQ(N_TOKENS, info.in.bytes);
+	ASSERT_EQ(0, info.out.bytes);
+	ASSERT_EQ(0, info.records);
+	ASSERT_EQ(0, info.out.records);
+	ASSERT_EQ(N_TOKENS, sysfs_number("bytes"));
+	ASSERT_EQ(0, sysfs_number("bytes_out"));
+}
+
 /* Jobs that take a token, work, and give it back, killed at any time: the pool stays whole. */
 
 #define JOBS		6
