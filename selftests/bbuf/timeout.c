@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Timeouts of open files. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "fixture.h"
@@ -122,6 +125,79 @@ TEST_F(timeout, belongs_to_the_open_file_and_its_duplicates)
 	ASSERT_TRUE(task_undisturbed(&other));
 	task_kill(&other);
 	close(copy);
+}
+
+/*
+ * Two timeouts that differ in both halves: a value made of one half of each would be 0, which
+ * is no timeout, or twice as long as either.
+ */
+#define ONE_NS		0xffffffffULL
+#define OTHER_NS	0x100000000ULL
+#define LOOK_MS		3000
+
+struct changes {
+	int fd;
+	bool over;
+};
+
+/* Sets the two timeouts in turn until it is told to stop; NULL if it could not. */
+static void *change_timeouts(void *argument)
+{
+	struct changes *changes = argument;
+	bool good = true;
+
+	while (good && !load(changes->over))
+		good = !queue_set_options(changes->fd, .read_timeout = ONE_NS,
+					  .write_timeout = OTHER_NS) &&
+		       !queue_set_options(changes->fd, .read_timeout = OTHER_NS,
+					  .write_timeout = ONE_NS);
+	return (void *)(long)good;
+}
+
+static bool is_one_of_them(unsigned long long timeout)
+{
+	return timeout == ONE_NS || timeout == OTHER_NS;
+}
+
+static bool fdinfo_has_one_of_them(int fd)
+{
+	char path[64], text[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	return proc_field(path, "bbuf-read-timeout:\t", text, sizeof(text)) &&
+	       is_one_of_them(strtoull(text, NULL, 10));
+}
+
+/* How many of 1,000 reads of the options find a timeout that was never set. */
+static int mixtures(int fd)
+{
+	struct bbuf_options options;
+	int n = !fdinfo_has_one_of_them(fd), i;
+
+	for (i = 0; i < 1000; i++)
+		n += ioctl(fd, BBUF_IOC_GET_OPTIONS, &options) ||
+		     !is_one_of_them(options.read_timeout) ||
+		     !is_one_of_them(options.write_timeout);
+	return n;
+}
+
+TEST_F(timeout, is_never_a_mixture_of_two)
+{
+	struct changes changes = { .fd = self->fd };
+	long end = now_ms() + LOOK_MS;
+	pthread_t thread;
+	void *good;
+	int n = 0;
+
+	ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = ONE_NS,
+				       .write_timeout = OTHER_NS));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, change_timeouts, &changes));
+	while (now_ms() < end)
+		n += mixtures(self->fd);
+	store(changes.over, true);
+	ASSERT_EQ(0, pthread_join(thread, &good));
+	ASSERT_NE(NULL, good);
+	ASSERT_EQ(0, n);
 }
 
 TEST_F(timeout, of_reads_is_not_that_of_writes)
