@@ -147,12 +147,12 @@
 /**
  * struct bbuf_drainer - a call that waits until a position has been read
  * @node: in bbuf_queue.drains
- * @target: position that the consumers must reach; 32-bit kernels compare its lower half only,
- *          but where there are leases
+ * @target: position that the consumers must reach, in bytes since the queue was made: the lower
+ *          half of it is their @pos on 32-bit kernels
  * @reached: completed when they have, or never will
  */
 struct bbuf_drainer {
-	struct list_head node;
+	struct rb_node node;
 	u64 target;
 	struct completion reached;
 };
@@ -879,18 +879,21 @@ static bool bbuf_drain_over(const struct bbuf_queue *q, const struct bbuf_draine
  */
 void bbuf_queue_drained(struct bbuf_queue *q)
 {
-	struct bbuf_drainer *d, *next;
+	struct bbuf_drainer *d;
+	struct rb_node *node;
 	unsigned int n = 0;
 
 	/* After the full barrier of the caller, A or B. */
-	if (list_empty(&q->drains))
+	if (RB_EMPTY_ROOT(&q->drains.rb_root))
 		return;
 
 	spin_lock(&q->drain_lock);
-	list_for_each_entry_safe(d, next, &q->drains, node) {
+	while ((node = rb_first_cached(&q->drains))) {
+		d = rb_entry(node, struct bbuf_drainer, node);
 		if (n++ == BBUF_LOCKED_WAKES || !bbuf_drain_over(q, d))
 			break;	/* nor those after it */
-		list_del_init(&d->node);
+		rb_erase_cached(node, &q->drains);
+		RB_CLEAR_NODE(node);
 		complete(&d->reached);
 	}
 	spin_unlock(&q->drain_lock);
@@ -974,21 +977,33 @@ void bbuf_side_moved(struct bbuf_side *side, size_t bytes, size_t stored, size_t
 		q->peak = max(q->peak, side->span - bbuf_side_avail(side));
 		return;
 	}
-	if (unlikely(!list_empty(&q->drains)))
+	if (unlikely(!RB_EMPTY_ROOT(&q->drains.rb_root)))
 		bbuf_queue_drained(q);
 	if (READ_ONCE(side->ended) && !bbuf_side_avail(side))
 		bbuf_side_announce_all(side);	/* that was the last: the end has come */
 }
 
-/* Behind those who wait for less. The consumers' lock keeps where they are in one piece. */
+static bool bbuf_drainer_less(struct rb_node *node, const struct rb_node *other)
+{
+	return rb_entry(node, struct bbuf_drainer, node)->target <
+	       rb_entry(other, struct bbuf_drainer, node)->target;
+}
+
+/* The position behind all that is queued. The consumers' lock is held. */
+static u64 bbuf_drain_target(const struct bbuf_queue *q)
+{
+	if (q->leases)
+		return q->leases->head + bbuf_queue_in_ring(q);
+	return q->consumer.bytes + bbuf_side_avail(&q->consumer);
+}
+
+/* The consumers' lock keeps where they are in one piece. */
 static void bbuf_drain_join(struct bbuf_queue *q, struct bbuf_drainer *d)
 {
 	mutex_lock(&q->consumer.lock);
 	spin_lock(&q->drain_lock);
-	d->target = READ_ONCE(q->producer.pos);
-	if (q->leases)
-		d->target = q->leases->head + bbuf_queue_in_ring(q);
-	list_add_tail(&d->node, &q->drains);
+	d->target = bbuf_drain_target(q);
+	rb_add_cached(&d->node, &q->drains, bbuf_drainer_less);
 	spin_unlock(&q->drain_lock);
 	mutex_unlock(&q->consumer.lock);
 }
@@ -1017,7 +1032,8 @@ int bbuf_queue_drain(struct bbuf_queue *q)
 	ret = wait_for_completion_interruptible(&d.reached);
 
 	spin_lock(&q->drain_lock);
-	list_del(&d.node);	/* again, if it was completed: it is in no list then */
+	if (!RB_EMPTY_NODE(&d.node))	/* it was not completed */
+		rb_erase_cached(&d.node, &q->drains);
 	spin_unlock(&q->drain_lock);
 	bbuf_queue_drained(q);	/* of many that are woken each wakes some */
 	if (ret)
@@ -1176,7 +1192,7 @@ int bbuf_queue_init(struct bbuf_queue *q, const char *name, u32 type, size_t cap
 	bbuf_ring_init(&q->ring, bbuf_queue_ring_size(q, capacity));
 	init_waitqueue_head(&q->idle);
 	spin_lock_init(&q->drain_lock);
-	INIT_LIST_HEAD(&q->drains);
+	q->drains = RB_ROOT_CACHED;
 
 	/* The mutexes are each made in a place of its own, for lockdep to tell them apart. */
 	bbuf_side_init(&q->producer, q, &q->consumer);

@@ -13,6 +13,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/poll.h>
+#include <linux/rbtree.h>
 #include <linux/sizes.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -154,8 +155,7 @@ struct bbuf_side {
  * @mark_lowered: the write mark was lowered, so that there may be such files that are not counted;
  *                written under both sides' locks, read without
  * @drain_lock: protects @drains
- * @drains: those who wait until what they found queued has been read, in the order in
- *          which they may go
+ * @drains: the calls of fsync(2), by the position that they wait for
  *
  * The rules of its locks stand on top of queue.c.
  */
@@ -184,7 +184,7 @@ struct bbuf_queue {
 	bool mark_lowered;
 	atomic_t refused_files;
 	spinlock_t drain_lock;	/* for drains */
-	struct list_head drains;
+	struct rb_root_cached drains;
 };
 
 #define BBUF_NEVER	U64_MAX
