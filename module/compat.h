@@ -31,4 +31,9 @@
 #define bbuf_assign_str(field, string) __assign_str(field)
 #endif
 
+/* 6.4: other tasks than io_uring's, too, are a process's own and never in user mode. */
+#ifndef PF_USER_WORKER
+#define PF_USER_WORKER 0
+#endif
+
 #endif /* BBUF_COMPAT_H */

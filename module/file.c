@@ -27,10 +27,12 @@
 #include "compat.h"
 #include "io.h"
 #include "lend.h"
+#include "restart.h"
 
 /**
  * struct bbuf_file - an open file of a queue
  * @node: the queue's
+ * @serial: number that no other file ever has; constant
  * @flags: how the file wants to be served: of BBUF_FRAMED, BBUF_LEASE_FRAMED; read and written
  *         without a lock
  * @read_timeout: nanoseconds after which a read that waits gives up, or 0; likewise, and atomic,
@@ -46,6 +48,7 @@
  */
 struct bbuf_file {
 	struct bbuf_node *node;
+	u64 serial;
 	u32 flags;
 	atomic64_t read_timeout;
 	atomic64_t write_timeout;
@@ -79,6 +82,7 @@ static void bbuf_file_set_flags(struct bbuf_file *bf, u32 flags)
  */
 static struct bbuf_file *bbuf_file_alloc(struct bbuf_node *node)
 {
+	static atomic64_t files = ATOMIC64_INIT(0);
 	struct bbuf_file *bf;
 
 	bf = kzalloc(sizeof(*bf), GFP_KERNEL_ACCOUNT);
@@ -86,6 +90,7 @@ static struct bbuf_file *bbuf_file_alloc(struct bbuf_node *node)
 		return NULL;
 	bf->node = node;
 	spin_lock_init(&bf->refused_lock);
+	bf->serial = atomic64_inc_return(&files);
 	if (node->queue.leases) {
 		bf->holder = bbuf_holder_get(&node->queue);
 		if (!bf->holder) {
@@ -143,18 +148,38 @@ static u64 bbuf_deadline(u64 timeout)
 	return timeout < BBUF_NEVER - now ? now + timeout : BBUF_NEVER;
 }
 
+/* @iocb: as the file operation has it, or NULL: it is a plain system call. */
+static struct bbuf_restart_call bbuf_file_call(const struct bbuf_file *bf,
+					       enum bbuf_restart_kind kind, struct kiocb *iocb)
+{
+	return (struct bbuf_restart_call) {
+		.file = bf->serial,
+		.kind = kind,
+		.once = iocb && !is_sync_kiocb(iocb),
+	};
+}
+
+static bool bbuf_iocb_nowait(struct kiocb *iocb)
+{
+	return iocb && (iocb->ki_flags & IOCB_NOWAIT);
+}
+
 /* io_uring and RWF_NOWAIT say @nowait with each call, fcntl(2) once for a file. */
-static struct bbuf_manner bbuf_manner(const struct file *file, bool nowait, bool write)
+static struct bbuf_manner bbuf_manner(const struct file *file, bool nowait,
+				      struct bbuf_restart_call *call)
 {
 	const struct bbuf_file *bf = file->private_data;
-	u64 timeout = atomic64_read(write ? &bf->write_timeout : &bf->read_timeout);
+	bool write = call->kind == BBUF_RESTART_WRITE;
 	u32 flags = READ_ONCE(bf->flags);
 
+	if (!bbuf_restart_take(call))
+		call->value = bbuf_deadline(atomic64_read(write ? &bf->write_timeout :
+								  &bf->read_timeout));
 	return (struct bbuf_manner) {
 		.nowait = nowait || (file->f_flags & O_NONBLOCK),
 		.framed = flags & BBUF_FRAMED,
 		.lease_framed = flags & BBUF_LEASE_FRAMED,
-		.deadline = bbuf_deadline(timeout),
+		.deadline = call->value,
 	};
 }
 
@@ -162,16 +187,19 @@ static struct bbuf_manner bbuf_manner(const struct file *file, bool nowait, bool
  * Out of line, because what most calls don't need takes its time: the kernel may clear
  * what is on a stack.
  */
-static noinline ssize_t bbuf_file_read_slowly(struct file *file, struct iov_iter *to, bool nowait)
+static noinline ssize_t bbuf_file_read_slowly(struct file *file, struct iov_iter *to,
+					      struct kiocb *iocb)
 {
 	const struct bbuf_file *bf = file->private_data;
-	struct bbuf_manner how = bbuf_manner(file, nowait, false);
+	struct bbuf_restart_call call = bbuf_file_call(bf, BBUF_RESTART_READ, iocb);
+	struct bbuf_manner how = bbuf_manner(file, bbuf_iocb_nowait(iocb), &call);
+	ssize_t ret = 0;
 
 	if (!bf->holder)
-		return bbuf_read(&bf->node->queue, to, how);
-	if (!iov_iter_count(to))
-		return 0;
-	return bbuf_lend(&bf->node->queue, bf->holder, to, how, NULL);
+		ret = bbuf_read(&bf->node->queue, to, how);
+	else if (iov_iter_count(to))
+		ret = bbuf_lend(&bf->node->queue, bf->holder, to, how, NULL);
+	return bbuf_restart_end(&call, ret);
 }
 
 /*
@@ -197,10 +225,11 @@ static void bbuf_file_set_refused(struct bbuf_file *bf, size_t need)
 }
 
 static noinline ssize_t bbuf_file_write_slowly(struct file *file, struct iov_iter *from,
-					       bool nowait)
+					       struct kiocb *iocb)
 {
 	struct bbuf_file *bf = file->private_data;
-	struct bbuf_manner how = bbuf_manner(file, nowait, true);
+	struct bbuf_restart_call call = bbuf_file_call(bf, BBUF_RESTART_WRITE, iocb);
+	struct bbuf_manner how = bbuf_manner(file, bbuf_iocb_nowait(iocb), &call);
 	size_t refused = 0;
 	ssize_t ret;
 
@@ -211,28 +240,31 @@ static noinline ssize_t bbuf_file_write_slowly(struct file *file, struct iov_ite
 		ret = bbuf_lend_tokens_back(&bf->node->queue, bf->holder, from, how);
 	if (ret > 0 || ret == -EAGAIN)
 		bbuf_file_set_refused(bf, ret > 0 ? 0 : refused);
-	return ret;
+	return bbuf_restart_end(&call, ret);
 }
 
-static inline ssize_t bbuf_file_read(struct file *file, struct iov_iter *to, bool nowait)
+/* A re-execution, too, must take the slow path: it has a tag to remove. */
+static inline ssize_t bbuf_file_read(struct file *file, struct iov_iter *to,
+				     struct kiocb *iocb)
 {
 	struct bbuf_file *bf = file->private_data;
 	size_t done = 0;
 
-	if (READ_ONCE(bf->reads_plainly))
+	if (READ_ONCE(bf->reads_plainly) && !bbuf_restart_tagged())
 		done = bbuf_read_at_once(&bf->node->queue, to);
-	return done ?: bbuf_file_read_slowly(file, to, nowait);
+	return done ?: bbuf_file_read_slowly(file, to, iocb);
 }
 
-static inline ssize_t bbuf_file_write(struct file *file, struct iov_iter *from, bool nowait)
+static inline ssize_t bbuf_file_write(struct file *file, struct iov_iter *from,
+				      struct kiocb *iocb)
 {
 	struct bbuf_file *bf = file->private_data;
 	size_t done = 0;
 
-	if (READ_ONCE(bf->writes_plainly))
+	if (READ_ONCE(bf->writes_plainly) && !bbuf_restart_tagged())
 		done = bbuf_write_at_once(&bf->node->queue, from);
 	if (!done)
-		return bbuf_file_write_slowly(file, from, nowait);
+		return bbuf_file_write_slowly(file, from, iocb);
 	if (unlikely(READ_ONCE(bf->refused)))
 		bbuf_file_set_refused(bf, 0);
 	return done;
@@ -240,12 +272,12 @@ static inline ssize_t bbuf_file_write(struct file *file, struct iov_iter *from, 
 
 static ssize_t bbuf_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
-	return bbuf_file_read(iocb->ki_filp, to, iocb->ki_flags & IOCB_NOWAIT);
+	return bbuf_file_read(iocb->ki_filp, to, iocb);
 }
 
 static ssize_t bbuf_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
-	return bbuf_file_write(iocb->ki_filp, from, iocb->ki_flags & IOCB_NOWAIT);
+	return bbuf_file_write(iocb->ki_filp, from, iocb);
 }
 
 /*
@@ -257,7 +289,7 @@ static ssize_t bbuf_read_plain(struct file *file, char __user *buf, size_t len, 
 	struct iov_iter to;
 
 	iov_iter_ubuf(&to, ITER_DEST, buf, len);
-	return bbuf_file_read(file, &to, false);
+	return bbuf_file_read(file, &to, NULL);
 }
 
 static ssize_t bbuf_write_plain(struct file *file, const char __user *buf, size_t len, loff_t *pos)
@@ -265,7 +297,7 @@ static ssize_t bbuf_write_plain(struct file *file, const char __user *buf, size_
 	struct iov_iter from;
 
 	iov_iter_ubuf(&from, ITER_SOURCE, (void __user *)buf, len);
-	return bbuf_file_write(file, &from, false);
+	return bbuf_file_write(file, &from, NULL);
 }
 
 /* A file that may lease no more can't read, one that has leased tokens can write them back. */
@@ -305,7 +337,11 @@ static int bbuf_fasync(int fd, struct file *file, int on)
 /* There is no storage behind a queue: what fsync can wait for is its consumers. */
 static int bbuf_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 {
-	return bbuf_queue_drain(bbuf_file_queue(file));
+	struct bbuf_restart_call call =
+		bbuf_file_call(file->private_data, BBUF_RESTART_FSYNC, NULL);
+	bool again = bbuf_restart_take(&call);
+
+	return bbuf_restart_end(&call, bbuf_queue_drain(bbuf_file_queue(file), &call.value, again));
 }
 
 static void bbuf_show_fdinfo(struct seq_file *m, struct file *file)
@@ -476,6 +512,7 @@ static long bbuf_ioctl_lease(struct file *file, unsigned int cmd, void __user *a
 {
 	struct bbuf_file *bf = file->private_data;
 	struct bbuf_queue *q = &bf->node->queue;
+	struct bbuf_restart_call call = bbuf_file_call(bf, BBUF_RESTART_LEASE, NULL);
 	struct bbuf_manner how;
 	struct bbuf_lease lease;
 	struct iov_iter to;
@@ -487,12 +524,12 @@ static long bbuf_ioctl_lease(struct file *file, unsigned int cmd, void __user *a
 	if (!bbuf_file_leases_records(file) || lease.lease || lease.len || lease.deliveries ||
 	    (lease.flags & ~BBUF_LEASE_NOWAIT) || lease.reserved)
 		return -EINVAL;
-	how = bbuf_manner(file, lease.flags & BBUF_LEASE_NOWAIT, false);
+	how = bbuf_manner(file, lease.flags & BBUF_LEASE_NOWAIT, &call);
 	how.framed = false;
 	bbuf_ioctl_buffer(&to, lease.buffer, lease.size);
 	ret = bbuf_lend(q, bf->holder, &to, how, &lease);
 	if (ret <= 0 && ret != -EMSGSIZE)
-		return ret;
+		return bbuf_restart_end(&call, ret);
 	if (!bbuf_return_struct(arg, cmd, &lease, sizeof(lease)))
 		return ret;
 	if (ret > 0)

@@ -783,10 +783,10 @@ static ssize_t bbuf_write_framed(struct bbuf_queue *q, struct iov_iter *from,
  * Context: process context; may sleep for room unless it may not wait, and in any
  * case for pages of the caller's.
  * Return: bytes taken from @from, 0 only if there were none; or, with nothing
- * queued, -EAGAIN (no room or a writer in front), -ETIMEDOUT, -ERESTARTSYS or -EINTR
- * (a signal), -EFAULT (a bad address), -EMSGSIZE (a record longer than the capacity),
- * -EINVAL (a bad frame), -EPIPE (shut down), -ENODEV (destroyed). An error after some of it
- * gives the count.
+ * queued, -EAGAIN (no room or a writer in front), -ETIMEDOUT, -ERESTARTSYS or
+ * -ERESTARTNOHAND (a signal), -EFAULT (a bad address), -EMSGSIZE (a record longer than the
+ * capacity), -EINVAL (a bad frame), -EPIPE (shut down), -ENODEV (destroyed). An error after some
+ * of it gives the count.
  */
 ssize_t bbuf_write(struct bbuf_queue *q, struct iov_iter *from, struct bbuf_manner how)
 {
@@ -1000,8 +1000,8 @@ static noinline ssize_t bbuf_get_batch(struct bbuf_queue *q, struct bbuf_call *c
  * case for pages of the caller's memory.
  * Return: bytes delivered, 0 if none were asked for or the end has come; or, with
  * nothing taken, -EAGAIN (nothing queued or a reader in front), -ETIMEDOUT,
- * -ERESTARTSYS or -EINTR (a signal), -EFAULT (a bad address), -EMSGSIZE (the record is
- * longer), -ENODEV (destroyed).
+ * -ERESTARTSYS or -ERESTARTNOHAND (a signal), -EFAULT (a bad address), -EMSGSIZE (the record
+ * is longer), -ENODEV (destroyed).
  */
 ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_manner how)
 {

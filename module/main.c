@@ -17,6 +17,7 @@
 #include <linux/workqueue.h>
 
 #include "bbuf.h"
+#include "restart.h"
 
 /* Digits of a 64-bit number, the suffix and the end. */
 #define BBUF_SIZE_DIGITS	32
@@ -154,6 +155,7 @@ static void __exit bbuf_exit(void)
 {
 	bbuf_control_uninit();
 	bbuf_registry_uninit();
+	bbuf_restart_uninit();
 	destroy_workqueue(bbuf_workqueue);
 }
 module_exit(bbuf_exit);

@@ -538,11 +538,13 @@ long bbuf_call_timeout(const struct bbuf_call *call, u64 now)
  * bbuf_call_interrupted() - tell what a call returns that a signal has woken
  * @call: the call, which has moved nothing
  *
- * Return: a negative errno; a call that began anew would have all its time again.
+ * With SA_RESTART, too, a handler ends a call with a deadline; see restart.c.
+ *
+ * Return: a negative errno.
  */
 int bbuf_call_interrupted(const struct bbuf_call *call)
 {
-	return call->deadline == BBUF_NEVER ? -ERESTARTSYS : -EINTR;
+	return call->deadline == BBUF_NEVER ? -ERESTARTSYS : -ERESTARTNOHAND;
 }
 
 /* It was called, or is wanted elsewhere, or it has taken too long. */
@@ -678,8 +680,8 @@ int bbuf_call_error(const struct bbuf_side *side, const struct bbuf_call *call)
  *
  * Return: 0: the call may go on, with as many bytes as it needs, or fewer if the
  * side has ended or may drop what is queued. BBUF_THE_END: no more is to come.
- * -EAGAIN, -ETIMEDOUT, -ERESTARTSYS or -EINTR (a signal), -EMSGSIZE (a record that a
- * smaller capacity has no place for), or what bbuf_side_error() says.
+ * -EAGAIN, -ETIMEDOUT, -ERESTARTSYS or, with a deadline, -ERESTARTNOHAND (a signal), -EMSGSIZE
+ * (a record that a smaller capacity has no place for), or what bbuf_side_error() says.
  */
 int bbuf_side_enter(struct bbuf_side *side, struct bbuf_call *call)
 {
@@ -998,11 +1000,13 @@ static u64 bbuf_drain_target(const struct bbuf_queue *q)
 }
 
 /* The consumers' lock keeps where they are in one piece. */
-static void bbuf_drain_join(struct bbuf_queue *q, struct bbuf_drainer *d)
+static void bbuf_drain_join(struct bbuf_queue *q, struct bbuf_drainer *d, u64 *target, bool again)
 {
 	mutex_lock(&q->consumer.lock);
 	spin_lock(&q->drain_lock);
-	d->target = bbuf_drain_target(q);
+	if (!again)
+		*target = bbuf_drain_target(q);
+	d->target = *target;
 	rb_add_cached(&d->node, &q->drains, bbuf_drainer_less);
 	spin_unlock(&q->drain_lock);
 	mutex_unlock(&q->consumer.lock);
@@ -1011,21 +1015,22 @@ static void bbuf_drain_join(struct bbuf_queue *q, struct bbuf_drainer *d)
 /**
  * bbuf_queue_drain() - wait until all that is queued now has been read
  * @q: the queue
+ * @target: position that the consumers must reach: set, or with @again given
+ * @again: go on with a call that was interrupted
  *
  * What is queued later doesn't prolong it. What is dropped or flushed counts as
  * read.
  *
  * Context: process context; sleeps.
- * Return: 0, -ENODEV (the queue was destroyed), or -EINTR for a signal: a call that
- * began anew would wait for more.
+ * Return: 0, -ENODEV (the queue was destroyed), or -ERESTARTNOHAND for a signal.
  */
-int bbuf_queue_drain(struct bbuf_queue *q)
+int bbuf_queue_drain(struct bbuf_queue *q, u64 *target, bool again)
 {
 	struct bbuf_drainer d;
 	int ret;
 
 	init_completion(&d.reached);
-	bbuf_drain_join(q, &d);
+	bbuf_drain_join(q, &d, target, again);
 
 	smp_mb();	/* B: drains, then position; see A */
 	bbuf_queue_drained(q);
@@ -1037,7 +1042,7 @@ int bbuf_queue_drain(struct bbuf_queue *q)
 	spin_unlock(&q->drain_lock);
 	bbuf_queue_drained(q);	/* of many that are woken each wakes some */
 	if (ret)
-		return -EINTR;
+		return -ERESTARTNOHAND;
 	return READ_ONCE(q->state) & BBUF_DESTROYED ? -ENODEV : 0;
 }
 

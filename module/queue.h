@@ -241,7 +241,7 @@ void bbuf_queue_destroy(struct bbuf_queue *q);
 int bbuf_queue_set(struct bbuf_queue *q, const struct bbuf_set *set, bool nowait);
 void bbuf_queue_info(struct bbuf_queue *q, struct bbuf_info *info);
 int bbuf_queue_flush(struct bbuf_queue *q, bool nowait);
-int bbuf_queue_drain(struct bbuf_queue *q);
+int bbuf_queue_drain(struct bbuf_queue *q, u64 *target, bool again);
 __poll_t bbuf_queue_poll(struct bbuf_queue *q, struct file *file, poll_table *wait);
 int bbuf_queue_fasync(struct bbuf_queue *q, int fd, struct file *file, int on);
 
