@@ -6,9 +6,7 @@
  * it may do with it, and whether and how long it waits. The rest is the queue's.
  */
 #include <linux/atomic.h>
-#include <linux/capability.h>
 #include <linux/compat.h>
-#include <linux/cred.h>
 #include <linux/fs.h>
 #include <linux/ioctl.h>
 #include <linux/ktime.h>
@@ -334,13 +332,19 @@ static int bbuf_fasync(int fd, struct file *file, int on)
 	return bbuf_queue_fasync(bbuf_file_queue(file), fd, file, on);
 }
 
-/* There is no storage behind a queue: what fsync can wait for is its consumers. */
+/*
+ * There is no storage behind a queue: what fsync can wait for is its consumers. When they are
+ * done is nothing to tell a file that is open for neither side.
+ */
 static int bbuf_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 {
 	struct bbuf_restart_call call =
 		bbuf_file_call(file->private_data, BBUF_RESTART_FSYNC, NULL);
-	bool again = bbuf_restart_take(&call);
+	bool again;
 
+	if (!(file->f_mode & (FMODE_READ | FMODE_WRITE)))
+		return -EBADF;
+	again = bbuf_restart_take(&call);
 	return bbuf_restart_end(&call, bbuf_queue_drain(bbuf_file_queue(file), &call.value, again));
 }
 
@@ -376,12 +380,6 @@ static int bbuf_return_struct(void __user *arg, unsigned int cmd, const void *sr
 static bool bbuf_file_nowait(const struct file *file)
 {
 	return file->f_flags & O_NONBLOCK;
-}
-
-/* Who may change what others find: as for the node itself. */
-static bool bbuf_file_owned(const struct file *file)
-{
-	return uid_eq(current_fsuid(), file_inode(file)->i_uid) || capable(CAP_FOWNER);
 }
 
 static long bbuf_ioctl_info(struct file *file, unsigned int cmd, void __user *arg)
@@ -441,8 +439,6 @@ static long bbuf_ioctl_set(struct file *file, unsigned int cmd, void __user *arg
 		ret = -EINVAL;
 	if (ret)
 		return ret;
-	if (!bbuf_file_owned(file))
-		return -EPERM;
 	return bbuf_queue_set(bbuf_file_queue(file), &set, bbuf_file_nowait(file));
 }
 
@@ -576,20 +572,29 @@ static long bbuf_ioctl_readable(struct file *file, unsigned int cmd, void __user
 }
 
 /**
- * struct bbuf_command - an ioctl
+ * struct bbuf_command - an ioctl, and what it takes to use it
  * @cmd: its number
- * @mode: what the file must be open for; access mode 3 will do
+ * @mode: what the file must be open for: FMODE_READ or FMODE_WRITE; 0 if any open file will
+ *        do, also one with access mode 3, which is open for neither
  * @run: what it does
+ * @owner: the caller must own the node, or have CAP_FOWNER where the owner has an id
  */
 struct bbuf_command {
 	unsigned int cmd;
 	fmode_t mode;
 	long (*run)(struct file *file, unsigned int cmd, void __user *arg);
+	bool owner;
 };
 
+/*
+ * Who may do what. A security module (Landlock, AppArmor, SELinux) judges an open by the mode
+ * of the file, and need not hear of what the file is used for later. So an ioctl that takes
+ * data out of a queue, or shows it or its length, needs a file open for reading; one that lets
+ * writers end or go on needs a file open for writing.
+ */
 static const struct bbuf_command bbuf_commands[] = {
 	{ BBUF_IOC_INFO,	0,		bbuf_ioctl_info },
-	{ BBUF_IOC_SET,		0,		bbuf_ioctl_set },
+	{ BBUF_IOC_SET,		0,		bbuf_ioctl_set,	.owner = true },
 	{ BBUF_IOC_GET_OPTIONS,	0,		bbuf_ioctl_get_options },
 	{ BBUF_IOC_SET_OPTIONS,	0,		bbuf_ioctl_set_options },
 	{ BBUF_IOC_PEEK,	FMODE_READ,	bbuf_ioctl_peek },
@@ -598,13 +603,14 @@ static const struct bbuf_command bbuf_commands[] = {
 	{ BBUF_IOC_REOPEN,	FMODE_WRITE,	bbuf_ioctl_reopen },
 	{ BBUF_IOC_LEASE,	FMODE_READ,	bbuf_ioctl_lease },
 	{ BBUF_IOC_SETTLE,	FMODE_READ,	bbuf_ioctl_settle },
-	{ FIONREAD,		0,		bbuf_ioctl_readable },
+	{ FIONREAD,		FMODE_READ,	bbuf_ioctl_readable },
 };
 
-/* Access mode 3 asks for both permissions, and opens for neither: to administer. */
-static bool bbuf_file_may(const struct file *file, fmode_t mode)
+static int bbuf_command_check(const struct bbuf_command *command, struct file *file)
 {
-	return (file->f_flags & O_ACCMODE) == O_ACCMODE || (file->f_mode & mode) == mode;
+	if ((file->f_mode & command->mode) != command->mode)
+		return -EBADF;
+	return command->owner && !file_owner_or_capable(file) ? -EPERM : 0;
 }
 
 static long bbuf_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
@@ -612,13 +618,11 @@ static long bbuf_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(bbuf_commands); i++) {
-		const struct bbuf_command *c = &bbuf_commands[i];
+		const struct bbuf_command *command = &bbuf_commands[i];
 
-		if (!bbuf_command_is(cmd, c->cmd))
-			continue;
-		if (!bbuf_file_may(file, c->mode))
-			return -EBADF;
-		return c->run(file, cmd, (void __user *)arg);
+		if (bbuf_command_is(cmd, command->cmd))
+			return bbuf_command_check(command, file) ?:
+			       command->run(file, cmd, (void __user *)arg);
 	}
 	return -ENOTTY;
 }

@@ -189,6 +189,32 @@ test_changing_it_makes_no_end()
 	[ "$(<got)" = here ]
 }
 
+test_reopen_with_eof_on_close()
+{
+	bbuf create q --eof-on-close
+	bbuf put q one
+	bbuf shutdown q
+	expect 1 'it is shut down' bbuf put q two
+	expect 0 '' bbuf reopen q
+	is q state left
+	[ "$(bbuf get q)" = one ]
+	expect 0 '' bbuf put q two
+	[ "$(bbuf get q)" = two ]
+}
+
+# It takes permission to write, and no more than that.
+test_shutdown_and_reopen_of_a_queue_that_one_may_only_write_to()
+{
+	chmod 0622 /dev/bbuf-jobs
+	expect 0 '' "${nobody[@]}" bbuf shutdown jobs
+	is jobs state shut
+	expect 0 '' "${nobody[@]}" bbuf reopen jobs
+	is jobs state open
+	chmod 0644 /dev/bbuf-jobs
+	expect 1 'jobs: shutdown: not permitted' "${nobody[@]}" bbuf shutdown jobs
+	expect 1 'jobs: reopen: not permitted' "${nobody[@]}" bbuf reopen jobs
+}
+
 test_of_no_queue()
 {
 	local command

@@ -284,56 +284,6 @@ TEST_F(abi, refuses_flags_and_padding_that_it_does_not_know)
 	ASSERT_EQ(0, queue_set(self->fd, .fields = 0));
 }
 
-TEST_F(abi, wants_a_file_that_is_open_for_it)
-{
-	char byte;
-
-	ASSERT_EQ(1, put(self->out, 0, 1));
-	ASSERT_FAILS(EBADF, queue_peek(self->out, &byte, 1));
-	ASSERT_FAILS(EBADF, queue_flush(self->out));
-	ASSERT_FAILS(EBADF, queue_shutdown(self->in));
-	ASSERT_FAILS(EBADF, queue_reopen(self->in));
-	ASSERT_EQ(0, queue_info(self->in).state);
-	ASSERT_EQ(1, queue_peek(self->in, &byte, 1));
-	ASSERT_EQ(0, queue_flush(self->in));
-	ASSERT_EQ(0, queue_shutdown(self->out));
-	ASSERT_EQ(0, queue_reopen(self->out));
-	ASSERT_EQ(CAPACITY, queue_info(self->out).capacity);
-	ASSERT_EQ(0, queue_set_options(self->in, .read_timeout = 1));
-	ASSERT_EQ(0, queue_set_options(self->out, .write_timeout = 1));
-}
-
-TEST_F(abi, serves_a_file_that_is_neither_reader_nor_writer)
-{
-	unsigned int readers = queue_info(self->in).out.files;
-	int admin = queue_open(QUEUE, O_ACCMODE);
-	char byte;
-
-	ASSERT_LE(0, admin);
-	ASSERT_EQ(1, put(self->out, 0, 1));
-	ASSERT_EQ(readers, queue_info(admin).out.files);
-	ASSERT_FAILS(EBADF, read(admin, &byte, 1));
-	ASSERT_FAILS(EBADF, put(admin, 0, 1));
-	ASSERT_EQ(1, queue_peek(admin, &byte, 1));
-	ASSERT_EQ(0, queue_set_policy(admin, BBUF_EOF_ON_CLOSE));
-	ASSERT_EQ(0, queue_flush(admin));
-	ASSERT_EQ(0, queue_shutdown(admin));
-	ASSERT_EQ(0, queue_reopen(admin));
-	close(admin);
-	ASSERT_EQ(0, queue_info(self->in).state);
-}
-
-TEST_F(abi, lets_the_owner_of_the_node_set_and_nobody_else)
-{
-	ASSERT_EQ(0, seteuid(SOMEBODY));
-	ASSERT_FAILS(EPERM, queue_set(self->fd, .fields = 0));
-	ASSERT_EQ(0, seteuid(0));
-	ASSERT_EQ(0, fchown(self->fd, SOMEBODY, -1));
-	ASSERT_EQ(0, seteuid(SOMEBODY));
-	ASSERT_EQ(0, queue_set(self->in, .fields = 0));
-	ASSERT_EQ(0, seteuid(0));
-}
-
 TEST_F(abi, does_not_take_one_command_for_another)
 {
 	static const unsigned int commands[] = {

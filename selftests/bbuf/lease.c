@@ -486,24 +486,6 @@ TEST_F(lease, is_not_settled_by_a_bad_request)
 	ASSERT_EQ(1, queue_info(self->nb).leased_records);
 }
 
-TEST_F(lease, wants_a_file_that_is_open_for_reading)
-{
-	int out = queue_open(QUEUE, O_WRONLY), admin = queue_open(QUEUE, O_ACCMODE);
-	struct bbuf_lease lease;
-	char buf[LEN];
-
-	ASSERT_TRUE(put_records(out, 0, 1));
-	ASSERT_FAILS(EBADF, lease_read(out, buf, LEN, &lease));
-	ASSERT_FAILS(EBADF, settle(out, 0, BBUF_ACK));
-	ASSERT_FAILS(EBADF, read(admin, buf, LEN));
-	ASSERT_LEASES(admin, 0);
-	ASSERT_EQ(1, settle(admin, 0, BBUF_RETURN));
-	ASSERT_LEASES(admin, 0);
-	close(admin);
-	ASSERT_TRUE(RECORDS_ARE(0));
-	close(out);
-}
-
 TEST_F(lease, is_not_had_by_a_bad_request)
 {
 	char buf[LEN];

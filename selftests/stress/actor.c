@@ -540,7 +540,7 @@ static void act_async(struct random *r)
 
 static void act_readable(struct random *r)
 {
-	struct handle *h = pick_any(r);
+	struct handle *h = pick(READER, r);
 	int n;
 
 	if (!h)

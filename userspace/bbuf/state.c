@@ -39,13 +39,31 @@ int cmd_shutdown(int argc, char **argv)
 	return run(&subject, O_WRONLY, bbuf_shutdown);
 }
 
+/*
+ * A file that is open for neither reading nor writing learns this, and changes nothing. With
+ * --eof-on-close, readers would take the close of a file that was opened for writing for an
+ * end, where there is nothing to take back. Where no such file can be had, say so later.
+ */
+static bool is_shut(const struct subject *subject)
+{
+	struct bbuf *queue = bbuf_open(subject->queue, O_ACCMODE);
+	struct bbuf_info info;
+	bool shut = !queue || bbuf_get_info(queue, &info) || (info.state & BBUF_SHUT);
+
+	bbuf_close(queue);
+	return shut;
+}
+
 int cmd_reopen(int argc, char **argv)
 {
 	struct subject subject = { .operation = "reopen" };
 
 	subject.queue = parse_one_queue(argc, argv,
-		"Takes `bbuf shutdown' back, for a new round.\v" HELP_EXIT ".");
-	return run(&subject, O_ACCMODE, bbuf_reopen);	/* and be no writer */
+		"Takes `bbuf shutdown' back, for a new round. With --eof-on-close readers see the "
+		"end until somebody opens the queue for writing.\v" HELP_EXIT ".");
+	if (!is_shut(&subject))
+		return EXIT_SUCCESS;
+	return run(&subject, O_WRONLY, bbuf_reopen);
 }
 
 /**

@@ -77,7 +77,8 @@ struct bbuf_config {
  * bbuf_open() - open a queue
  * @queue: its name, such as "jobs" or "default", or, with a '/' in it, a path of its node
  * @flags: O_RDONLY, O_WRONLY or O_RDWR, and O_NONBLOCK if no call is ever to wait;
- *         O_ACCMODE to be neither reader nor writer, but to administer it
+ *         O_ACCMODE, which takes both permissions, to be neither reader nor writer, for
+ *         bbuf_get_info() and bbuf_set() alone
  *
  * The file is close-on-exec. Opening never waits, and changes nothing in the queue.
  *
@@ -380,6 +381,9 @@ int bbuf_shutdown(struct bbuf *queue);
  * bbuf_reopen() - take bbuf_shutdown() back, for a new round
  * @queue: the handle, open for writing
  *
+ * With BBUF_EOF_ON_CLOSE readers see an end again when the handle is closed, if nobody else
+ * has the queue open for writing then.
+ *
  * Return: 0, also if there was nothing to take back. Errors: EBADF (not open for
  * writing), ENODEV (destroyed).
  */
@@ -387,12 +391,12 @@ int bbuf_reopen(struct bbuf *queue);
 
 /**
  * bbuf_drain() - wait until all that is queued now has been taken
- * @queue: the handle, open for anything
+ * @queue: the handle, open for reading or writing
  *
  * As fsync(2) on the queue; waits also with O_NONBLOCK. What is leased counts as taken when
  * it is acknowledged.
  *
- * Return: 0. Errors: EINTR (a signal), ENODEV (destroyed).
+ * Return: 0. Errors: EBADF (open for neither), EINTR (a signal), ENODEV (destroyed).
  */
 int bbuf_drain(struct bbuf *queue);
 

@@ -6,6 +6,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/bbuf.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -251,14 +252,17 @@ uint64_t device_capacity(int fd)
 	return bytes;
 }
 
-/* Bytes queued now. */
+/* Bytes queued now. FIONREAD is for readers alone; a queue tells a writer by another call. */
 uint64_t device_fill(int fd, const char *path)
 {
+	struct bbuf_info info;
 	int bytes;
 
-	if (ioctl(fd, FIONREAD, &bytes))
+	if (!ioctl(fd, FIONREAD, &bytes))
+		return bytes;
+	if (errno != EBADF || ioctl(fd, BBUF_IOC_INFO, &info))
 		err(EXIT_FAILURE, "%s: can't learn how much it holds: is it a bbuf device?", path);
-	return bytes;
+	return info.bytes;
 }
 
 /* For tools that need a queue to themselves. Returns its capacity. */

@@ -95,7 +95,7 @@ static const struct argp argp = {
 	       "this blocking, with O_NONBLOCK, and with poll(); a table compares the costs.\v"
 	       "All that is shown was measured by the two threads, on one clock. A call stands "
 	       "where it returned, and a wait where it began; a thread that was woken may return "
-	       "before the call that woke it. The fill level is what FIONREAD said next to the "
+	       "before the call that woke it. The fill level is what the queue said next to the "
 	       "call. A thread slept if getrusage() counted a voluntary context switch during "
 	       "its call. The queue must be empty, and no one else may use it meanwhile.\n\n"
 	       HELP_SIZES "\n" HELP_EXIT ".",

@@ -407,21 +407,32 @@ struct bbuf_peek {
 #define BBUF_IOC_DESTROY	_IOW(BBUF_IOC_MAGIC, 0x01, struct bbuf_destroy)
 
 /*
- * On a queue. A file that was opened with access mode 3 (which needs the permission to
- * read and write, and counts as neither reader nor writer) will do for all of them.
+ * On a queue. Who may do what:
+ *
+ *	read(2), PEEK, LEASE, SETTLE, FLUSH, FIONREAD	a file open for reading
+ *	write(2), SHUTDOWN, REOPEN			a file open for writing
+ *	fsync(2)					a file open for either
+ *	SET						any open file, of the owner of the node
+ *	INFO, GET_OPTIONS, SET_OPTIONS			any open file
+ *
+ * Without the right file they fail with EBADF; without being the owner, or having CAP_FOWNER in
+ * a user namespace that has an id for the owner, with EPERM.
+ *
+ * A file that is opened with access mode 3 needs the permissions to read and to write, but is
+ * open for neither, and counts as no reader and no writer.
  */
 #define BBUF_IOC_INFO		_IOR(BBUF_IOC_MAGIC, 0x10, struct bbuf_info)
 #define BBUF_IOC_SET		_IOW(BBUF_IOC_MAGIC, 0x11, struct bbuf_set)
 #define BBUF_IOC_GET_OPTIONS	_IOR(BBUF_IOC_MAGIC, 0x12, struct bbuf_options)
 #define BBUF_IOC_SET_OPTIONS	_IOW(BBUF_IOC_MAGIC, 0x13, struct bbuf_options)
 #define BBUF_IOC_PEEK		_IOW(BBUF_IOC_MAGIC, 0x14, struct bbuf_peek)
-/* Discard what is queued; needs a file open for reading. Returns 0. */
+/* Discard what is queued. Returns 0. */
 #define BBUF_IOC_FLUSH		_IO(BBUF_IOC_MAGIC, 0x15)
-/* No more is to come; needs a file open for writing. */
+/* No more is to come. */
 #define BBUF_IOC_SHUTDOWN	_IO(BBUF_IOC_MAGIC, 0x16)
-/* Take that back: a new round; needs a file open for writing. */
+/* Take that back: a new round. */
 #define BBUF_IOC_REOPEN		_IO(BBUF_IOC_MAGIC, 0x17)
-/* With BBUF_LEASE, of a record queue; need a file open for reading. */
+/* With BBUF_LEASE, of a record queue. */
 #define BBUF_IOC_LEASE		_IOWR(BBUF_IOC_MAGIC, 0x18, struct bbuf_lease)
 #define BBUF_IOC_SETTLE		_IOW(BBUF_IOC_MAGIC, 0x19, struct bbuf_settle)
 
