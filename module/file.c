@@ -476,10 +476,19 @@ static long bbuf_ioctl_set_options(struct file *file, unsigned int cmd, void __u
 	return 0;
 }
 
-/* Where an ioctl has it, rather than read(2). */
-static void bbuf_ioctl_buffer(struct iov_iter *to, u64 buffer, u64 size)
+/*
+ * The buffer that an ioctl's structure names. The caller of read(2) checks the address before
+ * the file operation sees it; here nobody has.
+ */
+static int bbuf_ioctl_buffer(struct iov_iter *to, u64 buffer, u64 size)
 {
-	iov_iter_ubuf(to, ITER_DEST, u64_to_user_ptr(buffer), min_t(u64, size, MAX_RW_COUNT));
+	size_t len = min_t(u64, size, MAX_RW_COUNT);
+	unsigned long address = buffer;
+
+	if (address != buffer || !access_ok((void __user *)address, len))
+		return -EFAULT;
+	iov_iter_ubuf(to, ITER_DEST, (void __user *)address, len);
+	return 0;
 }
 
 static long bbuf_ioctl_peek(struct file *file, unsigned int cmd, void __user *arg)
@@ -490,9 +499,10 @@ static long bbuf_ioctl_peek(struct file *file, unsigned int cmd, void __user *ar
 	int ret;
 
 	ret = bbuf_copy_struct(&peek, sizeof(peek), cmd, arg);
+	if (!ret)
+		ret = bbuf_ioctl_buffer(&to, peek.buffer, peek.size);
 	if (ret)
 		return ret;
-	bbuf_ioctl_buffer(&to, peek.buffer, peek.size);
 	return q->leases ? bbuf_lend_peek(q, &to) : bbuf_peek(q, &to);
 }
 
@@ -522,7 +532,9 @@ static long bbuf_ioctl_lease(struct file *file, unsigned int cmd, void __user *a
 		return -EINVAL;
 	how = bbuf_manner(file, lease.flags & BBUF_LEASE_NOWAIT, &call);
 	how.framed = false;
-	bbuf_ioctl_buffer(&to, lease.buffer, lease.size);
+	ret = bbuf_ioctl_buffer(&to, lease.buffer, lease.size);
+	if (ret)
+		return ret;
 	ret = bbuf_lend(q, bf->holder, &to, how, &lease);
 	if (ret <= 0 && ret != -EMSGSIZE)
 		return bbuf_restart_end(&call, ret);

@@ -241,6 +241,25 @@ TEST_F(access, SIGIO_is_not_for_a_file_open_for_neither_side)
 	ASSERT_FALSE(signals(self, NEITHER));
 }
 
+/* As of read(2): that is said before anything else, also where there is nothing to read. */
+TEST_F(access, memory_of_the_kernel_is_no_buffer)
+{
+	struct bbuf_lease lease = { .buffer = -4096ULL, .size = LEN };
+	struct bbuf_peek peek = { .buffer = -4096ULL, .size = LEN };
+
+	ASSERT_FAILS(EFAULT, ioctl(self->nb, BBUF_IOC_PEEK, &peek));
+	ASSERT_FAILS(EFAULT, ioctl(self->nb, BBUF_IOC_LEASE, &lease));
+	ASSERT_TRUE(put_records(self->fd, 0, 1));
+	ASSERT_FAILS(EFAULT, ioctl(self->nb, BBUF_IOC_PEEK, &peek));
+	ASSERT_FAILS(EFAULT, ioctl(self->nb, BBUF_IOC_LEASE, &lease));
+	ASSERT_EQ(0, queue_info(self->fd).leased_records);
+
+	/* No bytes are nowhere: that tells the length of the record. */
+	lease = (struct bbuf_lease){ 0 };
+	ASSERT_FAILS(EMSGSIZE, ioctl(self->nb, BBUF_IOC_LEASE, &lease));
+	ASSERT_EQ(LEN, lease.len);
+}
+
 /*
  * Landlock judges a file when it is opened, by its mode. ABI 5 (Linux 6.10) can deny the
  * ioctls of device files that are opened in the sandbox, as well.
