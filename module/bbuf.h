@@ -13,6 +13,7 @@
 #include <linux/list.h>
 #include <linux/types.h>
 
+#include "compat.h"
 #include "queue.h"
 #include "uapi/linux/bbuf.h"
 
@@ -28,6 +29,8 @@
  * @mode: permissions of the node, as chmod(2) takes them
  * @uid: owner of the node
  * @gid: group of the node
+ * @adds_traffic: files that sysfs makes now are the node's owner's, not root's; protected by
+ *                the registry's mutex
  * @grave: the node of the queue that dead letters go to, or NULL; constant
  * @name: of the queue
  * @queue: the queue
@@ -40,6 +43,7 @@ struct bbuf_node {
 	umode_t mode;
 	kuid_t uid;
 	kgid_t gid;
+	bool adds_traffic;
 	struct bbuf_node *grave;
 	char name[BBUF_NAME_SIZE];
 	struct bbuf_queue queue;
@@ -63,8 +67,11 @@ static inline bool bbuf_command_is(unsigned int cmd, unsigned int known)
 }
 
 extern const struct file_operations bbuf_fops;
-extern const struct attribute_group *bbuf_groups[];
+extern const struct attribute_group *bbuf_public_groups[];
 extern unsigned long bbuf_max_capacity;
+
+void bbuf_sysfs_get_ownership(BBUF_OWNERSHIP_CONST struct device *dev, kuid_t *uid, kgid_t *gid);
+int bbuf_sysfs_add_traffic(struct bbuf_node *node);
 
 void bbuf_control_init(void);
 void bbuf_control_uninit(void);

@@ -24,6 +24,13 @@
 #define BBUF_DEVNODE_CONST const
 #endif
 
+/* 6.2: so does a class's get_ownership callback. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+#define BBUF_OWNERSHIP_CONST
+#else
+#define BBUF_OWNERSHIP_CONST const
+#endif
+
 /* 6.10: a trace event knows by itself from where a string of it is taken. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
 #define bbuf_assign_str(field, string) __assign_str(field, string)

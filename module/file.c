@@ -599,8 +599,8 @@ struct bbuf_command {
 };
 
 /*
- * Who may do what. A security module (Landlock, AppArmor, SELinux) judges an open by the mode
- * of the file, and need not hear of what the file is used for later. So an ioctl that takes
+ * Who may do what. A security module (Landlock, AppArmor) judges an open by the mode of the
+ * file, and need not hear of what the file is used for later. So an ioctl that takes
  * data out of a queue, or shows it or its length, needs a file open for reading; one that lets
  * writers end or go on needs a file open for writing.
  */

@@ -33,7 +33,8 @@ static DEFINE_MUTEX(bbuf_minors_lock);
 static LIST_HEAD(bbuf_nodes);
 
 static struct class bbuf_class = {
-	.name = "bbuf",
+	.name		= "bbuf",
+	.get_ownership	= bbuf_sysfs_get_ownership,
 };
 
 /*
@@ -86,7 +87,7 @@ static void bbuf_node_release(struct device *dev)
 
 static const struct device_type bbuf_node_type = {
 	.name		= "bbuf",
-	.groups		= bbuf_groups,
+	.groups		= bbuf_public_groups,
 	.devnode	= bbuf_node_devnode,
 	.release	= bbuf_node_release,
 };
@@ -169,6 +170,32 @@ static int bbuf_node_init_leases(struct bbuf_node *node, const struct bbuf_creat
 				       node->grave ? &node->grave->queue : NULL);
 }
 
+/* The node goes, and its users are sent home. */
+static void bbuf_node_hide(struct bbuf_node *node)
+{
+	cdev_device_del(&node->cdev, &node->dev);
+	bbuf_queue_destroy(&node->queue);
+}
+
+/* The event that tells of the device waits until all of its files are there. */
+static int bbuf_node_show(struct bbuf_node *node)
+{
+	int ret;
+
+	dev_set_uevent_suppress(&node->dev, true);
+	ret = cdev_device_add(&node->cdev, &node->dev);
+	if (ret)
+		return ret;
+	ret = bbuf_sysfs_add_traffic(node);
+	if (ret) {
+		bbuf_node_hide(node);
+		return ret;
+	}
+	dev_set_uevent_suppress(&node->dev, false);
+	kobject_uevent(&node->dev.kobj, KOBJ_ADD);
+	return 0;
+}
+
 static int bbuf_node_add(struct bbuf_node *node, const struct bbuf_create *what)
 {
 	int ret;
@@ -176,7 +203,7 @@ static int bbuf_node_add(struct bbuf_node *node, const struct bbuf_create *what)
 	mutex_lock(&bbuf_nodes_lock);
 	ret = bbuf_find(node->name) ? -EEXIST : bbuf_node_init_leases(node, what);
 	if (!ret)
-		ret = cdev_device_add(&node->cdev, &node->dev);
+		ret = bbuf_node_show(node);
 	if (!ret) {
 		list_add_tail(&node->entry, &bbuf_nodes);
 		trace_bbuf_create(&node->queue);
@@ -185,14 +212,13 @@ static int bbuf_node_add(struct bbuf_node *node, const struct bbuf_create *what)
 	return ret;
 }
 
-/* The node goes, its users are sent home, and the last of them frees it. */
+/* The last of its users frees it. */
 static void bbuf_node_remove(struct bbuf_node *node)
 {
 	lockdep_assert_held(&bbuf_nodes_lock);
 
 	list_del(&node->entry);
-	cdev_device_del(&node->cdev, &node->dev);
-	bbuf_queue_destroy(&node->queue);
+	bbuf_node_hide(node);
 	trace_bbuf_destroy(&node->queue);
 	put_device(&node->dev);
 }

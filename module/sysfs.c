@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * /sys/class/bbuf/NAME/: what a queue is and has done, one value a file.
+ *
+ * What a queue is may be read by everybody; what passes through it, by those who may read
+ * from the node.
  */
 #include <linux/device.h>
 #include <linux/string_helpers.h>
 #include <linux/sysfs.h>
 
 #include "bbuf.h"
+#include "compat.h"
 
 static void bbuf_sysfs_info(struct device *dev, struct bbuf_info *info)
 {
@@ -113,7 +117,8 @@ static ssize_t dead_letters_show(struct device *dev, struct device_attribute *at
 }
 static DEVICE_ATTR_RO(dead_letters);
 
-static struct attribute *bbuf_attrs[] = {
+/* What a queue is: for everybody. */
+static struct attribute *bbuf_public_attrs[] = {
 	&dev_attr_type.attr,
 	&dev_attr_state.attr,
 	&dev_attr_eof_on_close.attr,
@@ -122,6 +127,20 @@ static struct attribute *bbuf_attrs[] = {
 	&dev_attr_capacity.attr,
 	&dev_attr_read_mark.attr,
 	&dev_attr_write_mark.attr,
+	NULL
+};
+
+/* The same of queues with leases alone. */
+static struct attribute *bbuf_public_lease_attrs[] = {
+	&dev_attr_lease_timeout_ns.attr,
+	&dev_attr_max_leases.attr,
+	&dev_attr_max_deliveries.attr,
+	&dev_attr_dead_letters.attr,
+	NULL
+};
+
+/* What passes through it. */
+static struct attribute *bbuf_traffic_attrs[] = {
 	&dev_attr_bytes.attr,
 	&dev_attr_records.attr,
 	&dev_attr_peak.attr,
@@ -145,39 +164,107 @@ static struct attribute *bbuf_attrs[] = {
 	NULL
 };
 
-/* Of queues with leases alone. */
-static struct attribute *bbuf_lease_attrs[] = {
+static struct attribute *bbuf_traffic_lease_attrs[] = {
 	&dev_attr_leased_bytes.attr,
 	&dev_attr_leased_records.attr,
 	&dev_attr_leasing_files.attr,
 	&dev_attr_returned.attr,
 	&dev_attr_expired.attr,
 	&dev_attr_dead_records.attr,
-	&dev_attr_lease_timeout_ns.attr,
-	&dev_attr_max_leases.attr,
-	&dev_attr_max_deliveries.attr,
-	&dev_attr_dead_letters.attr,
 	NULL
 };
 
-static umode_t bbuf_lease_visible(struct kobject *kobj, struct attribute *attr, int n)
+static const struct bbuf_node *bbuf_sysfs_node(const struct kobject *kobj)
 {
-	const struct device *dev = kobj_to_dev(kobj);
-
-	return container_of(dev, struct bbuf_node, dev)->queue.leases ? attr->mode : 0;
+	return container_of(kobj, struct bbuf_node, dev.kobj);
 }
 
-static const struct attribute_group bbuf_group = {
-	.attrs = bbuf_attrs,
+static umode_t bbuf_public_lease_mode(struct kobject *kobj, struct attribute *attr, int n)
+{
+	return bbuf_sysfs_node(kobj)->queue.leases ? attr->mode : 0;
+}
+
+/*
+ * Numbers that change with each write tell its moment and its length, so they are for those
+ * who may read the node. Its owner may always: he could change the node's mode, too, and a
+ * file without any mode would not be made.
+ */
+static umode_t bbuf_traffic_mode(struct kobject *kobj, struct attribute *attr, int n)
+{
+	return (bbuf_sysfs_node(kobj)->mode & 0444) | 0400;
+}
+
+static umode_t bbuf_traffic_lease_mode(struct kobject *kobj, struct attribute *attr, int n)
+{
+	return bbuf_sysfs_node(kobj)->queue.leases ? bbuf_traffic_mode(kobj, attr, n) : 0;
+}
+
+static const struct attribute_group bbuf_public_group = {
+	.attrs = bbuf_public_attrs,
 };
 
-static const struct attribute_group bbuf_lease_group = {
-	.attrs = bbuf_lease_attrs,
-	.is_visible = bbuf_lease_visible,
+static const struct attribute_group bbuf_public_lease_group = {
+	.attrs = bbuf_public_lease_attrs,
+	.is_visible = bbuf_public_lease_mode,
 };
 
-const struct attribute_group *bbuf_groups[] = {
-	&bbuf_group,
-	&bbuf_lease_group,
+static const struct attribute_group bbuf_traffic_group = {
+	.attrs = bbuf_traffic_attrs,
+	.is_visible = bbuf_traffic_mode,
+};
+
+static const struct attribute_group bbuf_traffic_lease_group = {
+	.attrs = bbuf_traffic_lease_attrs,
+	.is_visible = bbuf_traffic_lease_mode,
+};
+
+/* The driver core makes these, and its own files, with the device; they are root's. */
+const struct attribute_group *bbuf_public_groups[] = {
+	&bbuf_public_group,
+	&bbuf_public_lease_group,
 	NULL
 };
+
+/* These are made afterwards: see bbuf_sysfs_add_traffic(). */
+static const struct attribute_group *bbuf_traffic_groups[] = {
+	&bbuf_traffic_group,
+	&bbuf_traffic_lease_group,
+	NULL
+};
+
+/**
+ * bbuf_sysfs_get_ownership() - tell sysfs whose the files are that it is about to make
+ * @dev: device of a queue
+ * @uid: is set to the owner
+ * @gid: is set to the group
+ *
+ * Those of the driver core stay root's: who writes to "uevent" makes up events of the device.
+ */
+void bbuf_sysfs_get_ownership(BBUF_OWNERSHIP_CONST struct device *dev, kuid_t *uid, kgid_t *gid)
+{
+	const struct bbuf_node *node = container_of(dev, struct bbuf_node, dev);
+
+	if (!node->adds_traffic)
+		return;
+	*uid = node->uid;
+	*gid = node->gid;
+}
+
+/**
+ * bbuf_sysfs_add_traffic() - make the files that tell what passes through a queue
+ * @node: of the queue; its device has been added
+ *
+ * They are made with the node's owner and group: at no moment does one of them belong to
+ * anybody else. They go with the directory.
+ *
+ * Return: 0 or a negative errno.
+ */
+int bbuf_sysfs_add_traffic(struct bbuf_node *node)
+{
+	int ret;
+
+	node->adds_traffic = true;
+	ret = sysfs_create_groups(&node->dev.kobj, bbuf_traffic_groups);
+	node->adds_traffic = false;
+	return ret;
+}

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Making and removing queues by name, and what becomes of bad requests. */
 #include <dirent.h>
+#include <linux/netlink.h>
 #include <sched.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "fixture.h"
@@ -108,6 +110,37 @@ TEST_F(control, gives_each_queue_bytes_of_its_own)
 	ASSERT_TRUE(take(other, 5, 10));
 	close(mine);
 	close(other);
+}
+
+/* How often the kernel has told udev that this was done to the device of QUEUE. */
+static int announcements(int events, const char *action)
+{
+	char message[4096], wanted[64];
+	ssize_t n;
+	int count = 0;
+
+	snprintf(wanted, sizeof(wanted), "%s@/devices/virtual/bbuf/" QUEUE, action);
+	while ((n = recv(events, message, sizeof(message) - 1, MSG_DONTWAIT)) > 0) {
+		message[n] = '\0';
+		count += !strcmp(message, wanted);
+	}
+	return count;
+}
+
+TEST_F(control, announces_a_queue_once)
+{
+	struct sockaddr_nl all = { .nl_family = AF_NETLINK, .nl_groups = 1 };
+	int events = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT);
+
+	if (events < 0 || bind(events, (struct sockaddr *)&all, sizeof(all)))
+		SKIP(return, "no events of devices: %s", strerror(errno));
+	ASSERT_CREATES();
+	ASSERT_EQ(1, announcements(events, "add"));
+	ASSERT_REFUSES(EEXIST);
+	ASSERT_EQ(0, announcements(events, "add"));
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	ASSERT_EQ(1, announcements(events, "remove"));
+	close(events);
 }
 
 TEST_F(control, keeps_what_is_queued_while_nobody_has_it_open)

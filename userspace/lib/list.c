@@ -112,8 +112,12 @@ static int read_number(int dir, const struct number *number, struct bbuf_info *i
 	__u64 wide;
 	__u32 narrow;
 
-	if (read_value(dir, number->file, value))
-		return -1;
+	if (read_value(dir, number->file, value)) {
+		if (errno != EACCES)
+			return -1;
+		memset(field, 0xff, number->size);	/* BBUF_UNKNOWN */
+		return 0;
+	}
 	wide = strtoull(value, NULL, 10);
 	narrow = (__u32)wide;
 	memcpy(field, number->size == sizeof(wide) ? (void *)&wide : &narrow, number->size);
