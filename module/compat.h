@@ -6,6 +6,7 @@
 #ifndef BBUF_COMPAT_H
 #define BBUF_COMPAT_H
 
+#include <linux/fs.h>
 #include <linux/version.h>
 
 /* 6.5: splicing out of a file without page cache got a function of its own. */
@@ -41,6 +42,11 @@
 /* 6.4: other tasks than io_uring's, too, are a process's own and never in user mode. */
 #ifndef PF_USER_WORKER
 #define PF_USER_WORKER 0
+#endif
+
+/* 6.14: two bits say what fsnotify is to tell of a file, 6.12 got that later; before, one. */
+#ifndef FMODE_FSNOTIFY_MASK
+#define FMODE_FSNOTIFY_MASK FMODE_NONOTIFY
 #endif
 
 #endif /* BBUF_COMPAT_H */

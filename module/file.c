@@ -109,6 +109,17 @@ static void bbuf_file_free(struct bbuf_file *bf)
 	kfree(bf);
 }
 
+/*
+ * Whoever may read the folder of a node may ask inotify(7) for the reads and writes of the files
+ * in it, and may look at their times. A user who may not read the queue would learn there when
+ * something passes through it.
+ */
+static void bbuf_file_hide_traffic(struct file *file)
+{
+	file->f_mode = (file->f_mode & ~FMODE_FSNOTIFY_MASK) | FMODE_NONOTIFY;
+	inode_set_flags(file_inode(file), S_NOATIME, S_NOATIME);
+}
+
 static int bbuf_open(struct inode *inode, struct file *file)
 {
 	struct bbuf_node *node = container_of(inode->i_cdev, struct bbuf_node, cdev);
@@ -124,6 +135,7 @@ static int bbuf_open(struct inode *inode, struct file *file)
 	}
 	file->private_data = bf;
 	file->f_mode |= FMODE_NOWAIT;
+	bbuf_file_hide_traffic(file);
 	return stream_open(inode, file);
 }
 

@@ -205,6 +205,53 @@ TEST_F(stranger, finds_as_little_of_other_queues)
 
 /* The node */
 
+/* Everything that moves data: true if all of it did. */
+static bool pass_something_through(FIXTURE_DATA(stranger) *self)
+{
+	int fd = queue_open(QUEUE, O_RDWR | O_NONBLOCK), ends[2];
+	bool good;
+
+	if (pipe(ends))
+		return false;
+	good = put(self->fd, 0, 10) == 10 && take_record(fd, 0, 10) &&
+	       put(self->fd, 0, 10) == 10 && splice(fd, NULL, ends[1], NULL, 10, 0) == 10 &&
+	       splice(ends[0], NULL, fd, NULL, 10, 0) == 10 && take_record(fd, 0, 10);
+	close(fd);
+	close(ends[0]);
+	close(ends[1]);
+	return good;
+}
+
+static bool same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+TEST_F(stranger, sees_no_time_of_the_node_change)
+{
+	struct stat before, after;
+
+	ASSERT_EQ(0, stat(QUEUE_NODE, &before));
+	pause_ms(20);		/* so that another time is another number */
+	ASSERT_TRUE(pass_something_through(self));
+	ASSERT_EQ(0, stat(QUEUE_NODE, &after));
+	ASSERT_TRUE(same_time(&before.st_atim, &after.st_atim));
+	ASSERT_TRUE(same_time(&before.st_mtim, &after.st_mtim));
+	ASSERT_TRUE(same_time(&before.st_ctim, &after.st_ctim));
+}
+
+/* Everybody may watch a folder that he may read, and what happens to the files in it. */
+TEST_F(stranger, hears_nothing_of_the_node_in_its_folder)
+{
+	int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	char event[sizeof(struct inotify_event) + 256];
+
+	ASSERT_LE(0, inotify_add_watch(watch, "/dev", IN_ALL_EVENTS));
+	ASSERT_TRUE(pass_something_through(self));
+	ASSERT_FAILS(EAGAIN, read(watch, event, sizeof(event)));
+	close(watch);
+}
+
 static long open_or_watch(struct task *t)
 {
 	int mode;
