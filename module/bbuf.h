@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the parts of the module know of each other. They depend one way:
- * main -> control -> registry -> file, sysfs -> lend, manage -> lease -> io -> queue -> ring;
+ * main -> control -> registry -> devtmpfs, file, sysfs -> lend, manage -> lease -> io -> queue -> ring;
  * main, file -> restart.
  */
 #ifndef BBUF_H
@@ -75,6 +75,8 @@ int bbuf_sysfs_add_traffic(struct bbuf_node *node);
 
 void bbuf_control_init(void);
 void bbuf_control_uninit(void);
+
+void bbuf_devtmpfs_check(const char *name, umode_t mode, dev_t devt);
 
 int bbuf_registry_init(void);
 void bbuf_registry_uninit(void);

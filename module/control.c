@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /dev/bbuf-control: root makes and removes queues by it.
+ * /dev/bbuf-control: whoever may write to it, root at first, makes and removes queues by it.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -119,6 +119,9 @@ void bbuf_control_init(void)
 	bbuf_control_there = !ret;
 	if (ret)
 		pr_warn("no /dev/bbuf-control, no queue can be created (error %d)\n", ret);
+	else
+		bbuf_devtmpfs_check(bbuf_control.name, bbuf_control.mode,
+				    bbuf_control.this_device->devt);
 }
 
 /**

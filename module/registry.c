@@ -196,6 +196,14 @@ static int bbuf_node_show(struct bbuf_node *node)
 	return 0;
 }
 
+static void bbuf_node_check(struct bbuf_node *node)
+{
+	char *name = bbuf_node_devnode(&node->dev, NULL, NULL, NULL);
+
+	bbuf_devtmpfs_check(name, node->mode, node->dev.devt);
+	kfree(name);
+}
+
 static int bbuf_node_add(struct bbuf_node *node, const struct bbuf_create *what)
 {
 	int ret;
@@ -207,6 +215,7 @@ static int bbuf_node_add(struct bbuf_node *node, const struct bbuf_create *what)
 	if (!ret) {
 		list_add_tail(&node->entry, &bbuf_nodes);
 		trace_bbuf_create(&node->queue);
+		bbuf_node_check(node);
 	}
 	mutex_unlock(&bbuf_nodes_lock);
 	return ret;

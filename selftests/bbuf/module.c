@@ -2,13 +2,18 @@
 /* Loading and unloading: parameters, what appears, what is left behind. */
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "fixture.h"
+#include "named.h"
 
 #define LOG_LINE	1024
 #define NOBODY		65534
+#define CONTROL		"/dev/bbuf-control"
 
 /* Nothing loaded, and nobody in the way of loading. */
 FIXTURE(module) {
@@ -161,6 +166,95 @@ TEST_F_TIMEOUT(module, loads_and_unloads_many_times, ROUNDS_SECONDS)
 		ASSERT_EQ(0, module_unload());
 	}
 	ASSERT_FALSE(anything_left());
+}
+
+/* Nodes */
+
+/* A file where a node is to be, that @text was written to. */
+static bool make_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	bool good = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	close(fd);
+	return good;
+}
+
+/* Whether it was said that the device has no node, as something else is at its path. */
+static bool missing_node_was_logged(int log, const char *device, const char *path)
+{
+	char message[LOG_LINE], numbers[LOG_LINE] = "";
+	FILE *file = fopen(device, "re");
+
+	if (!file)
+		return false;
+	if (fscanf(file, "%1000s", numbers) != 1)
+		numbers[0] = '\0';
+	fclose(file);
+	snprintf(message, sizeof(message), "bbuf: device %s has no node: %s is another file", numbers,
+		 path);
+	return was_logged(log, message);
+}
+
+TEST_F(module, that_has_its_nodes_says_nothing)
+{
+	ASSERT_EQ(0, module_load(""));
+	ASSERT_FALSE(was_logged(self->log, "bbuf: "));
+}
+
+TEST_F(module, says_that_a_file_is_where_its_node_should_be)
+{
+	struct stat stat_buf;
+
+	ASSERT_TRUE(make_file(BBUF_DEVICE, "early"));
+	ASSERT_EQ(0, module_load(""));
+	EXPECT_TRUE(missing_node_was_logged(self->log, "/sys/class/bbuf/default/dev", BBUF_DEVICE));
+	EXPECT_EQ(0, stat(BBUF_DEVICE, &stat_buf));
+	EXPECT_TRUE(S_ISREG(stat_buf.st_mode));
+	EXPECT_EQ(0, unlink(BBUF_DEVICE));
+}
+
+TEST_F(module, says_that_a_file_is_where_its_control_device_should_be)
+{
+	ASSERT_TRUE(make_file(CONTROL, ""));
+	ASSERT_EQ(0, module_load(""));
+	EXPECT_TRUE(missing_node_was_logged(self->log, "/sys/class/misc/bbuf-control/dev", CONTROL));
+	EXPECT_EQ(0, unlink(CONTROL));
+}
+
+TEST_F(module, says_that_a_device_with_other_numbers_is_where_a_node_should_be)
+{
+	const struct bbuf_create create = {
+		.name = "taken", .capacity = 1, .mode = 0600,
+		.uid = BBUF_ID_CALLER, .gid = BBUF_ID_CALLER,
+	};
+
+	ASSERT_EQ(0, module_load(""));
+	ASSERT_EQ(0, mknod("/dev/bbuf-taken", S_IFCHR | 0600, makedev(1, 3)));
+	EXPECT_EQ(0, queue_create(&create));
+	EXPECT_TRUE(missing_node_was_logged(self->log, "/sys/class/bbuf/taken/dev",
+					    "/dev/bbuf-taken"));
+	EXPECT_EQ(0, unlink("/dev/bbuf-taken"));
+}
+
+/* Loads the module where /dev is not that of the kernel, and has another file. */
+static long load_in_container(struct task *t)
+{
+	(void)t;
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("none", "/dev", "tmpfs", 0, NULL) || !make_file(BBUF_DEVICE, ""))
+		return -errno;
+	return module_load("");
+}
+
+TEST_F(module, says_nothing_of_nodes_where_it_cannot_see_them)
+{
+	struct task loader = { .fn = load_in_container };
+
+	ASSERT_EQ(0, task_start(&loader));
+	ASSERT_EQ(0, task_wait(&loader));
+	ASSERT_EQ(0, access(BBUF_DEVICE, F_OK));
+	ASSERT_FALSE(was_logged(self->log, "bbuf: device"));
 }
 
 /* Parameters */
