@@ -22,6 +22,10 @@
 /* Digits of a 64-bit number, the suffix and the end. */
 #define BBUF_SIZE_DIGITS	32
 
+#define BBUF_MAX_CAPACITY_DEFAULT	SZ_16M
+
+#define BBUF_MIB(size)	((unsigned long)(size) >> 20)
+
 /* "64K" and the like: a decimal number, and perhaps K, M or G. */
 static int bbuf_parse_size(const char *text, unsigned long *size)
 {
@@ -53,13 +57,26 @@ static int bbuf_parse_size(const char *text, unsigned long *size)
 	return 0;
 }
 
+/* How large a parameter can be; max_capacity may be given after a capacity that it allows. */
+static void bbuf_param_refuse_size(const char *val, const struct kernel_param *kp)
+{
+	int len = strcspn(val, "\n");
+
+	if (kp->arg == &bbuf_max_capacity)
+		pr_err("%s=%.*s: must be 1 byte to %luM, for example 64M\n",
+		       kp->name, len, val, BBUF_MIB(BBUF_CAPACITY_CEILING));
+	else
+		pr_err("%s=%.*s: must be 1 byte up to max_capacity (%luM unless given, %luM at most), for example 64K\n",
+		       kp->name, len, val, BBUF_MIB(BBUF_MAX_CAPACITY_DEFAULT),
+		       BBUF_MIB(BBUF_CAPACITY_CEILING));
+}
+
 static int bbuf_param_set_size(const char *val, const struct kernel_param *kp)
 {
 	unsigned long size;
 
 	if (bbuf_parse_size(val, &size) || !size || size > BBUF_CAPACITY_CEILING) {
-		pr_err("%s=%.*s: must be 1 to %u bytes, for example 64K\n",
-		       kp->name, (int)strcspn(val, "\n"), val, BBUF_CAPACITY_CEILING);
+		bbuf_param_refuse_size(val, kp);
 		return -EINVAL;
 	}
 	WRITE_ONCE(*(unsigned long *)kp->arg, size);
@@ -94,9 +111,9 @@ static const struct kernel_param_ops bbuf_param_mode_ops = {
 	.get = bbuf_param_get_mode,
 };
 
-unsigned long bbuf_max_capacity = SZ_16M;
+unsigned long bbuf_max_capacity = BBUF_MAX_CAPACITY_DEFAULT;
 module_param_cb(max_capacity, &bbuf_param_size_ops, &bbuf_max_capacity, 0644);
-MODULE_PARM_DESC(max_capacity, "Largest capacity that a queue may be given, in bytes (default 16M); record queues take twice their capacity of memory");
+MODULE_PARM_DESC(max_capacity, "Largest capacity that a queue may be given, in bytes, up to 512M (default 16M); record queues take twice their capacity of memory");
 
 static unsigned long capacity = SZ_64K;
 module_param_cb(capacity, &bbuf_param_size_ops, &capacity, 0444);
@@ -126,8 +143,8 @@ static int __init bbuf_init(void)
 	int ret;
 
 	if (capacity > bbuf_max_capacity) {
-		pr_err("capacity=%lu: must be no more than max_capacity=%lu; raise that, too\n",
-		       capacity, bbuf_max_capacity);
+		pr_err("capacity=%lu: must be no more than max_capacity=%lu; raise that, too (%luM at most)\n",
+		       capacity, bbuf_max_capacity, BBUF_MIB(BBUF_CAPACITY_CEILING));
 		return -EINVAL;
 	}
 

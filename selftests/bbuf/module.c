@@ -285,6 +285,22 @@ TEST_F(module, refuses_a_bad_parameter_and_says_which_and_why)
 	}
 }
 
+/* What is said of a limit is so: one byte more is refused. */
+TEST_F(module, names_the_limits_that_it_has)
+{
+	ASSERT_EQ(-EINVAL, module_load("capacity=513M"));
+	ASSERT_TRUE(was_logged(self->log, "bbuf: capacity=513M: must be 1 byte up to max_capacity "
+			       "(16M unless given, 512M at most)"));
+	ASSERT_EQ(-EINVAL, module_load("max_capacity=536870913"));
+	ASSERT_TRUE(was_logged(self->log,
+			       "bbuf: max_capacity=536870913: must be 1 byte to 512M,"));
+	ASSERT_EQ(-EINVAL, module_load("capacity=17M"));
+	ASSERT_TRUE(was_logged(self->log, "bbuf: capacity=17825792: must be no more than "
+			       "max_capacity=16777216; raise that, too (512M at most)"));
+	ASSERT_EQ(0, module_load("capacity=17M max_capacity=512M"));
+	ASSERT_EQ(512 << 20, file_number(BBUF_PARAMETERS "max_capacity"));
+}
+
 TEST_F(module, takes_any_capacity_to_the_byte)
 {
 	static const struct {
