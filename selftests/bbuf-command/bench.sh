@@ -176,11 +176,11 @@ test_a_file_that_cannot_be_written()
 
 test_users_get_the_others()
 {
-	expect 0 'only root makes queues.*going on without bbuf' \
+	expect 0 'not permitted by /dev/bbuf-control, mode 0600.*going on without bbuf' \
 		"${nobody[@]}" "${bench[@]}" self --sizes 64 --csv
 	[ -n "$(figure self 64 '' pipe ns)" ]
 	[ -z "$(figure self 64 '' bbuf-stream ns)" ]
-	expect 1 'only root makes queues' "${nobody[@]}" "${bench[@]}" --queues bbuf-record
+	expect 1 'not permitted by /dev/bbuf-control' "${nobody[@]}" "${bench[@]}" --queues bbuf-record
 }
 
 test_without_the_module()

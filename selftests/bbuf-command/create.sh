@@ -52,8 +52,12 @@ test_capacities()
 	for size in 0 -1 K 64Q 1.5M '' 9223372036854775808 99999999999G; do
 		expect 2 'must be a size such as' bbuf create q --capacity="$size"
 	done
-	expect 1 'q: create: a capacity of 17M is more than is allowed, 16M: ask for less' \
+	expect 1 'q: create: a capacity of 17M is more than is allowed, 16M: ask for less, or let' \
 		bbuf create q --capacity 17M
+	expect 1 'q: create: a capacity of 512M is more than is allowed, 16M' \
+		bbuf create q --capacity 512M
+	expect 1 'q: create: a capacity of 513M is more than a queue can have, 512M: ask for less$' \
+		bbuf create q --capacity 513M
 	[ ! -e /dev/bbuf-q ]
 }
 
@@ -61,7 +65,8 @@ test_the_limit_can_be_raised()
 {
 	local limit=/sys/module/bbuf/parameters/max_capacity
 
-	echo 32M >"$limit"
+	not bash -c "echo 513M >$limit" 2>/dev/null
+	echo 512M >"$limit"
 	bbuf create q --capacity 17M || true
 	echo 16M >"$limit"
 	is q capacity $((17 * 1024 * 1024))
@@ -92,11 +97,12 @@ test_names_that_can_not_be()
 
 test_names_that_are_taken()
 {
-	local name
-
-	for name in jobs default control; do
-		expect 1 "$name: create: the name is taken" bbuf create "$name"
-	done
+	expect 1 'jobs: create: the name is taken: choose another, or .bbuf destroy. that queue' \
+		bbuf create jobs
+	expect 1 'default: create: this queue is there as long as the module is loaded' \
+		bbuf create default
+	expect 1 'control: create: no queue can have this name: its node would be' \
+		bbuf create control
 	is jobs type record
 }
 
@@ -113,13 +119,19 @@ test_wrong_usage()
 	[ ! -e /dev/bbuf-q ]
 }
 
-test_only_root_may()
+test_who_may_is_decided_by_the_control_node()
 {
-	expect 1 'q: create: only root makes and removes queues: use sudo' \
-		"${nobody[@]}" bbuf create q
-	expect 1 'jobs: destroy: only root makes and removes queues: use sudo' \
-		"${nobody[@]}" bbuf destroy jobs
+	local refused='not permitted by /dev/bbuf-control, mode 0600, owner root \(0\), group root'
+
+	expect 1 "q: create: $refused" "${nobody[@]}" bbuf create q
+	expect 1 "jobs: destroy: $refused" "${nobody[@]}" bbuf destroy jobs
 	[ -c /dev/bbuf-jobs ]
+	chgrp 65534 /dev/bbuf-control
+	chmod 0660 /dev/bbuf-control
+	"${nobody[@]}" bbuf create q || true
+	chgrp 0 /dev/bbuf-control
+	chmod 0600 /dev/bbuf-control
+	[ -c /dev/bbuf-q ]
 }
 
 test_destroy_several()

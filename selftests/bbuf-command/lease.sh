@@ -90,7 +90,8 @@ test_create_with_dead_letters_to_nowhere()
 		bbuf create q --records --lease --dead-letters q
 	expect 1 'dead letters are records, and .bytes. is a stream: name a queue' \
 		bbuf create q --records --lease --dead-letters bytes
-	expect 1 'a name has 1 to 63' bbuf create q --records --lease --dead-letters a/b
+	expect 1 'q: create: --dead-letters=a/b: a name has 1 to 63' \
+		bbuf create q --records --lease --dead-letters a/b
 	bbuf create r --records --lease --dead-letters jobs
 	expect 1 '.r. is for dead letters only if it has none itself' \
 		bbuf create q --records --lease --dead-letters r

@@ -13,7 +13,7 @@ PATH=$folder:$PATH
 cd "$here" || exit
 
 failed=0
-for script in create show set put get lease top bench misc; do
+for script in create node show set put get lease top bench misc; do
 	echo "# $script.sh"
 	./$script.sh || failed=1
 done

@@ -25,6 +25,13 @@
 	ASSERT_EQ(error, errno);					\
 } while (0)
 
+/* For tests that have something to put in order before they end. */
+#define EXPECT_NO_HANDLE(error, call) do {				\
+	errno = 0;							\
+	EXPECT_EQ(NULL, call);						\
+	EXPECT_EQ(error, errno);					\
+} while (0)
+
 #define ASSERT_GETS(queue, string) do {					\
 	char __got[STRING_SIZE];					\
 									\

@@ -2,10 +2,13 @@
 /* Handles: what is opened by which name, and what is refused. */
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "fixture.h"
 
-#define NOBODY	65534
+#define NOBODY		65534
+#define NODE_SIZE	(BBUF_NAME_SIZE + 16)
 
 QUEUE_FIXTURE(open, BBUF_STREAM)
 
@@ -74,10 +77,104 @@ TEST(queues_that_are_not_there)
 
 TEST(files_that_are_no_queues)
 {
-	ASSERT_NO_HANDLE(ENOTTY, bbuf_open("control", O_RDWR));
+	ASSERT_NO_HANDLE(ENOENT, bbuf_open("control", O_RDWR));
+	ASSERT_NO_HANDLE(ENOTTY, bbuf_open("/dev/bbuf-control", O_RDWR));
 	ASSERT_NO_HANDLE(ENOTTY, bbuf_open("/dev/null", O_RDWR));
 	ASSERT_NO_HANDLE(ENOTTY, bbuf_open("/proc/self/stat", O_RDONLY));
 	ASSERT_NO_HANDLE(ENOTTY, bbuf_open("/", O_RDONLY));
+}
+
+/* Where a FIFO is opened one waits for its other end. */
+TEST(a_fifo_is_no_queue)
+{
+	ASSERT_EQ(0, mkfifo("/dev/bbuf-fifo", 0600));
+	EXPECT_NO_HANDLE(ENOENT, bbuf_open("fifo", O_WRONLY));
+	EXPECT_NO_HANDLE(ENOTTY, bbuf_open("/dev/bbuf-fifo", O_RDONLY));
+	EXPECT_EQ(0, unlink("/dev/bbuf-fifo"));
+}
+
+/* The queue of the fixture, of which the node's path and numbers are known. */
+static bool node_of(const struct bbuf *queue, const char *name, char path[NODE_SIZE],
+		    struct stat *node)
+{
+	snprintf(path, NODE_SIZE, "/dev/bbuf-%s", name);
+	return !fstat(bbuf_fd(queue), node);
+}
+
+TEST_F(open, without_its_node)
+{
+	char path[NODE_SIZE];
+	struct stat node;
+
+	ASSERT_TRUE(node_of(self->queue, self->name, path, &node));
+	ASSERT_EQ(0, unlink(path));
+	EXPECT_NO_HANDLE(ENXIO, bbuf_open(self->name, O_RDWR));
+	EXPECT_NO_HANDLE(ENXIO, bbuf_open(path, O_RDWR));
+	ASSERT_EQ(0, mknod(path, S_IFCHR | 0600, node.st_rdev));
+}
+
+TEST_F(open, with_another_file_in_place_of_its_node)
+{
+	char path[NODE_SIZE];
+	struct stat node, other;
+
+	ASSERT_TRUE(node_of(self->queue, self->name, path, &node));
+	ASSERT_EQ(0, unlink(path));
+	ASSERT_EQ(0, mknod(path, S_IFREG | 0600, 0));
+	EXPECT_NO_HANDLE(ENXIO, bbuf_open(self->name, O_WRONLY));
+	EXPECT_NO_HANDLE(ENXIO, bbuf_open(path, O_WRONLY));
+	ASSERT_EQ(0, unlink(path));
+
+	ASSERT_EQ(0, mkfifo(path, 0600));
+	EXPECT_NO_HANDLE(ENXIO, bbuf_open(self->name, O_WRONLY));
+	EXPECT_NO_HANDLE(ENXIO, bbuf_open(path, O_RDONLY));
+	ASSERT_EQ(0, unlink(path));
+
+	ASSERT_EQ(0, mknod(path, S_IFCHR | 0600, makedev(1, 3)));
+	EXPECT_NO_HANDLE(ENXIO, bbuf_open(self->name, O_WRONLY));
+	EXPECT_NO_HANDLE(ENXIO, bbuf_open(path, O_WRONLY));
+	ASSERT_EQ(0, unlink(path));
+
+	/* A queue, but another one. */
+	ASSERT_EQ(0, stat("/dev/bbuf", &other));
+	ASSERT_EQ(0, mknod(path, S_IFCHR | 0600, other.st_rdev));
+	EXPECT_NO_HANDLE(ENXIO, bbuf_open(self->name, O_WRONLY));
+	EXPECT_NO_HANDLE(ENXIO, bbuf_open(path, O_WRONLY));
+	ASSERT_EQ(0, unlink(path));
+	ASSERT_EQ(0, mknod(path, S_IFCHR | 0600, node.st_rdev));
+}
+
+TEST_F(open, with_its_node_made_again)
+{
+	char path[NODE_SIZE];
+	struct bbuf *again;
+	struct stat node;
+
+	ASSERT_TRUE(node_of(self->queue, self->name, path, &node));
+	ASSERT_PUTS(self->queue, "kept");
+	ASSERT_EQ(0, unlink(path));
+	ASSERT_EQ(0, mknod(path, S_IFCHR | 0600, node.st_rdev));
+	again = bbuf_open(self->name, O_RDWR);
+	ASSERT_NE(NULL, again);
+	ASSERT_GETS(again, "kept");
+	bbuf_close(again);
+	ASSERT_EQ(0, unlink(path));
+}
+
+/* What was left of another queue, and where there is none of the name. */
+TEST_F(open, a_node_under_another_name)
+{
+	char path[NODE_SIZE];
+	struct bbuf *same;
+	struct stat node;
+
+	ASSERT_TRUE(node_of(self->queue, self->name, path, &node));
+	ASSERT_EQ(0, mknod("/dev/bbuf-no-such", S_IFCHR | 0600, node.st_rdev));
+	EXPECT_NO_HANDLE(ENOENT, bbuf_open("no-such", O_WRONLY));
+	same = bbuf_open("/dev/bbuf-no-such", O_WRONLY);
+	EXPECT_NE(NULL, same);
+	bbuf_close(same);
+	ASSERT_EQ(0, unlink("/dev/bbuf-no-such"));
 }
 
 TEST_F(open, other_flags)

@@ -5,7 +5,7 @@
 bbuf-obj := $(obj)/bbuf
 bbuf-folders := bbuf bbuf/bench bbuf/work
 bbuf-objs := $(patsubst bbuf/%.c,$(bbuf-obj)/%.o,$(wildcard $(bbuf-folders:%=%/*.c))) \
-	     $(addprefix $(obj)/,common.o screen.o table.o)
+	     $(addprefix $(obj)/,common.o node.o screen.o table.o)
 bbuf-libs := -lsmartcols -lncursesw -ltinfo -luring
 
 bashcompdir ?= $(PREFIX)/share/bash-completion/completions

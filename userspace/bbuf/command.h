@@ -69,7 +69,10 @@ struct separator {
 
 extern const struct argp separator_argp;
 
-/* Limits of leases: --lease-timeout, --max-leases, --tries, into a struct bbuf_set. */
+/*
+ * Limits of leases: --lease-timeout, --max-leases, --tries, into a struct bbuf_set. Those of a
+ * new queue have defaults.
+ */
 extern const struct argp limits_argp;
 
 bool arg_yes(struct argp_state *state, const char *what, const char *arg);
@@ -98,6 +101,12 @@ static inline const char *plural(uint64_t count)
 __attribute__((format(printf, 2, 3)))
 void say(const struct subject *subject, const char *fmt, ...);
 int fail(const struct subject *subject, int error);
+int fail_control(const struct subject *subject, int error);
+
+#define NAME_RULE	"a name has 1 to 63 of A-Z a-z 0-9 _ - . and no dot first"
+
+bool name_valid(const char *name);
+bool check_node(const struct subject *subject);
 int fail_too_big(const struct subject *subject, uint64_t capacity);
 struct bbuf *queue_open(const struct subject *subject, int flags);
 bool queue_info(const struct subject *subject, struct bbuf_info *info);

@@ -7,8 +7,11 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "command.h"
+#include "node.h"
 
 #define MODE_MAX	0777
 
@@ -210,12 +213,17 @@ static const struct argp create_argp = {
 	       HELP_SIZES "\n" HELP_EXIT ".",
 };
 
-static int fail_control(const struct subject *subject, int error)
+/* Why there is something of that name already, and what to do. */
+static int fail_taken(const struct subject *subject)
 {
-	if (error == EACCES)
-		say(subject, "only root makes and removes queues: use sudo");
+	if (!strcmp(subject->queue, "control"))
+		say(subject, "no queue can have this name: its node would be /dev/bbuf-control, "
+		    "which makes queues");
+	else if (!strcmp(subject->queue, BBUF_QUEUE_DEFAULT))
+		say(subject, "this queue is there as long as the module is loaded: choose another "
+		    "name");
 	else
-		return fail(subject, error);
+		say(subject, "the name is taken: choose another, or `bbuf destroy' that queue");
 	return EXIT_FAILURE;
 }
 
@@ -226,7 +234,9 @@ static bool say_dead_letters(const struct subject *subject, const char *name)
 
 	if (!name)
 		return false;
-	if (!bbuf_lookup(name, &info)) {
+	if (!name_valid(name)) {
+		say(subject, "--dead-letters=%s: " NAME_RULE, name);
+	} else if (!bbuf_lookup(name, &info)) {
 		if (info.type != BBUF_RECORD)
 			say(subject, "dead letters are records, and `%s' is a stream: name a queue "
 			    "that was made with --records", name);
@@ -253,20 +263,19 @@ int cmd_create(int argc, char **argv)
 	argp_parse(&create_argp, argc, argv, 0, NULL, &plan);
 	subject.queue = plan.name;
 	if (!bbuf_create(plan.name, &plan.config))
-		return EXIT_SUCCESS;
+		return check_node(&subject) ? EXIT_SUCCESS : EXIT_FAILURE;
 	switch (errno) {
 	case ERANGE:
 		return fail_too_big(&subject, plan.config.capacity);
 	case EEXIST:
-		say(&subject, "the name is taken: choose another, or `bbuf destroy' that queue");
-		return EXIT_FAILURE;
+		return fail_taken(&subject);
 	case ENOSPC:
 		say(&subject, "there are as many queues as there can be: destroy some");
 		return EXIT_FAILURE;
 	case EINVAL:
 	case ENOENT:
 		error = errno;
-		if (say_dead_letters(&subject, plan.config.dead_letters))
+		if (name_valid(plan.name) && say_dead_letters(&subject, plan.config.dead_letters))
 			return EXIT_FAILURE;
 		return fail_control(&subject, error);
 	default:
@@ -309,13 +318,30 @@ static const struct argp destroy_argp = {
 	       "gets an error.\v" HELP_EXIT " of any of them.",
 };
 
+/* The kernel removes the node that it has made. One that was made by hand would stay. */
+static int destroy_with_node(const char *name)
+{
+	char *path = queue_path(name), *problem = node_problem(path);
+	struct stat node, left;
+	bool had_node = !problem && !lstat(path, &node) && S_ISCHR(node.st_mode);
+	int ret = bbuf_destroy(name), error = errno;
+
+	if (!ret && had_node && !lstat(path, &left) && S_ISCHR(left.st_mode) &&
+	    left.st_rdev == node.st_rdev)
+		unlink(path);
+	free(problem);
+	free(path);
+	errno = error;
+	return ret;
+}
+
 static int destroy(const char *name)
 {
 	const struct subject subject = { name, "destroy" };
 
-	if (!bbuf_destroy(name))
+	if (!destroy_with_node(name))
 		return EXIT_SUCCESS;
-	if (errno != EPERM)
+	if (errno != EPERM || strcmp(name, BBUF_QUEUE_DEFAULT))
 		return fail_control(&subject, errno);
 	say(&subject, "this queue stays as long as the module is loaded; `bbuf flush' empties it");
 	return EXIT_FAILURE;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "node.h"
 #include "table.h"
 
 #define KEY_JSON	'J'
@@ -253,11 +254,18 @@ int cmd_list(int argc, char **argv)
 	return ret;
 }
 
+/* The permissions of another file that has its place say nothing of the queue. */
 static void print_node(const struct subject *subject)
 {
+	char *path = queue_path(subject->queue), *problem = node_problem(path);
 	char *node = node_description(subject->queue);
 
-	printf("node          %s\n", node);
+	if (problem)
+		printf("node          none: %s\n", problem);
+	else
+		printf("node          %s\n", node);
+	free(path);
+	free(problem);
 	free(node);
 }
 

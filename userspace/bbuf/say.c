@@ -15,9 +15,13 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "node.h"
 
 #define CLASS		"/sys/class/bbuf"
 #define MAX_CAPACITY	"/sys/module/bbuf/parameters/max_capacity"
+
+/* What max_capacity can be at most; as BBUF_CAPACITY_CEILING of the module. */
+#define CEILING		(512ULL << 20)
 
 void say(const struct subject *subject, const char *fmt, ...)
 {
@@ -57,6 +61,18 @@ char *queue_path(const char *queue)
 	return path;
 }
 
+/* Is something else, or nothing, where the node should be? Then say so. */
+static bool say_node_problem(const struct subject *subject, const char *queue)
+{
+	char *path = queue_path(queue), *problem = node_problem(path);
+
+	if (problem)
+		say(subject, "%s", problem);
+	free(path);
+	free(problem);
+	return problem;
+}
+
 static void say_not_there(const struct subject *subject)
 {
 	if (!module_loaded())
@@ -67,7 +83,7 @@ static void say_not_there(const struct subject *subject)
 		    "`bbuf create' makes one");
 }
 
-/* A queue's node and who may use it; to be freed. */
+/* A queue's node and who may use it; no more than its path if that is no node. To be freed. */
 char *node_description(const char *queue)
 {
 	char *path = queue_path(queue), *text;
@@ -76,7 +92,7 @@ char *node_description(const char *queue)
 	struct stat st;
 	int ret;
 
-	if (stat(path, &st))
+	if (stat(path, &st) || !S_ISCHR(st.st_mode))
 		return path;
 	user = getpwuid(st.st_uid);
 	group = getgrgid(st.st_gid);
@@ -89,17 +105,32 @@ char *node_description(const char *queue)
 	return text;
 }
 
-static void say_not_permitted(const struct subject *subject)
+static void say_not_permitted(const struct subject *subject, const char *queue)
 {
-	char *node = node_description(subject->queue);
+	char *node = node_description(queue);
 
 	say(subject, "not permitted by %s: use sudo, or let its owner widen the mode with chmod",
 	    node);
 	free(node);
 }
 
+bool name_valid(const char *name)
+{
+	static const char good[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.";
+	size_t len = strspn(name, good);
+
+	return len && len < BBUF_NAME_SIZE && !name[len] && name[0] != '.';
+}
+
+/* A queue is given by its name or by a path. */
+static bool queue_valid(const char *queue)
+{
+	return !queue || strchr(queue, '/') || name_valid(queue);
+}
+
 /* What errno means on a queue, whatever the operation; NULL if nothing special. */
-static const char *meaning(int error)
+static const char *meaning(const struct subject *subject, int error)
 {
 	switch (error) {
 	case EAGAIN:
@@ -111,26 +142,57 @@ static const char *meaning(int error)
 	case ENOTTY:
 		return "this is not a queue of bbuf";
 	case EINVAL:
-		return "a name has 1 to 63 of A-Z a-z 0-9 _ - . and no dot first";
+		return queue_valid(subject->queue) ? NULL : NAME_RULE;
 	default:
 		return NULL;
 	}
 }
 
+/* Does the error say that the node can't be opened? It may be another file. */
+static bool is_of_node(int error)
+{
+	return error == ENOENT || error == ENXIO || error == ENOTTY || error == EACCES;
+}
+
 /* Says what an error means where the command has nothing more exact; an exit code. */
 int fail(const struct subject *subject, int error)
 {
-	const char *text = meaning(error);
+	const char *text = meaning(subject, error);
 
+	if (subject->queue && is_of_node(error) && say_node_problem(subject, subject->queue))
+		return EXIT_FAILURE;
 	if (error == ENOENT)
 		say_not_there(subject);
-	else if (error == EACCES)
-		say_not_permitted(subject);
+	else if (error == EACCES && subject->queue)
+		say_not_permitted(subject, subject->queue);
 	else
 		say(subject, "%s", text ? text : strerror(error));
 	if (error == EAGAIN)
 		return EXIT_WOULD_BLOCK;
 	return error == ETIMEDOUT ? EXIT_TIMED_OUT : EXIT_FAILURE;
+}
+
+/* The same for what goes through the control device. */
+int fail_control(const struct subject *subject, int error)
+{
+	if (is_of_node(error) && say_node_problem(subject, CONTROL_NODE))
+		return EXIT_FAILURE;
+	if (error == EINVAL && !name_valid(subject->queue))
+		say(subject, NAME_RULE);
+	else if (error == ENXIO)
+		say(subject, "the module is loaded, but has no " CONTROL_NODE ": the kernel's log "
+		    "(dmesg) says why");
+	else if (error == EACCES)
+		say_not_permitted(subject, CONTROL_NODE);
+	else
+		return fail(subject, error);
+	return EXIT_FAILURE;
+}
+
+/* Has a queue that was just made its node? Otherwise says so. */
+bool check_node(const struct subject *subject)
+{
+	return !say_node_problem(subject, subject->queue);
 }
 
 /* The limit as the module tells it, or "?". */
@@ -153,8 +215,12 @@ int fail_too_big(const struct subject *subject, uint64_t capacity)
 
 	format_size(asked, capacity);
 	max_capacity(limit);
-	say(subject, "a capacity of %s is more than is allowed, %s: ask for less, or let root "
-	    "write more into " MAX_CAPACITY, asked, limit);
+	if (capacity > CEILING)
+		say(subject, "a capacity of %s is more than a queue can have, %s: ask for less",
+		    asked, format_size(limit, CEILING));
+	else
+		say(subject, "a capacity of %s is more than is allowed, %s: ask for less, or let "
+		    "root write more into " MAX_CAPACITY, asked, limit);
 	return EXIT_FAILURE;
 }
 

@@ -6,7 +6,7 @@ EXAMPLES := context io bounded events pool pipe armstrong local gil loop
 
 examples := $(OUTPUT)/examples
 example-objs := $(addprefix $(examples)/,example.o coroutine.o cost.o gil_lock.o memory.o queue.o show.o team.o) \
-	$(addprefix $(obj)/,common.o screen.o table.o)
+	$(addprefix $(obj)/,common.o node.o screen.o table.o)
 examplesdir ?= $(PREFIX)/lib/bbuf/examples
 
 .PHONY: examples install-examples

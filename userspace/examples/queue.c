@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common.h"
+#include "node.h"
 #include "queue.h"
 
 /* Queues of one program, and the longest name that it gives them. */
@@ -57,11 +58,15 @@ static _Noreturn void queue_refused(const char *name, int error)
 	case ENOENT:
 		errx(EXIT_FAILURE, "there is no /dev/bbuf-control to make a queue with: load the "
 		     "module with `insmod bbuf.ko' or `make load'");
+	case ENXIO:
+		errx(EXIT_FAILURE, "making the queue %s: %s", name, node_problem(CONTROL_NODE) ?:
+		     "the module has no control device: the kernel's log says why");
 	case ERANGE:
 		errx(EXIT_FAILURE, "making the queue %s: larger than max_capacity, which root can "
 		     "raise in /sys/module/bbuf/parameters", name);
 	case EACCES:
-		errx(EXIT_FAILURE, "making the queue %s: not permitted: run this as root", name);
+		errx(EXIT_FAILURE, "making the queue %s: not permitted by /dev/bbuf-control: run "
+		     "this as root", name);
 	}
 	errno = error;
 	err(EXIT_FAILURE, "making the queue %s", name);
@@ -101,10 +106,17 @@ char *queue_new_for_results(uint64_t capacity)
 struct bbuf *queue_open(const char *name, int flags)
 {
 	struct bbuf *queue = bbuf_open(name, flags);
+	char path[sizeof("/dev/bbuf-") + NAME_SIZE], *problem;
+	int error = errno;
 
-	if (!queue)
-		err(EXIT_FAILURE, "opening the queue %s", name);
-	return queue;
+	if (queue)
+		return queue;
+	snprintf(path, sizeof(path), "/dev/bbuf-%s", name);
+	problem = node_problem(path);
+	if (problem)
+		errx(EXIT_FAILURE, "opening the queue %s: %s", name, problem);
+	errno = error;
+	err(EXIT_FAILURE, "opening the queue %s", name);
 }
 
 /* Says which queue it was, too. */

@@ -82,9 +82,13 @@ struct bbuf_config {
  *
  * The file is close-on-exec. Opening never waits, and changes nothing in the queue.
  *
+ * The node that a name or a path such as /dev/bbuf-jobs stands for must be that of the queue
+ * "jobs", if there is one. Any other path is taken for what is there.
+ *
  * Return: a handle, for bbuf_close(). Errors: EINVAL (a name that no queue can have,
- * another flag), ENOENT (no such queue), ENODEV (it is being destroyed), ENOTTY (not
- * a queue), and those of open(2), such as EACCES, and of malloc(3).
+ * another flag), ENOENT (no such queue), ENXIO (the queue exists, but its node does not, or
+ * something else is there), ENODEV (it is being destroyed), ENOTTY (a path of what is no
+ * queue), and those of open(2), such as EACCES, of ioctl(2) and of malloc(3).
  */
 struct bbuf *bbuf_open(const char *queue, int flags);
 
@@ -300,12 +304,14 @@ ssize_t bbuf_batch_get(struct bbuf *queue, struct bbuf_batch *batch,
  * @name: its name, 1 to 63 of A-Z a-z 0-9 _ - . and no dot first
  * @config: what it is to be, or NULL for BBUF_CONFIG_INIT
  *
- * Through /dev/bbuf-control, which is root's. The node is /dev/bbuf-NAME.
+ * For whoever may write to /dev/bbuf-control, which is root unless its mode, owner or group
+ * was changed. The node is /dev/bbuf-NAME.
  *
  * Return: 0. Errors: EINVAL (the name, or a value in @config, or a dead-letter queue that is
  * a stream or has one itself), ERANGE (a capacity beyond the module's max_capacity), EEXIST,
- * ENOSPC (no numbers left), ENOMEM, EACCES (not root), ENOENT (the module is not loaded, or
- * there is no such dead-letter queue).
+ * ENOSPC (no numbers left), ENOMEM, EACCES (/dev/bbuf-control does not permit it), ENOENT (the
+ * module is not loaded, or there is no such dead-letter queue), ENXIO (the module is loaded,
+ * but /dev/bbuf-control does not exist, or is something else).
  */
 int bbuf_create(const char *name, const struct bbuf_config *config);
 
@@ -313,10 +319,11 @@ int bbuf_create(const char *name, const struct bbuf_config *config);
  * bbuf_destroy() - destroy a queue, and what is queued, whoever uses it
  * @name: its name
  *
- * Through /dev/bbuf-control, which is root's. Whoever has it open gets ENODEV.
+ * For the same as bbuf_create(). Whoever has the queue open gets ENODEV.
  *
  * Return: 0. Errors: EINVAL (a name that no queue can have), ENOENT (no such queue, or
- * the module is not loaded), EPERM (the queue "default"), EACCES (not root).
+ * the module is not loaded), EPERM (the queue "default"), EACCES and ENXIO as bbuf_create()
+ * has them.
  */
 int bbuf_destroy(const char *name);
 

@@ -10,15 +10,28 @@
 
 #define CONTROL		"/dev/bbuf-control"
 
+/*
+ * What an error means that says that the control device is not at its path: the module is not
+ * loaded, or it is, and the device has no node there. Other errors are left as they are.
+ */
+static int control_error(int error)
+{
+	if (error != ENOENT && error != ENXIO && error != ENODEV && error != ENOTTY)
+		return error;
+	return access(BBUF_CLASS, F_OK) ? ENOENT : ENXIO;
+}
+
 static int control(unsigned long command, const void *what)
 {
 	int fd = open(CONTROL, O_RDWR | O_CLOEXEC);
 	int ret, error;
 
-	if (fd < 0)
+	if (fd < 0) {
+		errno = control_error(errno);
 		return -1;
+	}
 	ret = ioctl(fd, command, what);
-	error = errno;
+	error = errno == ENOTTY ? control_error(ENOTTY) : errno;
 	close(fd);
 	errno = error;
 	return ret;

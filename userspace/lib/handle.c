@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "internal.h"
 
 #define NODE		"/dev/bbuf"
+#define NAMED_NODE	NODE "-"
 #define OPEN_FLAGS	(O_ACCMODE | O_NONBLOCK | O_CLOEXEC)
 
 bool bbuf_name_fits(const char *name)
@@ -23,16 +25,92 @@ bool bbuf_name_fits(const char *name)
 	return false;
 }
 
+/* Is there a queue of this name, as sysfs has it? */
+static bool queue_exists(const char *name)
+{
+	char path[sizeof(BBUF_CLASS "/") + BBUF_NAME_SIZE] = BBUF_CLASS "/";
+
+	return !access(strcat(path, name), F_OK);
+}
+
+/* The queue whose node is at a path, if there is one, by its name; or NULL. */
+static const char *queue_of(const char *path)
+{
+	const char *name = NULL;
+
+	if (!strcmp(path, NODE))
+		name = BBUF_QUEUE_DEFAULT;
+	else if (!strncmp(path, NAMED_NODE, strlen(NAMED_NODE)))
+		name = path + strlen(NAMED_NODE);
+	return name && bbuf_name_fits(name) && queue_exists(name) ? name : NULL;
+}
+
+/* Is the file that of the queue @name? Another device may refuse the ioctl in its own way. */
+static int check_queue(int fd, const char *name)
+{
+	struct bbuf_info info;
+
+	errno = 0;
+	if (!ioctl(fd, BBUF_IOC_INFO, &info) && !strcmp(info.name, name))
+		return 0;
+	if (errno != EACCES && errno != EPERM)
+		errno = ENOTTY;
+	return -1;
+}
+
+/*
+ * What is no device is not opened: a FIFO would make the caller wait. If @name is given, it
+ * must be the queue of that name: otherwise data would go into whatever has its place.
+ */
+static int open_node(const char *path, const char *name, int flags)
+{
+	struct stat node;
+	int fd, error;
+
+	if (stat(path, &node))
+		return -1;
+	if (!S_ISCHR(node.st_mode)) {
+		errno = ENOTTY;
+		return -1;
+	}
+	fd = open(path, flags);
+	if (fd < 0 || !name || !check_queue(fd, name))
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+/* Does the error say that something else, or nothing, is where the node should be? */
+static bool is_no_node(int error)
+{
+	return error == ENOENT || error == ENOTTY || error == ENXIO;
+}
+
+static int open_path(const char *path, int flags)
+{
+	const char *name = queue_of(path);
+	int fd = open_node(path, name, flags);
+
+	if (fd < 0 && name && is_no_node(errno))
+		errno = ENXIO;
+	return fd;
+}
+
 static int open_name(const char *name, int flags)
 {
-	char path[sizeof(NODE) + BBUF_NAME_SIZE];
+	char path[sizeof(NAMED_NODE) + BBUF_NAME_SIZE] = NODE;
+	int fd;
 
 	if (!bbuf_name_fits(name))
 		return -1;
-	if (!strcmp(name, BBUF_QUEUE_DEFAULT))
-		return open(NODE, flags);
-	snprintf(path, sizeof(path), NODE "-%s", name);
-	return open(path, flags);
+	if (strcmp(name, BBUF_QUEUE_DEFAULT))
+		snprintf(path, sizeof(path), NAMED_NODE "%s", name);
+	fd = open_node(path, name, flags);
+	if (fd < 0 && is_no_node(errno))
+		errno = queue_exists(name) ? ENXIO : ENOENT;
+	return fd;
 }
 
 BBUF_API struct bbuf *bbuf_open(const char *queue, int flags)
@@ -45,7 +123,7 @@ BBUF_API struct bbuf *bbuf_open(const char *queue, int flags)
 		return NULL;
 	}
 	flags |= O_CLOEXEC;
-	fd = strchr(queue, '/') ? open(queue, flags) : open_name(queue, flags);
+	fd = strchr(queue, '/') ? open_path(queue, flags) : open_name(queue, flags);
 	if (fd < 0)
 		return NULL;
 	handle = bbuf_from_fd(fd);

@@ -10,6 +10,9 @@
 /* Everything is hidden but what says so, and stands in libbbuf.map. */
 #define BBUF_API	__attribute__((visibility("default")))
 
+/* A folder for each queue. */
+#define BBUF_CLASS	"/sys/class/bbuf"
+
 /*
  * A handle. The options are those that the open file has now, so that it is asked
  * for others only when a call needs them.

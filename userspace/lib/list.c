@@ -175,7 +175,7 @@ static int read_info(int dir, struct bbuf_info *info)
 
 BBUF_API int bbuf_lookup(const char *name, struct bbuf_info *info)
 {
-	char path[sizeof(CLASS "/") + BBUF_NAME_SIZE] = CLASS "/";
+	char path[sizeof(BBUF_CLASS "/") + BBUF_NAME_SIZE] = BBUF_CLASS "/";
 	int dir, ret, error;
 
 	if (!bbuf_name_fits(name))
@@ -254,7 +254,7 @@ static int list_append_folder(struct list *list, const char *path, const char *p
  */
 static int list_append_all(struct list *list)
 {
-	if (list_append_folder(list, CLASS, "") ||
+	if (list_append_folder(list, BBUF_CLASS, "") ||
 	    list_append_folder(list, NODES, NODE_PREFIX))
 		return -1;
 	return list_append(list, BBUF_QUEUE_DEFAULT);

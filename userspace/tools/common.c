@@ -16,9 +16,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common.h"
+#include <linux/bbuf.h>
 
-#define CAPACITY_PARAMETER	"/sys/module/bbuf/parameters/capacity"
+#include "common.h"
+#include "node.h"
 
 uint64_t now_ns(void)
 {
@@ -188,37 +189,53 @@ static const char *access_name(int flags)
 	return (flags & O_ACCMODE) == O_WRONLY ? "writing" : "reading";
 }
 
+/* If the path is that of a queue's node, and something else is there, the program ends. */
+static void device_check_node(const char *path)
+{
+	char *problem = node_problem(path);
+
+	if (problem)
+		errx(EXIT_FAILURE, "%s: %s", path, problem);
+}
+
+/* Nothing is there, or nothing behind it, and the module would know if it should be. */
+static _Noreturn void device_missing(const char *path, const char *what)
+{
+	if (access("/sys/class/bbuf", F_OK))
+		errx(EXIT_FAILURE, "%s: %s: load the module with `insmod bbuf.ko` or `make load`",
+		     path, what);
+	errx(EXIT_FAILURE, "%s: %s: there is no such queue: `bbuf list` shows which there are, "
+	     "`bbuf create` makes one", path, what);
+}
+
 /* Says why the device can't be opened and what to do about it. */
 static _Noreturn void device_refused(const char *path, int flags, int error)
 {
 	struct stat st;
 
-	switch (error) {
-	case ENOENT:
-		errx(EXIT_FAILURE, "%s: no such device: load the module with "
-		     "`insmod bbuf.ko` or `make load`", path);
-	case ENXIO:
-	case ENODEV:
-		errx(EXIT_FAILURE, "%s: nothing is behind this node: load the module with "
-		     "`insmod bbuf.ko` or `make load`", path);
-	case EACCES:
-	case EPERM:
-		if (stat(path, &st))
-			break;
+	if (error == ENOENT && node_is_path(path))
+		device_missing(path, "no such device");
+	if (stat(path, &st))
+		st.st_mode = 0;
+	if ((error == ENXIO || error == ENODEV) && S_ISCHR(st.st_mode))
+		device_missing(path, "nothing is behind this node");
+	if ((error == EACCES || error == EPERM) && st.st_mode)
 		errx(EXIT_FAILURE, "%s: opening for %s: not permitted: it belongs to user %u, "
-		     "group %u, with mode %04o; be one of them, or load the module with a "
-		     "wider mode=", path, access_name(flags), st.st_uid, st.st_gid,
+		     "group %u, with mode %04o; be one of them, or let the owner widen the mode "
+		     "with chmod", path, access_name(flags), st.st_uid, st.st_gid,
 		     st.st_mode & 07777);
-	}
 	errno = error;
 	err(EXIT_FAILURE, "%s: opening for %s", path, access_name(flags));
 }
 
+/* What has a node's place may be a FIFO, which waits in open(), or come there meanwhile. */
 int device_open(const char *path, int flags)
 {
-	int fd = open(path, flags | O_CLOEXEC);
 	struct stat st;
+	int fd;
 
+	device_check_node(path);
+	fd = open(path, flags | O_CLOEXEC);
 	if (fd < 0)
 		device_refused(path, flags, errno);
 	if (fstat(fd, &st))
@@ -228,6 +245,7 @@ int device_open(const char *path, int flags)
 		     "name while no module was loaded; remove it and load the module", path);
 	if (!S_ISCHR(st.st_mode) && !S_ISFIFO(st.st_mode))
 		errx(EXIT_FAILURE, "%s: is neither a queue nor a FIFO", path);
+	device_check_node(path);
 	return fd;
 }
 
@@ -235,32 +253,22 @@ int device_open(const char *path, int flags)
 uint64_t device_capacity(int fd)
 {
 	int pipe_size = fcntl(fd, F_GETPIPE_SZ);
-	char text[TEXT_MAX] = "";
-	uint64_t bytes = 0;
-	FILE *file;
+	struct bbuf_info info;
 
 	if (pipe_size > 0)
 		return pipe_size;
-	file = fopen(CAPACITY_PARAMETER, "re");
-	if (!file)
-		return 0;
-	if (fgets(text, sizeof(text), file)) {
-		text[strcspn(text, "\n")] = '\0';
-		parse_size(text, &bytes);
-	}
-	fclose(file);
-	return bytes;
+	return ioctl(fd, BBUF_IOC_INFO, &info) ? 0 : info.capacity;
 }
 
-/* Bytes queued now. FIONREAD is for readers alone; a queue tells a writer by another call. */
+/* Bytes queued now. A queue tells that by FIONREAD only to those who may read. */
 uint64_t device_fill(int fd, const char *path)
 {
 	struct bbuf_info info;
 	int bytes;
 
-	if (!ioctl(fd, FIONREAD, &bytes))
-		return bytes;
-	if (errno != EBADF || ioctl(fd, BBUF_IOC_INFO, &info))
+	if (!ioctl(fd, BBUF_IOC_INFO, &info))
+		return info.bytes;
+	if (ioctl(fd, FIONREAD, &bytes))
 		err(EXIT_FAILURE, "%s: can't learn how much it holds: is it a bbuf device?", path);
 	return info.bytes;
 }
@@ -274,6 +282,7 @@ uint64_t device_require_empty(int fd, const char *path)
 		errx(EXIT_FAILURE, "%s: can't learn its capacity: is it a bbuf device?", path);
 	if (fill)
 		errx(EXIT_FAILURE, "%s: holds %llu bytes: empty it with "
-		     "`consumer --discard --idle 100ms`", path, (unsigned long long)fill);
+		     "`consumer --device=%s --discard --idle=100ms`", path,
+		     (unsigned long long)fill, path);
 	return capacity;
 }
