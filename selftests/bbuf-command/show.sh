@@ -51,6 +51,59 @@ test_everybody_may_look()
 	grep -q '^capacity *64K$' out
 }
 
+test_list_shows_what_one_may_know()
+{
+	bbuf put jobs one two
+	hide jobs
+	expect 0 '' "${nobody[@]}" bbuf list
+	[ "$(line_of jobs)" = 'jobs record open 64K - - - - - -' ]
+	[ "$(line_of bytes)" = 'bytes stream open 64K 0 0 0 0 0 0' ]
+	expect 0 '' bbuf list
+	[ "$(line_of jobs)" = 'jobs record open 64K 6 2 0 0 0 0' ]
+}
+
+test_info_shows_what_one_may_know()
+{
+	bbuf create q --records --lease --lease-timeout 5s --tries 3
+	hide q
+	expect 0 '' "${nobody[@]}" bbuf info q
+	grep -q '^queue *q, a record queue, open$' out
+	grep -q '^node */dev/bbuf-q, mode 0600, owner root (0), group root (0)$' out
+	grep -q '^capacity *64K$' out
+	grep -q '^leases *at most 1024 records of a file, for 5s$' out
+	grep -q '^tries *3$' out
+	grep -q '^queued *- bytes in - records, at most - bytes so far$' out
+	grep -q '^dropped *- bytes in - records$' out
+	grep -q '^flushed *- bytes$' out
+	grep -q '^dead letters *are dropped, - so far$' out
+	grep -q '^leased *- bytes in - records, held by -$' out
+	grep -q '^went back *- records$' out
+	grep -q '^open files *- *-$' out
+	grep -q '^time slept *- *-$' out
+	grep -q 'for those who may read the node' out
+	expect 0 '' bbuf info q
+	not grep -q 'for those who may read the node' out
+}
+
+# null, and nothing else, in what is still JSON.
+test_json_shows_what_one_may_know()
+{
+	bbuf create q --records --lease
+	hide q
+	expect 0 '' "${nobody[@]}" bbuf info --json q
+	python3 - out <<-'END'
+		import json, sys
+		queue = json.load(open(sys.argv[1]))['queues'][0]
+		known = {'name': 'q', 'type': 'record', 'state': 'open', 'eof_on_close': False,
+			 'drop_oldest': False, 'lease': True, 'capacity': 65536, 'read_mark': 1,
+			 'write_mark': 4096, 'lease_timeout_ns': 0, 'max_leases': 1024,
+			 'max_deliveries': 0, 'dead_letters': None}
+		wrong = {key: value for key, value in queue.items() if value is not known.get(key)
+			 and (value is None or value != known.get(key))}
+		sys.exit(f'# not as it should be: {wrong}' if wrong else 0)
+	END
+}
+
 # Under the names that sysfs has; lease.sh knows that they are all there.
 test_json_has_it_too()
 {

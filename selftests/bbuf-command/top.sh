@@ -23,6 +23,20 @@ test_text()
 	grep -qE '^[0-9:]{8}  3 queues, 32774 bytes queued$' out
 }
 
+test_what_one_may_know()
+{
+	bbuf put jobs one two
+	bbuf put bytes some
+	hide jobs
+	expect 0 '' "${nobody[@]}" bbuf top --count 1 --interval 50ms --sort fill
+	[ "$(line_of jobs)" = 'jobs - - - - - - - -' ]
+	[ "$(line_of bytes)" = 'bytes 0% 4 0 0 0 0 0us 0us' ]
+	grep -qE '^[0-9:]{8}  3 queues, 4 bytes queued in 2 of them$' out
+	[ "$(order_in out)" = 'bytes default jobs' ]
+	expect 0 '' "${nobody[@]}" bbuf top --count 1 --interval 50ms --sort slept --reverse
+	[ "$(order_in out | cut -d ' ' -f 1)" = jobs ]
+}
+
 test_as_many_looks_as_asked_for()
 {
 	expect 0 '' bbuf top --count 3 --interval 20ms

@@ -370,6 +370,77 @@ TEST_F(name, stays_in_the_list_while_others_come_and_go)
 	ASSERT_EQ(NULL, failed);
 }
 
+/* Counts that a test makes unreadable for others. */
+static const char *const hidden[] = {
+	"bytes", "records", "peak", "writers", "waiting_readers", "bytes_in", "blocked_full_ns",
+	"leased_bytes",
+};
+
+static bool hide(const char *name)
+{
+	char path[BBUF_NAME_SIZE + 64];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(hidden); i++) {
+		snprintf(path, sizeof(path), "/sys/class/bbuf/%s/%s", name, hidden[i]);
+		if (chmod(path, 0400))
+			return false;
+	}
+	return true;
+}
+
+TEST_F(name, counts_that_one_may_not_know)
+{
+	struct bbuf_config config = BBUF_CONFIG_INIT;
+	struct bbuf_info *list, info;
+	const struct bbuf_info *entry;
+	size_t count;
+
+	config.policy = BBUF_LEASE;
+	ASSERT_EQ(0, bbuf_create(self->name, &config));
+	ASSERT_TRUE(hide(self->name));
+	ASSERT_EQ(0, bbuf_lookup(self->name, &info));
+	ASSERT_EQ(0, info.bytes);
+
+	ASSERT_EQ(0, seteuid(NOBODY));
+	EXPECT_EQ(0, bbuf_lookup(self->name, &info));
+	EXPECT_EQ(0, bbuf_list(&list, &count));
+	ASSERT_EQ(0, seteuid(0));
+	ASSERT_STREQ(self->name, info.name);
+	ASSERT_EQ(BBUF_STREAM, info.type);
+	ASSERT_EQ(BBUF_LEASE, info.policy);
+	ASSERT_EQ(0, info.state);
+	ASSERT_EQ(65536, info.capacity);
+	ASSERT_EQ(BBUF_UNKNOWN, info.bytes);
+	ASSERT_EQ(BBUF_UNKNOWN, info.records);
+	ASSERT_EQ(BBUF_UNKNOWN, info.peak);
+	ASSERT_EQ(BBUF_UNKNOWN, info.in.bytes);
+	ASSERT_EQ(BBUF_UNKNOWN, info.in.blocked_ns);
+	ASSERT_EQ(BBUF_UNKNOWN_32, info.in.files);
+	ASSERT_EQ(BBUF_UNKNOWN_32, info.out.waiters);
+	ASSERT_EQ(BBUF_UNKNOWN, info.leased_bytes);
+	entry = find(list, count, self->name);
+	ASSERT_NE(NULL, entry);
+	ASSERT_EQ(0, memcmp(&info, entry, sizeof(info)));
+	bbuf_list_free(list);
+}
+
+/* What a process sees if the module is loaded, and its nodes are not there. */
+TEST(without_the_nodes)
+{
+	struct bbuf_info info;
+
+	ASSERT_EQ(0, unshare(CLONE_NEWNS));
+	ASSERT_EQ(0, mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL));
+	ASSERT_EQ(0, mount("none", "/dev", "tmpfs", 0, NULL));
+	ASSERT_FAILS(ENXIO, bbuf_create("new", NULL));
+	ASSERT_FAILS(ENXIO, bbuf_destroy("old"));
+	ASSERT_EQ(0, bbuf_lookup(BBUF_QUEUE_DEFAULT, &info));
+	ASSERT_NO_HANDLE(ENXIO, bbuf_open(BBUF_QUEUE_DEFAULT, O_RDWR));
+	ASSERT_EQ(0, mknod("/dev/bbuf-control", S_IFREG | 0600, 0));
+	ASSERT_FAILS(ENXIO, bbuf_create("new", NULL));
+}
+
 /* What a process sees if the module is not loaded. */
 TEST(without_the_module)
 {

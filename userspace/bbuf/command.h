@@ -113,6 +113,20 @@ bool queue_info(const struct subject *subject, struct bbuf_info *info);
 char *queue_path(const char *queue);
 char *node_description(const char *queue);
 char *program_path(const char *name);
+
+/* Numbers out of a struct bbuf_info, any of which may be BBUF_UNKNOWN: "-". */
+const char *format_number(char text[TEXT_MAX], uint64_t number);
 const char *format_slept(char text[TEXT_MAX], uint64_t ns);
+
+static inline bool is_known(uint64_t number)
+{
+	return number != BBUF_UNKNOWN;
+}
+
+/* A member of 32 bits as one of 64. */
+static inline uint64_t widen(uint32_t number)
+{
+	return number == BBUF_UNKNOWN_32 ? BBUF_UNKNOWN : number;
+}
 
 #endif /* BBUF_COMMAND_H */

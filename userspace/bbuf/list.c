@@ -116,17 +116,30 @@ static uint64_t field_number(const struct field *field, const struct bbuf_info *
 	case KIND_LEASE:
 		return !!(info->policy & BBUF_LEASE);
 	case KIND_COUNT_32:
-		return *(const uint32_t *)at;
+		return widen(*(const uint32_t *)at);
 	default:
 		return *(const uint64_t *)at;
 	}
 }
 
+/* What may not be known is null in JSON: a cell that is left empty. */
+static void show_number(struct libscols_line *row, size_t column, const struct field *field,
+			const struct bbuf_info *info, bool json)
+{
+	uint64_t number = field_number(field, info);
+	char text[TEXT_MAX];
+
+	if (json && !is_known(number))
+		return;
+	if (field->kind == KIND_SIZE && !json && is_known(number))
+		table_cell(row, column, "%s", format_size(text, number));
+	else
+		table_cell(row, column, "%s", format_number(text, number));
+}
+
 static void show_field(struct libscols_line *row, size_t column, const struct field *field,
 		       const struct bbuf_info *info, bool json)
 {
-	char text[TEXT_MAX];
-
 	switch (field->kind) {
 	case KIND_TEXT:
 		table_cell(row, column, "%s", (const char *)info + field->offset);
@@ -137,15 +150,8 @@ static void show_field(struct libscols_line *row, size_t column, const struct fi
 	case KIND_STATE:
 		table_cell(row, column, "%s", state_name(info));
 		break;
-	case KIND_SIZE:
-		if (!json) {
-			table_cell(row, column, "%s",
-				   format_size(text, field_number(field, info)));
-			break;
-		}
-		/* fall through */
 	default:
-		table_count(row, column, field_number(field, info));
+		show_number(row, column, field, info, json);
 	}
 }
 
@@ -217,7 +223,7 @@ static int print(const struct bbuf_info *list, size_t count, bool json)
 
 static const struct argp_option option_list[] = {
 	{ .name = "json", .key = KEY_JSON,
-	  .doc = "as JSON, with everything that is in /sys/class/bbuf/QUEUE" },
+	  .doc = "as JSON, with everything that is in /sys/class/bbuf/QUEUE; null for -" },
 	{ 0 }
 };
 
@@ -235,7 +241,8 @@ static error_t parse_list(int key, char *arg, struct argp_state *state)
 static const struct argp list_argp = {
 	.options = option_list,
 	.parser = parse_list,
-	.doc = "Shows all queues.\v" HELP_EXIT ".",
+	.doc = "Shows all queues. Of a queue that you may not read the counts are -.\v"
+	       HELP_EXIT ".",
 };
 
 int cmd_list(int argc, char **argv)
@@ -272,19 +279,23 @@ static void print_node(const struct subject *subject)
 /* "12 bytes", of a record queue "12 bytes in 3 records". */
 static void print_amount(const struct bbuf_info *info, uint64_t bytes, uint64_t records)
 {
-	printf("%llu byte%s", (unsigned long long)bytes, plural(bytes));
+	char text[TEXT_MAX];
+
+	printf("%s byte%s", format_number(text, bytes), plural(bytes));
 	if (info->type == BBUF_RECORD)
-		printf(" in %llu record%s", (unsigned long long)records, plural(records));
+		printf(" in %s record%s", format_number(text, records), plural(records));
 }
 
 static void print_amounts(const struct bbuf_info *info)
 {
+	char text[TEXT_MAX];
+
 	printf("queued        ");
 	print_amount(info, info->bytes, info->records);
-	printf(", at most %llu byte%s so far\ndropped       ", (unsigned long long)info->peak,
+	printf(", at most %s byte%s so far\ndropped       ", format_number(text, info->peak),
 	       plural(info->peak));
 	print_amount(info, info->dropped_bytes, info->dropped_records);
-	printf("\nflushed       %llu byte%s\n", (unsigned long long)info->flushed_bytes,
+	printf("\nflushed       %s byte%s\n", format_number(text, info->flushed_bytes),
 	       plural(info->flushed_bytes));
 }
 
@@ -319,6 +330,8 @@ static const char *format_limit(char text[TEXT_MAX], uint64_t ns)
 	};
 	size_t i;
 
+	if (!is_known(ns))
+		return format_number(text, ns);
 	for (i = 0; ns % units[i].ns; i++)
 		;
 	snprintf(text, TEXT_MAX, "%llu%s", (unsigned long long)(ns / units[i].ns),
@@ -328,31 +341,34 @@ static const char *format_limit(char text[TEXT_MAX], uint64_t ns)
 
 static void print_lease_limits(const struct bbuf_info *info)
 {
-	char time[TEXT_MAX];
+	char text[TEXT_MAX];
 
-	printf("leases        at most %u %s%s of %s", info->max_leases, unit(info),
-	       plural(info->max_leases), info->type == BBUF_RECORD ? "a file" : "a process");
+	printf("leases        at most %s %s%s of %s",
+	       format_number(text, widen(info->max_leases)), unit(info), plural(info->max_leases),
+	       info->type == BBUF_RECORD ? "a file" : "a process");
 	if (info->lease_timeout)
-		printf(", for %s", format_limit(time, info->lease_timeout));
+		printf(", for %s", format_limit(text, info->lease_timeout));
 	putchar('\n');
 	if (info->max_deliveries)
-		printf("tries         %u\n", info->max_deliveries);
+		printf("tries         %s\n", format_number(text, widen(info->max_deliveries)));
 	if (info->type == BBUF_RECORD)
-		printf("dead letters  %s%s, %llu so far\n",
+		printf("dead letters  %s%s, %s so far\n",
 		       *info->dead_letters ? "go to " : "are dropped", info->dead_letters,
-		       (unsigned long long)info->dead_records);
+		       format_number(text, info->dead_records));
 }
 
 static void print_leases(const struct bbuf_info *info)
 {
+	char files[TEXT_MAX], returned[TEXT_MAX];
+
 	if (!(info->policy & BBUF_LEASE))
 		return;
 	print_lease_limits(info);
 	printf("leased        ");
 	print_amount(info, info->leased_bytes, info->leased_records);
-	printf(", held by %llu\nwent back     %llu %s%s", (unsigned long long)info->leasing_files,
-	       (unsigned long long)info->returned, unit(info), plural(info->returned));
-	if (info->expired)
+	printf(", held by %s\nwent back     %s %s%s", format_number(files, info->leasing_files),
+	       format_number(returned, info->returned), unit(info), plural(info->returned));
+	if (info->expired && is_known(info->expired))
 		printf(", %llu of them when the time was over", (unsigned long long)info->expired);
 	putchar('\n');
 }
@@ -360,10 +376,11 @@ static void print_leases(const struct bbuf_info *info)
 static void add_counts(struct libscols_table *table, const char *what, uint64_t in, uint64_t out)
 {
 	struct libscols_line *row = table_row(table);
+	char text[TEXT_MAX];
 
 	table_cell(row, 0, "%s", what);
-	table_count(row, 1, in);
-	table_count(row, 2, out);
+	table_cell(row, 1, "%s", format_number(text, in));
+	table_cell(row, 2, "%s", format_number(text, out));
 }
 
 static void add_times(struct libscols_table *table, const char *what, uint64_t in, uint64_t out)
@@ -384,8 +401,8 @@ static void print_sides(const struct bbuf_info *info)
 	const struct bbuf_side_info *in = &info->in, *out = &info->out;
 	struct libscols_table *table = table_new(columns, ARRAY_SIZE(columns), NULL);
 
-	add_counts(table, "open files", in->files, out->files);
-	add_counts(table, "waiting now", in->waiters, out->waiters);
+	add_counts(table, "open files", widen(in->files), widen(out->files));
+	add_counts(table, "waiting now", widen(in->waiters), widen(out->waiters));
 	add_counts(table, "bytes moved", in->bytes, out->bytes);
 	if (info->type == BBUF_RECORD)
 		add_counts(table, "records moved", in->records, out->records);
@@ -405,6 +422,8 @@ static int print_info(const struct subject *subject, const struct bbuf_info *inf
 	print_leases(info);
 	putchar('\n');
 	print_sides(info);
+	if (!is_known(info->bytes))
+		puts("\nThe counts (-) are for those who may read the node.");
 	return output_end();
 }
 
@@ -432,8 +451,8 @@ static const struct argp info_argp = {
 	.options = option_list,
 	.parser = parse_info,
 	.args_doc = "QUEUE",
-	.doc = "Shows all there is to know of a queue. Nothing is opened for that, and no "
-	       "permission needed.\v" HELP_EXIT ".",
+	.doc = "Shows all there is to know of a queue. Nothing is opened for that, unless QUEUE "
+	       "is a path; but if you may not read it, its counts are -.\v" HELP_EXIT ".",
 };
 
 int cmd_info(int argc, char **argv)

@@ -121,7 +121,7 @@ static void draw_queues(const struct live *live, const struct screen *screen,
 
 		top_name(text, rate);
 		mvprintw(HEADER_LINES + i, 0, "%s ", text);
-		add_bar(screen, rate->fill, cells);
+		add_bar(screen, MAX(rate->fill, 0), cells);
 		top_figures(text, rate);
 		printw(" %s", text);
 	}

@@ -38,6 +38,12 @@ static uint64_t moved(const struct bbuf_info *info, const struct bbuf_side_info 
 	return info->type == BBUF_RECORD ? side->records : side->bytes;
 }
 
+/* A second; negative if unknown. */
+static double rate_of(uint64_t before, uint64_t now, double seconds)
+{
+	return is_known(before) && is_known(now) ? (now - before) / seconds : -1;
+}
+
 /* A queue that has moved less than before is another one of the same name. */
 static void measure(struct rate *rate, const struct bbuf_info *before, double seconds)
 {
@@ -48,14 +54,22 @@ static void measure(struct rate *rate, const struct bbuf_info *before, double se
 	if (!before || before->type != now->type || before->in.bytes > now->in.bytes ||
 	    before->out.bytes > now->out.bytes)
 		return;
-	rate->in = (moved(now, &now->in) - moved(before, &before->in)) / seconds;
-	rate->out = (moved(now, &now->out) - moved(before, &before->out)) / seconds;
+	rate->in = rate_of(moved(before, &before->in), moved(now, &now->in), seconds);
+	rate->out = rate_of(moved(before, &before->out), moved(now, &now->out), seconds);
 }
 
 /* What is leased takes its room, too. */
 static double fill(const struct bbuf_info *info)
 {
+	if (!is_known(info->bytes) || !is_known(info->leased_bytes))
+		return -1;
 	return (double)(info->bytes + info->leased_bytes) / info->capacity;
+}
+
+/* What is not known comes after all that is. */
+static double sum(uint64_t a, uint64_t b)
+{
+	return is_known(a) && is_known(b) ? (double)a + b : -1;
 }
 
 /* One for each queue that is there now; to be freed. @before may be empty. */
@@ -85,9 +99,9 @@ static double order_key(const struct rate *rate, enum rate_order order)
 	case ORDER_OUT:
 		return rate->out;
 	case ORDER_WAITING:
-		return (double)info->in.waiters + info->out.waiters;
+		return sum(widen(info->in.waiters), widen(info->out.waiters));
 	case ORDER_SLEPT:
-		return (double)info->in.blocked_ns + info->out.blocked_ns;
+		return sum(info->in.blocked_ns, info->out.blocked_ns);
 	default:
 		return 0;
 	}

@@ -22,7 +22,7 @@ struct look {
 /**
  * struct rate - what one queue does
  * @info: what it is
- * @fill: the part of it that is full
+ * @fill: the part of it that is full; negative if unknown
  * @in: records, or bytes of a stream, that come in each second; negative if unknown
  * @out: the same of those that go out
  */

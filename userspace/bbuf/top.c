@@ -75,7 +75,8 @@ static const struct argp argp = {
 	.parser = parse,
 	.doc = "Watches all queues: how full they are, what comes in and goes out each second, "
 	       "in records (r) or bytes, how many writers and readers wait now, and how long "
-	       "they have slept since the queue was made.\v"
+	       "they have slept since the queue was made. Of a queue that you may not read all "
+	       "that is -.\v"
 	       "On a terminal: q quits; n, f, i, o, w, s sort by name, fill, in, out, waiting, "
 	       "slept; r reverses; the arrow keys scroll. Elsewhere it prints text.\n\n"
 	       "In the table K, M and G are powers of 1000.\n" HELP_SIZES "\n" HELP_EXIT ".",
@@ -117,6 +118,15 @@ static const char *format_amount(char text[TEXT_MAX], double amount, bool record
 	return text;
 }
 
+const char *format_number(char text[TEXT_MAX], uint64_t number)
+{
+	if (is_known(number))
+		snprintf(text, TEXT_MAX, "%llu", (unsigned long long)number);
+	else
+		strcpy(text, "-");
+	return text;
+}
+
 /* Short, also for days. */
 const char *format_slept(char text[TEXT_MAX], uint64_t ns)
 {
@@ -131,6 +141,8 @@ const char *format_slept(char text[TEXT_MAX], uint64_t ns)
 	double number;
 	size_t i;
 
+	if (!is_known(ns))
+		return format_number(text, ns);
 	for (i = 0; i < ARRAY_SIZE(units) - 1 && ns < units[i].ns; i++)
 		;
 	number = ns / units[i].ns;
@@ -139,34 +151,53 @@ const char *format_slept(char text[TEXT_MAX], uint64_t ns)
 	return text;
 }
 
+/* As format_amount() takes it. */
+static double queued_amount(const struct bbuf_info *info)
+{
+	uint64_t amount = info->type == BBUF_RECORD ? info->records : info->bytes;
+
+	return is_known(amount) ? (double)amount : -1;
+}
+
 void top_figures(char text[TOP_LINE_MAX], const struct rate *rate)
 {
 	char queued[TEXT_MAX], in[TEXT_MAX], out[TEXT_MAX], slept_in[TEXT_MAX], slept_out[TEXT_MAX];
+	char full[TEXT_MAX] = "-", waiting_in[TEXT_MAX], waiting_out[TEXT_MAX];
 	const struct bbuf_info *info = rate->info;
 	bool records = info->type == BBUF_RECORD;
 
-	snprintf(text, TOP_LINE_MAX, "%4.0f%% %7s %7s %7s %3u %3u %7s %7s", 100 * rate->fill,
-		 format_amount(queued, records ? info->records : info->bytes, records),
+	if (rate->fill >= 0)
+		snprintf(full, sizeof(full), "%.0f%%", 100 * rate->fill);
+	snprintf(text, TOP_LINE_MAX, "%5s %7s %7s %7s %3s %3s %7s %7s", full,
+		 format_amount(queued, queued_amount(info), records),
 		 format_amount(in, rate->in, records), format_amount(out, rate->out, records),
-		 info->in.waiters, info->out.waiters,
+		 format_number(waiting_in, widen(info->in.waiters)),
+		 format_number(waiting_out, widen(info->out.waiters)),
 		 format_slept(slept_in, info->in.blocked_ns),
 		 format_slept(slept_out, info->out.blocked_ns));
 }
 
+/* "3 queues, 1K bytes queued"; with "in 2 of them" where the others may not be known. */
 void top_summary(char text[TOP_LINE_MAX], const struct look *look)
 {
 	time_t now = time(NULL);
+	char size[TEXT_MAX], part[2 * TEXT_MAX] = "";
+	size_t known = 0, i;
 	uint64_t bytes = 0;
-	char size[TEXT_MAX];
 	struct tm tm;
-	size_t i;
 
 	localtime_r(&now, &tm);
-	for (i = 0; i < look->count; i++)
+	for (i = 0; i < look->count; i++) {
+		if (!is_known(look->list[i].bytes))
+			continue;
 		bytes += look->list[i].bytes;
-	snprintf(text, TOP_LINE_MAX, "%02d:%02d:%02d  %zu queue%s, %s bytes queued", tm.tm_hour,
+		known++;
+	}
+	if (known < look->count)
+		snprintf(part, sizeof(part), " in %zu of them", known);
+	snprintf(text, TOP_LINE_MAX, "%02d:%02d:%02d  %zu queue%s, %s bytes queued%s", tm.tm_hour,
 		 tm.tm_min, tm.tm_sec, look->count, plural(look->count),
-		 format_size(size, bytes));
+		 format_size(size, bytes), part);
 }
 
 static void print_rates(const struct screen *screen, const struct rate *rates, size_t count)
@@ -180,7 +211,7 @@ static void print_rates(const struct screen *screen, const struct rate *rates, s
 	for (i = 0; i < count; i++) {
 		top_name(text, &rates[i]);
 		fprintf(screen->out, "%s ", text);
-		screen_bar(screen, rates[i].fill, cells);
+		screen_bar(screen, MAX(rates[i].fill, 0), cells);
 		top_figures(text, &rates[i]);
 		fprintf(screen->out, " %s\n", text);
 	}

@@ -73,6 +73,13 @@ struct bbuf_config {
 #define BBUF_CONFIG_INIT \
 	{ BBUF_STREAM, 0, 65536, 0600, BBUF_ID_CALLER, BBUF_ID_CALLER, 0, 0, 0, NULL }
 
+/*
+ * What bbuf_list() and bbuf_lookup() say of a number that the caller may not know; of a member
+ * of 32 bits it is BBUF_UNKNOWN_32.
+ */
+#define BBUF_UNKNOWN	UINT64_MAX
+#define BBUF_UNKNOWN_32	UINT32_MAX
+
 /**
  * bbuf_open() - open a queue
  * @queue: its name, such as "jobs" or "default", or, with a '/' in it, a path of its node
@@ -332,9 +339,11 @@ int bbuf_destroy(const char *name);
  * @list: is set to an array, one entry for each queue, sorted by name
  * @count: is set to their number
  *
- * From /sys/class/bbuf: no queue is opened, and no permission is needed. The values of
- * one entry are read one after the other, while the queue goes on. A queue that is
- * destroyed meanwhile is left out.
+ * From /sys/class/bbuf: no queue is opened. The values of one entry are read one after the
+ * other, while the queue goes on. A queue that is destroyed meanwhile is left out.
+ *
+ * What a queue is everybody may know. What passes through it is for those who may read its
+ * node: for others these numbers are BBUF_UNKNOWN.
  *
  * Return: 0, and then bbuf_list_free() frees the array. Errors: ENOENT (the module is
  * not loaded), ENOMEM, and those of opendir(3) and read(2).

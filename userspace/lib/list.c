@@ -2,8 +2,9 @@
 /*
  * What queues there are, from sysfs.
  *
- * Everybody may read there, and it leaves no trace: to open a queue for BBUF_IOC_INFO
- * takes permission, and would count as one more reader or writer.
+ * That leaves no trace: to open a queue for BBUF_IOC_INFO takes permission, and would count
+ * as one more reader or writer. What a queue is everybody may read there; the numbers that
+ * tell what passes through it are for those who may read its node.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -14,7 +15,6 @@
 
 #include "internal.h"
 
-#define CLASS		"/sys/class/bbuf"
 #define NODES		"/dev"
 #define NODE_PREFIX	"bbuf-"
 #define VALUE_SIZE	(BBUF_NAME_SIZE + 1)	/* a name with a newline and a NUL: the longest */
