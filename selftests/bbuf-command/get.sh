@@ -33,6 +33,32 @@ test_so_many()
 	[ "$(bbuf get bytes -n 6)" = 456789 ]
 }
 
+# What one write put in and one read took out are not items of a stream.
+test_a_stream_gets_no_separators()
+{
+	local piece
+
+	for piece in 'one
+' tw 'o
+'; do
+		bbuf put bytes "$piece"
+		bbuf get bytes --lines
+	done >got
+	printf 'three\0' | bbuf put bytes
+	bbuf peek bytes --null >>got
+	printf 'one\ntwo\nthree\0' | cmp - got
+}
+
+test_why_there_is_an_end()
+{
+	bbuf create q --eof-on-close
+	printf '' | bbuf put q
+	expect 5 'q: get: the last writer has closed it, and nothing more is queued' bbuf get q
+	expect 5 'q: peek: the last writer has closed it' bbuf peek q
+	bbuf shutdown q
+	expect 5 'q: get: it is shut down, and nothing more is queued' bbuf get q
+}
+
 # Neither more than asked for, however small the records.
 test_no_more_than_so_many()
 {

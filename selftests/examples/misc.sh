@@ -17,9 +17,9 @@ test_demo_lists_them()
 
 	expect 0 '' demo --help
 	for example in $(all); do
-		grep -qE "^	$example  +[a-z0-9]" out
+		grep -qE "^  $example  +[a-z0-9]" out
 	done
-	[ "$(grep -c '^	[a-z]' out)" = "$(all | wc -w)" ]
+	[ "$(grep -c '^  [a-z]' out)" = "$(all | wc -w)" ]
 }
 
 test_demo_runs_one()
@@ -69,7 +69,7 @@ test_not_root()
 	local example
 
 	for example in $(all); do
-		expect 1 'not permitted: run this as root' "${nobody[@]}" "$examples/$example"
+		expect 1 'not permitted by /dev/bbuf-control: run this as root' "${nobody[@]}" "$examples/$example"
 	done
 }
 

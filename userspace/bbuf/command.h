@@ -74,6 +74,7 @@ extern const struct argp separator_argp;
  * new queue have defaults.
  */
 extern const struct argp limits_argp;
+extern const struct argp new_limits_argp;
 
 bool arg_yes(struct argp_state *state, const char *what, const char *arg);
 uid_t arg_user(struct argp_state *state, const char *arg);

@@ -198,7 +198,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_child children[] = {
-	{ .argp = &limits_argp },
+	{ .argp = &new_limits_argp },
 	{ 0 }
 };
 
@@ -315,7 +315,8 @@ static const struct argp destroy_argp = {
 	.parser = parse_names,
 	.args_doc = "QUEUE...",
 	.doc = "Removes queues with what is queued in them. Who has one open, or waits in it, "
-	       "gets an error.\v" HELP_EXIT " of any of them.",
+	       "gets an error.\v"
+	       "Exit status: 0 success, 1 failure of any of them, 2 wrong usage.",
 };
 
 /* The kernel removes the node that it has made. One that was made by hand would stay. */

@@ -25,7 +25,7 @@ enum option_key {
  * struct plan - what to get, and how
  * @queue: out of which
  * @number: records, or bytes of a stream; 0 for one record, or what there is
- * @separator: what to put behind each record
+ * @separator: what to put behind each record; a stream stays as it is
  * @patience: how long to wait
  */
 struct plan {
@@ -103,7 +103,8 @@ static const struct argp argp = {
 	.children = children,
 	.args_doc = "QUEUE",
 	.doc = "Takes records, or bytes of a stream, out of a queue and writes them to standard "
-	       "output, unchanged; --lines and --null add something behind each record.\v"
+	       "output, unchanged; --lines and --null add a byte behind each record, and nothing "
+	       "to a stream.\v"
 	       "Takes no more when nobody reads standard output, or a signal asks to end. If "
 	       "something that was taken can't be written, it says how much. Out of a queue with "
 	       "leases, it acknowledges what it has written; the rest goes back.\n\n"
@@ -183,9 +184,14 @@ static int get_failed(const struct get *get, int error)
 /* The end was what --follow waits for; otherwise something is missing. */
 static int get_ended(const struct get *get)
 {
+	struct bbuf_info info;
+
 	if (get->plan->number == WITHOUT_END)
 		return EXIT_SUCCESS;
-	say(&get->subject, "it is shut down, and nothing more is queued");
+	if (!bbuf_get_info(get->queue, &info) && info.state == BBUF_LEFT)
+		say(&get->subject, "the last writer has closed it, and nothing more is queued");
+	else
+		say(&get->subject, "it is shut down, and nothing more is queued");
 	return EXIT_END;
 }
 
@@ -265,9 +271,9 @@ int cmd_get(int argc, char **argv)
 	get_prepare(&get);
 	if (get.leased && !get.records)
 		return get_no_tokens(&get);
-	get.output = (struct output){
-		.subject = &get.subject, .separator = plan.separator, .leased = get.leased,
-	};
+	get.output = (struct output){ .subject = &get.subject, .leased = get.leased };
+	if (get.records)
+		get.output.separator = plan.separator;
 	get.left = plan.number ? plan.number : get.records ? 1 : get.size;
 
 	watch_start();
@@ -291,7 +297,7 @@ static ssize_t peek(struct get *get)
 static int peek_write(const struct get *get, size_t len)
 {
 	fwrite(get->buffer, 1, len, stdout);
-	if (get->plan->separator.given)
+	if (get->records && get->plan->separator.given)
 		putchar(get->plan->separator.byte);
 	return output_end();
 }

@@ -112,19 +112,37 @@ static error_t parse_limits(int key, char *arg, struct argp_state *state)
 	}
 }
 
+#define DOC_LEASE_TIMEOUT \
+	"after this a leased record goes back although its holder lives"
+#define DOC_MAX_LEASES \
+	"records that an open file, or bytes of a stream that a process, may have leased at once"
+#define DOC_TRIES \
+	"a record that was delivered so often does not go back any more"
+
 static const struct argp_option limits_options[] = {
 	{ .name = "lease-timeout", .key = KEY_LEASE_TIMEOUT, .arg = "TIME|no",
-	  .doc = "after this a leased record goes back although its holder lives (default: no)" },
+	  .doc = DOC_LEASE_TIMEOUT },
+	{ .name = "max-leases", .key = KEY_MAX_LEASES, .arg = "N", .doc = DOC_MAX_LEASES },
+	{ .name = "tries", .key = KEY_TRIES, .arg = "N|no", .doc = DOC_TRIES },
+	{ 0 }
+};
+
+static const struct argp_option new_limits_options[] = {
+	{ .name = "lease-timeout", .key = KEY_LEASE_TIMEOUT, .arg = "TIME|no",
+	  .doc = DOC_LEASE_TIMEOUT " (default: no)" },
 	{ .name = "max-leases", .key = KEY_MAX_LEASES, .arg = "N",
-	  .doc = "records, or bytes of a stream, that an open file may have leased at once "
-		 "(default: 1024)" },
-	{ .name = "tries", .key = KEY_TRIES, .arg = "N|no",
-	  .doc = "a record that was delivered so often does not go back any more (default: no)" },
+	  .doc = DOC_MAX_LEASES " (default: 1024)" },
+	{ .name = "tries", .key = KEY_TRIES, .arg = "N|no", .doc = DOC_TRIES " (default: no)" },
 	{ 0 }
 };
 
 const struct argp limits_argp = {
 	.options = limits_options,
+	.parser = parse_limits,
+};
+
+const struct argp new_limits_argp = {
+	.options = new_limits_options,
 	.parser = parse_limits,
 };
 

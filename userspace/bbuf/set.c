@@ -36,7 +36,7 @@ static const struct argp_option option_list[] = {
 	  .doc = "bytes of room for poll to say that it is writable" },
 	{ .name = "eof-on-close", .key = KEY_EOF_ON_CLOSE, .arg = "yes|no",
 	  .flags = OPTION_ARG_OPTIONAL,
-	  .doc = "readers see the end when the last writer closes" },
+	  .doc = "readers see the end when the last writer has closed" },
 	{ .name = "drop-oldest", .key = KEY_DROP_OLDEST, .arg = "yes|no",
 	  .flags = OPTION_ARG_OPTIONAL,
 	  .doc = "a write that finds no room drops what is oldest" },
@@ -97,7 +97,8 @@ static const struct argp argp = {
 	.args_doc = "QUEUE",
 	.doc = "Changes a queue while it is in use: all that is asked for, or nothing.\v"
 	       "Marks are from 1 to the capacity; those beyond a new capacity are lowered to it. "
-	       "Limits of leases hold for what is leased from now on. Owner and permissions are changed with chown and chmod on the node.\n\n"
+	       "Limits of leases hold for what is leased from now on. Owner and permissions are "
+	       "changed with chown and chmod on the node.\n\n"
 	       HELP_SIZES "\n" HELP_EXIT ".",
 };
 

@@ -38,12 +38,12 @@ enum option_key {
 static const struct argp_option option_list[] = {
 	{ .name = "sizes", .key = KEY_SIZES, .arg = "SIZE,...",
 	  .doc = "bytes of a message (default: several for each pattern)" },
-	{ .name = "numbers", .key = KEY_NUMBERS, .arg = "N,... or N:M,...",
-	  .doc = "of queues (epoll, idle, memory), or of producers and consumers (many)" },
+	{ .name = "numbers", .key = KEY_NUMBERS, .arg = "N[:M],...",
+	  .doc = "how many queues (epoll, idle, memory), or producers and consumers (many)" },
 	{ .name = "queues", .key = KEY_QUEUES, .arg = "QUEUE,...",
 	  .doc = "measure these kinds of queues only" },
 	{ .name = "messages", .key = KEY_MESSAGES, .arg = "N",
-	  .doc = "move so many in each round, but no more than 128M (default 20000)" },
+	  .doc = "move so many in each round, but no more than 128M of bytes (default 20000)" },
 	{ .name = "time", .key = KEY_TIME, .arg = "TIME",
 	  .doc = "move fewer if a round would take longer (default 500ms)" },
 	{ .name = "rounds", .key = KEY_ROUNDS, .arg = "N",
@@ -55,7 +55,7 @@ static const struct argp_option option_list[] = {
 	{ .name = "json", .key = KEY_JSON, .arg = "FILE", .flags = OPTION_ARG_OPTIONAL,
 	  .doc = "print JSON instead of tables, or write it to FILE, too" },
 	{ .name = "csv", .key = KEY_CSV, .arg = "FILE", .flags = OPTION_ARG_OPTIONAL,
-	  .doc = "the same with comma-separated values" },
+	  .doc = "print comma-separated values instead of tables, or write them to FILE, too" },
 	{ 0 }
 };
 
@@ -206,7 +206,7 @@ static const struct argp argp = {
 	.parser = parse,
 	.args_doc = "[PATTERN...]",
 	.doc = "Measures queues beside what one would take instead of them, all doing the same.\v"
-	       "NS is for one message, CALLS, SWITCHES and WAKEUPS too; /PIPE and so on say how "
+	       "NS is for one message, CALLS, SWITCHES and WAKEUPS too; /pipe and so on say how "
 	       "much that is of what a pipe takes. bbuf-bench(1) says how to read it.\n\n"
 	       HELP_SIZES "\n" HELP_EXIT ".",
 	.help_filter = help_filter,
