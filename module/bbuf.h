@@ -38,7 +38,7 @@
 struct bbuf_node {
 	struct device dev;
 	struct cdev cdev;
-	struct list_head entry;
+	struct hlist_node entry;
 	unsigned int minor;
 	umode_t mode;
 	kuid_t uid;

@@ -8,8 +8,11 @@
 #include <linux/cred.h>
 #include <linux/err.h>
 #include <linux/fs.h>
+#include <linux/hashtable.h>
 #include <linux/idr.h>
 #include <linux/module.h>
+#include <linux/random.h>
+#include <linux/siphash.h>
 #include <linux/slab.h>
 #include <linux/stat.h>
 #include <linux/string.h>
@@ -21,6 +24,7 @@
 #include "trace.h"
 
 #define BBUF_MINORS	65536
+#define BBUF_NAME_BITS	10	/* of the hash: with all queues that there can be, 64 to compare */
 
 static dev_t bbuf_region;
 
@@ -30,7 +34,10 @@ static DEFINE_MUTEX(bbuf_nodes_lock);
 /* Each number once around before it is used again, as somebody may remember it. */
 static DEFINE_IDR(bbuf_minors);
 static DEFINE_MUTEX(bbuf_minors_lock);
-static LIST_HEAD(bbuf_nodes);
+
+/* By name. Without a key somebody could choose names that all have the same hash. */
+static DEFINE_HASHTABLE(bbuf_nodes, BBUF_NAME_BITS);
+static siphash_key_t bbuf_nodes_key;
 
 static struct class bbuf_class = {
 	.name		= "bbuf",
@@ -92,12 +99,17 @@ static const struct device_type bbuf_node_type = {
 	.release	= bbuf_node_release,
 };
 
+static u64 bbuf_name_hash(const char *name)
+{
+	return siphash(name, strlen(name), &bbuf_nodes_key);
+}
+
 static struct bbuf_node *bbuf_find(const char *name)
 {
 	struct bbuf_node *node;
 
 	lockdep_assert_held(&bbuf_nodes_lock);
-	list_for_each_entry(node, &bbuf_nodes, entry)
+	hash_for_each_possible(bbuf_nodes, node, entry, bbuf_name_hash(name))
 		if (!strcmp(node->name, name))
 			return node;
 	return NULL;
@@ -213,7 +225,7 @@ static int bbuf_node_add(struct bbuf_node *node, const struct bbuf_create *what)
 	if (!ret)
 		ret = bbuf_node_show(node);
 	if (!ret) {
-		list_add_tail(&node->entry, &bbuf_nodes);
+		hash_add(bbuf_nodes, &node->entry, bbuf_name_hash(node->name));
 		trace_bbuf_create(&node->queue);
 		bbuf_node_check(node);
 	}
@@ -226,7 +238,7 @@ static void bbuf_node_remove(struct bbuf_node *node)
 {
 	lockdep_assert_held(&bbuf_nodes_lock);
 
-	list_del(&node->entry);
+	hash_del(&node->entry);
 	bbuf_node_hide(node);
 	trace_bbuf_destroy(&node->queue);
 	put_device(&node->dev);
@@ -286,6 +298,7 @@ int bbuf_registry_init(void)
 {
 	int ret;
 
+	get_random_bytes(&bbuf_nodes_key, sizeof(bbuf_nodes_key));
 	ret = alloc_chrdev_region(&bbuf_region, 0, BBUF_MINORS, "bbuf");
 	if (ret)
 		return ret;
@@ -302,10 +315,12 @@ int bbuf_registry_init(void)
  */
 void bbuf_registry_uninit(void)
 {
-	struct bbuf_node *node, *next;
+	struct bbuf_node *node;
+	struct hlist_node *next;
+	int bucket;
 
 	mutex_lock(&bbuf_nodes_lock);
-	list_for_each_entry_safe(node, next, &bbuf_nodes, entry)
+	hash_for_each_safe(bbuf_nodes, bucket, next, node, entry)
 		bbuf_node_remove(node);
 	mutex_unlock(&bbuf_nodes_lock);
 	class_unregister(&bbuf_class);

@@ -11,6 +11,8 @@
 
 #define QUEUES		65536	/* with "default" */
 #define KB_PER_QUEUE	10	/* of memory, roughly */
+#define LOOKUPS		1000
+#define MANY		8192
 #define SECONDS		1500	/* on a machine that has other things to do */
 
 FIXTURE(minors) {
@@ -75,6 +77,44 @@ TEST_F_TIMEOUT(minors, run_out_and_are_used_again, SECONDS)
 	ASSERT_EQ(0, make(self->made));
 	self->made++;
 	ASSERT_EQ(-ENOSPC, make(QUEUES));
+}
+
+/* How long it takes to find that a name is taken, or not there, some times. */
+static long time_lookups(void)
+{
+	const struct bbuf_create first = numbered(0);
+	long start = now_ms();
+	int i;
+
+	for (i = 0; i < LOOKUPS; i++)
+		if (queue_create(&first) != -EEXIST || queue_destroy("nobody") != -ENOENT)
+			return -1;
+	return now_ms() - start;
+}
+
+static int make_many(void)
+{
+	int made = 0;
+
+	while (made < MANY && !make(made))
+		made++;
+	return made;
+}
+
+/* It took as long as there were queues when each of them was looked at. */
+TEST(a_name_is_found_as_fast_among_many)
+{
+	int made = make_many();
+	long many = time_lookups(), few;
+
+	while (made > 1)
+		EXPECT_EQ(0, queue_destroy(numbered(--made).name));
+	few = time_lookups();
+	EXPECT_EQ(0, queue_destroy(numbered(0).name));
+	TH_LOG("%d lookups among %d queues: %ld ms, among 2: %ld ms", 2 * LOOKUPS, MANY, many,
+	       few);
+	ASSERT_LT(0, few);
+	ASSERT_GT(5 * few, many);
 }
 
 BBUF_HARNESS_MAIN
