@@ -1,0 +1,852 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * EPOLLEXCLUSIVE: an event wakes as many of those who poll as it can serve. With fewer, a
+ * worker sleeps beside a full queue; with more, all of them run for the work of one.
+ */
+#include <sched.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+
+#include "fixture.h"
+#include "leased.h"
+
+#define POLLERS		8
+#define SERVED		5	/* pollers that most events can serve: fewer than there are */
+#define ALL		POLLERS
+#define RECORDS		20	/* of a full queue */
+#define DEAD		QUEUE "-dead"
+#define SOON_MS		30	/* a lease timeout */
+#define LATER_MS	4000	/* a write timeout: everybody sleeps before it is over */
+
+FIXTURE(exclusive) {
+	int fd;			/* blocking */
+	int nb;			/* O_NONBLOCK, as the next */
+	int framed;
+	size_t len;		/* of a record */
+	struct task poller[POLLERS];
+	struct task other;	/* whoever else is there */
+};
+
+#define SELF	FIXTURE_DATA(exclusive) *self
+
+FIXTURE_VARIANT(exclusive) {
+	struct bbuf_create create;	/* its type, policy and limits */
+	unsigned int events;		/* that they poll for */
+	const char *poll;		/* the queue they poll; QUEUE if none is named */
+	bool (*prepare)(SELF);
+	bool (*event)(SELF);
+	int served;
+	bool or_more;			/* may be woken */
+};
+
+/* What happens before they sleep, and what is to wake them: each returns whether it worked. */
+
+static unsigned char frames[RECORDS * BBUF_FRAME_SPACE(ATOMIC_MAX)];
+
+static bool put_framed(int fd, size_t len, size_t n)
+{
+	const size_t space = BBUF_FRAME_SPACE(len);
+	struct bbuf_frame frame = { .len = len };
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		memcpy(frames + i * space, &frame, sizeof(frame));
+	return write(fd, frames, n * space) == (ssize_t)(n * space);
+}
+
+static bool take_framed(int fd, size_t len, size_t n)
+{
+	const size_t space = BBUF_FRAME_SPACE(len);
+
+	return read(fd, frames, n * space) == (ssize_t)(n * space);
+}
+
+static bool fill_up(SELF)
+{
+	return put_framed(self->framed, self->len, RECORDS);
+}
+
+static bool fill_up_and_lease(SELF)
+{
+	return fill_up(self) && take_framed(self->framed, self->len, SERVED);
+}
+
+static bool put_and_lease(SELF)
+{
+	return put_framed(self->framed, self->len, SERVED) &&
+	       take_framed(self->framed, self->len, SERVED);
+}
+
+/* Data */
+
+static bool write_records_with_frames(SELF)
+{
+	return put_framed(self->framed, self->len, SERVED);
+}
+
+static bool write_records_one_by_one(SELF)
+{
+	return put_records(self->nb, 0, SERVED);
+}
+
+static bool write_bytes(SELF)
+{
+	return put(self->nb, 0, 5 * SERVED) == 5 * SERVED;
+}
+
+#define RECORD_QUEUE	.create = { .type = BBUF_RECORD }
+#define LEASE_QUEUE	.create = { .type = BBUF_RECORD, .policy = BBUF_LEASE }
+#define STREAM_QUEUE	.create = { .type = BBUF_STREAM }
+#define TOKEN_POOL	.create = { .type = BBUF_STREAM, .policy = BBUF_LEASE }
+
+FIXTURE_VARIANT_ADD(exclusive, framed_write) {
+	RECORD_QUEUE, .events = EPOLLIN, .event = write_records_with_frames, .served = SERVED,
+};
+
+FIXTURE_VARIANT_ADD(exclusive, framed_write_to_be_leased) {
+	LEASE_QUEUE, .events = EPOLLIN, .event = write_records_with_frames, .served = SERVED,
+};
+
+FIXTURE_VARIANT_ADD(exclusive, write_of_each_record) {
+	RECORD_QUEUE, .events = EPOLLIN, .event = write_records_one_by_one, .served = SERVED,
+};
+
+FIXTURE_VARIANT_ADD(exclusive, write_of_bytes) {
+	STREAM_QUEUE, .events = EPOLLIN, .event = write_bytes, .served = 1,
+};
+
+/* Leases that return */
+
+static bool have_worker(SELF)
+{
+	self->other = task_leaser(SERVED);
+	return put_framed(self->framed, self->len, SERVED) && task_blocks(&self->other);
+}
+
+static bool worker_dies(SELF)
+{
+	task_kill(&self->other);
+	return true;
+}
+
+/* Closes its file when it gets a signal, and lives on. */
+static long lease_and_close(struct task *t)
+{
+	int fd = queue_open(QUEUE, O_RDONLY);
+	char buf[LEN];
+	long i;
+
+	(void)t;
+	for (i = 0; i < SERVED; i++)
+		if (read(fd, buf, LEN) != LEN)
+			return -1;
+	pause();
+	close(fd);
+	return pause();
+}
+
+static bool have_worker_that_closes(SELF)
+{
+	self->other = (struct task){ .fn = lease_and_close, .nr = SYS_pause, .fd = -1 };
+	return put_framed(self->framed, self->len, SERVED) && task_blocks(&self->other);
+}
+
+static bool other_is_signalled(SELF)
+{
+	return task_signal(&self->other);
+}
+
+static bool leases_expire(SELF)
+{
+	return !queue_set(self->fd, .fields = BBUF_SET_LEASE_TIMEOUT,
+			  .lease_timeout = SOON_MS * NS_PER_MS) &&
+	       settle_all(self->framed, BBUF_RENEW) == SERVED;
+}
+
+static bool return_all(SELF)
+{
+	return settle_all(self->framed, BBUF_RETURN) == SERVED;
+}
+
+static bool return_all_last(SELF)
+{
+	return settle_all(self->framed, BBUF_RETURN_LAST) == SERVED;
+}
+
+static bool return_each(SELF)
+{
+	int i;
+
+	for (i = 0; i < SERVED; i++)
+		if (settle(self->framed, 0, BBUF_RETURN) != 1)
+			return false;
+	return true;
+}
+
+static bool reject_all(SELF)
+{
+	return settle_all(self->framed, BBUF_REJECT) == SERVED;
+}
+
+FIXTURE_VARIANT_ADD(exclusive, death_of_a_worker) {
+	LEASE_QUEUE, .events = EPOLLIN, .prepare = have_worker, .event = worker_dies,
+	.served = SERVED,
+};
+
+FIXTURE_VARIANT_ADD(exclusive, close_of_a_worker) {
+	LEASE_QUEUE, .events = EPOLLIN, .prepare = have_worker_that_closes,
+	.event = other_is_signalled, .served = SERVED,
+};
+
+FIXTURE_VARIANT_ADD(exclusive, expiry) {
+	LEASE_QUEUE, .events = EPOLLIN, .prepare = put_and_lease, .event = leases_expire,
+	.served = SERVED,
+};
+
+FIXTURE_VARIANT_ADD(exclusive, return_of_all) {
+	LEASE_QUEUE, .events = EPOLLIN, .prepare = put_and_lease, .event = return_all,
+	.served = SERVED,
+};
+
+FIXTURE_VARIANT_ADD(exclusive, return_of_all_to_the_back) {
+	LEASE_QUEUE, .events = EPOLLIN, .prepare = put_and_lease, .event = return_all_last,
+	.served = SERVED,
+};
+
+FIXTURE_VARIANT_ADD(exclusive, return_of_each) {
+	LEASE_QUEUE, .events = EPOLLIN, .prepare = put_and_lease, .event = return_each,
+	.served = SERVED,
+};
+
+/* The records that are there have woken whom they can serve. */
+static bool write_one_and_close_others(SELF)
+{
+	int i;
+
+	if (!put_records(self->nb, 0, 1))
+		return false;
+	for (i = 0; i < SERVED; i++)
+		close(queue_open(QUEUE, O_RDONLY));
+	return true;
+}
+
+FIXTURE_VARIANT_ADD(exclusive, close_of_files_that_leased_nothing) {
+	LEASE_QUEUE, .events = EPOLLIN, .event = write_one_and_close_others, .served = 1,
+};
+
+/* Those who poll the dead letters */
+FIXTURE_VARIANT_ADD(exclusive, rejection_of_all) {
+	.create = { .type = BBUF_RECORD, .policy = BBUF_LEASE, .dead_letters = DEAD },
+	.events = EPOLLIN, .poll = DEAD, .prepare = put_and_lease, .event = reject_all,
+	.served = SERVED,
+};
+
+/* What dies as it expires goes there, too. */
+FIXTURE_VARIANT_ADD(exclusive, expiry_of_the_last_delivery) {
+	.create = {
+		.type = BBUF_RECORD, .policy = BBUF_LEASE, .dead_letters = DEAD,
+		.max_deliveries = 1,
+	},
+	.events = EPOLLIN, .poll = DEAD, .prepare = put_and_lease, .event = leases_expire,
+	.served = SERVED,
+};
+
+/* Tokens */
+
+static const char tokens[] = "abcde";
+
+static bool put_tokens(SELF)
+{
+	return write(self->nb, tokens, SERVED) == SERVED;
+}
+
+static bool hold_tokens(SELF)
+{
+	return put_tokens(self) && read(self->nb, (char[SERVED]){ 0 }, SERVED) == SERVED;
+}
+
+static long hold_all_tokens(struct task *t)
+{
+	int fd = queue_open(QUEUE, O_RDONLY);
+
+	(void)t;
+	return read(fd, (char[SERVED]){ 0 }, SERVED) == SERVED ? pause() : -1;
+}
+
+static bool have_holder(SELF)
+{
+	self->other = (struct task){ .fn = hold_all_tokens, .nr = SYS_pause, .fd = -1 };
+	return put_tokens(self) && task_blocks(&self->other);
+}
+
+FIXTURE_VARIANT_ADD(exclusive, new_tokens) {
+	TOKEN_POOL, .events = EPOLLIN, .event = put_tokens, .served = SERVED,
+};
+
+FIXTURE_VARIANT_ADD(exclusive, tokens_that_are_written_back) {
+	TOKEN_POOL, .events = EPOLLIN, .prepare = hold_tokens, .event = put_tokens,
+	.served = SERVED,
+};
+
+FIXTURE_VARIANT_ADD(exclusive, death_of_a_holder_of_tokens) {
+	TOKEN_POOL, .events = EPOLLIN, .prepare = have_holder, .event = worker_dies,
+	.served = SERVED,
+};
+
+/* Room: whoever polls polls for that of a record, which is the write watermark. */
+
+static bool read_records_with_frames(SELF)
+{
+	return take_framed(self->framed, self->len, SERVED);
+}
+
+static bool read_records_one_by_one(SELF)
+{
+	int i;
+
+	for (i = 0; i < SERVED; i++)
+		if (!discard(self->nb, self->len))
+			return false;
+	return true;
+}
+
+static bool fill_stream(SELF)
+{
+	return fill(self->nb, RECORDS * self->len);
+}
+
+static bool read_bytes(SELF)
+{
+	return discard(self->nb, self->len);
+}
+
+static bool acknowledge_all(SELF)
+{
+	return settle_all(self->framed, BBUF_ACK) == SERVED;
+}
+
+static bool acknowledge_each(SELF)
+{
+	int i;
+
+	for (i = 0; i < SERVED; i++)
+		if (settle(self->framed, 0, BBUF_ACK) != 1)
+			return false;
+	return true;
+}
+
+static bool flush(SELF)
+{
+	return !queue_flush(self->fd);
+}
+
+static bool enlarge(SELF)
+{
+	return !queue_resize(self->fd, (RECORDS + SERVED) * self->len);
+}
+
+FIXTURE_VARIANT_ADD(exclusive, framed_read) {
+	RECORD_QUEUE, .events = EPOLLOUT, .prepare = fill_up, .event = read_records_with_frames,
+	.served = SERVED,
+};
+
+FIXTURE_VARIANT_ADD(exclusive, read_of_each_record) {
+	RECORD_QUEUE, .events = EPOLLOUT, .prepare = fill_up, .event = read_records_one_by_one,
+	.served = SERVED,
+};
+
+FIXTURE_VARIANT_ADD(exclusive, read_of_bytes) {
+	STREAM_QUEUE, .events = EPOLLOUT, .prepare = fill_stream, .event = read_bytes, .served = 1,
+};
+
+FIXTURE_VARIANT_ADD(exclusive, acknowledgement_of_all) {
+	LEASE_QUEUE, .events = EPOLLOUT, .prepare = fill_up_and_lease, .event = acknowledge_all,
+	.served = SERVED,
+};
+
+FIXTURE_VARIANT_ADD(exclusive, acknowledgement_of_each) {
+	LEASE_QUEUE, .events = EPOLLOUT, .prepare = fill_up_and_lease, .event = acknowledge_each,
+	.served = SERVED,
+};
+
+FIXTURE_VARIANT_ADD(exclusive, rejection_that_makes_room) {
+	LEASE_QUEUE, .events = EPOLLOUT, .prepare = fill_up_and_lease, .event = reject_all,
+	.served = SERVED,
+};
+
+FIXTURE_VARIANT_ADD(exclusive, expiry_that_makes_room) {
+	.create = { .type = BBUF_RECORD, .policy = BBUF_LEASE, .max_deliveries = 1 },
+	.events = EPOLLOUT, .prepare = fill_up_and_lease, .event = leases_expire,
+	.served = SERVED,
+};
+
+/* The same with another watermark than queues have at first */
+
+static bool lower_mark_and_fill_up(SELF)
+{
+	self->len = LEN;
+	return !queue_resize(self->fd, RECORDS * LEN) && !queue_set_write_mark(self->fd, LEN) &&
+	       fill_up(self);
+}
+
+FIXTURE_VARIANT_ADD(exclusive, framed_read_after_the_mark_was_lowered) {
+	RECORD_QUEUE, .events = EPOLLOUT, .prepare = lower_mark_and_fill_up,
+	.event = read_records_with_frames, .served = SERVED,
+};
+
+FIXTURE_VARIANT_ADD(exclusive, flush) {
+	RECORD_QUEUE, .events = EPOLLOUT, .prepare = fill_up, .event = flush,
+	.served = SERVED, .or_more = true,
+};
+
+FIXTURE_VARIANT_ADD(exclusive, flush_beside_leases) {
+	LEASE_QUEUE, .events = EPOLLOUT, .prepare = fill_up_and_lease, .event = flush,
+	.served = SERVED, .or_more = true,
+};
+
+FIXTURE_VARIANT_ADD(exclusive, larger_capacity) {
+	RECORD_QUEUE, .events = EPOLLOUT, .prepare = fill_up, .event = enlarge,
+	.served = SERVED, .or_more = true,
+};
+
+/*
+ * The head of a wait list that was passed once keeps a side for itself: those who do not wait
+ * get EAGAIN, and nobody is told what comes. When it ends, what it leaves is announced.
+ */
+
+/* There is room for SERVED records, and the head waits for twice as much. */
+static bool have_head_writer(SELF)
+{
+	self->other = task_writer(self->fd, 0, 2 * SERVED * self->len);
+	return put_framed(self->framed, self->len, RECORDS - SERVED - 1) &&
+	       task_blocks(&self->other) &&
+	       put(self->nb, 0, self->len) == (ssize_t)self->len;
+}
+
+static bool have_head_writer_with_a_timeout(SELF)
+{
+	return !queue_set_options(self->fd, .write_timeout = LATER_MS * NS_PER_MS) &&
+	       have_head_writer(self);
+}
+
+static bool other_times_out(SELF)
+{
+	return task_wait(&self->other) == -ETIMEDOUT;
+}
+
+static bool room_for_the_head(SELF)
+{
+	return take_framed(self->framed, self->len, RECORDS - SERVED) &&
+	       task_wait(&self->other) == (ssize_t)(2 * SERVED * self->len);
+}
+
+FIXTURE_VARIANT_ADD(exclusive, death_of_a_head_writer) {
+	RECORD_QUEUE, .events = EPOLLOUT, .prepare = have_head_writer, .event = worker_dies,
+	.served = SERVED,
+};
+
+FIXTURE_VARIANT_ADD(exclusive, signal_to_a_head_writer) {
+	RECORD_QUEUE, .events = EPOLLOUT, .prepare = have_head_writer,
+	.event = other_is_signalled, .served = SERVED,
+};
+
+FIXTURE_VARIANT_ADD(exclusive, timeout_of_a_head_writer) {
+	RECORD_QUEUE, .events = EPOLLOUT, .prepare = have_head_writer_with_a_timeout,
+	.event = other_times_out, .served = SERVED,
+};
+
+FIXTURE_VARIANT_ADD(exclusive, success_of_a_head_writer) {
+	RECORD_QUEUE, .events = EPOLLOUT, .prepare = have_head_writer,
+	.event = room_for_the_head, .served = SERVED, .or_more = true,
+};
+
+/* With SCHED_FIFO nobody else runs on this processor before this process sleeps. */
+static bool keep_the_processor(int policy)
+{
+	struct sched_param param = { .sched_priority = policy == SCHED_FIFO };
+	static cpu_set_t one;
+
+	if (!CPU_COUNT(&one))
+		CPU_SET(sched_getcpu(), &one);
+	return !sched_setaffinity(0, sizeof(one), &one) && !sched_setscheduler(0, policy, &param);
+}
+
+/* The record that woke it is gone before it runs; so it sleeps on, and is passed no more. */
+static bool have_head_reader(SELF)
+{
+	self->other = task_reader(self->fd, LEN);
+	return keep_the_processor(SCHED_OTHER) && task_blocks(&self->other) &&
+	       keep_the_processor(SCHED_FIFO) && put_records(self->nb, 0, 1) &&
+	       read(self->nb, (char[LEN]){ 0 }, LEN) == LEN &&
+	       keep_the_processor(SCHED_OTHER) && task_sleeps(&self->other);
+}
+
+static bool head_reader_is_killed_as_it_is_woken(SELF)
+{
+	if (!keep_the_processor(SCHED_FIFO) || !put_framed(self->framed, self->len, SERVED))
+		return false;
+	task_kill(&self->other);
+	return keep_the_processor(SCHED_OTHER);
+}
+
+static bool head_reader_takes_one(SELF)
+{
+	return put_framed(self->framed, self->len, SERVED + 1) && task_wait(&self->other) == LEN;
+}
+
+FIXTURE_VARIANT_ADD(exclusive, death_of_a_head_reader) {
+	RECORD_QUEUE, .events = EPOLLIN, .prepare = have_head_reader,
+	.event = head_reader_is_killed_as_it_is_woken, .served = SERVED,
+};
+
+FIXTURE_VARIANT_ADD(exclusive, success_of_a_head_reader) {
+	RECORD_QUEUE, .events = EPOLLIN, .prepare = have_head_reader,
+	.event = head_reader_takes_one, .served = SERVED,
+};
+
+FIXTURE_VARIANT_ADD(exclusive, death_of_a_head_reader_that_leases) {
+	LEASE_QUEUE, .events = EPOLLIN, .prepare = have_head_reader,
+	.event = head_reader_is_killed_as_it_is_woken, .served = SERVED,
+};
+
+/* The end is for everybody. */
+
+static bool shut_down(SELF)
+{
+	return !queue_shutdown(self->fd);
+}
+
+static bool destroy(SELF)
+{
+	(void)self;
+	return !queue_destroy(QUEUE);
+}
+
+static bool lease_the_last(SELF)
+{
+	return put_and_lease(self) && !queue_shutdown(self->fd);
+}
+
+FIXTURE_VARIANT_ADD(exclusive, shutdown_for_readers) {
+	RECORD_QUEUE, .events = EPOLLIN, .event = shut_down, .served = ALL,
+};
+
+FIXTURE_VARIANT_ADD(exclusive, shutdown_for_writers) {
+	RECORD_QUEUE, .events = EPOLLOUT, .prepare = fill_up, .event = shut_down, .served = ALL,
+};
+
+FIXTURE_VARIANT_ADD(exclusive, acknowledgement_of_the_last_records) {
+	LEASE_QUEUE, .events = EPOLLIN, .prepare = lease_the_last, .event = acknowledge_all,
+	.served = ALL,
+};
+
+FIXTURE_VARIANT_ADD(exclusive, destruction_for_readers) {
+	STREAM_QUEUE, .events = EPOLLIN, .event = destroy, .served = ALL,
+};
+
+FIXTURE_VARIANT_ADD(exclusive, destruction_for_writers) {
+	LEASE_QUEUE, .events = EPOLLOUT, .prepare = fill_up_and_lease, .event = destroy,
+	.served = ALL,
+};
+
+/* The queue, with what was named */
+
+static int make(struct bbuf_create create, size_t capacity)
+{
+	strcpy(create.name, QUEUE);
+	create.capacity = capacity;
+	create.mode = 0600;
+	create.uid = BBUF_ID_CALLER;
+	create.gid = BBUF_ID_CALLER;
+	queue_destroy(QUEUE);
+	return queue_create(&create);
+}
+
+FIXTURE_SETUP(exclusive)
+{
+	self->len = variant->events & EPOLLIN ? LEN : ATOMIC_MAX;
+	queue_destroy(DEAD);
+	ASSERT_EQ(0, queue_create(&(struct bbuf_create){
+		.name = DEAD, .type = BBUF_RECORD, .capacity = RECORDS * LEN, .mode = 0600,
+	}));
+	ASSERT_EQ(0, make(variant->create, RECORDS * self->len));
+	self->fd = queue_open(QUEUE, O_RDWR);
+	self->nb = queue_open(QUEUE, O_RDWR | O_NONBLOCK);
+	self->framed = queue_open(QUEUE, O_RDWR | O_NONBLOCK);
+	ASSERT_LE(0, self->fd);
+	ASSERT_LE(0, self->nb);
+	ASSERT_LE(0, self->framed);
+	if (variant->create.type == BBUF_RECORD) {
+		ASSERT_EQ(0, queue_set_options(self->framed, .flags = BBUF_FRAMED));
+	}
+}
+
+FIXTURE_TEARDOWN(exclusive)
+{
+	close(self->fd);
+	close(self->nb);
+	close(self->framed);
+	queue_destroy(QUEUE);
+	queue_destroy(DEAD);
+}
+
+/*
+ * Those who poll: each has an epoll of its own, and a file, unless one is given. They live on
+ * when they were woken: a file that is closed might wake others.
+ */
+
+static int mode_for(unsigned int events)
+{
+	return O_NONBLOCK | (events & EPOLLIN ? O_RDONLY : O_WRONLY);
+}
+
+static long poll_once(struct task *t)
+{
+	int fd = t->position ? (int)t->position : queue_open((char *)t->arg[1], mode_for(t->arg[0]));
+	struct epoll_event event;
+	int epoll = epoll_on(fd, t->arg[0]);
+
+	if (epoll_wait(epoll, &event, 1, -1) != 1)
+		return -1;
+	store(t->result->data[0], true);
+	return pause();
+}
+
+/* A file of -1 is each one's own. */
+static struct task task_polling(const char *queue, int fd, unsigned int events)
+{
+	return (struct task){
+		.fn = poll_once, .nr = SYS_epoll_wait, .fd = -1, .len = 1,
+		.position = fd < 0 ? 0 : fd, .arg = { events, (long)queue },
+	};
+}
+
+static bool woken(const struct task *poller)
+{
+	return load(poller->result->data[0]);
+}
+
+static bool all_sleep(struct task *poller, int n)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		if (!task_blocks(&poller[i]))
+			return false;
+	return true;
+}
+
+static int count_woken(const struct task *poller, int n)
+{
+	int count = 0;
+
+	while (n--)
+		count += woken(&poller[n]);
+	return count;
+}
+
+static int count_undisturbed(struct task *poller, int n)
+{
+	int undisturbed = 0;
+
+	while (n--)
+		undisturbed += task_undisturbed(&poller[n]);
+	return undisturbed;
+}
+
+#define ASSERT_SERVED(poller, n, served)				\
+do {									\
+	ASSERT_EQ(served, count_woken(poller, n));			\
+	ASSERT_EQ((n) - (served), count_undisturbed(poller, n));	\
+} while (0)
+
+#define ASSERT_WAKES(file, flags)					\
+do {									\
+	const char *queue = variant->poll ?: QUEUE;			\
+	int i;								\
+									\
+	ASSERT_TRUE(!variant->prepare || variant->prepare(self));	\
+	for (i = 0; i < POLLERS; i++)					\
+		self->poller[i] = task_polling(queue, file, variant->events |\
+					       EPOLLEXCLUSIVE | (flags));\
+	ASSERT_TRUE(all_sleep(self->poller, POLLERS));			\
+	ASSERT_TRUE(variant->event(self));				\
+	ASSERT_TRUE(eventually(count_woken(self->poller, POLLERS) >= variant->served));\
+	if (!variant->or_more) {					\
+		ASSERT_SERVED(self->poller, POLLERS, variant->served);	\
+	}								\
+} while (0)
+
+TEST_F(exclusive, wakes_as_many_as_it_serves_of_those_with_files_of_their_own)
+{
+	ASSERT_WAKES(-1, 0);
+}
+
+TEST_F(exclusive, wakes_as_many_as_it_serves_of_those_with_one_file)
+{
+	int file = queue_open(variant->poll ?: QUEUE, mode_for(variant->events));
+
+	ASSERT_LT(0, file);
+	ASSERT_WAKES(file, 0);
+}
+
+TEST_F(exclusive, wakes_as_many_as_it_serves_of_those_who_want_edges)
+{
+	ASSERT_WAKES(-1, EPOLLET);
+}
+
+/* Those who do not poll exclusively are woken besides, and take nobody's place. */
+TEST_F(exclusive, wakes_as_many_as_it_serves_beside_others)
+{
+	struct task plain[2];
+	size_t i;
+
+	ASSERT_TRUE(!variant->prepare || variant->prepare(self));
+	for (i = 0; i < ARRAY_SIZE(plain); i++) {
+		plain[i] = task_polling(variant->poll ?: QUEUE, -1, variant->events);
+		ASSERT_TRUE(task_blocks(&plain[i]));
+	}
+	for (i = 0; i < POLLERS; i++)
+		self->poller[i] = task_polling(variant->poll ?: QUEUE, -1,
+					       variant->events | EPOLLEXCLUSIVE);
+	ASSERT_TRUE(all_sleep(self->poller, POLLERS));
+	ASSERT_TRUE(variant->event(self));
+	ASSERT_TRUE(eventually(count_woken(self->poller, POLLERS) >= variant->served));
+	if (!variant->or_more) {
+		ASSERT_SERVED(self->poller, POLLERS, variant->served);
+	}
+	for (i = 0; i < ARRAY_SIZE(plain); i++)
+		ASSERT_TRUE(eventually(woken(&plain[i])));
+}
+
+/* Workers: each takes one record, and is busy with it from then on. */
+
+FIXTURE(workers) {
+	int fd;
+	int nb;
+	struct task worker[POLLERS];
+};
+
+FIXTURE_SETUP(workers)
+{
+	ASSERT_EQ(0, queue_begin(BBUF_RECORD, RECORDS * LEN, 0, &self->fd, &self->nb));
+	ASSERT_EQ(0, queue_set_options(self->fd, .flags = BBUF_FRAMED));
+}
+
+FIXTURE_TEARDOWN(workers)
+{
+	close(self->fd);
+	close(self->nb);
+	queue_destroy(QUEUE);
+}
+
+/* In an epoll of its own, or in one that is given. Another may have been faster. */
+static long take_one(struct task *t)
+{
+	int fd = queue_open(QUEUE, O_RDONLY | O_NONBLOCK);
+	int epoll = t->fd < 0 ? epoll_on(fd, EPOLLIN | EPOLLEXCLUSIVE) : t->fd;
+	struct epoll_event event;
+	char buf[LEN];
+
+	do {
+		if (epoll_wait(epoll, &event, 1, -1) != 1)
+			return -1;
+	} while (read(fd, buf, LEN) < 0 && errno == EAGAIN);
+	t->result->data[0] = true;
+	return pause();
+}
+
+static int count_busy(const struct task *worker)
+{
+	int i, busy = 0;
+
+	for (i = 0; i < POLLERS; i++)
+		busy += load(worker[i].result->data[0]);
+	return busy;
+}
+
+#define ASSERT_BUSY(epoll)						\
+do {									\
+	int i, n;							\
+									\
+	for (i = 0; i < POLLERS; i++) {					\
+		self->worker[i] = (struct task){			\
+			.fn = take_one, .nr = SYS_epoll_wait, .fd = epoll, .len = 1,\
+		};							\
+		ASSERT_TRUE(task_blocks(&self->worker[i]));		\
+	}								\
+	for (n = 1, i = 0; i < POLLERS; i += n, n++) {			\
+		n = n < POLLERS - i ? n : POLLERS - i;			\
+		ASSERT_TRUE(put_framed(self->fd, LEN, n));			\
+		ASSERT_TRUE(eventually(count_busy(self->worker) == i + n));\
+		ASSERT_EQ(0, queued(self->nb));				\
+	}								\
+} while (0)
+
+TEST_F(workers, who_poll_exclusively_all_work_while_there_is_something_to_do)
+{
+	ASSERT_BUSY(-1);
+}
+
+TEST_F(workers, of_one_epoll_all_work_while_there_is_something_to_do)
+{
+	ASSERT_BUSY(epoll_on(self->nb, EPOLLIN));
+}
+
+/*
+ * A file that may lease no more is no use to wake: neither does it take the place of one that
+ * is, nor are others woken in its stead who were not to be.
+ */
+FIXTURE(full) {
+	int out;
+	int full[2];
+	struct task able[POLLERS];
+	struct task unable[2];
+};
+
+FIXTURE_SETUP(full)
+{
+	size_t i;
+
+	ASSERT_EQ(0, lease_make(.type = BBUF_RECORD, .capacity = RECORDS * LEN, .max_leases = 1));
+	self->out = queue_open(QUEUE, O_WRONLY | O_NONBLOCK);
+	ASSERT_LE(0, self->out);
+	ASSERT_EQ(0, queue_set_options(self->out, .flags = BBUF_FRAMED));
+	ASSERT_TRUE(put_framed(self->out, LEN, ARRAY_SIZE(self->full)));
+	for (i = 0; i < ARRAY_SIZE(self->full); i++) {
+		self->full[i] = queue_open(QUEUE, O_RDONLY | O_NONBLOCK);
+		ASSERT_EQ(LEN, read(self->full[i], (char[LEN]){ 0 }, LEN));
+		self->unable[i] = task_polling(QUEUE, self->full[i], EPOLLIN | EPOLLEXCLUSIVE);
+	}
+	for (i = 0; i < POLLERS; i++)
+		self->able[i] = task_polling(QUEUE, -1, EPOLLIN | EPOLLEXCLUSIVE);
+}
+
+FIXTURE_TEARDOWN(full)
+{
+	close(self->out);
+	close(self->full[0]);
+	close(self->full[1]);
+	queue_destroy(QUEUE);
+}
+
+TEST_F(full, files_that_came_first_take_nobodys_place)
+{
+	ASSERT_TRUE(all_sleep(self->unable, ARRAY_SIZE(self->unable)));
+	ASSERT_TRUE(all_sleep(self->able, POLLERS));
+	ASSERT_TRUE(put_framed(self->out, LEN, SERVED));
+	ASSERT_TRUE(eventually(count_woken(self->able, POLLERS) >= SERVED));
+	ASSERT_EQ(0, count_woken(self->unable, ARRAY_SIZE(self->unable)));
+}
+
+TEST_F(full, files_that_came_in_between_take_nobodys_place)
+{
+	ASSERT_TRUE(all_sleep(self->able, 1));
+	ASSERT_TRUE(all_sleep(self->unable, ARRAY_SIZE(self->unable)));
+	ASSERT_TRUE(all_sleep(self->able + 1, POLLERS - 1));
+	ASSERT_TRUE(put_framed(self->out, LEN, SERVED));
+	ASSERT_TRUE(eventually(count_woken(self->able, POLLERS) >= SERVED));
+	ASSERT_EQ(0, count_woken(self->unable, ARRAY_SIZE(self->unable)));
+}
+
+BBUF_HARNESS_MAIN
