@@ -256,4 +256,28 @@ TEST_F(uring_frames, are_all_written_though_there_is_other_work)
 	ASSERT_EQ(sizeof(frames), ring_wait_for(&self->ring, frames));
 }
 
+/*
+ * There is room for what poll asks for, but not for this record. The kernel tries, polls and
+ * tries again: that is not to go round and round, or to end in a worker thread.
+ */
+TEST_F(uring_frames, of_a_record_that_does_not_fit_wait_for_room_without_a_worker)
+{
+	static struct { struct bbuf_frame head; unsigned char body[30000]; } frame;
+	const size_t queued_before = CAPACITY - sizeof(frame.body) / 2;
+	struct ring *ring = &self->ring;
+
+	REQUIRE_URING();
+	frame.head.len = sizeof(frame.body);
+	pattern_fill(frame.body, 0, sizeof(frame.body));
+	ASSERT_EQ(queued_before, put(self->plain, 0, queued_before));
+	ASSERT_EQ(1, ring_submit(ring, request(IORING_OP_WRITE, self->records, &frame,
+					       sizeof(frame))));
+	ASSERT_TRUE(ring_idle(ring));
+	ASSERT_EQ(0, workers());
+	ASSERT_TRUE(take_record(self->plain, 0, queued_before));
+	ASSERT_EQ(sizeof(frame), ring_wait(ring));
+	ASSERT_TRUE(take_record(self->plain, 0, sizeof(frame.body)));
+	ASSERT_EQ(0, workers());
+}
+
 BBUF_HARNESS_MAIN

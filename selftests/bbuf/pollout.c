@@ -1,0 +1,551 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * POLLOUT of a file whose last write was refused with EAGAIN: it waits until there is as much
+ * room as that write needs. Otherwise an event loop would poll and write in a circle.
+ */
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "fixture.h"
+#include "leased.h"
+#include "ring.h"
+
+#define CAPACITY	65536
+#define PIECE		1000	/* that is queued before, and taken out again, one by one */
+#define LONGEST		30000	/* of what is refused */
+#define SPIN_MS		1000
+#define HANDFUL		5
+
+FIXTURE(pollout) {
+	int fd;		/* blocking; takes out what is queued */
+	int nb;		/* O_NONBLOCK; its writes are refused */
+	size_t room;
+};
+
+#define SELF	FIXTURE_DATA(pollout) *self
+
+FIXTURE_VARIANT(pollout) {
+	enum bbuf_type type;
+	unsigned int policy;
+	bool framed;
+	bool nowait;		/* RWF_NOWAIT instead of O_NONBLOCK */
+	size_t pieces;		/* that are queued before */
+	size_t len;		/* of the write, or of its first record */
+};
+
+/* Most: a record that is longer than the write watermark */
+FIXTURE_VARIANT_ADD(pollout, record) {
+	.type = BBUF_RECORD, .pieces = 40, .len = LONGEST,
+};
+
+FIXTURE_VARIANT_ADD(pollout, record_with_RWF_NOWAIT) {
+	.type = BBUF_RECORD, .nowait = true, .pieces = 40, .len = LONGEST,
+};
+
+FIXTURE_VARIANT_ADD(pollout, record_with_its_frame) {
+	.type = BBUF_RECORD, .framed = true, .pieces = 40, .len = LONGEST,
+};
+
+FIXTURE_VARIANT_ADD(pollout, record_to_be_leased) {
+	.type = BBUF_RECORD, .policy = BBUF_LEASE, .pieces = 40, .len = LONGEST,
+};
+
+FIXTURE_VARIANT_ADD(pollout, bytes) {
+	.type = BBUF_STREAM, .pieces = 65, .len = ATOMIC_MAX,
+};
+
+FIXTURE_VARIANT_ADD(pollout, bytes_with_RWF_NOWAIT) {
+	.type = BBUF_STREAM, .nowait = true, .pieces = 64, .len = 3000,
+};
+
+/* Writes a record, or bytes, as the variant has them, of that length. */
+static ssize_t attempt(SELF, const FIXTURE_VARIANT(pollout) *v, size_t len)
+{
+	static unsigned char buf[sizeof(struct bbuf_frame) + LONGEST];
+	struct bbuf_frame frame = { .len = len };
+	struct iovec iov = { buf, len };
+
+	memcpy(buf, &frame, sizeof(frame));
+	if (v->framed)
+		return write(self->nb, buf, sizeof(frame) + len);
+	return pwritev2(v->nowait ? self->fd : self->nb, &iov, 1, -1, v->nowait ? RWF_NOWAIT : 0);
+}
+
+/* Which file it is that was refused. */
+static int file(SELF, const FIXTURE_VARIANT(pollout) *v)
+{
+	return v->nowait ? self->fd : self->nb;
+}
+
+static bool free_piece(SELF, const FIXTURE_VARIANT(pollout) *v)
+{
+	self->room += PIECE;
+	if (!discard(self->fd, PIECE))
+		return false;
+	return !(v->policy & BBUF_LEASE) || settle(self->fd, 0, BBUF_ACK) == 1;
+}
+
+FIXTURE_SETUP(pollout)
+{
+	size_t i;
+
+	ASSERT_EQ(0, queue_begin(variant->type, CAPACITY, variant->policy, &self->fd, &self->nb));
+	ASSERT_EQ(0, queue_set_write_mark(self->fd, 1));
+	for (i = 0; i < variant->pieces; i++)
+		ASSERT_EQ(PIECE, put(self->fd, i, PIECE));
+	if (variant->framed) {
+		ASSERT_EQ(0, queue_set_options(self->nb, .flags = BBUF_FRAMED));
+	}
+	self->room = CAPACITY - variant->pieces * PIECE;
+	ASSERT_LT(self->room, variant->len);
+}
+
+FIXTURE_TEARDOWN(pollout)
+{
+	close(self->fd);
+	close(self->nb);
+	queue_destroy(QUEUE);
+}
+
+#define ASSERT_REFUSED(len)						\
+do {									\
+	errno = 0;							\
+	ASSERT_EQ(-1, attempt(self, variant, len));			\
+	ASSERT_EQ(EAGAIN, errno);					\
+} while (0)
+
+/* Frees a piece after the other; the condition is to be met with enough room, not before. */
+#define ASSERT_WAITS_FOR_ROOM(ready)					\
+do {									\
+	ASSERT_FALSE(ready);						\
+	while (self->room + PIECE < variant->len) {			\
+		ASSERT_TRUE(free_piece(self, variant));			\
+		ASSERT_FALSE(ready) {					\
+			TH_LOG("with room for %zu", self->room);	\
+		}							\
+	}								\
+	ASSERT_TRUE(free_piece(self, variant));				\
+	ASSERT_TRUE(eventually(ready));					\
+} while (0)
+
+#define ASSERT_SUCCEEDS(n)	ASSERT_LE((ssize_t)(n), attempt(self, variant, n))
+
+/* Each way to be told */
+
+TEST_F(pollout, of_poll_waits_for_room)
+{
+	ASSERT_EQ(WRITABLE, queue_events(file(self, variant)) & WRITABLE);
+	ASSERT_REFUSED(variant->len);
+	ASSERT_WAITS_FOR_ROOM(queue_events(file(self, variant)) & WRITABLE);
+	ASSERT_SUCCEEDS(variant->len);
+}
+
+TEST_F(pollout, of_a_sleeping_poll_waits_for_room)
+{
+	struct task poller = task_poller(file(self, variant), POLLOUT);
+
+	ASSERT_REFUSED(variant->len);
+	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_WAITS_FOR_ROOM(task_done(&poller));
+	ASSERT_EQ(POLLOUT, task_wait(&poller));
+	ASSERT_SUCCEEDS(variant->len);
+}
+
+static bool selected(int fd)
+{
+	struct timeval none = { 0 };
+	fd_set out;
+
+	FD_ZERO(&out);
+	FD_SET(fd, &out);
+	return select(fd + 1, NULL, &out, NULL, &none) == 1;
+}
+
+TEST_F(pollout, of_select_waits_for_room)
+{
+	ASSERT_REFUSED(variant->len);
+	ASSERT_WAITS_FOR_ROOM(selected(file(self, variant)));
+	ASSERT_SUCCEEDS(variant->len);
+}
+
+TEST_F(pollout, of_epoll_waits_for_room)
+{
+	int epoll = epoll_on(file(self, variant), EPOLLOUT);
+
+	ASSERT_LE(0, epoll);
+	ASSERT_REFUSED(variant->len);
+	ASSERT_WAITS_FOR_ROOM(epoll_now(epoll));
+	ASSERT_SUCCEEDS(variant->len);
+	close(epoll);
+}
+
+/* The first edge is there before anything is refused. */
+TEST_F(pollout, edge_of_epoll_waits_for_room)
+{
+	int epoll = epoll_on(file(self, variant), EPOLLOUT | EPOLLET);
+
+	ASSERT_LE(0, epoll);
+	ASSERT_EQ(EPOLLOUT, epoll_now(epoll));
+	ASSERT_REFUSED(variant->len);
+	ASSERT_WAITS_FOR_ROOM(epoll_now(epoll));
+	ASSERT_SUCCEEDS(variant->len);
+	close(epoll);
+}
+
+TEST_F(pollout, of_a_sleeping_epoll_waits_for_room)
+{
+	struct task sleeper = task_epoller(epoll_on(file(self, variant), EPOLLOUT | EPOLLET));
+
+	ASSERT_EQ(EPOLLOUT, epoll_now(sleeper.fd));
+	ASSERT_REFUSED(variant->len);
+	ASSERT_TRUE(task_blocks(&sleeper));
+	ASSERT_WAITS_FOR_ROOM(task_done(&sleeper));
+	ASSERT_EQ(EPOLLOUT, task_wait(&sleeper));
+	ASSERT_SUCCEEDS(variant->len);
+}
+
+static bool completed(struct ring *ring, int *result)
+{
+	struct io_uring_cqe completion;
+
+	if (!ring_peek(ring, &completion))
+		return false;
+	*result = completion.res;
+	return true;
+}
+
+#define REQUIRE_URING(ring)						\
+do {									\
+	int error = ring_open(ring);					\
+									\
+	if (error)							\
+		SKIP(return, "no io_uring: %s", strerror(-error));	\
+} while (0)
+
+TEST_F(pollout, of_io_uring_waits_for_room)
+{
+	struct io_uring_sqe poll = request(IORING_OP_POLL_ADD, file(self, variant), NULL, 0);
+	struct ring ring;
+	int result = 0;
+
+	REQUIRE_URING(&ring);
+	poll.off = 0;
+	poll.poll32_events = POLLOUT;
+	ASSERT_REFUSED(variant->len);
+	ASSERT_EQ(1, ring_submit(&ring, poll));
+	ASSERT_WAITS_FOR_ROOM(completed(&ring, &result));
+	ASSERT_TRUE(result & POLLOUT);
+	ASSERT_SUCCEEDS(variant->len);
+	ring_close(&ring);
+}
+
+/* What an event loop does: it writes when it is told to, until it has written. */
+TEST_F(pollout, lets_nobody_write_in_vain)
+{
+	struct pollfd pollfd = { .fd = file(self, variant), .events = POLLOUT };
+	long end = now_ms() + SPIN_MS;
+	int refused = 0;
+
+	while (now_ms() < end && refused <= HANDFUL) {
+		if (poll(&pollfd, 1, 100) != 1)
+			continue;
+		ASSERT_REFUSED(variant->len);
+		refused++;
+	}
+	ASSERT_GE(HANDFUL, refused);
+	while (self->room < variant->len)
+		ASSERT_TRUE(free_piece(self, variant));
+	ASSERT_EQ(1, poll(&pollfd, 1, DEADLINE_MS));
+	ASSERT_SUCCEEDS(variant->len);
+}
+
+/* What it depends on, and what not */
+
+TEST_F(pollout, of_another_file_is_the_same_as_before)
+{
+	int other = queue_open(QUEUE, O_WRONLY | O_NONBLOCK), copy = dup(file(self, variant));
+
+	ASSERT_REFUSED(variant->len);
+	ASSERT_EQ(WRITABLE, queue_events(other));
+	ASSERT_EQ(0, queue_events(copy) & WRITABLE);
+	ASSERT_EQ(READABLE, queue_events(copy) & READABLE);
+	close(other);
+	close(copy);
+}
+
+TEST_F(pollout, after_another_write_forgets_what_was_refused)
+{
+	ASSERT_REFUSED(variant->len);
+	ASSERT_EQ(0, queue_events(file(self, variant)) & WRITABLE);
+	ASSERT_SUCCEEDS(1);
+	ASSERT_EQ(WRITABLE, queue_events(file(self, variant)) & WRITABLE);
+}
+
+TEST_F(pollout, after_two_refusals_waits_for_the_last)
+{
+	ASSERT_REFUSED(variant->len);
+	ASSERT_REFUSED(self->room + 1);
+	ASSERT_TRUE(free_piece(self, variant));
+	ASSERT_EQ(WRITABLE, queue_events(file(self, variant)) & WRITABLE);
+	ASSERT_SUCCEEDS(self->room - PIECE + 1);
+}
+
+TEST_F(pollout, comes_with_a_flush)
+{
+	struct task poller = task_poller(file(self, variant), POLLOUT);
+
+	ASSERT_REFUSED(variant->len);
+	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_EQ(0, queue_flush(self->fd));
+	ASSERT_EQ(POLLOUT, task_wait(&poller));
+	ASSERT_SUCCEEDS(variant->len);
+}
+
+TEST_F(pollout, comes_with_a_larger_capacity)
+{
+	struct task poller = task_poller(file(self, variant), POLLOUT);
+
+	ASSERT_REFUSED(variant->len);
+	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_EQ(0, queue_resize(self->fd, 2 * CAPACITY));
+	ASSERT_EQ(POLLOUT, task_wait(&poller));
+	ASSERT_SUCCEEDS(variant->len);
+}
+
+TEST_F(pollout, comes_when_writes_drop_what_is_oldest)
+{
+	struct task poller = task_poller(file(self, variant), POLLOUT);
+
+	if (variant->policy & BBUF_LEASE)
+		return;
+	ASSERT_REFUSED(variant->len);
+	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_EQ(0, queue_set_policy(self->fd, BBUF_DROP_OLDEST));
+	ASSERT_EQ(POLLOUT, task_wait(&poller));
+	ASSERT_SUCCEEDS(variant->len);
+}
+
+TEST_F(pollout, waits_for_no_room_at_the_end)
+{
+	struct task poller = task_poller(file(self, variant), POLLOUT);
+
+	ASSERT_REFUSED(variant->len);
+	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_EQ(0, queue_shutdown(self->fd));
+	ASSERT_EQ(POLLERR, task_wait(&poller));
+}
+
+/* Passed once, the head writer keeps what room there is for itself; then it gives up. */
+TEST_F(pollout, comes_when_a_head_writer_that_was_passed_gives_up)
+{
+	const size_t more = self->room + 10;
+	struct task head = task_writer(self->fd, 0, more);
+	struct task poller = task_poller(self->nb, POLLOUT);
+
+	if (variant->nowait)
+		return;
+	ASSERT_TRUE(task_blocks(&head));
+	ASSERT_SUCCEEDS(1);
+	ASSERT_REFUSED(100);
+	ASSERT_TRUE(task_blocks(&poller));
+	task_kill(&head);
+	ASSERT_EQ(POLLOUT, task_wait(&poller));
+	ASSERT_SUCCEEDS(100);
+}
+
+/* Capacities that are made smaller than what was refused */
+
+#define SMALL		1000
+
+FIXTURE(smaller) {
+	int fd;
+	int nb;
+};
+
+FIXTURE_SETUP(smaller)
+{
+	ASSERT_EQ(0, queue_begin(BBUF_RECORD, SMALL, 0, &self->fd, &self->nb));
+	ASSERT_EQ(0, queue_set_write_mark(self->fd, 1));
+	ASSERT_EQ(300, put(self->fd, 0, 300));
+	ASSERT_FAILS(EAGAIN, put(self->nb, 0, 800));
+	ASSERT_EQ(0, queue_events(self->nb) & WRITABLE);
+}
+
+FIXTURE_TEARDOWN(smaller)
+{
+	close(self->fd);
+	close(self->nb);
+	queue_destroy(QUEUE);
+}
+
+TEST_F(smaller, capacities_make_nobody_poll_for_ever)
+{
+	struct task poller = task_poller(self->nb, POLLOUT);
+
+	ASSERT_EQ(0, queue_resize(self->fd, 400));
+	ASSERT_TRUE(discard(self->fd, 300));
+	ASSERT_EQ(0, task_start(&poller));
+	ASSERT_EQ(POLLOUT, task_wait(&poller));
+	ASSERT_FAILS(EMSGSIZE, put(self->nb, 0, 800));
+	ASSERT_EQ(400, put(self->nb, 0, 400));
+}
+
+TEST_F(smaller, capacities_let_nobody_poll_on_for_ever)
+{
+	struct task poller = task_poller(self->nb, POLLOUT);
+
+	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_EQ(0, queue_resize(self->fd, 400));
+	ASSERT_TRUE(discard(self->fd, 300));
+	ASSERT_EQ(POLLOUT, task_wait(&poller));
+}
+
+TEST_F(smaller, capacities_and_records_that_never_fit_need_nothing)
+{
+	ASSERT_FAILS(EMSGSIZE, put(self->nb, 0, SMALL + 1));
+	ASSERT_EQ(1, put(self->nb, 0, 1));
+	ASSERT_FAILS(EMSGSIZE, put(self->nb, 0, SMALL + 1));
+	ASSERT_EQ(WRITABLE, queue_events(self->nb) & WRITABLE);
+}
+
+/* A framed write that is cut short, as an event loop goes on with it */
+TEST_F(smaller, rooms_for_the_second_record_are_waited_for)
+{
+	struct {
+		struct bbuf_frame head;
+		unsigned char body[200];
+	} first = { .head.len = 200 }, second[3];
+	const struct bbuf_frame head = { .len = sizeof(second) - sizeof(head) };
+	struct iovec iov[] = { { &first, sizeof(first) }, { second, sizeof(second) } };
+	struct pollfd pollfd = { .fd = self->nb, .events = POLLOUT };
+	long end = now_ms() + SPIN_MS;
+	int refused = 0;
+
+	ASSERT_EQ(0, queue_set_options(self->nb, .flags = BBUF_FRAMED));
+	memset(second, 0, sizeof(second));
+	memcpy(second, &head, sizeof(head));
+	ASSERT_EQ(sizeof(first), writev(self->nb, iov, 2));
+	while (now_ms() < end && refused <= HANDFUL) {
+		if (poll(&pollfd, 1, 100) == 1) {
+			ASSERT_FAILS(EAGAIN, write(self->nb, second, sizeof(second)));
+			refused++;
+		}
+	}
+	ASSERT_GE(HANDFUL, refused);
+	ASSERT_TRUE(discard(self->fd, 300));
+	ASSERT_EQ(1, poll(&pollfd, 1, DEADLINE_MS));
+	ASSERT_EQ(sizeof(second), write(self->nb, second, sizeof(second)));
+}
+
+/* An exclusive poller that needs more room than there is takes no wake-up from one that needs less. */
+
+#define POLLERS		4
+
+FIXTURE(needs) {
+	int fd;
+	int nb;
+	struct task poller[POLLERS];
+};
+
+FIXTURE_VARIANT(needs) {
+	size_t needs[POLLERS];	/* in the order in which they come; 0: nothing was refused */
+	unsigned int flags;
+};
+
+#define LITTLE	200
+
+FIXTURE_VARIANT_ADD(needs, much_first) {
+	.needs = { 900, 800, LITTLE, LITTLE },
+};
+
+FIXTURE_VARIANT_ADD(needs, little_first) {
+	.needs = { LITTLE, LITTLE, 800, 900 },
+};
+
+FIXTURE_VARIANT_ADD(needs, in_turns) {
+	.needs = { 800, LITTLE, 900, LITTLE },
+};
+
+FIXTURE_VARIANT_ADD(needs, in_turns_with_edges) {
+	.needs = { 800, LITTLE, 900, LITTLE }, .flags = EPOLLET,
+};
+
+FIXTURE_VARIANT_ADD(needs, much_beside_nothing) {
+	.needs = { 800, 900, 0, 0 },
+};
+
+/* Each has a file and an epoll of its own, and lives on. */
+static long poll_for_need(struct task *t)
+{
+	int fd = queue_open(QUEUE, O_WRONLY | O_NONBLOCK);
+	struct epoll_event event;
+	int epoll;
+
+	if (t->arg[0] && (put(fd, 0, t->arg[0]) != -1 || errno != EAGAIN))
+		return -1;
+	epoll = epoll_on(fd, EPOLLOUT | EPOLLEXCLUSIVE | t->arg[1]);
+	if (epoll_wait(epoll, &event, 1, -1) != 1)
+		return -1;
+	store(t->result->data[0], true);
+	return pause();
+}
+
+FIXTURE_SETUP(needs)
+{
+	size_t i;
+
+	ASSERT_EQ(0, queue_begin(BBUF_RECORD, SMALL, 0, &self->fd, &self->nb));
+	ASSERT_EQ(0, queue_set_write_mark(self->fd, 1));
+	for (i = 0; i < SMALL / LITTLE; i++)
+		ASSERT_EQ(LITTLE, put(self->fd, 0, LITTLE));
+	for (i = 0; i < POLLERS; i++) {
+		self->poller[i] = (struct task){
+			.fn = poll_for_need, .nr = SYS_epoll_wait, .fd = -1, .len = 1,
+			.arg = { variant->needs[i], variant->flags },
+		};
+		ASSERT_TRUE(task_blocks(&self->poller[i]));
+	}
+}
+
+FIXTURE_TEARDOWN(needs)
+{
+	close(self->fd);
+	close(self->nb);
+	queue_destroy(QUEUE);
+}
+
+static int count_woken(const struct task *poller, const size_t *needs, size_t from, size_t to)
+{
+	int i, count = 0;
+
+	for (i = 0; i < POLLERS; i++)
+		count += needs[i] >= from && needs[i] <= to && load(poller[i].result->data[0]);
+	return count;
+}
+
+TEST_F(needs, lose_no_wakeup_of_those_who_need_less)
+{
+	ASSERT_TRUE(discard(self->nb, LITTLE));
+	ASSERT_TRUE(eventually(count_woken(self->poller, variant->needs, 0, LITTLE) > 0));
+	ASSERT_TRUE(discard(self->nb, LITTLE));
+	ASSERT_TRUE(eventually(count_woken(self->poller, variant->needs, 0, LITTLE) == 2));
+	ASSERT_EQ(0, count_woken(self->poller, variant->needs, LITTLE + 1, SMALL));
+	ASSERT_TRUE(discard(self->nb, SMALL - 2 * LITTLE));
+	ASSERT_TRUE(eventually(count_woken(self->poller, variant->needs, LITTLE + 1, SMALL) > 0));
+}
+
+/* Both records are taken by one read. */
+TEST_F(needs, lose_no_wakeup_of_two_who_need_less)
+{
+	unsigned char buf[2 * BBUF_FRAME_SPACE(LITTLE)];
+
+	ASSERT_EQ(0, queue_set_options(self->nb, .flags = BBUF_FRAMED));
+	ASSERT_EQ(sizeof(buf), read(self->nb, buf, sizeof(buf)));
+	ASSERT_TRUE(eventually(count_woken(self->poller, variant->needs, 0, LITTLE) == 2));
+	ASSERT_EQ(0, count_woken(self->poller, variant->needs, LITTLE + 1, SMALL));
+}
+
+BBUF_HARNESS_MAIN
