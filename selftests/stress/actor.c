@@ -561,9 +561,7 @@ static void act_info(struct random *r)
 		return;
 	info = queue_info(h->fd);
 	if (!info.capacity || info.bytes > info.capacity || info.peak > CAPACITY_MAX ||
-	    info.records > info.bytes ||
-	    info.in.bytes != info.out.bytes + info.bytes + info.leased_bytes ||
-	    info.in.records != info.out.records + info.records + info.leased_records)
+	    info.records > info.bytes || !info_adds_up(&info))
 		fault(ACCOUNT, "INFO: capacity %llu, queued %llu, in %llu, out %llu bytes",
 		      (unsigned long long)info.capacity, (unsigned long long)info.bytes,
 		      (unsigned long long)info.in.bytes, (unsigned long long)info.out.bytes);

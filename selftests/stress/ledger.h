@@ -107,6 +107,9 @@ void sight_record(struct sight *sight, const void *buf, size_t n, bool take);
 void sight_frames(struct sight *sight, const void *buf, size_t n, bool take);
 void sight_stream(struct sight *sight, const void *buf, size_t n, bool take);
 
+/* Is all that came into a queue somewhere: read, dropped, flushed, queued or leased? */
+bool info_adds_up(const struct bbuf_info *info);
+
 /* When all is over: does it add up with what the queue itself says? */
 void book_audit(const struct book *book, const struct bbuf_info *info);
 
