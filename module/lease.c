@@ -1088,11 +1088,11 @@ void bbuf_leases_set(struct bbuf_queue *q, const struct bbuf_set *set)
 	unsigned int before = bbuf_leases_of_file(leases);
 
 	if (set->fields & BBUF_SET_LEASE_TIMEOUT)
-		leases->timeout = set->lease_timeout;
+		WRITE_ONCE(leases->timeout, set->lease_timeout);
 	if (set->fields & BBUF_SET_MAX_LEASES)
 		WRITE_ONCE(leases->max_leases, set->max_leases);
 	if (set->fields & BBUF_SET_MAX_DELIVERIES)
-		leases->max_deliveries = set->max_deliveries;
+		WRITE_ONCE(leases->max_deliveries, set->max_deliveries);
 	bbuf_leases_set_limit(leases);
 	bbuf_leases_update_full(q);
 	/* Which files are full now is not looked for: there may be any number of files. */

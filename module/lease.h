@@ -53,7 +53,8 @@
  * @expiry: ends what lasts too long
  * @due: when @expiry is to run, in nanoseconds of CLOCK_MONOTONIC, or BBUF_NEVER
  *
- * All under the consumers' lock; @freed and @settled are read without.
+ * All under the consumers' lock; @freed and @settled are read without, and @timeout, @max_leases
+ * and @max_deliveries by sysfs.
  */
 struct bbuf_leases {
 	struct bbuf_queue *queue;

@@ -11,46 +11,70 @@
 
 #include "bbuf.h"
 #include "compat.h"
+#include "lease.h"
 
-static void bbuf_sysfs_info(struct device *dev, struct bbuf_info *info)
+static struct bbuf_queue *bbuf_sysfs_queue(struct device *dev)
 {
-	bbuf_queue_info(&container_of(dev, struct bbuf_node, dev)->queue, info);
+	return &container_of(dev, struct bbuf_node, dev)->queue;
 }
 
-static ssize_t type_show(struct device *dev, struct device_attribute *attr, char *buf)
+/* On 32 bit, a number that is being written could be read in part without the lock. */
+static u64 bbuf_sysfs_lease_timeout(struct bbuf_queue *q)
 {
 	struct bbuf_info info;
 
-	bbuf_sysfs_info(dev, &info);
-	return sysfs_emit(buf, "%s\n", info.type == BBUF_RECORD ? "record" : "stream");
+	if (IS_ENABLED(CONFIG_64BIT))
+		return READ_ONCE(q->leases->timeout);
+	bbuf_queue_info(q, &info);
+	return info.lease_timeout;
 }
-static DEVICE_ATTR_RO(type);
+
+/*
+ * What a queue is, without a lock of the queue: as everybody may read it as often as he likes,
+ * he could hold up those who use the queue, and notice them by the time that it takes.
+ */
+#define BBUF_SETTING(_name, _format, _value)						\
+static ssize_t _name##_show(struct device *dev, struct device_attribute *attr, char *buf) \
+{											\
+	struct bbuf_queue *q = bbuf_sysfs_queue(dev);					\
+											\
+	return sysfs_emit(buf, _format "\n", _value);					\
+}											\
+static DEVICE_ATTR_RO(_name)
+
+BBUF_SETTING(type, "%s", q->type == BBUF_RECORD ? "record" : "stream");
+BBUF_SETTING(eof_on_close, "%d", !!(READ_ONCE(q->policy) & BBUF_EOF_ON_CLOSE));
+BBUF_SETTING(drop_oldest, "%d", !!(READ_ONCE(q->policy) & BBUF_DROP_OLDEST));
+BBUF_SETTING(lease, "%d", !!q->leases);
+BBUF_SETTING(capacity, "%zu", READ_ONCE(q->producer.span));
+BBUF_SETTING(read_mark, "%zu", READ_ONCE(q->consumer.mark));
+BBUF_SETTING(write_mark, "%zu", READ_ONCE(q->producer.mark));
+BBUF_SETTING(lease_timeout_ns, "%llu", bbuf_sysfs_lease_timeout(q));
+BBUF_SETTING(max_leases, "%u", READ_ONCE(q->leases->max_leases));
+BBUF_SETTING(max_deliveries, "%u", READ_ONCE(q->leases->max_deliveries));
+BBUF_SETTING(dead_letters, "%s", q->leases->grave ? q->leases->grave->name : "");
 
 static ssize_t state_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	struct bbuf_info info;
+	u32 state = READ_ONCE(bbuf_sysfs_queue(dev)->state);
 
-	bbuf_sysfs_info(dev, &info);
-	if (info.state & BBUF_SHUT)
+	if (state & BBUF_SHUT)
 		return sysfs_emit(buf, "shut\n");
-	return sysfs_emit(buf, info.state & BBUF_LEFT ? "left\n" : "open\n");
+	return sysfs_emit(buf, state & BBUF_LEFT ? "left\n" : "open\n");
 }
 static DEVICE_ATTR_RO(state);
 
-/* A file for each number of struct bbuf_info. */
+/* What passes through it: numbers of struct bbuf_info. */
 #define BBUF_NUMBER(_name, _field)							\
 static ssize_t _name##_show(struct device *dev, struct device_attribute *attr, char *buf) \
 {											\
 	struct bbuf_info info = { };							\
 											\
-	bbuf_sysfs_info(dev, &info);							\
+	bbuf_queue_info(bbuf_sysfs_queue(dev), &info);					\
 	return sysfs_emit(buf, "%llu\n", (unsigned long long)info._field);		\
 }											\
 static DEVICE_ATTR_RO(_name)
 
-BBUF_NUMBER(capacity, capacity);
-BBUF_NUMBER(read_mark, read_mark);
-BBUF_NUMBER(write_mark, write_mark);
 BBUF_NUMBER(bytes, bytes);
 BBUF_NUMBER(records, records);
 BBUF_NUMBER(peak, peak);
@@ -77,45 +101,6 @@ BBUF_NUMBER(leasing_files, leasing_files);
 BBUF_NUMBER(returned, returned);
 BBUF_NUMBER(expired, expired);
 BBUF_NUMBER(dead_records, dead_records);
-BBUF_NUMBER(lease_timeout_ns, lease_timeout);
-BBUF_NUMBER(max_leases, max_leases);
-BBUF_NUMBER(max_deliveries, max_deliveries);
-
-static ssize_t eof_on_close_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	struct bbuf_info info;
-
-	bbuf_sysfs_info(dev, &info);
-	return sysfs_emit(buf, "%d\n", !!(info.policy & BBUF_EOF_ON_CLOSE));
-}
-static DEVICE_ATTR_RO(eof_on_close);
-
-static ssize_t drop_oldest_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	struct bbuf_info info;
-
-	bbuf_sysfs_info(dev, &info);
-	return sysfs_emit(buf, "%d\n", !!(info.policy & BBUF_DROP_OLDEST));
-}
-static DEVICE_ATTR_RO(drop_oldest);
-
-static ssize_t lease_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	struct bbuf_info info = { };
-
-	bbuf_sysfs_info(dev, &info);
-	return sysfs_emit(buf, "%d\n", !!(info.policy & BBUF_LEASE));
-}
-static DEVICE_ATTR_RO(lease);
-
-static ssize_t dead_letters_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	struct bbuf_info info = { };
-
-	bbuf_sysfs_info(dev, &info);
-	return sysfs_emit(buf, "%s\n", info.dead_letters);
-}
-static DEVICE_ATTR_RO(dead_letters);
 
 /* What a queue is: for everybody. */
 static struct attribute *bbuf_public_attrs[] = {

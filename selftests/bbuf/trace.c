@@ -191,4 +191,67 @@ TEST_F(trace, can_be_filtered_by_queue)
 	close(device);
 }
 
+/* Who may not use a queue may look what it is, which must not hold up its users. */
+
+#define CONTENTION	"events/lock/contention_begin/"
+#define MUTEXES		"flags & 32"
+#define LOOKS		1000
+
+/* A process that uses the queue all the time. */
+static long use(struct task *t)
+{
+	static char buf[CAPACITY];
+
+	while (write(t->fd, buf, CAPACITY) > 0 && read(t->fd, buf, CAPACITY) > 0 &&
+	       settle_all(t->fd, BBUF_ACK) > 0)
+		continue;
+	return -1;
+}
+
+static long look(struct task *t)
+{
+	static const char * const names[] = {
+		"type", "state", "capacity", "read_mark", "write_mark", "eof_on_close",
+		"drop_oldest", "lease", "lease_timeout_ns", "max_leases", "max_deliveries",
+		"dead_letters",
+	};
+	char pid[16], value[BBUF_NAME_SIZE], path[64];
+	long round;
+	size_t i;
+
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	if (trace_put((const char *)t->arg[0], "set_event_pid", pid))
+		return -1;
+	for (round = 0; round < LOOKS; round++)
+		for (i = 0; i < ARRAY_SIZE(names); i++) {
+			snprintf(path, sizeof(path), QUEUE_SYSFS "%s", names[i]);
+			if (!proc_field(path, "", value, sizeof(value)))
+				return i;
+		}
+	return round;
+}
+
+TEST_F(trace, of_contention_shows_that_to_look_what_a_queue_is_takes_no_lock)
+{
+	struct task user, looker = { .fn = look, .arg = { (long)self->tracefs } };
+	char path[64];
+
+	REQUIRE_TRACEFS();
+	if (trace_put(self->tracefs, CONTENTION "filter", MUTEXES))
+		SKIP(return, "no events of locks (Linux 5.19)");
+	BEGIN_ANEW(BBUF_RECORD, CAPACITY, BBUF_LEASE);
+	snprintf(path, sizeof(path), "%s/set_event_pid", self->tracefs);
+	trace_put(self->tracefs, "events/bbuf/enable", "0");
+	ASSERT_EQ(0, trace_put(self->tracefs, CONTENTION "enable", "1"));
+	user = (struct task){ .fn = use, .fd = self->fd };
+	ASSERT_EQ(0, task_start(&user));
+	ASSERT_EQ(0, task_start(&looker));
+	EXPECT_EQ(LOOKS, task_wait(&looker));
+	task_kill(&user);
+	trace_put(self->tracefs, CONTENTION "enable", "0");
+	trace_put(self->tracefs, CONTENTION "filter", "0");
+	close(open(path, O_WRONLY | O_TRUNC));		/* of all processes again */
+	ASSERT_EQ(0, traced(self->tracefs, "contention_begin"));
+}
+
 BBUF_HARNESS_MAIN
