@@ -153,7 +153,7 @@ static long put_spliced(struct bed *bed)
 
 FIXTURE_VARIANT_ADD(inject, first_write) {
 	.run = put_piece, .fresh = true, .effect = ADDS, .value = PIECE,
-	.copies = 1, .places = 1, .pages = true, .needs = true,
+	.copies = 1, .places = 1,
 };
 
 FIXTURE_VARIANT_ADD(inject, write) {
@@ -658,7 +658,7 @@ static long create_leasing(struct bed *bed)
 	return ioctl(bed->control, BBUF_IOC_CREATE, &leasing);
 }
 
-/* What was rejected is there, which had no memory before, or not at all. */
+/* What was rejected is there, or not at all. */
 static bool arrives_in_other(struct bed *bed, bool done)
 {
 	int fd = queue_open(OTHER, O_RDONLY | O_NONBLOCK);
@@ -672,7 +672,7 @@ static bool arrives_in_other(struct bed *bed, bool done)
 FIXTURE_VARIANT_ADD(inject, reject_to_another) {
 	LEASES, .dead_letters = OTHER, .prepare = have_lease, .run = reject,
 	.good = arrives_in_other, .before = PIECES * PIECE, .effect = TAKES, .value = PIECE,
-	.error = EAGAIN, .copies = 1, .places = 1, .pages = true, .needs = true,
+	.copies = 1, .places = 1,
 };
 
 FIXTURE_VARIANT_ADD(inject, open) {
@@ -682,7 +682,7 @@ FIXTURE_VARIANT_ADD(inject, open) {
 
 FIXTURE_VARIANT_ADD(inject, create) {
 	.prepare = have_no_other, .run = create_other, .good = other_exists, .before = PIECE,
-	.copies = 1, .places = 20, .needs = true,
+	.copies = 1, .places = 20, .pages = true, .needs = true,
 };
 
 FIXTURE_VARIANT_ADD(inject, open_to_lease) {
@@ -697,7 +697,8 @@ FIXTURE_VARIANT_ADD(inject, open_to_lease_tokens) {
 
 FIXTURE_VARIANT_ADD(inject, create_to_lease) {
 	.type = BBUF_RECORD, .prepare = have_no_other, .run = create_leasing,
-	.good = other_exists, .before = PIECE, .copies = 1, .places = 21, .needs = true,
+	.good = other_exists, .before = PIECE, .copies = 1, .places = 21, .pages = true,
+	.needs = true,
 };
 
 FIXTURE_VARIANT_ADD(inject, destroy) {

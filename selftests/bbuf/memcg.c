@@ -1,29 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Whose memory it is, and how much: the buffer's is that of the cgroup whose write comes
- * first, an open file's that of who opens it.
+ * Whose memory it is, and how much: a queue's is that of the cgroup that creates it, or changes
+ * its capacity, an open file's that of who opens it. A write takes none.
  */
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #include "fixture.h"
+#include "leased.h"
 
 #define CAPACITY	(4 * 1024 * 1024)
-#define LARGE		(4 * CAPACITY)
+#define DEAD		QUEUE "-dead"
 #define SLACK		(CAPACITY / 4)	/* what else a task's cgroup may be charged for */
 #define LESS_THAN_CAPACITY "3M"
-#define CROWD		32	/* threads that write at the same time */
 #define FILES		5000
 #define LINE_LENGTH	256
-#define WAITING		"/sys/class/bbuf/default/waiting_writers"
-#define BYTES		"/sys/class/bbuf/default/bytes"
-#define ATTEMPTS	10
 
 FIXTURE(memcg) {
 	char root[PATH_MAX / 4];	/* cgroup2, mounted for the test */
@@ -65,7 +61,8 @@ FIXTURE_SETUP(memcg)
 {
 	int i;
 
-	ASSERT_EQ(0, module_reload(CAPACITY));
+	queue_destroy(QUEUE);
+	queue_destroy(DEAD);
 	strcpy(self->root, "/tmp/bbuf.XXXXXX");
 	ASSERT_NE(NULL, mkdtemp(self->root));
 	self->supported = !mount("none", self->root, "cgroup2", 0, NULL) &&
@@ -80,28 +77,80 @@ FIXTURE_TEARDOWN(memcg)
 {
 	int i;
 
+	queue_destroy(QUEUE);
+	queue_destroy(DEAD);
 	for (i = 0; self->supported && i < 2; i++)
 		EXPECT_TRUE(eventually(!rmdir(self->group[i])));
 	umount(self->root);
 	rmdir(self->root);
 }
 
-/* Moves into a cgroup, opens the device and writes arg[0] bytes. */
-static long write_in_group(struct task *t)
-{
-	int fd;
+/* A call of a process that is in a cgroup: its value, or -errno. */
 
-	if (cgroup_put((char *)t->arg[1], "cgroup.procs", "0"))
-		return -1;
-	fd = open(BBUF_DEVICE, O_WRONLY);
-	return fd < 0 ? -1 : put(fd, 0, t->arg[0]);
+struct act {
+	long (*fn)(const struct act *act);
+	size_t n;
+};
+
+static long act_in_group(struct task *t)
+{
+	const struct act *act = (const struct act *)t->arg[0];
+
+	return cgroup_put((char *)t->arg[1], "cgroup.procs", "0") ? -1 : act->fn(act);
 }
 
-static long write_from(const char *group, size_t n)
+static long act_from(const char *group, long (*fn)(const struct act *act), size_t n)
 {
-	struct task writer = { .fn = write_in_group, .arg = { n, (long)group } };
+	const struct act act = { fn, n };
+	struct task t = { .fn = act_in_group, .arg = { (long)&act, (long)group } };
 
-	return task_start(&writer) ? -1 : task_wait(&writer);
+	return task_start(&t) ? -1 : task_wait(&t);
+}
+
+static long with_errno(int error)
+{
+	errno = -error;
+	return error ? -1 : 0;
+}
+
+static long create_stream(const struct act *act)
+{
+	return with_errno(queue_make(BBUF_STREAM, act->n, 0));
+}
+
+static long create_records(const struct act *act)
+{
+	return with_errno(queue_make(BBUF_RECORD, act->n, 0));
+}
+
+static long load_module(const struct act *act)
+{
+	return with_errno(module_reload(act->n));
+}
+
+static long write_nonblocking(const struct act *act)
+{
+	return put(queue_open(QUEUE, O_WRONLY | O_NONBLOCK), 0, act->n);
+}
+
+static long write_nowait(const struct act *act)
+{
+	unsigned char buf[ATOMIC_MAX];
+	struct iovec iov = { buf, act->n };
+
+	pattern_fill(buf, 0, act->n);
+	return pwritev2(queue_open(QUEUE, O_WRONLY), &iov, 1, -1, RWF_NOWAIT);
+}
+
+static long resize(const struct act *act)
+{
+	return queue_resize(queue_open(QUEUE, O_RDWR), act->n);
+}
+
+static long just_open(const struct act *act)
+{
+	(void)act;
+	return queue_open(QUEUE, O_RDWR) < 0 ? -1 : 0;
 }
 
 /* The harness of older kernels runs a test although its setup has skipped. */
@@ -111,115 +160,136 @@ do {									\
 		SKIP(return, "no memory controller in cgroup v2");	\
 } while (0)
 
-TEST_F(memcg, of_the_first_writer_is_charged_for_the_buffer)
+TEST_F(memcg, of_the_creator_is_charged_for_a_stream)
 {
 	REQUIRE_MEMCG();
-	ASSERT_EQ(1, write_from(self->group[0], 1));
+	ASSERT_EQ(0, act_from(self->group[0], create_stream, CAPACITY));
 	ASSERT_LE(CAPACITY, memory_of(self->group[0]));
-	ASSERT_EQ(1, write_from(self->group[1], 1));
+	ASSERT_GT(CAPACITY + SLACK, memory_of(self->group[0]));
+}
+
+TEST_F(memcg, of_the_creator_is_charged_for_records)
+{
+	REQUIRE_MEMCG();
+	ASSERT_EQ(0, act_from(self->group[0], create_records, CAPACITY));
+	ASSERT_LE(2 * CAPACITY, memory_of(self->group[0]));
+	ASSERT_GT(2 * CAPACITY + SLACK, memory_of(self->group[0]));
+}
+
+TEST_F(memcg, of_who_loads_the_module_is_charged_for_the_default_queue)
+{
+	REQUIRE_MEMCG();
+	ASSERT_EQ(0, act_from(self->group[0], load_module, CAPACITY));
+	ASSERT_LE(CAPACITY, memory_of(self->group[0]));
+	ASSERT_EQ(0, module_reload(DEFAULT_CAPACITY));
+	ASSERT_TRUE(eventually(memory_of(self->group[0]) < SLACK));
+}
+
+TEST_F(memcg, of_those_who_open_and_write_is_charged_nothing)
+{
+	REQUIRE_MEMCG();
+	ASSERT_EQ(0, act_from(self->group[0], create_stream, CAPACITY));
+	ASSERT_EQ(0, act_from(self->group[1], just_open, 0));
+	ASSERT_EQ(1, act_from(self->group[1], write_nonblocking, 1));
+	ASSERT_EQ(1, act_from(self->group[1], write_nowait, 1));
 	ASSERT_GT(SLACK, memory_of(self->group[1]));
 }
 
-TEST_F(memcg, of_one_who_only_opens_is_charged_nothing)
-{
-	REQUIRE_MEMCG();
-	ASSERT_EQ(0, write_from(self->group[0], 0));
-	ASSERT_GT(SLACK, memory_of(self->group[0]));
-}
-
-/* Nobody is killed for it, and the queue is there for others. */
-TEST_F(memcg, of_one_who_may_not_have_as_much_fails_the_write)
+/* Not even the first one, of a cgroup that could not have so much. */
+TEST_F(memcg, of_a_write_that_does_not_wait_is_not_asked_for)
 {
 	REQUIRE_MEMCG();
 	ASSERT_EQ(0, cgroup_put(self->group[0], "memory.max", LESS_THAN_CAPACITY));
-	ASSERT_EQ(-ENOMEM, write_from(self->group[0], 1));
-	ASSERT_EQ(-ENOMEM, write_from(self->group[0], 1));
+	ASSERT_EQ(0, queue_make(BBUF_STREAM, CAPACITY, 0));
+	ASSERT_EQ(1, act_from(self->group[0], write_nonblocking, 1));
+	ASSERT_EQ(0, queue_make(BBUF_RECORD, CAPACITY, 0));
+	ASSERT_EQ(ATOMIC_MAX, act_from(self->group[0], write_nowait, ATOMIC_MAX));
 	ASSERT_EQ(0, killed_in(self->group[0]));
-	ASSERT_EQ(1, write_from(self->group[1], 1));
-	ASSERT_EQ(1, write_from(self->group[0], 1));
+	ASSERT_GT(SLACK, memory_of(self->group[0]));
 }
 
-struct crowd {
-	pthread_barrier_t start;
-	int fd;
-};
-
-static void *write_when_told(void *argument)
+/* Nobody is killed for it, and nothing of the queue is left. */
+TEST_F(memcg, of_one_who_may_not_have_as_much_fails_the_creation)
 {
-	struct crowd *crowd = argument;
-
-	pthread_barrier_wait(&crowd->start);
-	return (void *)put(crowd->fd, 0, 1);
+	REQUIRE_MEMCG();
+	ASSERT_EQ(0, cgroup_put(self->group[0], "memory.max", LESS_THAN_CAPACITY));
+	ASSERT_EQ(-ENOMEM, act_from(self->group[0], create_stream, CAPACITY));
+	ASSERT_EQ(-ENOMEM, act_from(self->group[0], create_records, CAPACITY / 2));
+	ASSERT_EQ(0, killed_in(self->group[0]));
+	ASSERT_EQ(-1, access(QUEUE_NODE, F_OK));
+	ASSERT_EQ(-1, access(QUEUE_SYSFS, F_OK));
+	ASSERT_EQ(-ENOENT, queue_destroy(QUEUE));
+	ASSERT_GT(SLACK, memory_of(self->group[0]));
+	ASSERT_EQ(0, act_from(self->group[0], create_stream, CAPACITY / 4));
+	ASSERT_EQ(0, act_from(self->group[1], create_stream, CAPACITY));
+	ASSERT_EQ(1, act_from(self->group[0], write_nonblocking, 1));
 }
 
-/* Moves into a cgroup and opens the device, for many first writes at the same time. */
-static long crowd_in_group(struct task *t)
+TEST_F(memcg, of_one_who_may_not_have_as_much_fails_loading_the_module)
 {
-	struct crowd crowd;
-	pthread_t thread[CROWD];
-	void *written;
-	long total = 0;
-	int i;
-
-	if (cgroup_put((char *)t->arg[1], "cgroup.procs", "0"))
-		return -1;
-	crowd.fd = open(BBUF_DEVICE, O_WRONLY);
-	pthread_barrier_init(&crowd.start, NULL, CROWD);
-	for (i = 0; i < CROWD; i++)
-		if (pthread_create(&thread[i], NULL, write_when_told, &crowd))
-			return -1;
-	for (i = 0; i < CROWD; i++) {
-		pthread_join(thread[i], &written);
-		total += (long)written;
-	}
-	return total;
+	REQUIRE_MEMCG();
+	ASSERT_EQ(0, cgroup_put(self->group[0], "memory.max", LESS_THAN_CAPACITY));
+	ASSERT_EQ(-ENOMEM, act_from(self->group[0], load_module, CAPACITY));
+	ASSERT_EQ(0, killed_in(self->group[0]));
+	ASSERT_EQ(-1, access(BBUF_DEVICE, F_OK));
+	ASSERT_EQ(-1, access("/sys/class/bbuf", F_OK));
+	ASSERT_EQ(0, module_load(""));
 }
 
-TEST_F(memcg, of_many_who_write_first_holds_one_buffer)
+TEST_F(memcg, of_who_changes_the_capacity_is_charged_for_the_new_one)
 {
-	struct task crowd = { .fn = crowd_in_group, .arg = { 0, (long)self->group[0] } };
+	REQUIRE_MEMCG();
+	ASSERT_EQ(0, act_from(self->group[0], create_stream, CAPACITY));
+	ASSERT_EQ(0, act_from(self->group[1], resize, 2 * CAPACITY));
+	ASSERT_LE(2 * CAPACITY, memory_of(self->group[1]));
+	ASSERT_TRUE(eventually(memory_of(self->group[0]) < SLACK));
+}
+
+/* Nothing is lost, and the queue has the capacity that it had. */
+TEST_F(memcg, of_one_who_may_not_have_as_much_fails_the_change_of_a_capacity)
+{
+	int nb;
 
 	REQUIRE_MEMCG();
-	ASSERT_EQ(0, module_reload(LARGE));
-	ASSERT_EQ(0, task_start(&crowd));
-	ASSERT_EQ(CROWD, task_wait(&crowd));
-	ASSERT_LE(LARGE, memory_of(self->group[0]));
-	ASSERT_GT(LARGE + LARGE / 2, cgroup_number(self->group[0], "memory.peak"));
-}
-
-/* Who has more than memory.high sleeps where he asks for memory, or does not. */
-static bool writer_sleeps(struct task *slow)
-{
-	if (module_reload(LARGE) || task_start(slow) ||
-	    !eventually(file_number(WAITING) == 1 || file_number(BYTES) == 1))
-		return false;
-	if (file_number(WAITING) == 1)
-		return true;
-	task_wait(slow);
-	return false;
-}
-
-TEST_F(memcg, of_one_who_is_slowed_down_is_waited_for_by_nobody_who_will_not)
-{
-	struct task slow;
-	bool sleeps = false;
-	int nb, i;
-
-	REQUIRE_MEMCG();
-	ASSERT_EQ(0, cgroup_put(self->group[0], "memory.high", "1M"));
-	for (i = 0; i < ATTEMPTS && !sleeps; i++) {
-		slow = (struct task){ .fn = write_in_group, .arg = { 1, (long)self->group[0] } };
-		sleeps = writer_sleeps(&slow);
-	}
-	ASSERT_TRUE(sleeps);
-	nb = open(BBUF_DEVICE, O_WRONLY | O_NONBLOCK);
+	ASSERT_EQ(0, queue_make(BBUF_RECORD, CAPACITY, 0));
+	nb = queue_open(QUEUE, O_RDWR | O_NONBLOCK);
 	ASSERT_LE(0, nb);
-	ASSERT_FAILS(EAGAIN, put(nb, 0, 1));
-	ASSERT_EQ(0, poll(&(struct pollfd){ .fd = nb, .events = POLLOUT }, 1, 0));
-	ASSERT_EQ(1, file_number(WAITING));
-	task_kill(&slow);
-	ASSERT_EQ(1, put(nb, 0, 1));
+	ASSERT_EQ(0, cgroup_put(self->group[0], "memory.max", LESS_THAN_CAPACITY));
+	ASSERT_EQ(CAPACITY / 2, put(nb, 0, CAPACITY / 2));
+	ASSERT_EQ(-ENOMEM, act_from(self->group[0], resize, 2 * CAPACITY));
+	ASSERT_EQ(CAPACITY, queue_info(nb).capacity);
+	ASSERT_TRUE(take_record(nb, 0, CAPACITY / 2));
 	close(nb);
+}
+
+/* Dead letters: the queue that takes them is its creator's, whoever sends them there. */
+
+static long create_dead(const struct act *act)
+{
+	return with_errno(queue_create(&(struct bbuf_create){
+		.name = DEAD, .type = BBUF_RECORD, .capacity = act->n, .mode = 0600,
+	}));
+}
+
+static long reject_one(const struct act *act)
+{
+	int fd = queue_open(QUEUE, O_RDWR | O_NONBLOCK);
+	unsigned char buf[LEN];
+
+	if (put(fd, 0, act->n) != (ssize_t)act->n || read(fd, buf, LEN) != (ssize_t)act->n)
+		return -1;
+	return settle(fd, 0, BBUF_REJECT);
+}
+
+TEST_F(memcg, of_the_creator_is_charged_for_dead_letters)
+{
+	REQUIRE_MEMCG();
+	ASSERT_EQ(0, act_from(self->group[0], create_dead, CAPACITY));
+	ASSERT_LE(2 * CAPACITY, memory_of(self->group[0]));
+	ASSERT_EQ(0, lease_make(.type = BBUF_RECORD, .capacity = LEN, .dead_letters = DEAD));
+	ASSERT_EQ(1, act_from(self->group[1], reject_one, LEN));
+	ASSERT_GT(SLACK, memory_of(self->group[1]));
+	ASSERT_GT(2 * CAPACITY + SLACK, memory_of(self->group[0]));
 }
 
 /* Objects in use of all kmalloc caches that are charged. */
@@ -254,11 +324,20 @@ TEST_F(memcg, of_who_opens_files_is_charged_for_each)
 	ASSERT_LE(before + opened / 2, charged_objects());	/* others may have closed some */
 }
 
-TEST_F(memcg, gets_its_memory_back_when_the_module_goes)
+TEST_F(memcg, comes_back_when_the_queue_goes)
 {
 	REQUIRE_MEMCG();
-	ASSERT_EQ(1, write_from(self->group[0], 1));
-	ASSERT_LE(CAPACITY, memory_of(self->group[0]));
+	ASSERT_EQ(0, act_from(self->group[0], create_records, CAPACITY));
+	ASSERT_LE(2 * CAPACITY, memory_of(self->group[0]));
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	ASSERT_TRUE(eventually(memory_of(self->group[0]) < SLACK));
+}
+
+TEST_F(memcg, comes_back_when_the_module_goes)
+{
+	REQUIRE_MEMCG();
+	ASSERT_EQ(0, act_from(self->group[0], create_records, CAPACITY));
+	ASSERT_LE(2 * CAPACITY, memory_of(self->group[0]));
 	ASSERT_EQ(0, module_reload(DEFAULT_CAPACITY));
 	ASSERT_TRUE(eventually(memory_of(self->group[0]) < SLACK));
 }
