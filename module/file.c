@@ -38,8 +38,8 @@
  * @write_timeout: the same for writes
  * @refused: bytes of room without which the last write, that could not wait, was sent away; 0
  *           if it was not: poll waits for as much; likewise
- * @picky: the file is counted in bbuf_queue.refused_files
- * @refused_lock: protects @picky and that count, and writing @refused
+ * @picky: the file is counted in bbuf_queue.picky_files
+ * @refused_lock: protects @picky, that count and bbuf_queue.refused_files, and writing @refused
  * @holder: of what it leases; NULL if the queue is without
  * @reads_plainly: neither frames nor leases: what is there may be read at once
  * @writes_plainly: the same for writes
@@ -103,6 +103,8 @@ static struct bbuf_file *bbuf_file_alloc(struct bbuf_node *node)
 static void bbuf_file_free(struct bbuf_file *bf)
 {
 	if (bf->picky)
+		atomic_dec(&bf->node->queue.picky_files);
+	if (bf->refused)
 		atomic_dec(&bf->node->queue.refused_files);
 	if (bf->holder)
 		bbuf_holder_put(&bf->node->queue, bf->holder);
@@ -223,11 +225,15 @@ static void bbuf_file_set_refused(struct bbuf_file *bf, size_t need)
 	bool picky, changed;
 
 	spin_lock(&bf->refused_lock);
-	picky = need > READ_ONCE(q->producer.mark);
 	changed = need != bf->refused;
+	if (!need != !bf->refused)
+		atomic_add(need ? 1 : -1, &q->refused_files);
 	WRITE_ONCE(bf->refused, need);
+	/* Counted first, so that whoever lowers the mark knows. */
+	smp_mb__after_atomic();
+	picky = need > READ_ONCE(q->producer.mark);
 	if (picky != bf->picky)
-		atomic_add(picky ? 1 : -1, &q->refused_files);
+		atomic_add(picky ? 1 : -1, &q->picky_files);
 	bf->picky = picky;
 	spin_unlock(&bf->refused_lock);
 	if (changed)

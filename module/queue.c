@@ -322,25 +322,27 @@ static int bbuf_side_servable(const struct bbuf_side *side, size_t bytes, size_t
 
 /*
  * An exclusive poller of a file that may lease no more, or whose refused write needs more room
- * than the mark, has no use for being woken, and would swallow what another one needs. Where
- * there may be such files all pollers are woken. It is looked for afterwards, as such a file was
- * that before its poller was there to be woken.
+ * than the mark, has no use for being woken, and would swallow what another one needs; and
+ * io_uring takes the key's word for it. Where there may be such files all pollers are woken,
+ * without a key, and each looks for itself.
  */
 static bool bbuf_side_picky(const struct bbuf_side *side)
 {
 	const struct bbuf_queue *q = side->queue;
 
 	if (bbuf_side_produces(side))
-		return atomic_read(&q->refused_files) || READ_ONCE(q->mark_lowered);
+		return atomic_read(&q->picky_files) || READ_ONCE(q->mark_lowered);
 	return q->leases &&
 	       (READ_ONCE(q->leases->full) || READ_ONCE(q->leases->full_stale));
 }
 
 static void bbuf_side_wake_pollers(struct bbuf_side *side, __poll_t events, int n)
 {
-	__wake_up(&side->poll, TASK_INTERRUPTIBLE, n, poll_to_key(events));
+	if (!bbuf_side_picky(side))
+		__wake_up(&side->poll, TASK_INTERRUPTIBLE, n, poll_to_key(events));
+	/* A file may have become one before its poller was woken. */
 	if (bbuf_side_picky(side))
-		__wake_up(&side->poll, TASK_INTERRUPTIBLE, 0, poll_to_key(events));
+		__wake_up(&side->poll, TASK_INTERRUPTIBLE, 0, NULL);
 }
 
 /* Tell those who don't wait in line: poll, epoll, io_uring, SIGIO. */
@@ -365,7 +367,13 @@ static void bbuf_side_announce(struct bbuf_side *side, size_t bytes, size_t reco
 /* All that there is may be new to those who poll. */
 static void bbuf_side_announce_all(struct bbuf_side *side)
 {
-	bbuf_side_announce(side, SIZE_MAX, SIZE_MAX);
+	const struct bbuf_queue *q = side->queue;
+	u64 records = 0;
+
+	if (!bbuf_side_produces(side))
+		records = READ_ONCE(q->producer.records) - READ_ONCE(side->records);
+	/* Read at different times the counts may be wrong, but not too small. */
+	bbuf_side_announce(side, bbuf_side_avail(side), min_t(u64, records, INT_MAX));
 }
 
 /* Is there anybody to be called, or told? Here is the barrier of whoever moves. */
@@ -1156,13 +1164,17 @@ static void bbuf_side_want_anew(struct bbuf_side *side)
 void bbuf_queue_set_limits(struct bbuf_queue *q, size_t capacity, size_t read_mark,
 			   size_t write_mark)
 {
+	size_t before = q->producer.mark;
+
 	q->write_mark = write_mark;
 	if (!write_mark)
 		write_mark = min_t(size_t, capacity - (read_mark - 1), PIPE_BUF);
-	if (write_mark < q->producer.mark)
-		WRITE_ONCE(q->mark_lowered, true);
 	bbuf_side_set_limits(&q->producer, capacity, write_mark);
 	bbuf_side_set_limits(&q->consumer, 0, read_mark);
+	/* A file that is just being refused is counted, or sees the new mark. */
+	smp_mb();
+	if (write_mark < before && atomic_read(&q->refused_files))
+		WRITE_ONCE(q->mark_lowered, true);
 	bbuf_side_want_anew(&q->producer);
 	bbuf_side_want_anew(&q->consumer);
 }

@@ -151,9 +151,10 @@ struct bbuf_side {
  * @lease_full: as much is leased or was returned as may be, and nothing that was returned can
  *              be delivered: readers wait for a settled lease; written under the consumers'
  *              lock, read without
- * @refused_files: open files whose last refused write needs more room than the write mark
- * @mark_lowered: the write mark was lowered, so that there may be such files that are not counted;
- *                written under both sides' locks, read without
+ * @refused_files: open files whose last write was refused
+ * @picky_files: those of them that need more room than the write mark then was
+ * @mark_lowered: the write mark was lowered while a write was refused, so that there may be more
+ *                of these; written under both sides' locks, read without
  * @drain_lock: protects @drains
  * @drains: the calls of fsync(2), by the position that they wait for
  *
@@ -183,6 +184,7 @@ struct bbuf_queue {
 	bool lease_full;
 	bool mark_lowered;
 	atomic_t refused_files;
+	atomic_t picky_files;
 	spinlock_t drain_lock;	/* for drains */
 	struct rb_root_cached drains;
 };
