@@ -200,6 +200,8 @@ static int bbuf_lend_one(struct bbuf_queue *q, struct bbuf_call *call, struct bb
 	ret = bbuf_next_copy(q, call, &next, what->how, what->to);
 	if (ret)
 		return ret;
+	if (fatal_signal_pending(current))
+		return -EINTR;	/* nobody would know: it stays */
 	item = next.item ?: bbuf_item_make(q, call, &next);
 	if (IS_ERR(item)) {
 		iov_iter_revert(what->to, before - iov_iter_count(what->to));
