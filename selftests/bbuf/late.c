@@ -63,6 +63,8 @@ static ssize_t call_make(const struct call *call)
 {
 	struct late *late = call->late;
 
+	if (call->make)
+		return call->make(call);
 	if (call->writes)
 		return write(call->fd, late->buf, late->len);
 	if (call->peeks)
@@ -115,9 +117,14 @@ static int late_bring(struct late *late)
 	return error;
 }
 
+int call_bring(struct call *call)
+{
+	return late_bring(call->late);
+}
+
 ssize_t call_finish(struct call *call)
 {
-	int error = late_bring(call->late);
+	int error = call_bring(call);
 
 	return error ?: call_end(call);
 }

@@ -39,6 +39,7 @@ struct call {
 	int fd;
 	bool writes;
 	bool peeks;		/* does not read it */
+	ssize_t (*make)(const struct call *call);	/* what it does otherwise, or NULL */
 
 	pthread_t thread;
 	bool done;
@@ -48,7 +49,9 @@ struct call {
 bool call_start(struct call *call);
 /* Starts a call and returns when it waits for the missing page, or has not come to it. */
 bool call_stalls(struct call *call);
-/* Brings the page, the pattern's, and returns what the call returned. */
+/* Brings the page, the pattern's: 0 or -errno. The call may wait for something else then. */
+int call_bring(struct call *call);
+/* The same, and returns what the call returned. */
 ssize_t call_finish(struct call *call);
 /* Returns that of a call that needs no page. */
 ssize_t call_end(struct call *call);
