@@ -108,6 +108,7 @@ test_a_name_that_is_taken()
 {
 	bbuf create pool --records
 	expect 1 'pool: jobserver: the name is taken' bbuf jobserver -j 2 --name pool -- touch ran
+	expect 1 'no queue can have this name' bbuf jobserver -j 2 --name control -- touch ran
 	[ ! -e ran ]
 	sleep 0.1
 	is pool records 0
@@ -115,8 +116,8 @@ test_a_name_that_is_taken()
 
 test_for_users()
 {
-	expect 1 'only root makes queues: use sudo, with --owner, or' \
-		"${nobody[@]}" bbuf jobserver -j 2 -- true
+	expect 1 'not permitted by /dev/bbuf-control' "${nobody[@]}" bbuf jobserver -j 2 -- true
+	expect 1 'with sudo give --owner' "${nobody[@]}" bbuf jobserver -j 2 -- true
 	expect 0 '' bbuf jobserver -j 2 --owner nobody -- "${nobody[@]}" sh -c \
 		'cat </dev/null >"${MAKEFLAGS##*fifo:}"'
 	bbuf create pool --lease --capacity 3 --owner nobody

@@ -103,6 +103,7 @@ __attribute__((format(printf, 2, 3)))
 void say(const struct subject *subject, const char *fmt, ...);
 int fail(const struct subject *subject, int error);
 int fail_control(const struct subject *subject, int error);
+int fail_taken(const struct subject *subject, const char *instead);
 
 #define NAME_RULE	"a name has 1 to 63 of A-Z a-z 0-9 _ - . and no dot first"
 

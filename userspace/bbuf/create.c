@@ -214,19 +214,6 @@ static const struct argp create_argp = {
 };
 
 /* Why there is something of that name already, and what to do. */
-static int fail_taken(const struct subject *subject)
-{
-	if (!strcmp(subject->queue, "control"))
-		say(subject, "no queue can have this name: its node would be /dev/bbuf-control, "
-		    "which makes queues");
-	else if (!strcmp(subject->queue, BBUF_QUEUE_DEFAULT))
-		say(subject, "this queue is there as long as the module is loaded: choose another "
-		    "name");
-	else
-		say(subject, "the name is taken: choose another, or `bbuf destroy' that queue");
-	return EXIT_FAILURE;
-}
-
 /* Is it the queue for dead letters that is not as it must be? Then say so. */
 static bool say_dead_letters(const struct subject *subject, const char *name)
 {
@@ -268,7 +255,7 @@ int cmd_create(int argc, char **argv)
 	case ERANGE:
 		return fail_too_big(&subject, plan.config.capacity);
 	case EEXIST:
-		return fail_taken(&subject);
+		return fail_taken(&subject, "`bbuf destroy' that queue");
 	case ENOSPC:
 		say(&subject, "there are as many queues as there can be: destroy some");
 		return EXIT_FAILURE;

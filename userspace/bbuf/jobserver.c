@@ -113,22 +113,23 @@ static const struct argp argp = {
 	       "COMMAND with it as the job server of make, and removes it. A token that a "
 	       "process has when it is killed comes back by itself.\v"
 	       "A GNU make must be 4.4 or later, a cargo 1.69 or later. "
-	       "Making a queue is root's; with --queue anybody may use one that he may read and "
-	       "write.\n\n"
+	       "Making a queue takes permission to write /dev/bbuf-control, which root has; with "
+	       "--queue anybody may use one that he may read and write.\n\n"
 	       "Exit status: 0 success of COMMAND, or else that of COMMAND, or 128 and the signal "
 	       "that ended it; 1 failure, 2 wrong usage, 126 and 127 COMMAND can't be run.",
 };
 
 static int fail_make(const struct subject *subject, int error)
 {
+	int ret;
+
+	if (error == EEXIST)
+		return fail_taken(subject, "use that queue with --queue");
+	ret = fail_control(subject, error);
 	if (error == EACCES)
-		say(subject, "only root makes queues: use sudo, with --owner, or let root make one "
-		    "that stays, for --queue: see bbuf-jobserver(1)");
-	else if (error == EEXIST)
-		say(subject, "the name is taken: choose another, or use that queue with --queue");
-	else
-		return fail(subject, error);
-	return EXIT_FAILURE;
+		say(subject, "with sudo give --owner; or have a pool made that stays, and use it "
+		    "with --queue: see bbuf-jobserver(1)");
+	return ret;
 }
 
 /* A name that nobody has: our number may be that of others elsewhere, too. */

@@ -189,6 +189,20 @@ int fail_control(const struct subject *subject, int error)
 	return EXIT_FAILURE;
 }
 
+/* The name is taken: says by what; @instead is what to do about a queue. An exit code. */
+int fail_taken(const struct subject *subject, const char *instead)
+{
+	if (!strcmp(subject->queue, "control"))
+		say(subject, "no queue can have this name: its node would be /dev/bbuf-control, "
+		    "which makes queues");
+	else if (!strcmp(subject->queue, BBUF_QUEUE_DEFAULT))
+		say(subject, "this queue is there as long as the module is loaded: choose another "
+		    "name");
+	else
+		say(subject, "the name is taken: choose another, or %s", instead);
+	return EXIT_FAILURE;
+}
+
 /* Has a queue that was just made its node? Otherwise says so. */
 bool check_node(const struct subject *subject)
 {
