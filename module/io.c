@@ -82,9 +82,10 @@ static size_t bbuf_span_copy_bytes(const struct bbuf_span *span, size_t at, size
 static size_t bbuf_span_copy(const struct bbuf_span *span, size_t done, size_t want,
 			     struct iov_iter *iter, struct bbuf_side *ahead)
 {
-	size_t n = bbuf_span_copy_frame(span, done, want, iter);
-	size_t at, bytes;
+	size_t at, bytes, n = 0;
 
+	if (span->frame_size)
+		n = bbuf_span_copy_frame(span, done, want, iter);
 	if (done + n < span->frame_size)
 		return n;
 	at = min(done + n - span->frame_size, span->len);
@@ -382,6 +383,9 @@ static struct bbuf_span bbuf_haul_next(const struct bbuf_queue *q, const struct 
 
 /* Each frame takes as much, with the shortest record. */
 #define BBUF_FRAMES_MOST	(BBUF_FRAMES_SIZE / BBUF_FRAME_SPACE(1))
+
+/* How often that many are copied for none of them, with the lock held. */
+#define BBUF_FRAMES_VAIN	8
 
 /* Is it so much that others should see it, or could it become too much with the next frames? */
 static bool bbuf_haul_full(const struct bbuf_haul *haul)
@@ -725,15 +729,17 @@ static noinline void bbuf_try_write_batch(struct bbuf_queue *q, struct iov_iter 
 	struct bbuf_side *side = &q->producer;
 	struct bbuf_haul haul = { };
 	struct bbuf_frames frames;
-	bool shorts = true;
-	size_t len;
+	unsigned int vain = 0;
+	size_t len = 0;
 
 	mutex_lock(&side->lock);
 	while (!bbuf_haul_full(&haul)) {
-		/* Where one is not short, to copy many may be for nothing again and again. */
-		shorts = shorts && bbuf_try_put_frames(q, &haul, from, &frames);
-		if (shorts)
-			continue;
+		/* After a long record probably comes another. */
+		if (len <= BBUF_SHORT && vain < BBUF_FRAMES_VAIN) {
+			if (bbuf_try_put_frames(q, &haul, from, &frames))
+				continue;
+			vain++;
+		}
 		len = bbuf_try_put_frame(q, &haul, from);
 		if (!len)
 			break;
@@ -865,38 +871,34 @@ static ssize_t bbuf_get_stream(struct bbuf_queue *q, struct bbuf_call *call, str
 	return done ?: -EFAULT;
 }
 
-/* Copy the record that follows: its length, or why it can't be delivered. */
+/* Copy the record that follows, @span: its length, or why it can't be delivered. */
 static ssize_t bbuf_get_record(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to,
-			       struct bbuf_haul *haul, bool framed)
+			       struct bbuf_haul *haul, const struct bbuf_span *span)
 {
-	struct bbuf_span span = bbuf_haul_next(q, haul);
-	const struct bbuf_frame frame = { .len = span.len };
 	size_t before = iov_iter_count(to);
 	int ret;
 
-	if (framed) {
-		span.frame = &frame;
-		span.frame_size = sizeof(frame);
-	}
-	if (span.frame_size + span.len > before)
+	if (span->frame_size + span->len > before)
 		return -EMSGSIZE;
-	ret = bbuf_side_copy(&q->consumer, call, &span, to);
+	ret = bbuf_side_copy(&q->consumer, call, span, to);
 	if (ret) {
 		iov_iter_revert(to, before - iov_iter_count(to));
 		return ret;
 	}
-	bbuf_haul_add(haul, span.len, span.head);
-	return span.len;
+	bbuf_haul_add(haul, span->len, span->head);
+	return span->len;
 }
 
 static ssize_t bbuf_get_one(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to)
 {
 	struct bbuf_haul haul = { };
+	struct bbuf_span span;
 	ssize_t ret;
 
 	if (!bbuf_side_avail(&q->consumer))
 		return 0;
-	ret = bbuf_get_record(q, call, to, &haul, false);
+	span = bbuf_haul_next(q, &haul);
+	ret = bbuf_get_record(q, call, to, &haul, &span);
 	if (call->peeks || ret < 0)
 		return ret;
 	if (fatal_signal_pending(current))
@@ -940,13 +942,18 @@ static bool bbuf_try_get_frames(struct bbuf_queue *q, struct bbuf_haul *haul, st
 static ssize_t bbuf_get_next(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to,
 			     struct bbuf_haul *haul)
 {
-	ssize_t len = BBUF_FRAME_SPACE(bbuf_haul_next(q, haul).len);
+	struct bbuf_span span = bbuf_haul_next(q, haul);
+	const struct bbuf_frame frame = { .len = span.len };
+	ssize_t len;
 
+	span.frame = &frame;
+	span.frame_size = sizeof(frame);
 	if (haul->records &&
-	    (bbuf_iter_allocates(to) || haul->bytes + len > BBUF_LOCKED_BATCH))
+	    (bbuf_iter_allocates(to) || haul->bytes + span.len > BBUF_LOCKED_BATCH ||
+	     BBUF_FRAME_SPACE(span.len) > BBUF_LOCKED_BATCH))
 		return BBUF_FAULT;
 	call->yields = haul->records;
-	len = bbuf_get_record(q, call, to, haul, true);
+	len = bbuf_get_record(q, call, to, haul, &span);
 	call->yields = false;
 	return len;
 }
