@@ -292,6 +292,116 @@ TEST_F(memcg, of_the_creator_is_charged_for_dead_letters)
 	ASSERT_GT(2 * CAPACITY + SLACK, memory_of(self->group[0]));
 }
 
+/*
+ * Readers that return all they get, to the back, again and again: each record is a byte, which
+ * takes the most memory beside it.
+ */
+
+#define ROUNDS		2
+#define READERS		4
+#define RECORDS_AT_ONCE	1024
+
+/* Memory of the kernel that a cgroup is charged for. */
+static long kernel_memory_of(const char *group)
+{
+	char path[PATH_MAX], bytes[LINE_LENGTH];
+
+	snprintf(path, sizeof(path), "%s/memory.stat", group);
+	return proc_field(path, "kernel ", bytes, sizeof(bytes)) ? atol(bytes) : -1;
+}
+
+struct tiny {
+	struct bbuf_frame head;
+	__u64 byte;
+};
+
+/* Records of a byte, until there is no room for more. */
+static bool fill_with_bytes(int fd)
+{
+	static struct tiny frames[RECORDS_AT_ONCE];
+	size_t i;
+
+	for (i = 0; i < RECORDS_AT_ONCE; i++)
+		frames[i].head.len = 1;
+	while (write(fd, frames, sizeof(frames)) > 0)
+		continue;
+	return errno == EAGAIN;
+}
+
+/* As many as it gets, and then all of them to the back. */
+static bool return_all_last(int fd)
+{
+	static struct tiny frames[RECORDS_AT_ONCE];
+
+	while (read(fd, frames, sizeof(frames)) > 0)
+		continue;
+	return (errno == EAGAIN || errno == EBUSY) && settle_all(fd, BBUF_RETURN_LAST) >= 0;
+}
+
+/* Creates a queue, and has several files return all that is in it: the most memory there was. */
+static long return_in_group(struct task *t)
+{
+	const char *group = (char *)t->arg[1];
+	int fd[READERS], i, round;
+	long before, now, most = 0;
+
+	if (cgroup_put(group, "cgroup.procs", "0"))
+		return -1;
+	before = kernel_memory_of(group);
+	if (lease_make(.type = BBUF_RECORD, .capacity = t->arg[0], .max_leases = -1U))
+		return -1;
+	for (i = 0; i < READERS; i++) {
+		fd[i] = queue_open(QUEUE, O_RDWR | O_NONBLOCK);
+		if (queue_set_options(fd[i], .flags = BBUF_FRAMED))
+			return -1;
+	}
+	for (round = 0; round < ROUNDS * READERS; round++) {
+		if (!fill_with_bytes(fd[0]) || !return_all_last(fd[round % READERS]))
+			return -1;
+		now = kernel_memory_of(group) - before;
+		most = now > most ? now : most;
+	}
+	return most;
+}
+
+/* With debugging each object is larger than the bound provides for. */
+static bool objects_are_plain(void)
+{
+	return access("/sys/kernel/debug/kmemleak", F_OK);
+}
+
+static long returned_in(const char *group, size_t capacity)
+{
+	struct task t = { .fn = return_in_group, .arg = { capacity, (long)group } };
+
+	return task_start(&t) ? -1 : task_wait(&t);
+}
+
+#define ASSERT_BOUNDED(capacity)					\
+do {									\
+	long bound = 8 * (capacity) + (1 << 20), most;			\
+									\
+	if (kernel_memory_of(self->group[0]) < 0)			\
+		SKIP(return, "memory.stat does not tell what the kernel takes");\
+	if (!objects_are_plain())					\
+		SKIP(return, "objects have their own debugging");	\
+	most = returned_in(self->group[0], capacity);			\
+	ASSERT_LE(2 * (capacity), most);	/* the ring, at least */	\
+	ASSERT_GE(bound, most);						\
+} while (0)
+
+TEST_F(memcg, of_a_small_queue_is_bounded_whatever_its_readers_do)
+{
+	REQUIRE_MEMCG();
+	ASSERT_BOUNDED(65536);
+}
+
+TEST_F(memcg, of_a_large_queue_is_bounded_whatever_its_readers_do)
+{
+	REQUIRE_MEMCG();
+	ASSERT_BOUNDED(1 << 20);
+}
+
 /* Objects in use of all kmalloc caches that are charged. */
 static long charged_objects(void)
 {
