@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Pools of tokens: a stream whose bytes are held by who reads them until he writes them back. */
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 #include "fixture.h"
 #include "late.h"
@@ -165,6 +167,173 @@ TEST_F(tokens, are_spliced)
 	ASSERT_EQ(7, queued(self->fd));
 	close(pipes[0]);
 	close(pipes[1]);
+}
+
+/*
+ * Whoever has as many as he may, and reads once more, waits as for any token: cargo has a
+ * thread that does so all the time.
+ */
+
+#define HOLD_ALL_ONE_MAY()						\
+do {									\
+	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_MAX_LEASES, .max_leases = 2));\
+	ASSERT_TRUE(got(self->fd, 2, "ab"));				\
+} while (0)
+
+static void *read_one(void *argument)
+{
+	static char byte;
+
+	return read(*(int *)argument, &byte, 1) == 1 ? &byte : NULL;
+}
+
+/* A pool of two: the third read gets what another thread of the process writes back. */
+TEST_F(tokens, that_are_all_held_are_waited_for_by_their_holder)
+{
+	pthread_t helper;
+	char *token;
+
+	ASSERT_EQ(0, queue_flush(self->fd));
+	ASSERT_TRUE(gave(self->fd, "++"));
+	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_MAX_LEASES, .max_leases = 2));
+	ASSERT_TRUE(got(self->fd, 1, "+"));
+	ASSERT_TRUE(got(self->fd, 1, "+"));
+	ASSERT_EQ(0, pthread_create(&helper, NULL, read_one, &self->fd));
+	pause_ms(100);
+	ASSERT_EQ(2, held(self->fd));
+	ASSERT_TRUE(gave(self->fd, "+"));
+	ASSERT_EQ(0, pthread_join(helper, (void **)&token));
+	ASSERT_NE(NULL, token);
+	ASSERT_EQ('+', *token);
+	ASSERT_EQ(2, held(self->fd));
+}
+
+TEST_F(tokens, beyond_the_limit_are_waited_for_until_one_is_written_back)
+{
+	struct task reader[] = { task_reader(self->fd, 1), task_reader(self->fd, 1) };
+	size_t i;
+
+	HOLD_ALL_ONE_MAY();
+	for (i = 0; i < ARRAY_SIZE(reader); i++)
+		ASSERT_TRUE(task_blocks(&reader[i]));
+	ASSERT_EQ(6, queued(self->fd));
+	ASSERT_TRUE(gave(self->nb, "b"));
+	ASSERT_TRUE(eventually(task_done(&reader[0]) || task_done(&reader[1])));
+	ASSERT_EQ(1, task_done(&reader[0]) + task_done(&reader[1]));
+	ASSERT_TRUE(gave(self->nb, "a"));
+	for (i = 0; i < ARRAY_SIZE(reader); i++)
+		ASSERT_EQ(1, task_wait(&reader[i]));
+	ASSERT_EQ(2, held(self->fd));
+}
+
+TEST_F(tokens, beyond_the_limit_are_nothing_to_who_does_not_wait)
+{
+	struct iovec iov = { (char[1]){ 0 }, 1 };
+
+	HOLD_ALL_ONE_MAY();
+	ASSERT_EMPTY(self->nb);
+	ASSERT_FAILS(EAGAIN, preadv2(self->fd, &iov, 1, -1, RWF_NOWAIT));
+	ASSERT_EQ(0, queue_events(self->fd) & READABLE);
+	ASSERT_EQ(0, queue_events(self->nb) & READABLE);
+	ASSERT_EQ(6, queued(self->nb));
+}
+
+TEST_F(tokens, beyond_the_limit_come_when_it_is_raised)
+{
+	struct task reader = task_reader(self->fd, 1), poller = task_poller(self->nb, POLLIN);
+
+	HOLD_ALL_ONE_MAY();
+	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_MAX_LEASES, .max_leases = 4));
+	ASSERT_EQ(1, task_wait(&reader));
+	ASSERT_EQ('c', reader.result->data[0]);
+	ASSERT_EQ(POLLIN, task_wait(&poller));
+	ASSERT_TRUE(got(self->fd, 8, "d"));
+	ASSERT_EMPTY(self->nb);
+}
+
+TEST_F(tokens, beyond_a_limit_that_was_lowered_are_waited_for)
+{
+	struct task reader = task_reader(self->fd, 1);
+
+	ASSERT_TRUE(got(self->fd, 3, "abc"));
+	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_MAX_LEASES, .max_leases = 2));
+	ASSERT_EMPTY(self->nb);
+	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_TRUE(gave(self->nb, "a"));
+	ASSERT_TRUE(task_sleeps(&reader));
+	ASSERT_FALSE(task_done(&reader));
+	ASSERT_TRUE(gave(self->nb, "b"));
+	ASSERT_EQ(1, task_wait(&reader));
+}
+
+TEST_F(tokens, beyond_the_limit_are_waited_for_until_the_pool_is_destroyed)
+{
+	struct task reader = task_reader(self->fd, 1);
+
+	HOLD_ALL_ONE_MAY();
+	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	ASSERT_EQ(-ENODEV, task_wait(&reader));
+}
+
+TEST_F(tokens, beyond_the_limit_are_waited_for_as_long_as_the_file_says)
+{
+	HOLD_ALL_ONE_MAY();
+	ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = 20 * NS_PER_MS));
+	ASSERT_FAILS(ETIMEDOUT, read(self->fd, (char[1]){ 0 }, 1));
+	ASSERT_EQ(2, held(self->fd));
+	ASSERT_EQ(6, queued(self->fd));
+}
+
+TEST_F(tokens, beyond_the_limit_are_waited_for_until_a_signal_comes)
+{
+	struct task reader = task_reader(self->fd, 1), killed = task_reader(self->fd, 1);
+
+	HOLD_ALL_ONE_MAY();
+	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_TRUE(task_signal(&reader));
+	ASSERT_EQ(-EINTR, task_wait(&reader));
+	ASSERT_TRUE(task_blocks(&killed));
+	task_kill(&killed);
+
+	reader.restart = true;
+	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_TRUE(task_signal(&reader));
+	ASSERT_TRUE(task_sleeps(&reader));
+	ASSERT_TRUE(gave(self->nb, "a"));
+	ASSERT_EQ(1, task_wait(&reader));
+	ASSERT_EQ(2, held(self->fd));
+}
+
+/* Another process, with a file of its own */
+static long take_one(struct task *t)
+{
+	return read(queue_open(QUEUE, O_RDONLY), t->result->data, 1);
+}
+
+/* What is in the pool is for others, however long somebody waits who may have no more. */
+TEST_F(tokens, beyond_the_limit_of_one_are_not_beyond_that_of_others)
+{
+	struct task reader = task_reader(self->fd, 1);
+	struct task other = { .fn = take_one, .nr = SYS_read, .fd = -1, .len = 1 };
+
+	HOLD_ALL_ONE_MAY();
+	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_EQ(0, task_start(&other));
+	ASSERT_EQ(1, task_wait(&other));
+	ASSERT_EQ('c', other.result->data[0]);
+	ASSERT_FALSE(task_done(&reader));
+
+	/* Nor are those that come. */
+	ASSERT_EQ(0, queue_flush(self->fd));
+	ASSERT_TRUE(task_blocks(&other));
+	ASSERT_TRUE(gave(self->nb, "x"));
+	ASSERT_EQ(1, task_wait(&other));
+	ASSERT_EQ('x', other.result->data[0]);
+	ASSERT_FALSE(task_done(&reader));
+	task_kill(&reader);
 }
 
 /* Write back */
