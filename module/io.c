@@ -169,26 +169,47 @@ static size_t bbuf_iter_fault_in(struct iov_iter *iter, size_t bytes)
  * bbuf_call_fault_in() - have the pages present that a call that yields was without
  * @call: the call, which is not in line
  * @iter: its memory
- * @whole: less than it wants is of no use; otherwise @iter is cut to what there is
+ * @want: bytes of it that are to be present
+ * @least: bytes without which that is of no use
  *
  * Context: process context; sleeps for as long as whoever provides the pages likes.
- * Return: 0, -EFAULT (a bad address), -EINTR (the task is being killed), or -ETIMEDOUT.
+ * Return: bytes that are present; -EFAULT (a bad address), -EINTR (the task is being killed), or
+ * -ETIMEDOUT.
  */
-int bbuf_call_fault_in(struct bbuf_call *call, struct iov_iter *iter, bool whole)
+ssize_t bbuf_call_fault_in(struct bbuf_call *call, struct iov_iter *iter, size_t want,
+			   size_t least)
 {
-	size_t bytes = min(call->missing, iov_iter_count(iter));
+	size_t bytes = min(want, iov_iter_count(iter));
 	size_t left = bbuf_iter_fault_in(iter, bytes);
 
 	cond_resched();
 	if (fatal_signal_pending(current))
 		return -EINTR;
-	if (left == bytes || (left && whole))
+	if (bytes - left < least)
 		return -EFAULT;
-	if (left)
-		iov_iter_truncate(iter, bytes - left);
-	if (call->nowait || call->deadline == BBUF_NEVER)
-		return 0;
-	return ktime_get_ns() >= call->deadline ? -ETIMEDOUT : 0;
+	if (!call->nowait && call->deadline != BBUF_NEVER && ktime_get_ns() >= call->deadline)
+		return -ETIMEDOUT;
+	return bytes - left;
+}
+
+/**
+ * bbuf_peek_fault_in() - the same for one that peeks
+ * @call: the call
+ * @iter: its memory, which is cut to what can be had of it if that is enough
+ * @whole: it is not, as it is for a record
+ *
+ * Return: 0 or a negative errno, as bbuf_call_fault_in().
+ */
+int bbuf_peek_fault_in(struct bbuf_call *call, struct iov_iter *iter, bool whole)
+{
+	size_t want = min(call->missing, iov_iter_count(iter));
+	ssize_t ret = bbuf_call_fault_in(call, iter, want, whole ? want : 1);
+
+	if (ret < 0)
+		return ret;
+	if (ret < want)
+		iov_iter_truncate(iter, ret);
+	return 0;
 }
 
 /**
@@ -1130,7 +1151,7 @@ ssize_t bbuf_peek(struct bbuf_queue *q, struct iov_iter *to)
 		if (ret != BBUF_FAULT)
 			return ret;
 		iov_iter_revert(to, before - iov_iter_count(to));
-		ret = bbuf_call_fault_in(&call, to, q->type == BBUF_RECORD);
+		ret = bbuf_peek_fault_in(&call, to, q->type == BBUF_RECORD);
 	} while (!ret);
 	return ret;
 }

@@ -68,7 +68,9 @@ void bbuf_side_unlock_busy(struct bbuf_side *side, struct bbuf_call *call);
 int bbuf_side_lock_busy(struct bbuf_side *side, struct bbuf_call *call);
 int bbuf_side_copy(struct bbuf_side *side, struct bbuf_call *call, const struct bbuf_span *span,
 		   struct iov_iter *iter);
-int bbuf_call_fault_in(struct bbuf_call *call, struct iov_iter *iter, bool whole);
+ssize_t bbuf_call_fault_in(struct bbuf_call *call, struct iov_iter *iter, size_t want,
+			   size_t least);
+int bbuf_peek_fault_in(struct bbuf_call *call, struct iov_iter *iter, bool whole);
 void bbuf_call_init(struct bbuf_call *call, struct bbuf_manner how, size_t len);
 size_t bbuf_write_at_once(struct bbuf_queue *q, struct iov_iter *from);
 size_t bbuf_read_at_once(struct bbuf_queue *q, struct iov_iter *to);

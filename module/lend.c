@@ -252,13 +252,25 @@ static int bbuf_lend_now(struct bbuf_queue *q, struct bbuf_call *call, struct bb
 	return ret;
 }
 
+/* Where many may come, the memory of the next ones is likely to be missing, too. */
+static int bbuf_lend_fault_in(struct bbuf_call *call, struct bbuf_lending *what)
+{
+	size_t want = call->missing;
+	ssize_t ret;
+
+	if (what->how.framed)
+		want = max_t(size_t, want, BBUF_LOCKED_BATCH);
+	ret = bbuf_call_fault_in(call, what->to, want, call->missing);
+	return min_t(ssize_t, ret, 0);
+}
+
 /* Whether a read that got no further for the reason @ret comes again: 0, or what it returns. */
 static int bbuf_lend_again(struct bbuf_queue *q, struct bbuf_call *call,
 			   struct bbuf_lending *what, int ret)
 {
 	/* With something in hand it does not wait for a page: that is an answer. */
 	if (ret == BBUF_FAULT && !what->records)
-		return bbuf_call_fault_in(call, what->to, true);
+		return bbuf_lend_fault_in(call, what);
 	/* Who has all tokens that it may have waits for one as anybody does. */
 	if (ret == -EBUSY && q->type == BBUF_STREAM && !what->records)
 		return bbuf_holder_wait(q, what->holder, call);
@@ -482,7 +494,7 @@ static ssize_t bbuf_peek_stream(struct bbuf_queue *q, struct iov_iter *to)
 		ret = bbuf_peek_stream_try(q, &call, to);
 		if (ret != BBUF_FAULT)
 			return ret;
-		ret = bbuf_call_fault_in(&call, to, false);
+		ret = bbuf_peek_fault_in(&call, to, false);
 	} while (!ret);
 	return ret;
 }
@@ -519,7 +531,7 @@ static ssize_t bbuf_peek_record(struct bbuf_queue *q, struct iov_iter *to)
 		ret = bbuf_peek_record_now(q, &call, to);
 		if (ret != BBUF_FAULT)
 			return ret;
-		ret = bbuf_call_fault_in(&call, to, true);
+		ret = bbuf_peek_fault_in(&call, to, true);
 	} while (!ret);
 	return ret;
 }

@@ -67,15 +67,6 @@ is()
 	[ "$number" = "$3" ]
 }
 
-# Only root may know what passes through a queue.
-hide()
-{
-	(cd "/sys/class/bbuf/$1" && find . -maxdepth 1 -type f ! -name type ! -name state \
-		! -name capacity ! -name '*_mark' ! -name eof_on_close ! -name drop_oldest \
-		! -name lease ! -name max_leases ! -name max_deliveries ! -name lease_timeout_ns \
-		! -name dead_letters ! -name dev ! -name uevent -exec chmod 0400 '{}' +)
-}
-
 # Until somebody waits: waits_in jobs waiting_readers
 waits_in()
 {

@@ -54,10 +54,10 @@ test_everybody_may_look()
 test_list_shows_what_one_may_know()
 {
 	bbuf put jobs one two
-	hide jobs
+	bbuf create seen --mode 0644
 	expect 0 '' "${nobody[@]}" bbuf list
 	[ "$(line_of jobs)" = 'jobs record open 64K - - - - - -' ]
-	[ "$(line_of bytes)" = 'bytes stream open 64K 0 0 0 0 0 0' ]
+	[ "$(line_of seen)" = 'seen stream open 64K 0 0 0 0 0 0' ]
 	expect 0 '' bbuf list
 	[ "$(line_of jobs)" = 'jobs record open 64K 6 2 0 0 0 0' ]
 }
@@ -65,7 +65,6 @@ test_list_shows_what_one_may_know()
 test_info_shows_what_one_may_know()
 {
 	bbuf create q --records --lease --lease-timeout 5s --tries 3
-	hide q
 	expect 0 '' "${nobody[@]}" bbuf info q
 	grep -q '^queue *q, a record queue, open$' out
 	grep -q '^node */dev/bbuf-q, mode 0600, owner root (0), group root (0)$' out
@@ -89,7 +88,6 @@ test_info_shows_what_one_may_know()
 test_json_shows_what_one_may_know()
 {
 	bbuf create q --records --lease
-	hide q
 	expect 0 '' "${nobody[@]}" bbuf info --json q
 	python3 - out <<-'END'
 		import json, sys

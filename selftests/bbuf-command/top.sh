@@ -25,16 +25,16 @@ test_text()
 
 test_what_one_may_know()
 {
+	bbuf create seen --mode 0644
 	bbuf put jobs one two
-	bbuf put bytes some
-	hide jobs
+	bbuf put seen some
 	expect 0 '' "${nobody[@]}" bbuf top --count 1 --interval 50ms --sort fill
 	[ "$(line_of jobs)" = 'jobs - - - - - - - -' ]
-	[ "$(line_of bytes)" = 'bytes 0% 4 0 0 0 0 0us 0us' ]
-	grep -qE '^[0-9:]{8}  3 queues, 4 bytes queued in 2 of them$' out
-	[ "$(order_in out)" = 'bytes default jobs' ]
+	[ "$(line_of seen)" = 'seen 0% 4 0 0 0 0 0us 0us' ]
+	grep -qE '^[0-9:]{8}  4 queues, 4 bytes queued in 1 of them$' out
+	[ "$(order_in out)" = 'seen bytes default jobs' ]
 	expect 0 '' "${nobody[@]}" bbuf top --count 1 --interval 50ms --sort slept --reverse
-	[ "$(order_in out | cut -d ' ' -f 1)" = jobs ]
+	[ "$(order_in out | cut -d ' ' -f 4)" = seen ]
 }
 
 test_as_many_looks_as_asked_for()
