@@ -112,9 +112,9 @@ static void bbuf_file_free(struct bbuf_file *bf)
 }
 
 /*
- * Whoever may read the folder of a node may ask inotify(7) for the reads and writes of the files
- * in it, and may look at their times. A user who may not read the queue would learn there when
- * something passes through it.
+ * A user who may read the folder of a node may ask inotify(7) for the reads and writes of the
+ * files in it, and may look at their times. Without this he would learn when something passes
+ * through a queue that he may not read.
  */
 static void bbuf_file_hide_traffic(struct file *file)
 {

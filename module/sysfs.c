@@ -30,8 +30,9 @@ static u64 bbuf_sysfs_lease_timeout(struct bbuf_queue *q)
 }
 
 /*
- * What a queue is, without a lock of the queue: as everybody may read it as often as he likes,
- * he could hold up those who use the queue, and notice them by the time that it takes.
+ * What a queue is, without a lock of the queue. Every user may read this, as often as he likes:
+ * with a lock he would delay those who use the queue, and would notice their copies by the time
+ * that a read takes.
  */
 #define BBUF_SETTING(_name, _format, _value)						\
 static ssize_t _name##_show(struct device *dev, struct device_attribute *attr, char *buf) \

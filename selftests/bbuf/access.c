@@ -2,7 +2,6 @@
 /* Who may do what: each call with each access mode, and in a sandbox. */
 #include <linux/landlock.h>
 #include <signal.h>
-#include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 

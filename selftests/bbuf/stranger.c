@@ -2,11 +2,9 @@
 /* What a user learns of a queue that he may not read: neither lengths nor moments. */
 #include <dirent.h>
 #include <grp.h>
-#include <poll.h>
 #include <stdio.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include "fixture.h"
 #include "named.h"

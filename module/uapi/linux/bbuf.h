@@ -421,7 +421,7 @@ struct bbuf_peek {
  * A file that is opened with access mode 3 needs the permissions to read and to write, but is
  * open for neither, and counts as no reader and no writer.
  *
- * Whoever may open the node for reading may also read in sysfs what passes through the queue.
+ * A user who may read the node may also read, in sysfs, how much passes through the queue.
  */
 #define BBUF_IOC_INFO		_IOR(BBUF_IOC_MAGIC, 0x10, struct bbuf_info)
 #define BBUF_IOC_SET		_IOW(BBUF_IOC_MAGIC, 0x11, struct bbuf_set)
