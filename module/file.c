@@ -236,7 +236,12 @@ static void bbuf_file_set_refused(struct bbuf_file *bf, size_t need)
 		atomic_add(picky ? 1 : -1, &q->picky_files);
 	bf->picky = picky;
 	spin_unlock(&bf->refused_lock);
-	if (changed)
+	if (!changed)
+		return;
+	/* Tokens that are held can be written back, whatever the side has room for. */
+	if (bf->holder && q->type == BBUF_STREAM)
+		bbuf_side_poll_again(&q->producer);
+	else
 		bbuf_side_notify(&q->producer, 0, 0);
 }
 

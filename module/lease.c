@@ -903,15 +903,25 @@ bool bbuf_holder_full(const struct bbuf_queue *q, const struct bbuf_holder *hold
 }
 
 /**
- * bbuf_holder_wake() - wake tasks that wait until their holder may lease more
- * @holder: the holder, which has less now; a file of it is open
- * @n: how many; each wakes the next one if there is something left for it
+ * bbuf_holder_wake() - wake a task that waits until its holder may lease more
+ * @holder: the holder, which has less now, or may have more; a file of it is open
+ *
+ * It wakes the next one if there is something left for that.
  */
-void bbuf_holder_wake(struct bbuf_holder *holder, size_t n)
+void bbuf_holder_wake(struct bbuf_holder *holder)
 {
 	/* A: the count, then who waits; see B. */
 	if (wq_has_sleeper(&holder->unfull))
-		wake_up_interruptible_nr(&holder->unfull, min_t(size_t, n, BBUF_LOCKED_RECORDS));
+		wake_up_interruptible(&holder->unfull);
+}
+
+/* Is there something for one more, beside those that are on their way? Or nothing at all? */
+static void bbuf_holder_wake_next(const struct bbuf_queue *q, struct bbuf_holder *holder)
+{
+	unsigned int taken = READ_ONCE(holder->count) + atomic_read(&holder->coming);
+
+	if (taken < bbuf_leases_of_file(q->leases) || READ_ONCE(q->state) & BBUF_DESTROYED)
+		bbuf_holder_wake(holder);
 }
 
 /* The next holder of a stream behind @owner, or NULL. */
@@ -950,7 +960,7 @@ void bbuf_leases_wake_full(struct bbuf_queue *q)
 			if (!holder)
 				break;
 			owner = holder->owner;
-			bbuf_holder_wake(holder, 1);
+			bbuf_holder_wake(holder);
 		}
 		mutex_unlock(&q->consumer.lock);
 		cond_resched();
@@ -973,33 +983,85 @@ static int bbuf_holder_sleeps(const struct bbuf_queue *q, const struct bbuf_hold
 }
 
 /**
+ * struct bbuf_unfull - a task that waits until its holder may lease more
+ * @entry: in bbuf_holder.unfull
+ * @holder: the holder
+ * @coming: it is counted in bbuf_holder.coming; the task's own while it is not in the wait queue
+ */
+struct bbuf_unfull {
+	struct wait_queue_entry entry;
+	struct bbuf_holder *holder;
+	bool coming;
+};
+
+/*
+ * Whoever wakes it counts it, as it takes a while to come: otherwise others would be woken for what
+ * it is to have. That is done first, as it may be gone as soon as it is woken; it isn't woken if it
+ * runs already, for another reason.
+ */
+static int bbuf_unfull_wake(struct wait_queue_entry *entry, unsigned int mode, int flags, void *key)
+{
+	struct bbuf_unfull *unfull = container_of(entry, struct bbuf_unfull, entry);
+	struct bbuf_holder *holder = unfull->holder;
+
+	atomic_inc(&holder->coming);
+	unfull->coming = true;
+	if (autoremove_wake_function(entry, mode, flags, key))
+		return 1;
+	unfull->coming = false;
+	atomic_dec(&holder->coming);
+	return 0;
+}
+
+/* Out of the wait queue: does it come? */
+static void bbuf_unfull_set(struct bbuf_unfull *unfull, bool coming)
+{
+	if (coming != unfull->coming)
+		atomic_add(coming ? 1 : -1, &unfull->holder->coming);
+	unfull->coming = coming;
+}
+
+/**
  * bbuf_holder_wait() - wait until a holder may lease more
  * @q: the queue
  * @holder: whose it is
  * @call: the call; not in line, where it would hold up those that may lease
  *
  * Context: process context; sleeps, unless the call must not wait.
- * Return: 0, -EAGAIN, -ENODEV, -ETIMEDOUT, or what bbuf_call_interrupted() says.
+ * Return: 0, -EAGAIN, -ENODEV, -ETIMEDOUT, or what bbuf_call_interrupted() says. With 0 the call
+ * counts as coming, until bbuf_holder_came().
  */
 int bbuf_holder_wait(struct bbuf_queue *q, struct bbuf_holder *holder,
 		     const struct bbuf_call *call)
 {
-	DEFINE_WAIT(wait);
+	struct bbuf_unfull unfull = { .holder = holder };
 	int ret;
 
-	for (;;) {
+	init_wait(&unfull.entry);
+	unfull.entry.func = bbuf_unfull_wake;
+	do {
 		/* B: the wait queue, then the count; see bbuf_holder_wake(). */
-		prepare_to_wait_exclusive(&holder->unfull, &wait, TASK_INTERRUPTIBLE);
+		prepare_to_wait_exclusive(&holder->unfull, &unfull.entry, TASK_INTERRUPTIBLE);
 		ret = bbuf_holder_sleeps(q, holder, call);
-		if (ret <= 0)
-			break;
-		schedule_timeout(bbuf_call_timeout(call, ktime_get_ns()));
-	}
-	finish_wait(&holder->unfull, &wait);
+		if (ret > 0)
+			schedule_timeout(bbuf_call_timeout(call, ktime_get_ns()));
+		finish_wait(&holder->unfull, &unfull.entry);
+		bbuf_unfull_set(&unfull, !ret);
+	} while (ret > 0);
 	/* Whatever has woken this one may serve another one as well, or instead. */
-	if (!bbuf_holder_full(q, holder) || READ_ONCE(q->state) & BBUF_DESTROYED)
-		bbuf_holder_wake(holder, 1);
+	bbuf_holder_wake_next(q, holder);
 	return ret;
+}
+
+/**
+ * bbuf_holder_came() - tell that a call that has waited has what it wanted, or does without
+ * @q: the queue
+ * @holder: whose it is
+ */
+void bbuf_holder_came(struct bbuf_queue *q, struct bbuf_holder *holder)
+{
+	atomic_dec(&holder->coming);
+	bbuf_holder_wake_next(q, holder);
 }
 
 /**

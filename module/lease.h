@@ -97,8 +97,9 @@ struct bbuf_leases {
  * @owner: who opened it; of a record queue NULL
  * @files: how many there are
  * @unfull: of a stream, tasks that wait until they may lease more
+ * @coming: tasks that were woken there, or have looked, and are to lease something now
  *
- * Under the consumers' lock.
+ * Under the consumers' lock, but for @unfull and @coming.
  */
 struct bbuf_holder {
 	struct rb_node node;
@@ -108,6 +109,7 @@ struct bbuf_holder {
 	struct pid *owner;
 	unsigned int files;
 	wait_queue_head_t unfull;
+	atomic_t coming;
 };
 
 /**
@@ -184,7 +186,7 @@ long bbuf_lease_settle(struct bbuf_queue *q, struct bbuf_holder *holder,
 		       const struct bbuf_settle *settle);
 bool bbuf_lease_return_token(struct bbuf_queue *q, struct bbuf_holder *holder, u8 byte,
 			     struct bbuf_told *told);
-void bbuf_holder_wake(struct bbuf_holder *holder, size_t n);
+void bbuf_holder_wake(struct bbuf_holder *holder);
 bool bbuf_holder_has_token(const struct bbuf_holder *holder, u8 byte);
 
 struct bbuf_holder *bbuf_holder_get(struct bbuf_queue *q);
@@ -192,5 +194,6 @@ void bbuf_holder_put(struct bbuf_queue *q, struct bbuf_holder *holder);
 bool bbuf_holder_full(const struct bbuf_queue *q, const struct bbuf_holder *holder);
 int bbuf_holder_wait(struct bbuf_queue *q, struct bbuf_holder *holder,
 		     const struct bbuf_call *call);
+void bbuf_holder_came(struct bbuf_queue *q, struct bbuf_holder *holder);
 
 #endif /* BBUF_LEASE_H */

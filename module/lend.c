@@ -49,6 +49,8 @@ struct bbuf_next {
  * @lease: where to tell of the one record; or NULL
  * @records: how many have been leased
  * @bytes: of them
+ * @first: the holder had no token before, and can write one back now, which poll reports
+ * @came: it has waited until its holder might lease more, for bbuf_holder_came()
  */
 struct bbuf_lending {
 	struct bbuf_holder *holder;
@@ -57,6 +59,8 @@ struct bbuf_lending {
 	struct bbuf_lease *lease;
 	size_t records;
 	size_t bytes;
+	bool first;
+	bool came;
 };
 
 /* The consumers' lock is held. False if nothing is queued. */
@@ -207,6 +211,7 @@ static int bbuf_lend_one(struct bbuf_queue *q, struct bbuf_call *call, struct bb
 		iov_iter_revert(what->to, before - iov_iter_count(what->to));
 		return PTR_ERR(item);
 	}
+	what->first |= q->type == BBUF_STREAM && !what->holder->count;
 	bbuf_lease_give(q, what->holder, item, next.item ? 0 : next.head + next.len);
 	what->records++;
 	what->bytes += next.len;
@@ -228,6 +233,16 @@ static int bbuf_lend_some(struct bbuf_queue *q, struct bbuf_call *call, struct b
 	return ret;
 }
 
+/* What has been done since the lock was taken. A long record was copied in pieces, without it. */
+static void bbuf_lend_trace(const struct bbuf_queue *q, size_t bytes, size_t records)
+{
+	bool alone = records == 1 && bytes > BBUF_LOCKED_BATCH;
+
+	trace_bbuf_batch(q, "lease", alone ? 0 : bytes, records);
+	if (records)
+		trace_bbuf_read(q, bytes, q->type == BBUF_RECORD ? records : 0);
+}
+
 /* As far as it goes with the pages that are there. */
 static int bbuf_lend_now(struct bbuf_queue *q, struct bbuf_call *call, struct bbuf_lending *what)
 {
@@ -244,10 +259,7 @@ static int bbuf_lend_now(struct bbuf_queue *q, struct bbuf_call *call, struct bb
 	ret = ret ?: bbuf_side_enter(side, call);
 	if (!ret)
 		ret = bbuf_lend_some(q, call, what);
-	trace_bbuf_batch(q, "lease", what->bytes - bytes, what->records - records);
-	if (what->records > records)
-		trace_bbuf_read(q, what->bytes - bytes,
-				q->type == BBUF_RECORD ? what->records - records : 0);
+	bbuf_lend_trace(q, what->bytes - bytes, what->records - records);
 	bbuf_side_exit(side, call);
 	return ret;
 }
@@ -264,6 +276,18 @@ static int bbuf_lend_fault_in(struct bbuf_call *call, struct bbuf_lending *what)
 	return min_t(ssize_t, ret, 0);
 }
 
+/* Who has all tokens that it may have waits for one as anybody does. */
+static int bbuf_lend_wait(struct bbuf_queue *q, struct bbuf_call *call, struct bbuf_lending *what)
+{
+	int ret;
+
+	if (what->came)
+		bbuf_holder_came(q, what->holder);
+	ret = bbuf_holder_wait(q, what->holder, call);
+	what->came = !ret;
+	return ret;
+}
+
 /* Whether a read that got no further for the reason @ret comes again: 0, or what it returns. */
 static int bbuf_lend_again(struct bbuf_queue *q, struct bbuf_call *call,
 			   struct bbuf_lending *what, int ret)
@@ -271,9 +295,8 @@ static int bbuf_lend_again(struct bbuf_queue *q, struct bbuf_call *call,
 	/* With something in hand it does not wait for a page: that is an answer. */
 	if (ret == BBUF_FAULT && !what->records)
 		return bbuf_lend_fault_in(call, what);
-	/* Who has all tokens that it may have waits for one as anybody does. */
 	if (ret == -EBUSY && q->type == BBUF_STREAM && !what->records)
-		return bbuf_holder_wait(q, what->holder, call);
+		return bbuf_lend_wait(q, call, what);
 	return ret;
 }
 
@@ -310,6 +333,10 @@ ssize_t bbuf_lend(struct bbuf_queue *q, struct bbuf_holder *holder, struct iov_i
 		ret = ret ? bbuf_lend_again(q, &call, &what, ret) : 1;
 	} while (!ret);
 
+	if (what.first)
+		bbuf_side_poll_again(&q->producer);
+	if (what.came)
+		bbuf_holder_came(q, holder);
 	if (what.records)
 		return before - iov_iter_count(to);
 	return ret == BBUF_THE_END ? 0 : ret;
@@ -336,7 +363,7 @@ static size_t bbuf_tokens_return(struct bbuf_queue *q, struct bbuf_holder *holde
 	mutex_unlock(&q->consumer.lock);
 	if (*leased) {
 		bbuf_leases_tell(q, &told);
-		bbuf_holder_wake(holder, i);
+		bbuf_holder_wake(holder);
 	}
 	return i;
 }

@@ -405,6 +405,19 @@ void bbuf_side_notify(struct bbuf_side *side, size_t bytes, size_t records)
 		bbuf_side_tell(side, bytes, records);
 }
 
+/**
+ * bbuf_side_poll_again() - have those who poll for a side look again
+ * @side: the side
+ *
+ * For what poll reports of one file, whatever the side itself is ready for.
+ */
+void bbuf_side_poll_again(struct bbuf_side *side)
+{
+	/* A: the file's state, then who polls; see B. */
+	if (wq_has_sleeper(&side->poll))
+		__wake_up(&side->poll, TASK_INTERRUPTIBLE, 0, NULL);
+}
+
 /*
  * What is to be left for the call? Of records one, whose length is not known. It gets no
  * larger as long as the call waits.
