@@ -215,9 +215,9 @@ static noinline ssize_t bbuf_file_read_slowly(struct file *file, struct iov_iter
 }
 
 /*
- * Remember that a write was sent away that needs so much room, or that none was. Who polls
- * exclusively for less room than this file needs must not be forgotten for it: so it counts. Those
- * who poll the file, from another thread, are to look again.
+ * Remember that a write was refused that needs @need bytes of room, or that none was. A file that
+ * needs more than the write mark is counted: an exclusive wake-up that it takes would be lost for
+ * another poller. Threads that poll this file look again.
  */
 static void bbuf_file_set_refused(struct bbuf_file *bf, size_t need)
 {
@@ -229,7 +229,7 @@ static void bbuf_file_set_refused(struct bbuf_file *bf, size_t need)
 	if (!need != !bf->refused)
 		atomic_add(need ? 1 : -1, &q->refused_files);
 	WRITE_ONCE(bf->refused, need);
-	/* Counted first, so that whoever lowers the mark knows. */
+	/* Counted first: bbuf_queue_set_limits() lowers the mark first, and then looks. */
 	smp_mb__after_atomic();
 	picky = need > READ_ONCE(q->producer.mark);
 	if (picky != bf->picky)

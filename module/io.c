@@ -122,13 +122,13 @@ static inline bool bbuf_all_or_nothing(struct iov_iter *iter, size_t done, size_
 	return false;
 }
 
-/* What is moved as a whole, and takes long, is worth telling the other side of beforehand. */
+/* The side to wake ahead: a long copy that is moved at once leaves it time to wake up. */
 static struct bbuf_side *bbuf_side_ahead(const struct bbuf_side *side, size_t len)
 {
 	return len >= BBUF_LONG_COPY && len <= BBUF_LOCKED_BATCH ? side->peer : NULL;
 }
 
-/* What is very long is not copied in one piece. */
+/* A very long copy is not made in one piece. */
 static noinline bool bbuf_try_copy_long(const struct bbuf_side *side, size_t off,
 					struct iov_iter *iter, size_t len)
 {
@@ -172,7 +172,7 @@ static size_t bbuf_iter_fault_in(struct iov_iter *iter, size_t bytes)
  * @want: bytes of it that are to be present
  * @least: bytes without which that is of no use
  *
- * Context: process context; sleeps for as long as whoever provides the pages likes.
+ * Context: process context; sleeps until the pages are there, which may take any time.
  * Return: bytes that are present; -EFAULT (a bad address), -EINTR (the task is being killed), or
  * -ETIMEDOUT.
  */
@@ -296,9 +296,9 @@ static int bbuf_side_let_others(struct bbuf_side *side, struct bbuf_call *call)
 }
 
 /*
- * Get the pages that are missing for the next bytes. That may take as long as whoever provides
- * them likes, so the lock is dropped. The ring is not touched meanwhile, and so a call that
- * takes too long can be thrown out of the line.
+ * Fault in the pages that are missing for the next bytes. That may take any time, so the lock is
+ * dropped. The ring is not touched meanwhile, and so a call that takes too long can be removed
+ * from the line.
  */
 static noinline int bbuf_side_fault_in(struct bbuf_side *side, struct bbuf_call *call,
 				       struct iov_iter *iter, size_t bytes)
@@ -378,7 +378,7 @@ int bbuf_side_copy(struct bbuf_side *side, struct bbuf_call *call, const struct 
 			      bbuf_side_fault_in(side, call, iter, piece - n);
 		else if (done < want)
 			ret = bbuf_side_let_others(side, call);
-		/* Nobody would know how far it came. */
+		/* No one would learn how far the copy got. */
 		if ((!ret || ret == -EFAULT) && done < want && user_backed_iter(iter) &&
 		    fatal_signal_pending(current))
 			ret = -EINTR;
@@ -408,7 +408,7 @@ static struct bbuf_span bbuf_haul_next(const struct bbuf_queue *q, const struct 
 /* How often that many are copied for none of them, with the lock held. */
 #define BBUF_FRAMES_VAIN	8
 
-/* Is it so much that others should see it, or could it become too much with the next frames? */
+/* Must the batch be published, as the next frames could exceed what one lock may be held for? */
 static bool bbuf_haul_full(const struct bbuf_haul *haul)
 {
 	return haul->bytes + BBUF_FRAMES_SIZE > BBUF_LOCKED_BATCH ||
@@ -595,7 +595,7 @@ static int bbuf_put_piece(struct bbuf_queue *q, struct bbuf_call *call, struct i
 	return ret;
 }
 
-/* Whoever sends it away is told what it takes to come again. */
+/* Tell the file how much room a refused write needs, for poll. */
 static int bbuf_write_refused(const struct bbuf_side *side, const struct bbuf_call *call,
 			      struct bbuf_manner how, int ret)
 {
@@ -957,8 +957,8 @@ static bool bbuf_try_get_frames(struct bbuf_queue *q, struct bbuf_haul *haul, st
 }
 
 /*
- * The next record of a batch. What is in @haul is not published yet, and could be read by others
- * if the call had to drop the lock, and were ended: so with that it yields instead.
+ * The next record of a batch. The records in @haul are not published yet: if the call dropped the
+ * lock and were ended, another reader would read them again. So it yields while there are any.
  */
 static ssize_t bbuf_get_next(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to,
 			     struct bbuf_haul *haul)
@@ -1108,7 +1108,7 @@ size_t bbuf_read_at_once(struct bbuf_queue *q, struct iov_iter *to)
 	return len;
 }
 
-/* What can be peeked at without a page fault, or after the last try with one. */
+/* Peek without a page fault, or, after the last try, with one. */
 static ssize_t bbuf_peek_now(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to)
 {
 	struct bbuf_side *side = &q->consumer;

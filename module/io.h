@@ -49,7 +49,7 @@ struct bbuf_span {
 	size_t frame_size;
 };
 
-/* What bbuf_side_copy() returns to a call that yields: a page of its memory is missing. */
+/* Returned by bbuf_side_copy() to a call that yields: a page of its memory is missing. */
 #define BBUF_FAULT	(-MAX_ERRNO)
 
 /* How often a call comes again for that, before it no longer yields. */

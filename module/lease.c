@@ -23,11 +23,11 @@
  * can be settled, or be called back when its time is over. On its way to the queue of dead
  * letters it belongs to the task that carries it, which needs no lock for it.
  *
- * Each operation on one item takes O(log n). What concerns many is done BBUF_LOCKED_RECORDS at a
- * time, between which the lock is dropped: each of them leaves the queue as if it had been the
- * only one. There are no more items than bbuf_leases.limit: a reader that would need another one
- * waits. If what came back is all behind the ring then, it is read before it after all, as
- * otherwise nothing could be read.
+ * Each operation on one item takes O(log n). Operations on many items handle BBUF_LOCKED_RECORDS of
+ * them at a time and drop the lock in between; each batch leaves the queue consistent. There are
+ * no more items than bbuf_leases.limit: a reader that would need another one waits. If all items
+ * that were returned stand behind the ring then, they are read before it, as otherwise nothing
+ * could be read.
  */
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
@@ -70,7 +70,7 @@ void bbuf_leases_free(struct list_head *items)
  * @q: the queue; no lock is held
  * @told: what has been done
  *
- * What came back makes no room, which producers need not be told.
+ * An item that was returned makes no room, so producers are not woken for it.
  */
 void bbuf_leases_tell(struct bbuf_queue *q, const struct bbuf_told *told)
 {
@@ -366,7 +366,7 @@ static void bbuf_leases_free_room(struct bbuf_leases *leases, size_t bytes)
 	smp_store_release(&leases->freed, leases->freed + bytes);
 }
 
-/* The item's bytes are gone for good; the caller frees it. */
+/* Remove an item whose bytes are consumed; the caller frees it. */
 static void bbuf_item_end(struct bbuf_queue *q, struct bbuf_item *item, struct bbuf_told *told)
 {
 	struct bbuf_leases *leases = q->leases;
@@ -381,7 +381,7 @@ static void bbuf_item_end(struct bbuf_queue *q, struct bbuf_item *item, struct b
 	told->gone_bytes += item->len;
 }
 
-/* A leased item, that was picked, is gone for good; the caller frees it. */
+/* Remove a leased item that was picked and is consumed now; the caller frees it. */
 static void bbuf_lease_end(struct bbuf_queue *q, struct bbuf_item *item, struct bbuf_told *told)
 {
 	bbuf_lease_take_back(q->leases, item);
@@ -391,7 +391,7 @@ static void bbuf_lease_end(struct bbuf_queue *q, struct bbuf_item *item, struct 
 	trace_bbuf_settle(q, item->len, bbuf_leases_records(q));
 }
 
-/* The same, and nobody is done with it. */
+/* Remove a leased item that went to the dead letters, or was dropped instead. */
 static void bbuf_lease_end_dead(struct bbuf_queue *q, struct bbuf_item *item,
 				struct bbuf_told *told)
 {
@@ -472,7 +472,7 @@ static void bbuf_leases_bury(struct bbuf_queue *q, struct list_head *items,
 	bbuf_leases_free(items);
 }
 
-/* What is late, as much as can be dealt with at once. Returns when the next is due. */
+/* Pick leases that have timed out, one batch at most. Returns when the next one is due. */
 static u64 bbuf_leases_pick_late(struct bbuf_leases *leases, struct list_head *items, size_t *n)
 {
 	u64 now = ktime_get_ns();
@@ -562,7 +562,7 @@ static struct bbuf_item *bbuf_settle_next(const struct bbuf_holder *holder,
 	return item;
 }
 
-/* What is meant goes from the holder to the caller's list, as much as can be settled at once. */
+/* Move the leases to settle from the holder to @items, one batch at most. */
 static int bbuf_settle_pick(struct bbuf_queue *q, struct bbuf_holder *holder,
 			    const struct bbuf_settle *settle, struct bbuf_settled *state,
 			    struct list_head *items)
@@ -602,7 +602,7 @@ static long bbuf_settle_ack(struct bbuf_queue *q, struct list_head *items, struc
 	return n;
 }
 
-/* They are the holder's again, and their time begins anew. */
+/* Give leases back to their holder; their time starts again. */
 static long bbuf_settle_renew(struct bbuf_queue *q, struct list_head *items)
 {
 	struct bbuf_item *item, *next;

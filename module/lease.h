@@ -15,8 +15,8 @@
 #include "queue.h"
 
 /*
- * A queue holds one item for so many bytes of its capacity, or so many at the least: that bounds
- * the memory of short records. See "Memory" in bbuf(4).
+ * A queue holds at most one item for each BBUF_BYTES_PER_ITEM bytes of its capacity, but may hold
+ * BBUF_ITEMS_LEAST: that bounds the memory of short records. See "Memory" in bbuf(4).
  */
 #define BBUF_BYTES_PER_ITEM	64
 #define BBUF_ITEMS_LEAST	4096
@@ -117,7 +117,7 @@ struct bbuf_holder {
  * @node: in bbuf_leases.items
  * @held: in bbuf_holder.leases, if it is leased
  * @aside: in bbuf_leases.aside, if it came back
- * @link: in a list of whoever is just settling it
+ * @link: in a list of the task that settles it
  * @timed: in bbuf_leases.timed, or empty
  * @holder: whose it is; NULL if nobody's
  * @place: the position at which it is to be read again
@@ -151,9 +151,9 @@ struct bbuf_item {
 };
 
 /**
- * struct bbuf_told - what has been done to leases, and is to be told without the lock
- * @gone_bytes: bytes that are gone for good
- * @gone: items that are
+ * struct bbuf_told - changes of leases that others are woken for, without the lock
+ * @gone_bytes: bytes that were consumed
+ * @gone: items that were
  * @back_bytes: bytes that are queued again
  * @back: items that are
  * @again: readers may lease that could not before

@@ -205,7 +205,7 @@ static int bbuf_lend_one(struct bbuf_queue *q, struct bbuf_call *call, struct bb
 	if (ret)
 		return ret;
 	if (fatal_signal_pending(current))
-		return -EINTR;	/* nobody would know: it stays */
+		return -EINTR;	/* no one would learn of it: it stays queued */
 	item = next.item ?: bbuf_item_make(q, call, &next);
 	if (IS_ERR(item)) {
 		iov_iter_revert(what->to, before - iov_iter_count(what->to));
@@ -233,7 +233,7 @@ static int bbuf_lend_some(struct bbuf_queue *q, struct bbuf_call *call, struct b
 	return ret;
 }
 
-/* What has been done since the lock was taken. A long record was copied in pieces, without it. */
+/* Trace the work since the lock was taken. The pieces of a long record were traced as copies. */
 static void bbuf_lend_trace(const struct bbuf_queue *q, size_t bytes, size_t records)
 {
 	bool alone = records == 1 && bytes > BBUF_LOCKED_BATCH;
@@ -276,7 +276,7 @@ static int bbuf_lend_fault_in(struct bbuf_call *call, struct bbuf_lending *what)
 	return min_t(ssize_t, ret, 0);
 }
 
-/* Who has all tokens that it may have waits for one as anybody does. */
+/* A holder of all the tokens that it may have waits for one like any other reader. */
 static int bbuf_lend_wait(struct bbuf_queue *q, struct bbuf_call *call, struct bbuf_lending *what)
 {
 	int ret;
@@ -479,7 +479,7 @@ static ssize_t bbuf_peek_stream_now(struct bbuf_queue *q, u8 *copy, size_t most)
 	return len;
 }
 
-/* Without a page fault: whoever waits for a page has no memory in hand. */
+/* Without a page fault: a task that waits for a page pins no kernel memory. */
 static ssize_t bbuf_peek_stream_try(struct bbuf_queue *q, struct bbuf_call *call,
 				    struct iov_iter *to)
 {

@@ -245,7 +245,7 @@ static size_t bbuf_queue_stored(const struct bbuf_queue *q)
 	return to > from ? to - from : q->ring.size - from + to;
 }
 
-/* What is in the ring goes at once, whatever it is. Both sides' locks are held. */
+/* Discard all that is in the ring, in one step. Both sides' locks are held. */
 static void bbuf_queue_flush_ring(struct bbuf_queue *q)
 {
 	struct bbuf_side *side = &q->consumer;
@@ -259,8 +259,8 @@ static void bbuf_queue_flush_ring(struct bbuf_queue *q)
 }
 
 /*
- * What came back is in items, each of which goes by itself: as many as there were when it
- * began. Both sides' locks are held, and dropped.
+ * Discard what is in the ring, and as many returned items as there are now, a batch at a time.
+ * Both sides' locks are held, and dropped.
  */
 static int bbuf_queue_flush_leases(struct bbuf_queue *q, bool nowait)
 {
@@ -281,7 +281,7 @@ static int bbuf_queue_flush_leases(struct bbuf_queue *q, bool nowait)
 		INIT_LIST_HEAD(&items);
 		told = (struct bbuf_told) { };
 		ret = bbuf_queue_lock_idle(q, true, nowait);
-		if (ret)	/* Begun anew it would discard what was written since. */
+		if (ret)	/* A restarted call would discard what was written since. */
 			return ret == -ERESTARTSYS ? -EINTR : ret;
 	}
 }
@@ -400,7 +400,7 @@ static int bbuf_queue_marks(const struct bbuf_queue *q, const struct bbuf_set *s
 	return *write_mark > most ? -EINVAL : 0;
 }
 
-/* What is to be, checked against what is. Both sides' locks are held. */
+/* Check the new settings against the queue's state. Both sides' locks are held. */
 static int bbuf_queue_check(const struct bbuf_queue *q, const struct bbuf_set *set,
 			    size_t *capacity, size_t *read_mark, size_t *write_mark)
 {
@@ -441,7 +441,7 @@ static int bbuf_queue_resize(struct bbuf_queue *q, const struct bbuf_set *set,
 		return ret;
 	}
 	whole = bbuf_resize_copy(q, fresh, &resize);
-	/* What was leased may have been settled meanwhile, but no more be queued. */
+	/* Leases may have been settled meanwhile, but nothing was queued. */
 	if (whole) {
 		bbuf_queue_set_ring(q, fresh);
 		bbuf_queue_apply(q, set, capacity, read_mark, write_mark);

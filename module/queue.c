@@ -17,7 +17,7 @@
  *                    not for a page of user memory. It is held for a batch at the
  *                    most, see "What bounds the work under a lock", so that a call that
  *                    must not wait can take it. Reading and writing take their own side's,
- *                    so no reader waits for a writer's copy. Who needs both, to end or
+ *                    so no reader waits for a writer's copy. A task that needs both, to end or
  *                    change the queue or to drop what is queued, takes the producers' first.
  *   side->line_lock  Spinlock, inside either side's mutex. The line of waiters
  *                    changes under both locks of the side; so the side reads it
@@ -297,8 +297,8 @@ static void bbuf_side_call(struct bbuf_side *side)
 }
 
 /*
- * How many of those who poll exclusively can so much more serve? Nobody knows how much one of
- * them takes out of a stream, so that is one, unless a read mark or tokens tell.
+ * How many exclusive pollers can @bytes and @records more serve? How much one of them takes out of
+ * a stream is not known, so that is one, unless a read mark or tokens tell.
  */
 static int bbuf_side_servable(const struct bbuf_side *side, size_t bytes, size_t records)
 {
@@ -306,7 +306,7 @@ static int bbuf_side_servable(const struct bbuf_side *side, size_t bytes, size_t
 	size_t mark = READ_ONCE(side->mark), avail, n = 1;
 
 	if (bytes == SIZE_MAX)
-		return INT_MAX;		/* nobody knows what has been missed */
+		return INT_MAX;		/* any number of events may have been missed */
 	if (bbuf_side_produces(side)) {
 		avail = bbuf_side_avail(side);
 		n = max(records, avail / mark - (avail - min(avail, bytes)) / mark);
@@ -393,7 +393,7 @@ static void bbuf_side_tell(struct bbuf_side *side, size_t bytes, size_t records)
 /**
  * bbuf_side_notify() - wake those whom a change concerns
  * @side: the side that may wait for it
- * @bytes: of room, or of data, that there are more now; SIZE_MAX if nobody knows
+ * @bytes: of room, or of data, that there are more now; SIZE_MAX if unknown
  * @records: the same in records
  *
  * Wakes the front of its line if that can go on, and as many of those who poll exclusively as
@@ -486,7 +486,7 @@ void bbuf_side_set_busy(struct bbuf_side *side, bool busy)
  * @side: the side; its lock is held, and dropped in between
  * @call: the call that is at work
  *
- * In front of the line nobody goes past it. Only a change of the capacity may go before it, which
+ * No other call bypasses the head of the line. Only a change of the capacity may go first, which
  * takes no longer than to copy what is queued: a call that must not wait gives up then.
  *
  * Return: 0 if it may go on; -EAGAIN, or how the call was ended.
@@ -747,7 +747,7 @@ size_t bbuf_side_spare_of_line(const struct bbuf_side *side, size_t avail)
 	return min_t(u64, avail - side->claimed, share - passed);
 }
 
-/* What the front of the line, which sleeps, is to be called for. @line_lock is held, too. */
+/* Set what the front of the line, which sleeps, is woken for. @line_lock is held, too. */
 static void bbuf_side_want(struct bbuf_side *side)
 {
 	struct bbuf_call *front = bbuf_side_front(side);
@@ -781,7 +781,7 @@ static bool bbuf_side_leave(struct bbuf_side *side, struct bbuf_call *call)
 	return was_closed && !side->closed;
 }
 
-/* Who comes next may be able to go on; @reopened as bbuf_side_leave() says. */
+/* Wake the next call if it can go on; @reopened is the result of bbuf_side_leave(). */
 static void bbuf_side_hand_on(struct bbuf_side *side, bool reopened)
 {
 	smp_mb();	/* B: wanted and closed, then position; see A */

@@ -27,8 +27,8 @@ struct bbuf_queue;
 struct workqueue_struct;
 
 /*
- * What a lock is held for at the most, each time that it is taken: this many bytes are copied,
- * or this many records or list entries are dealt with. Longer work drops the lock in between.
+ * The most work done each time that a side's lock is taken: bytes that are copied, or records or
+ * list entries that are handled. Longer work drops the lock in between.
  */
 #define BBUF_LOCKED_BATCH	SZ_64K
 #define BBUF_LOCKED_RECORDS	1024
