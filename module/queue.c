@@ -863,7 +863,7 @@ void bbuf_side_expire(struct bbuf_side *side, struct bbuf_call *call)
 
 	mutex_lock(&side->lock);
 	if (!list_empty(&call->node))
-		reopened = bbuf_side_expel(side, call, -ETIMEDOUT);
+		reopened = bbuf_side_expel(side, call, call->nowait ? -EAGAIN : -ETIMEDOUT);
 	mutex_unlock(&side->lock);
 	bbuf_side_hand_on(side, reopened);
 }
