@@ -85,7 +85,7 @@ test_queues_come_and_go()
 
 order_in()
 {
-	grep -oE '^(jobs|bytes|default)' "$1" | paste -sd ' '
+	grep -oE '^(jobs|bytes|default|seen)' "$1" | paste -sd ' '
 }
 
 test_sorting()
