@@ -49,4 +49,11 @@
 #define FMODE_FSNOTIFY_MASK FMODE_NONOTIFY
 #endif
 
+/* 6.3: what a mount maps ids by has a type of its own. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+#define bbuf_file_idmap(file) file_mnt_user_ns(file)
+#else
+#define bbuf_file_idmap(file) file_mnt_idmap(file)
+#endif
+
 #endif /* BBUF_COMPAT_H */

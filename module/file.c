@@ -646,7 +646,10 @@ static int bbuf_command_check(const struct bbuf_command *command, struct file *f
 {
 	if ((file->f_mode & command->mode) != command->mode)
 		return -EBADF;
-	return command->owner && !file_owner_or_capable(file) ? -EPERM : 0;
+	if (command->owner &&
+	    !inode_owner_or_capable(bbuf_file_idmap(file), file_inode(file)))
+		return -EPERM;
+	return 0;
 }
 
 static long bbuf_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
