@@ -60,6 +60,20 @@ static int trace_clear(const struct trace *trace)
 	return fd < 0 ? -errno : close(fd);
 }
 
+#define ENABLE		"events/bbuf/bbuf_batch/enable"
+
+/*
+ * The event is switched on once for all tests: each switch patches the kernel's code, which
+ * emulated processors do not always survive.
+ */
+static bool trace_enable(const struct trace *trace)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/" ENABLE, trace->path);
+	return file_number(path) == 1 || !trace_put(trace, ENABLE, "1");
+}
+
 static void trace_begin(struct trace *trace)
 {
 	char path[PATH_MAX];
@@ -75,7 +89,7 @@ static void trace_begin(struct trace *trace)
 	trace->batches = !trace_put(trace, "buffer_size_kb", "4096") &&
 			 !trace_put(trace, "events/bbuf/bbuf_batch/filter",
 				    "queue == \"" QUEUE "\"") &&
-			 !trace_put(trace, "events/bbuf/bbuf_batch/enable", "1") &&
+			 trace_enable(trace) &&
 			 !trace_clear(trace);
 }
 
@@ -83,10 +97,20 @@ static void trace_end(struct trace *trace)
 {
 	if (!trace->path[0])
 		return;
-	trace_put(trace, "events/bbuf/bbuf_batch/enable", "0");
 	trace_put(trace, "events/bbuf/bbuf_batch/filter", "0");
 	umount(trace->path);
 	rmdir(trace->path);
+}
+
+/* When all tests are over; those are processes of their own, which end without this. */
+static void __attribute__((destructor)) trace_disable(void)
+{
+	struct trace trace;
+
+	trace_begin(&trace);
+	if (trace.path[0])
+		trace_put(&trace, ENABLE, "0");
+	trace_end(&trace);
 }
 
 /* The number that follows a word of a line. */
