@@ -49,6 +49,17 @@
 #define FMODE_FSNOTIFY_MASK FMODE_NONOTIFY
 #endif
 
+/*
+ * Before 6.13 io_uring, woken without a key, looked at the file, and waited on. Since then a poll
+ * of a file with two wait queues, such as one of a queue that is open for both sides, would fail
+ * with EINVAL: so it gets the key, and may be told too early.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+#define bbuf_doubtful_key(events) NULL
+#else
+#define bbuf_doubtful_key(events) poll_to_key(events)
+#endif
+
 /* 6.3: what a mount maps ids by has a type of its own. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 #define bbuf_file_idmap(file) file_mnt_user_ns(file)

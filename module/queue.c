@@ -137,6 +137,7 @@
 #include <linux/time64.h>
 #include <linux/workqueue.h>
 
+#include "compat.h"
 #include "lease.h"
 #include "queue.h"
 #include "trace.h"
@@ -324,7 +325,7 @@ static int bbuf_side_servable(const struct bbuf_side *side, size_t bytes, size_t
  * An exclusive poller of a file that may lease no more, or whose refused write needs more room
  * than the mark, has no use for being woken, and would swallow what another one needs; and
  * io_uring takes the key's word for it. Where there may be such files all pollers are woken,
- * without a key, and each looks for itself.
+ * without a key if that can be, and each looks for itself.
  */
 static bool bbuf_side_picky(const struct bbuf_side *side)
 {
@@ -342,7 +343,7 @@ static void bbuf_side_wake_pollers(struct bbuf_side *side, __poll_t events, int 
 		__wake_up(&side->poll, TASK_INTERRUPTIBLE, n, poll_to_key(events));
 	/* A file may have become one before its poller was woken. */
 	if (bbuf_side_picky(side))
-		__wake_up(&side->poll, TASK_INTERRUPTIBLE, 0, NULL);
+		__wake_up(&side->poll, TASK_INTERRUPTIBLE, 0, bbuf_doubtful_key(events));
 }
 
 /* Tell those who don't wait in line: poll, epoll, io_uring, SIGIO. */
@@ -415,7 +416,7 @@ void bbuf_side_poll_again(struct bbuf_side *side)
 {
 	/* A: the file's state, then who polls; see B. */
 	if (wq_has_sleeper(&side->poll))
-		__wake_up(&side->poll, TASK_INTERRUPTIBLE, 0, NULL);
+		__wake_up(&side->poll, TASK_INTERRUPTIBLE, 0, bbuf_doubtful_key(side->events));
 }
 
 /*

@@ -8,6 +8,7 @@
 #include <sys/select.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/utsname.h>
 
 #include "fixture.h"
 #include "leased.h"
@@ -225,12 +226,24 @@ do {									\
 		SKIP(return, "no io_uring: %s", strerror(-error));	\
 } while (0)
 
+/* Later kernels either take the key's word, or can't go on waiting for both sides of a file. */
+static bool io_uring_looks_again(void)
+{
+	unsigned int major = 0, minor = 0;
+	struct utsname name;
+
+	return !uname(&name) && sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
+	       (major < 6 || (major == 6 && minor < 13));
+}
+
 TEST_F(pollout, of_io_uring_waits_for_room)
 {
 	struct io_uring_sqe poll = request(IORING_OP_POLL_ADD, file(self, variant), NULL, 0);
 	struct ring ring;
 	int result = 0;
 
+	if (!io_uring_looks_again())
+		SKIP(return, "io_uring of this kernel believes what wakes it");
 	REQUIRE_URING(&ring);
 	poll.off = 0;
 	poll.poll32_events = POLLOUT;
