@@ -236,7 +236,8 @@ static bool io_uring_looks_again(void)
 	unsigned int major = 0, minor = 0;
 	struct utsname name;
 
-	return !uname(&name) && strcmp(name.machine, "i686") && sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
+	return !uname(&name) && strcmp(name.machine, "i686") &&
+	       sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
 	       (major < 6 || (major == 6 && minor < 13));
 }
 
