@@ -361,7 +361,10 @@ int bbuf_side_copy(struct bbuf_side *side, struct bbuf_call *call, const struct 
 	if (!call->peeks && (!side->queue->leases || side == &side->queue->producer))
 		ahead = bbuf_side_ahead(side, span->len);
 	while (!ret && done < want) {
-		piece = min_t(size_t, want - done, BBUF_LOCKED_BATCH);
+		/* A batch with its frame is copied at once, too. */
+		piece = want - done;
+		if (span->len > BBUF_LOCKED_BATCH)
+			piece = min_t(size_t, piece, BBUF_LOCKED_BATCH);
 		if (bbuf_iter_allocates(iter)) {
 			ret = bbuf_side_copy_unlocked(side, call, span, &done, piece, iter);
 			continue;
@@ -970,8 +973,7 @@ static ssize_t bbuf_get_next(struct bbuf_queue *q, struct bbuf_call *call, struc
 	span.frame = &frame;
 	span.frame_size = sizeof(frame);
 	if (haul->records &&
-	    (bbuf_iter_allocates(to) || haul->bytes + span.len > BBUF_LOCKED_BATCH ||
-	     BBUF_FRAME_SPACE(span.len) > BBUF_LOCKED_BATCH))
+	    (bbuf_iter_allocates(to) || haul->bytes + span.len > BBUF_LOCKED_BATCH))
 		return BBUF_FAULT;
 	call->yields = haul->records;
 	len = bbuf_get_record(q, call, to, haul, &span);
