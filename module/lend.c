@@ -50,7 +50,7 @@ struct bbuf_next {
  * @records: how many have been leased
  * @bytes: of them
  * @first: the holder had no token before, and can write one back now, which poll reports
- * @came: it has waited until its holder might lease more, for bbuf_holder_came()
+ * @comes: it has waited until its holder might lease more: bbuf_holder_came() is to be called
  */
 struct bbuf_lending {
 	struct bbuf_holder *holder;
@@ -60,7 +60,7 @@ struct bbuf_lending {
 	size_t records;
 	size_t bytes;
 	bool first;
-	bool came;
+	bool comes;
 };
 
 /* The consumers' lock is held. False if nothing is queued. */
@@ -279,13 +279,18 @@ static int bbuf_lend_fault_in(struct bbuf_call *call, struct bbuf_lending *what)
 /* A holder of all the tokens that it may have waits for one like any other reader. */
 static int bbuf_lend_wait(struct bbuf_queue *q, struct bbuf_call *call, struct bbuf_lending *what)
 {
-	int ret;
+	int ret = bbuf_holder_wait(q, what->holder, call);
 
-	if (what->came)
-		bbuf_holder_came(q, what->holder);
-	ret = bbuf_holder_wait(q, what->holder, call);
-	what->came = !ret;
+	what->comes = !ret;
 	return ret;
+}
+
+/* A reader that waits for a page leaves nothing to be kept for it: others may go on. */
+static void bbuf_lend_came(struct bbuf_queue *q, struct bbuf_lending *what)
+{
+	if (what->comes)
+		bbuf_holder_came(q, what->holder);
+	what->comes = false;
 }
 
 /* Whether a read that got no further for the reason @ret comes again: 0, or what it returns. */
@@ -329,14 +334,13 @@ ssize_t bbuf_lend(struct bbuf_queue *q, struct bbuf_holder *holder, struct iov_i
 	do {
 		call.yields = tries < BBUF_FAULT_TRIES;
 		ret = bbuf_lend_now(q, &call, &what);
+		bbuf_lend_came(q, &what);
 		tries += ret == BBUF_FAULT;
 		ret = ret ? bbuf_lend_again(q, &call, &what, ret) : 1;
 	} while (!ret);
 
 	if (what.first)
 		bbuf_side_poll_again(&q->producer);
-	if (what.came)
-		bbuf_holder_came(q, holder);
 	if (what.records)
 		return before - iov_iter_count(to);
 	return ret == BBUF_THE_END ? 0 : ret;
