@@ -1,0 +1,555 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Pools of tokens: who has as many as it may waits until it has written one back. */
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "fixture.h"
+#include "late.h"
+#include "named.h"
+
+#define CAPACITY	100
+#define MAX_LEASES	2
+#define TOKENS		"abcdefgh"
+#define N_TOKENS	((ssize_t)strlen(TOKENS))
+#define READERS		4
+
+/* What one process opened shares what it holds. Here it holds as much as it may. */
+FIXTURE(tokens_wait) {
+	int fd;		/* blocking */
+	int nb;		/* O_NONBLOCK */
+};
+
+/* One read of n bytes: true if it gives these. */
+static bool got(int fd, size_t n, const char *bytes)
+{
+	char buf[CAPACITY];
+	size_t len = strlen(bytes);
+
+	return read(fd, buf, n) == (ssize_t)len && !memcmp(buf, bytes, len);
+}
+
+/* One write of them all. */
+static bool gave(int fd, const char *bytes)
+{
+	return write(fd, bytes, strlen(bytes)) == (ssize_t)strlen(bytes);
+}
+
+static unsigned long long held(int fd)
+{
+	return queue_info(fd).leased_bytes;
+}
+
+static int set_max_leases(int fd, unsigned int n)
+{
+	return queue_set(fd, .fields = BBUF_SET_MAX_LEASES, .max_leases = n);
+}
+
+FIXTURE_SETUP(tokens_wait)
+{
+	queue_destroy(QUEUE);
+	ASSERT_EQ(0, queue_create(&(struct bbuf_create){
+		.name = QUEUE, .type = BBUF_STREAM, .capacity = CAPACITY, .policy = BBUF_LEASE,
+		.mode = 0600, .max_leases = MAX_LEASES,
+	}));
+	self->fd = queue_open(QUEUE, O_RDWR);
+	self->nb = queue_open(QUEUE, O_RDWR | O_NONBLOCK);
+	ASSERT_EQ(N_TOKENS, write(self->nb, TOKENS, N_TOKENS));
+	ASSERT_TRUE(got(self->fd, 2, "ab"));
+}
+
+FIXTURE_TEARDOWN(tokens_wait)
+{
+	close(self->fd);
+	close(self->nb);
+	queue_destroy(QUEUE);
+}
+
+/* A thread of this process that reads one token. */
+struct reader {
+	int fd;
+	pthread_t thread;
+	struct task task;	/* to look at it */
+	char byte;
+	bool done;
+	bool joined;
+	long value;		/* what read() returned, or -errno */
+};
+
+static void *read_token(void *argument)
+{
+	struct reader *reader = argument;
+
+	store(reader->task.pid, gettid());
+	reader->value = read(reader->fd, &reader->byte, 1);
+	if (reader->value < 0)
+		reader->value = -errno;
+	store(reader->done, true);
+	return NULL;
+}
+
+static bool reader_blocks(struct reader *reader, int fd)
+{
+	*reader = (struct reader){ .fd = fd, .task = { .fd = fd, .nr = SYS_read } };
+	if (pthread_create(&reader->thread, NULL, read_token, reader) ||
+	    !eventually(load(reader->task.pid)))
+		return false;
+	pause_ms(1);	/* one that fails does so at once */
+	return !load(reader->done) && task_sleeps(&reader->task);
+}
+
+static bool readers_block(struct reader *readers, int fd)
+{
+	int i;
+
+	for (i = 0; i < READERS; i++)
+		if (!reader_blocks(&readers[i], fd))
+			return false;
+	return true;
+}
+
+static long reader_end(struct reader *reader)
+{
+	if (!eventually(load(reader->done)))
+		return -ETIME;
+	if (!reader->joined)
+		pthread_join(reader->thread, NULL);
+	reader->joined = true;
+	return reader->value;
+}
+
+static int readers_done(struct reader *readers)
+{
+	int i, n = 0;
+
+	for (i = 0; i < READERS; i++)
+		n += load(readers[i].done);
+	return n;
+}
+
+/* How many have not been woken since they went to sleep? */
+static int readers_undisturbed(struct reader *readers)
+{
+	int i, n = 0;
+
+	for (i = 0; i < READERS; i++)
+		n += !load(readers[i].done) && task_undisturbed(&readers[i].task);
+	return n;
+}
+
+/* Nobody may wait any longer. */
+#define END_READERS(readers)						\
+do {									\
+	int last;							\
+									\
+	ASSERT_EQ(0, queue_destroy(QUEUE));				\
+	for (last = 0; last < READERS; last++)				\
+		reader_end(&(readers)[last]);				\
+} while (0)
+
+/* One read more than there may be tokens, as cargo does. */
+TEST_F(tokens_wait, for_one_that_is_written_back)
+{
+	struct reader reader;
+
+	ASSERT_TRUE(reader_blocks(&reader, self->fd));
+	ASSERT_TRUE(task_undisturbed(&reader.task));
+	ASSERT_EQ(2, held(self->fd));
+	ASSERT_TRUE(gave(self->fd, "a"));
+	ASSERT_EQ(1, reader_end(&reader));
+	ASSERT_EQ('c', reader.byte);
+	ASSERT_EQ(2, held(self->fd));
+	ASSERT_EQ(N_TOKENS - 2, queued(self->fd));
+}
+
+/* Through another file of the process. */
+TEST_F(tokens_wait, for_one_that_another_file_writes_back)
+{
+	int out = queue_open(QUEUE, O_WRONLY | O_NONBLOCK);
+	struct reader reader;
+
+	ASSERT_TRUE(reader_blocks(&reader, self->fd));
+	ASSERT_TRUE(gave(out, "b"));
+	ASSERT_EQ(1, reader_end(&reader));
+	ASSERT_EQ('c', reader.byte);
+	close(out);
+}
+
+TEST_F(tokens_wait, not_if_they_must_not)
+{
+	struct iovec iov = { .iov_base = (char[1]){ 0 }, .iov_len = 1 };
+
+	ASSERT_FAILS(EAGAIN, read(self->nb, iov.iov_base, 1));
+	ASSERT_FAILS(EAGAIN, preadv2(self->fd, &iov, 1, -1, RWF_NOWAIT));
+	ASSERT_EQ(0, queue_events(self->fd) & READABLE);
+	ASSERT_EQ(2, held(self->fd));
+	ASSERT_TRUE(gave(self->nb, "a"));
+	ASSERT_EQ(READABLE, queue_events(self->fd) & READABLE);
+	ASSERT_TRUE(got(self->nb, 1, "c"));
+	ASSERT_FAILS(EAGAIN, read(self->nb, iov.iov_base, 1));
+}
+
+TEST_F(tokens_wait, in_poll_as_well)
+{
+	struct task poller = task_poller(self->fd, POLLIN);
+	int epoll = epoll_on(self->nb, EPOLLIN | EPOLLET);
+
+	ASSERT_EQ(0, epoll_now(epoll));
+	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_TRUE(gave(self->fd, "b"));
+	ASSERT_EQ(POLLIN, task_wait(&poller));
+	ASSERT_EQ(EPOLLIN, epoll_now(epoll));
+	close(epoll);
+}
+
+/* One for each token, and in the order in which they came. */
+TEST_F(tokens_wait, one_by_one)
+{
+	struct reader readers[READERS];
+	int i;
+
+	ASSERT_TRUE(readers_block(readers, self->fd));
+	for (i = 0; i < READERS; i++) {
+		ASSERT_EQ(READERS - i, readers_undisturbed(readers));
+		ASSERT_TRUE(gave(self->fd, (char[]){ TOKENS[i], '\0' }));
+		ASSERT_EQ(1, reader_end(&readers[i]));
+		ASSERT_EQ(TOKENS[2 + i], readers[i].byte);
+		ASSERT_EQ(i + 1, readers_done(readers));
+	}
+	ASSERT_EQ(2, held(self->fd));
+}
+
+TEST_F(tokens_wait, as_many_as_are_written_back)
+{
+	struct reader readers[READERS];
+
+	ASSERT_TRUE(readers_block(readers, self->fd));
+	ASSERT_TRUE(gave(self->fd, "ab"));
+	ASSERT_EQ(1, reader_end(&readers[0]));
+	ASSERT_EQ(1, reader_end(&readers[1]));
+	ASSERT_EQ(2, readers_done(readers));
+	ASSERT_EQ(2, readers_undisturbed(readers));
+	ASSERT_EQ(2, held(self->fd));
+	END_READERS(readers);
+}
+
+TEST_F(tokens_wait, until_there_may_be_more)
+{
+	struct reader readers[READERS];
+
+	ASSERT_TRUE(readers_block(readers, self->fd));
+	ASSERT_EQ(0, set_max_leases(self->nb, MAX_LEASES + READERS - 1));
+	ASSERT_TRUE(eventually(readers_done(readers) == READERS - 1));
+	ASSERT_EQ(MAX_LEASES + READERS - 1, held(self->fd));
+	pause_ms(10);
+	ASSERT_EQ(READERS - 1, readers_done(readers));
+	ASSERT_EQ(0, set_max_leases(self->nb, CAPACITY));
+	ASSERT_TRUE(eventually(readers_done(readers) == READERS));
+	ASSERT_EQ(MAX_LEASES + READERS, held(self->fd));
+	END_READERS(readers);
+}
+
+/* A higher limit is one for all who wait, of whatever process. */
+static long take_three(struct task *t)
+{
+	int fd = queue_open(QUEUE, O_RDWR);
+
+	if (read(fd, t->result->data, 2) != 2 || dup2(fd, t->fd) < 0)
+		return -1;
+	return read(t->fd, t->result->data, 1);
+}
+
+#define OTHER_FD	99
+
+static struct task task_other(void)
+{
+	return (struct task){ .fn = take_three, .nr = SYS_read, .fd = OTHER_FD, .len = 2 };
+}
+
+TEST_F(tokens_wait, each_process_until_it_may_have_more)
+{
+	struct task other[2] = { task_other(), task_other() };
+	struct reader reader;
+
+	ASSERT_TRUE(reader_blocks(&reader, self->fd));
+	ASSERT_TRUE(task_blocks(&other[0]));
+	ASSERT_TRUE(task_blocks(&other[1]));
+	ASSERT_EQ(6, held(self->fd));
+	ASSERT_EQ(0, set_max_leases(self->nb, MAX_LEASES + 1));
+	ASSERT_EQ(1, task_wait(&other[0]));
+	ASSERT_EQ(1, task_wait(&other[1]));
+	ASSERT_TRUE(eventually(queue_info(self->fd).leasing_files == 1));
+	ASSERT_EQ(1, reader_end(&reader));
+	ASSERT_EQ(3, held(self->fd));
+}
+
+TEST_F(tokens_wait, each_process_for_its_own)
+{
+	struct task other = task_other();
+	struct reader reader;
+
+	ASSERT_TRUE(task_blocks(&other));
+	ASSERT_TRUE(reader_blocks(&reader, self->fd));
+	ASSERT_TRUE(gave(self->fd, "a"));
+	ASSERT_EQ(1, reader_end(&reader));
+	ASSERT_TRUE(task_undisturbed(&other));
+	task_kill(&other);
+	ASSERT_TRUE(eventually(held(self->fd) == 2));
+	ASSERT_EQ(N_TOKENS - 2, queued(self->fd));
+}
+
+/* A process that has none yet. */
+static long take_one(struct task *t)
+{
+	int fd = queue_open(QUEUE, O_RDWR);
+
+	return read(fd, t->result->data, 1);
+}
+
+static long take_one_and_wait(struct task *t)
+{
+	return take_one(t) == 1 ? pause() : -1;
+}
+
+TEST_F(tokens_wait, and_hold_up_nobody_else)
+{
+	struct task other = { .fn = take_one, .fd = -1, .len = 1 };
+	struct reader readers[READERS];
+
+	ASSERT_TRUE(readers_block(readers, self->fd));
+	ASSERT_EQ(0, queue_info(self->fd).out.waiters);
+	ASSERT_EQ(0, task_start(&other));
+	ASSERT_EQ(1, task_wait(&other));
+	ASSERT_EQ('c', other.result->data[0]);
+	ASSERT_EQ(READERS, readers_undisturbed(readers));
+	END_READERS(readers);
+}
+
+/* Having written one back a reader may yet have to wait for one, as any other. */
+TEST_F(tokens_wait, for_one_in_the_pool_then)
+{
+	struct task other = { .fn = take_one, .nr = SYS_read, .fd = -1, .len = 1 };
+	struct reader readers[READERS];
+	int i;
+
+	/* The pool is empty: two are held here, and the others are gone. */
+	ASSERT_EQ(0, queue_flush(self->fd));
+	ASSERT_TRUE(task_blocks(&other));
+	ASSERT_TRUE(readers_block(readers, self->fd));
+	ASSERT_TRUE(gave(self->fd, "a"));
+	ASSERT_EQ(1, task_wait(&other));
+	ASSERT_EQ('a', other.result->data[0]);
+
+	/* It is there again when the other process has ended. */
+	ASSERT_TRUE(eventually(readers_done(readers) == 1));
+	ASSERT_EQ(2, held(self->fd));
+	for (i = 0; i < 3; i++) {
+		ASSERT_TRUE(gave(self->fd, i % 2 ? "a" : "b"));
+		ASSERT_TRUE(eventually(readers_done(readers) == 2 + i));
+	}
+	ASSERT_EQ(2, held(self->fd));
+	END_READERS(readers);
+}
+
+TEST_F(tokens_wait, until_the_queue_is_destroyed)
+{
+	struct reader readers[READERS];
+	int i;
+
+	ASSERT_TRUE(readers_block(readers, self->fd));
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	for (i = 0; i < READERS; i++)
+		ASSERT_EQ(-ENODEV, reader_end(&readers[i]));
+	ASSERT_FAILS(ENODEV, read(self->nb, (char[1]){ 0 }, 1));
+}
+
+/* What is queued is still read, and what is held may come back. */
+TEST_F(tokens_wait, also_after_a_shutdown)
+{
+	struct reader reader;
+
+	ASSERT_EQ(0, queue_shutdown(self->fd));
+	ASSERT_TRUE(reader_blocks(&reader, self->fd));
+	ASSERT_TRUE(gave(self->fd, "b"));
+	ASSERT_EQ(1, reader_end(&reader));
+	ASSERT_EQ('c', reader.byte);
+}
+
+TEST_F(tokens_wait, for_their_timeout)
+{
+	struct reader reader;
+
+	ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = 50 * NS_PER_MS));
+	ASSERT_FAILS(ETIMEDOUT, read(self->fd, (char[1]){ 0 }, 1));
+	ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = DEADLINE_MS * NS_PER_MS));
+	ASSERT_TRUE(reader_blocks(&reader, self->fd));
+	ASSERT_TRUE(gave(self->nb, "a"));
+	ASSERT_EQ(1, reader_end(&reader));
+}
+
+/* Tasks that inherited the file: a signal is caught by one of them. */
+TEST_F(tokens_wait, until_a_signal)
+{
+	struct task reader = task_reader(self->fd, 1);
+
+	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_TRUE(task_signal(&reader));
+	ASSERT_EQ(-EINTR, task_wait(&reader));
+	ASSERT_EQ(2, held(self->fd));
+
+	reader.restart = true;
+	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_TRUE(task_signal(&reader));
+	ASSERT_TRUE(task_sleeps(&reader));
+	ASSERT_TRUE(gave(self->fd, "a"));
+	ASSERT_EQ(1, task_wait(&reader));
+	ASSERT_EQ('c', reader.result->data[0]);
+}
+
+TEST_F(tokens_wait, until_they_are_killed)
+{
+	struct task first = task_reader(self->fd, 1), second = task_reader(self->fd, 1);
+
+	ASSERT_TRUE(task_blocks(&first));
+	ASSERT_TRUE(task_blocks(&second));
+	task_kill(&first);
+	ASSERT_TRUE(task_undisturbed(&second));
+	ASSERT_TRUE(gave(self->fd, "a"));
+	ASSERT_EQ(1, task_wait(&second));
+	ASSERT_EQ('c', second.result->data[0]);
+}
+
+/* What one who was woken has no page for is another one's. */
+TEST_F(tokens_wait, and_one_without_its_memory_holds_up_no_other)
+{
+	struct late late;
+	struct call stuck = { .late = &late, .fd = self->fd };
+	struct reader reader;
+
+	ASSERT_EQ(0, late_map(&late, 1));
+	REQUIRE_USERFAULTFD(&late);
+	ASSERT_TRUE(call_start(&stuck));
+	pause_ms(20);
+	ASSERT_TRUE(reader_blocks(&reader, self->fd));
+	ASSERT_TRUE(gave(self->fd, "a"));
+	ASSERT_EQ(1, reader_end(&reader));
+	ASSERT_EQ('c', reader.byte);
+	ASSERT_FALSE(load(stuck.done));
+	ASSERT_EQ(2, held(self->fd));
+	ASSERT_TRUE(gave(self->fd, "b"));
+	ASSERT_EQ(1, call_finish(&stuck));
+	ASSERT_EQ('d', late.buf[0]);
+	late_unmap(&late);
+}
+
+/* A wake-up that reaches one who leaves is passed on. */
+
+/* It was woken, had to wait for a token then, and has left that line. */
+TEST_F(tokens_wait, and_one_who_leaves_lets_the_next_one_go)
+{
+	struct task other = { .fn = take_one_and_wait, .nr = SYS_pause, .fd = -1, .len = 1 };
+	struct task leaver = task_reader(self->fd, 1), stayer = task_reader(self->fd, 1);
+
+	ASSERT_EQ(0, queue_flush(self->fd));
+	ASSERT_EQ(0, task_start(&other));
+	ASSERT_TRUE(eventually(queue_info(self->fd).out.waiters == 1));
+	ASSERT_TRUE(task_blocks(&leaver));
+	ASSERT_TRUE(task_blocks(&stayer));
+	ASSERT_TRUE(gave(self->fd, "a"));
+	ASSERT_TRUE(task_sleeps(&other));
+	ASSERT_TRUE(eventually(queue_info(self->fd).out.waiters == 1));
+	ASSERT_TRUE(task_undisturbed(&stayer));
+	task_kill(&leaver);
+	ASSERT_TRUE(eventually(task_wakeups(&stayer) > 0));
+	task_kill(&other);
+	ASSERT_EQ(1, task_wait(&stayer));
+	ASSERT_EQ('a', stayer.result->data[0]);
+}
+
+#define RACES		100
+
+/* They are woken and killed at the same time. */
+TEST_F(tokens_wait, and_no_wakeup_is_lost_with_one_who_is_killed)
+{
+	struct task leaver, stayer;
+	int i;
+
+	ASSERT_TRUE(gave(self->fd, "ab"));
+	ASSERT_EQ(0, queue_flush(self->fd));
+	ASSERT_TRUE(gave(self->fd, "+++"));
+	ASSERT_TRUE(got(self->fd, 2, "++"));
+	for (i = 0; i < RACES; i++) {
+		leaver = task_reader(self->fd, 1);
+		stayer = task_reader(self->fd, 1);
+		ASSERT_TRUE(task_blocks(&leaver));
+		ASSERT_TRUE(task_blocks(&stayer));
+		if (i % 2)
+			kill(leaver.pid, SIGKILL);
+		ASSERT_TRUE(gave(self->fd, "+"));
+		task_kill(&leaver);
+		ASSERT_TRUE(eventually(held(self->fd) == 2));
+		task_kill(&stayer);
+	}
+}
+
+/* poll for writing */
+
+/* A new token has no room, though one that is held could go back: to poll must not spin. */
+TEST_F(tokens_wait, for_room_in_poll_when_a_new_one_was_refused)
+{
+	int epoll = epoll_on(self->nb, EPOLLOUT), other;
+
+	ASSERT_EQ(0, queue_set_write_mark(self->fd, 1));
+	ASSERT_TRUE(fill(self->nb, CAPACITY - N_TOKENS));
+	ASSERT_EQ(WRITABLE, queue_events(self->nb) & WRITABLE);
+	ASSERT_FAILS(EAGAIN, write(self->nb, "x", 1));
+	ASSERT_EQ(0, queue_events(self->nb) & WRITABLE);
+	ASSERT_EQ(0, epoll_now(epoll));
+
+	/* That is about this file; and one that is held goes back as ever. */
+	other = queue_open(QUEUE, O_WRONLY | O_NONBLOCK);
+	ASSERT_EQ(WRITABLE, queue_events(other) & WRITABLE);
+	ASSERT_TRUE(gave(self->nb, "a"));
+	ASSERT_EQ(WRITABLE, queue_events(self->nb) & WRITABLE);
+	ASSERT_EQ(EPOLLOUT, epoll_now(epoll));
+
+	/* With room, the new one may come. */
+	ASSERT_FAILS(EAGAIN, write(self->nb, "x", 1));
+	ASSERT_EQ(0, epoll_now(epoll));
+	ASSERT_EQ(0, queue_flush(self->fd));
+	ASSERT_EQ(EPOLLOUT, epoll_now(epoll));
+	ASSERT_TRUE(gave(self->nb, "x"));
+	close(other);
+	close(epoll);
+}
+
+/* Whatever makes a file of a full pool writable wakes those who poll it. */
+TEST_F(tokens_wait, for_a_token_to_write_back_in_poll)
+{
+	struct task poller = task_poller(self->nb, POLLOUT);
+	int epoll = epoll_on(self->nb, EPOLLOUT | EPOLLET);
+
+	ASSERT_TRUE(fill(self->nb, CAPACITY - N_TOKENS));
+	ASSERT_TRUE(gave(self->fd, "ab"));
+	epoll_now(epoll);
+	ASSERT_EQ(0, queue_events(self->nb) & WRITABLE);
+	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_TRUE(got(self->fd, 1, "c"));
+	ASSERT_EQ(POLLOUT, task_wait(&poller));
+	ASSERT_EQ(EPOLLOUT, epoll_now(epoll));
+
+	ASSERT_TRUE(got(self->fd, 1, "d"));
+	ASSERT_FAILS(EAGAIN, write(self->nb, "x", 1));
+	ASSERT_EQ(0, epoll_now(epoll));
+	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_TRUE(gave(self->nb, "c"));
+	ASSERT_EQ(POLLOUT, task_wait(&poller));
+	ASSERT_EQ(EPOLLOUT, epoll_now(epoll));
+	close(epoll);
+}
+
+BBUF_HARNESS_MAIN
