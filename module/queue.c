@@ -385,10 +385,14 @@ static __always_inline bool bbuf_side_watched(struct bbuf_side *side)
 	       READ_ONCE(side->fasync);
 }
 
+/*
+ * Pollers come first: a head that may not be bypassed keeps them off, and tells them of what it
+ * leaves. If it were woken first and left at once, they would be told of the same event twice.
+ */
 static void bbuf_side_tell(struct bbuf_side *side, size_t bytes, size_t records)
 {
-	bbuf_side_call(side);
 	bbuf_side_announce(side, bytes, records);
+	bbuf_side_call(side);
 }
 
 /**
@@ -789,8 +793,8 @@ static void bbuf_side_hand_on(struct bbuf_side *side, bool reopened)
 	bbuf_side_call(side);
 	if (reopened)
 		bbuf_side_announce_all(side);
-	/* Those behind one that was at work wait now: readers are not to wait for more, too. */
-	if (bbuf_side_produces(side) && !list_empty(&side->line))
+	/* Writers behind one that was at work wait now: readers with a mark must not wait as well. */
+	if (bbuf_side_produces(side) && READ_ONCE(side->peer->mark) > 1 && !list_empty(&side->line))
 		bbuf_side_notify(side->peer, 0, 0);
 }
 
