@@ -793,7 +793,7 @@ static void bbuf_side_hand_on(struct bbuf_side *side, bool reopened)
 	bbuf_side_call(side);
 	if (reopened)
 		bbuf_side_announce_all(side);
-	/* Writers behind one that was at work wait now: readers with a mark must not wait as well. */
+	/* Writers behind a busy one wait now: readers with a mark must not wait as well. */
 	if (bbuf_side_produces(side) && READ_ONCE(side->peer->mark) > 1 && !list_empty(&side->line))
 		bbuf_side_notify(side->peer, 0, 0);
 }
