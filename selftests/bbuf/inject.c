@@ -458,8 +458,10 @@ static long lease_piece(struct bed *bed)
 	return n <= 0 || lease.lease ? delivered(bed, n) : -1;
 }
 
+/* A batch of leases ends at a page that is missing: all of them are to be there. */
 static bool make_lease_framed(struct bed *bed)
 {
+	memset(bed->in, 0, sizeof(bed->in));
 	return !queue_set_options(bed->fd, .flags = BBUF_FRAMED | BBUF_LEASE_FRAMED);
 }
 
@@ -569,7 +571,7 @@ FIXTURE_VARIANT_ADD(inject, lease_by_splice) {
 
 FIXTURE_VARIANT_ADD(inject, peek_where_readers_lease) {
 	LEASES, .run = peek, .before = PIECES * PIECE, .value = PIECE,
-	.copies = 2, .places = 3, .needs = true,
+	.copies = 2, .places = 2,
 };
 
 FIXTURE_VARIANT_ADD(inject, acknowledge) {
@@ -979,7 +981,10 @@ static const char *try(struct attempt *a, struct outcome *o)
 	if (wrong)
 		return wrong;
 	a->fault = NONE;
-	return step(a, &after);
+	wrong = step(a, &after);
+	if (wrong)
+		*o = after;
+	return wrong;
 }
 
 FIXTURE_SETUP(inject)
