@@ -411,7 +411,7 @@ void bbuf_side_notify(struct bbuf_side *side, size_t bytes, size_t records)
 }
 
 /**
- * bbuf_side_poll_again() - have those who poll for a side look again
+ * bbuf_side_poll_again() - have those who poll for a side, or wait for SIGIO, look again
  * @side: the side
  *
  * For what poll reports of one file, whatever the side itself is ready for.
@@ -421,6 +421,7 @@ void bbuf_side_poll_again(struct bbuf_side *side)
 	/* A: the file's state, then who polls; see B. */
 	if (wq_has_sleeper(&side->poll))
 		__wake_up(&side->poll, TASK_INTERRUPTIBLE, 0, bbuf_doubtful_key(side->events));
+	kill_fasync(&side->fasync, SIGIO, side->band);
 }
 
 /*
