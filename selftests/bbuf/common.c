@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -332,6 +333,29 @@ static void task_run(struct task *t)
 	_exit(0);
 }
 
+static void *task_run_thread(void *argument)
+{
+	struct task *t = argument;
+	long value;
+
+	store(t->pid, gettid());
+	value = t->fn(t);
+	t->result->value = value < 0 ? -errno : value;
+	store(t->result->done, true);
+	return NULL;
+}
+
+static int task_start_thread(struct task *t)
+{
+	pthread_t thread;
+
+	t->pid = 0;
+	memset(t->result->data, 0, t->len);
+	if (pthread_create(&thread, NULL, task_run_thread, t) || pthread_detach(thread))
+		return -1;
+	return eventually(load(t->pid)) ? 0 : -1;
+}
+
 int task_start(struct task *t)
 {
 	pid_t parent = getpid();
@@ -340,6 +364,8 @@ int task_start(struct task *t)
 			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (t->result == MAP_FAILED)
 		return -1;
+	if (t->is_thread)
+		return task_start_thread(t);
 	t->pid = fork();
 	if (t->pid)
 		return t->pid < 0 ? -1 : 0;
@@ -410,11 +436,11 @@ static bool task_asleep(const struct task *t, const struct task_view *view)
 	       (t->fd < 0 || view->argument == t->fd);
 }
 
-/* Settled: asleep where it should be, or dead. */
+/* Settled: asleep where it should be, or dead. Of a thread that has ended there is nothing. */
 static bool task_settled(const struct task *t, struct task_view *view)
 {
 	*view = task_look(t);
-	return task_asleep(t, view) || view->state == 'Z';
+	return task_asleep(t, view) || view->state == 'Z' || !view->state;
 }
 
 bool task_sleeps(struct task *t)
@@ -424,7 +450,7 @@ bool task_sleeps(struct task *t)
 	if (!eventually(task_settled(t, &view)))
 		return false;
 	t->switches = view.switches;
-	return view.state != 'Z';
+	return task_asleep(t, &view);
 }
 
 bool task_blocks(struct task *t)
@@ -458,6 +484,8 @@ bool task_done(const struct task *t)
 
 long task_wait(struct task *t)
 {
+	if (t->is_thread)
+		return eventually(task_done(t)) ? t->result->value : -ETIME;
 	if (!eventually(waitpid(t->pid, NULL, WNOHANG))) {
 		task_kill(t);
 		return -ETIME;

@@ -75,7 +75,9 @@ bool discard(int fd, size_t n);
 
 /*
  * A task: a child process that makes one call, fn(), and leaves the result. It dies with
- * the test. SIGUSR1 is caught and counted; restart says whether with SA_RESTART.
+ * the test. SIGUSR1 is caught and counted; restart says whether with SA_RESTART. Or it is a
+ * thread, which holds no files open when the test closes them: that is neither signalled nor
+ * killed, and the struct stays where it is.
  */
 struct task_result {
 	bool done;
@@ -92,6 +94,7 @@ struct task {
 	size_t position;	/* of the pattern, for those who write it */
 	bool restart;
 	bool stalls;		/* the sleep is that for a page, which no signal disturbs */
+	bool is_thread;
 	long arg[2];		/* whatever else fn() needs */
 
 	pid_t pid;

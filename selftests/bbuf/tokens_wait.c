@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Pools of tokens: who has as many as it may waits until it has written one back. */
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,39 +69,14 @@ FIXTURE_TEARDOWN(tokens_wait)
 }
 
 /* A thread of this process that reads one token. */
-struct reader {
-	int fd;
-	pthread_t thread;
-	struct task task;	/* to look at it */
-	char byte;
-	bool done;
-	bool joined;
-	long value;		/* what read() returned, or -errno */
-};
-
-static void *read_token(void *argument)
+static bool reader_blocks(struct task *reader, int fd)
 {
-	struct reader *reader = argument;
-
-	store(reader->task.pid, gettid());
-	reader->value = read(reader->fd, &reader->byte, 1);
-	if (reader->value < 0)
-		reader->value = -errno;
-	store(reader->done, true);
-	return NULL;
+	*reader = task_reader(fd, 1);
+	reader->is_thread = true;
+	return task_blocks(reader);
 }
 
-static bool reader_blocks(struct reader *reader, int fd)
-{
-	*reader = (struct reader){ .fd = fd, .task = { .fd = fd, .nr = SYS_read } };
-	if (pthread_create(&reader->thread, NULL, read_token, reader) ||
-	    !eventually(load(reader->task.pid)))
-		return false;
-	pause_ms(1);	/* one that fails does so at once */
-	return !load(reader->done) && task_sleeps(&reader->task);
-}
-
-static bool readers_block(struct reader *readers, int fd)
+static bool readers_block(struct task *readers, int fd)
 {
 	int i;
 
@@ -112,32 +86,22 @@ static bool readers_block(struct reader *readers, int fd)
 	return true;
 }
 
-static long reader_end(struct reader *reader)
-{
-	if (!eventually(load(reader->done)))
-		return -ETIME;
-	if (!reader->joined)
-		pthread_join(reader->thread, NULL);
-	reader->joined = true;
-	return reader->value;
-}
-
-static int readers_done(struct reader *readers)
+static int readers_done(struct task *readers)
 {
 	int i, n = 0;
 
 	for (i = 0; i < READERS; i++)
-		n += load(readers[i].done);
+		n += task_done(&readers[i]);
 	return n;
 }
 
 /* How many have not been woken since they went to sleep? */
-static int readers_undisturbed(struct reader *readers)
+static int readers_undisturbed(struct task *readers)
 {
 	int i, n = 0;
 
 	for (i = 0; i < READERS; i++)
-		n += !load(readers[i].done) && task_undisturbed(&readers[i].task);
+		n += !task_done(&readers[i]) && task_undisturbed(&readers[i]);
 	return n;
 }
 
@@ -148,20 +112,20 @@ do {									\
 									\
 	ASSERT_EQ(0, queue_destroy(QUEUE));				\
 	for (last = 0; last < READERS; last++)				\
-		reader_end(&(readers)[last]);				\
+		task_wait(&(readers)[last]);				\
 } while (0)
 
 /* One read more than there may be tokens, as cargo does. */
 TEST_F(tokens_wait, for_one_that_is_written_back)
 {
-	struct reader reader;
+	struct task reader;
 
 	ASSERT_TRUE(reader_blocks(&reader, self->fd));
-	ASSERT_TRUE(task_undisturbed(&reader.task));
+	ASSERT_TRUE(task_undisturbed(&reader));
 	ASSERT_EQ(2, held(self->fd));
 	ASSERT_TRUE(gave(self->fd, "a"));
-	ASSERT_EQ(1, reader_end(&reader));
-	ASSERT_EQ('c', reader.byte);
+	ASSERT_EQ(1, task_wait(&reader));
+	ASSERT_EQ('c', reader.result->data[0]);
 	ASSERT_EQ(2, held(self->fd));
 	ASSERT_EQ(N_TOKENS - 2, queued(self->fd));
 }
@@ -170,12 +134,12 @@ TEST_F(tokens_wait, for_one_that_is_written_back)
 TEST_F(tokens_wait, for_one_that_another_file_writes_back)
 {
 	int out = queue_open(QUEUE, O_WRONLY | O_NONBLOCK);
-	struct reader reader;
+	struct task reader;
 
 	ASSERT_TRUE(reader_blocks(&reader, self->fd));
 	ASSERT_TRUE(gave(out, "b"));
-	ASSERT_EQ(1, reader_end(&reader));
-	ASSERT_EQ('c', reader.byte);
+	ASSERT_EQ(1, task_wait(&reader));
+	ASSERT_EQ('c', reader.result->data[0]);
 	close(out);
 }
 
@@ -209,15 +173,15 @@ TEST_F(tokens_wait, in_poll_as_well)
 /* One for each token, and in the order in which they came. */
 TEST_F(tokens_wait, one_by_one)
 {
-	struct reader readers[READERS];
+	struct task readers[READERS];
 	int i;
 
 	ASSERT_TRUE(readers_block(readers, self->fd));
 	for (i = 0; i < READERS; i++) {
 		ASSERT_EQ(READERS - i, readers_undisturbed(readers));
 		ASSERT_TRUE(gave(self->fd, (char[]){ TOKENS[i], '\0' }));
-		ASSERT_EQ(1, reader_end(&readers[i]));
-		ASSERT_EQ(TOKENS[2 + i], readers[i].byte);
+		ASSERT_EQ(1, task_wait(&readers[i]));
+		ASSERT_EQ(TOKENS[2 + i], readers[i].result->data[0]);
 		ASSERT_EQ(i + 1, readers_done(readers));
 	}
 	ASSERT_EQ(2, held(self->fd));
@@ -225,12 +189,12 @@ TEST_F(tokens_wait, one_by_one)
 
 TEST_F(tokens_wait, as_many_as_are_written_back)
 {
-	struct reader readers[READERS];
+	struct task readers[READERS];
 
 	ASSERT_TRUE(readers_block(readers, self->fd));
 	ASSERT_TRUE(gave(self->fd, "ab"));
-	ASSERT_EQ(1, reader_end(&readers[0]));
-	ASSERT_EQ(1, reader_end(&readers[1]));
+	ASSERT_EQ(1, task_wait(&readers[0]));
+	ASSERT_EQ(1, task_wait(&readers[1]));
 	ASSERT_EQ(2, readers_done(readers));
 	ASSERT_EQ(2, readers_undisturbed(readers));
 	ASSERT_EQ(2, held(self->fd));
@@ -239,7 +203,7 @@ TEST_F(tokens_wait, as_many_as_are_written_back)
 
 TEST_F(tokens_wait, until_there_may_be_more)
 {
-	struct reader readers[READERS];
+	struct task readers[READERS];
 
 	ASSERT_TRUE(readers_block(readers, self->fd));
 	ASSERT_EQ(0, set_max_leases(self->nb, MAX_LEASES + READERS - 1));
@@ -273,7 +237,7 @@ static struct task task_other(void)
 TEST_F(tokens_wait, each_process_until_it_may_have_more)
 {
 	struct task other[2] = { task_other(), task_other() };
-	struct reader reader;
+	struct task reader;
 
 	ASSERT_TRUE(reader_blocks(&reader, self->fd));
 	ASSERT_TRUE(task_blocks(&other[0]));
@@ -283,19 +247,19 @@ TEST_F(tokens_wait, each_process_until_it_may_have_more)
 	ASSERT_EQ(1, task_wait(&other[0]));
 	ASSERT_EQ(1, task_wait(&other[1]));
 	ASSERT_TRUE(eventually(queue_info(self->fd).leasing_files == 1));
-	ASSERT_EQ(1, reader_end(&reader));
+	ASSERT_EQ(1, task_wait(&reader));
 	ASSERT_EQ(3, held(self->fd));
 }
 
 TEST_F(tokens_wait, each_process_for_its_own)
 {
 	struct task other = task_other();
-	struct reader reader;
+	struct task reader;
 
 	ASSERT_TRUE(task_blocks(&other));
 	ASSERT_TRUE(reader_blocks(&reader, self->fd));
 	ASSERT_TRUE(gave(self->fd, "a"));
-	ASSERT_EQ(1, reader_end(&reader));
+	ASSERT_EQ(1, task_wait(&reader));
 	ASSERT_TRUE(task_undisturbed(&other));
 	task_kill(&other);
 	ASSERT_TRUE(eventually(held(self->fd) == 2));
@@ -318,7 +282,7 @@ static long take_one_and_wait(struct task *t)
 TEST_F(tokens_wait, and_hold_up_nobody_else)
 {
 	struct task other = { .fn = take_one, .fd = -1, .len = 1 };
-	struct reader readers[READERS];
+	struct task readers[READERS];
 
 	ASSERT_TRUE(readers_block(readers, self->fd));
 	ASSERT_EQ(0, queue_info(self->fd).out.waiters);
@@ -333,7 +297,7 @@ TEST_F(tokens_wait, and_hold_up_nobody_else)
 TEST_F(tokens_wait, for_one_in_the_pool_then)
 {
 	struct task other = { .fn = take_one, .nr = SYS_read, .fd = -1, .len = 1 };
-	struct reader readers[READERS];
+	struct task readers[READERS];
 	int i;
 
 	/* The pool is empty: two are held here, and the others are gone. */
@@ -357,38 +321,38 @@ TEST_F(tokens_wait, for_one_in_the_pool_then)
 
 TEST_F(tokens_wait, until_the_queue_is_destroyed)
 {
-	struct reader readers[READERS];
+	struct task readers[READERS];
 	int i;
 
 	ASSERT_TRUE(readers_block(readers, self->fd));
 	ASSERT_EQ(0, queue_destroy(QUEUE));
 	for (i = 0; i < READERS; i++)
-		ASSERT_EQ(-ENODEV, reader_end(&readers[i]));
+		ASSERT_EQ(-ENODEV, task_wait(&readers[i]));
 	ASSERT_FAILS(ENODEV, read(self->nb, (char[1]){ 0 }, 1));
 }
 
 /* What is queued is still read, and what is held may come back. */
 TEST_F(tokens_wait, also_after_a_shutdown)
 {
-	struct reader reader;
+	struct task reader;
 
 	ASSERT_EQ(0, queue_shutdown(self->fd));
 	ASSERT_TRUE(reader_blocks(&reader, self->fd));
 	ASSERT_TRUE(gave(self->fd, "b"));
-	ASSERT_EQ(1, reader_end(&reader));
-	ASSERT_EQ('c', reader.byte);
+	ASSERT_EQ(1, task_wait(&reader));
+	ASSERT_EQ('c', reader.result->data[0]);
 }
 
 TEST_F(tokens_wait, for_their_timeout)
 {
-	struct reader reader;
+	struct task reader;
 
 	ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = 50 * NS_PER_MS));
 	ASSERT_FAILS(ETIMEDOUT, read(self->fd, (char[1]){ 0 }, 1));
 	ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = DEADLINE_MS * NS_PER_MS));
 	ASSERT_TRUE(reader_blocks(&reader, self->fd));
 	ASSERT_TRUE(gave(self->nb, "a"));
-	ASSERT_EQ(1, reader_end(&reader));
+	ASSERT_EQ(1, task_wait(&reader));
 }
 
 /* Tasks that inherited the file: a signal is caught by one of them. */
@@ -428,7 +392,7 @@ TEST_F(tokens_wait, and_one_without_its_memory_holds_up_no_other)
 {
 	struct late late;
 	struct call stuck = { .late = &late, .fd = self->fd };
-	struct reader reader;
+	struct task reader;
 
 	ASSERT_EQ(0, late_map(&late, 1));
 	REQUIRE_USERFAULTFD(&late);
@@ -436,8 +400,8 @@ TEST_F(tokens_wait, and_one_without_its_memory_holds_up_no_other)
 	pause_ms(20);
 	ASSERT_TRUE(reader_blocks(&reader, self->fd));
 	ASSERT_TRUE(gave(self->fd, "a"));
-	ASSERT_EQ(1, reader_end(&reader));
-	ASSERT_EQ('c', reader.byte);
+	ASSERT_EQ(1, task_wait(&reader));
+	ASSERT_EQ('c', reader.result->data[0]);
 	ASSERT_FALSE(load(stuck.done));
 	ASSERT_EQ(2, held(self->fd));
 	ASSERT_TRUE(gave(self->fd, "b"));
