@@ -41,47 +41,27 @@ FIXTURE_VARIANT(exclusive) {
 
 /* What happens before they sleep, and what is to wake them: each returns whether it worked. */
 
-static unsigned char frames[RECORDS * BBUF_FRAME_SPACE(ATOMIC_MAX)];
-
-static bool put_framed(int fd, size_t len, size_t n)
-{
-	const size_t space = BBUF_FRAME_SPACE(len);
-	struct bbuf_frame frame = { .len = len };
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		memcpy(frames + i * space, &frame, sizeof(frame));
-	return write(fd, frames, n * space) == (ssize_t)(n * space);
-}
-
-static bool take_framed(int fd, size_t len, size_t n)
-{
-	const size_t space = BBUF_FRAME_SPACE(len);
-
-	return read(fd, frames, n * space) == (ssize_t)(n * space);
-}
-
 static bool fill_up(SELF)
 {
-	return put_framed(self->framed, self->len, RECORDS);
+	return batch_put(self->framed, self->len, RECORDS);
 }
 
 static bool fill_up_and_lease(SELF)
 {
-	return fill_up(self) && take_framed(self->framed, self->len, SERVED);
+	return fill_up(self) && batch_take(self->framed, self->len, SERVED);
 }
 
 static bool put_and_lease(SELF)
 {
-	return put_framed(self->framed, self->len, SERVED) &&
-	       take_framed(self->framed, self->len, SERVED);
+	return batch_put(self->framed, self->len, SERVED) &&
+	       batch_take(self->framed, self->len, SERVED);
 }
 
 /* Data */
 
 static bool write_records_with_frames(SELF)
 {
-	return put_framed(self->framed, self->len, SERVED);
+	return batch_put(self->framed, self->len, SERVED);
 }
 
 static bool write_records_one_by_one(SELF)
@@ -115,12 +95,29 @@ FIXTURE_VARIANT_ADD(exclusive, write_of_bytes) {
 	STREAM_QUEUE, .events = EPOLLIN, .event = write_bytes, .served = 1,
 };
 
+/* A read mark tells how much one of them takes. */
+
+static bool set_read_mark(SELF)
+{
+	return !queue_set_read_mark(self->fd, LEN);
+}
+
+static bool write_marks(SELF)
+{
+	return put(self->nb, 0, SERVED * LEN) == SERVED * LEN;
+}
+
+FIXTURE_VARIANT_ADD(exclusive, write_of_several_marks) {
+	STREAM_QUEUE, .events = EPOLLIN, .prepare = set_read_mark, .event = write_marks,
+	.served = SERVED,
+};
+
 /* Leases that return */
 
 static bool have_worker(SELF)
 {
 	self->other = task_leaser(SERVED);
-	return put_framed(self->framed, self->len, SERVED) && task_blocks(&self->other);
+	return batch_put(self->framed, self->len, SERVED) && task_blocks(&self->other);
 }
 
 static bool worker_dies(SELF)
@@ -148,7 +145,7 @@ static long lease_and_close(struct task *t)
 static bool have_worker_that_closes(SELF)
 {
 	self->other = (struct task){ .fn = lease_and_close, .nr = SYS_pause, .fd = -1 };
-	return put_framed(self->framed, self->len, SERVED) && task_blocks(&self->other);
+	return batch_put(self->framed, self->len, SERVED) && task_blocks(&self->other);
 }
 
 static bool other_is_signalled(SELF)
@@ -297,7 +294,7 @@ FIXTURE_VARIANT_ADD(exclusive, death_of_a_holder_of_tokens) {
 
 static bool read_records_with_frames(SELF)
 {
-	return take_framed(self->framed, self->len, SERVED);
+	return batch_take(self->framed, self->len, SERVED);
 }
 
 static bool read_records_one_by_one(SELF)
@@ -318,6 +315,41 @@ static bool fill_stream(SELF)
 static bool read_bytes(SELF)
 {
 	return discard(self->nb, self->len);
+}
+
+static bool read_many_bytes(SELF)
+{
+	return discard(self->nb, SERVED * self->len);
+}
+
+/* A record is first that leaves room for several. */
+static bool fill_with_long_record(SELF)
+{
+	ssize_t len = SERVED * self->len;
+
+	return put(self->nb, 0, len) == len &&
+	       batch_put(self->framed, self->len, RECORDS - SERVED);
+}
+
+static bool fill_and_lease_long_record(SELF)
+{
+	return fill_with_long_record(self) && read_many_bytes(self);
+}
+
+static bool acknowledge(SELF)
+{
+	return settle(self->nb, 0, BBUF_ACK) == 1;
+}
+
+/* The file is closed that would have needed more room than the write mark was. */
+static bool fill_stream_and_refuse(SELF)
+{
+	int fd = queue_open(QUEUE, O_WRONLY | O_NONBLOCK);
+	bool good = !queue_set_write_mark(self->fd, 1) && fill_stream(self) &&
+		    put(fd, 0, ATOMIC_MAX) < 0 && errno == EAGAIN;
+
+	close(fd);
+	return good && !queue_set_write_mark(self->fd, self->len);
 }
 
 static bool acknowledge_all(SELF)
@@ -357,6 +389,26 @@ FIXTURE_VARIANT_ADD(exclusive, read_of_each_record) {
 
 FIXTURE_VARIANT_ADD(exclusive, read_of_bytes) {
 	STREAM_QUEUE, .events = EPOLLOUT, .prepare = fill_stream, .event = read_bytes, .served = 1,
+};
+
+FIXTURE_VARIANT_ADD(exclusive, read_of_many_bytes) {
+	STREAM_QUEUE, .events = EPOLLOUT, .prepare = fill_stream, .event = read_many_bytes,
+	.served = SERVED,
+};
+
+FIXTURE_VARIANT_ADD(exclusive, read_of_a_long_record) {
+	RECORD_QUEUE, .events = EPOLLOUT, .prepare = fill_with_long_record,
+	.event = read_many_bytes, .served = SERVED,
+};
+
+FIXTURE_VARIANT_ADD(exclusive, read_after_a_file_was_closed_that_needed_more) {
+	STREAM_QUEUE, .events = EPOLLOUT, .prepare = fill_stream_and_refuse,
+	.event = read_bytes, .served = 1,
+};
+
+FIXTURE_VARIANT_ADD(exclusive, acknowledgement_of_a_long_record) {
+	LEASE_QUEUE, .events = EPOLLOUT, .prepare = fill_and_lease_long_record,
+	.event = acknowledge, .served = SERVED,
 };
 
 FIXTURE_VARIANT_ADD(exclusive, acknowledgement_of_all) {
@@ -418,7 +470,7 @@ FIXTURE_VARIANT_ADD(exclusive, larger_capacity) {
 static bool have_head_writer(SELF)
 {
 	self->other = task_writer(self->fd, 0, 2 * SERVED * self->len);
-	return put_framed(self->framed, self->len, RECORDS - SERVED - 1) &&
+	return batch_put(self->framed, self->len, RECORDS - SERVED - 1) &&
 	       task_blocks(&self->other) &&
 	       put(self->nb, 0, self->len) == (ssize_t)self->len;
 }
@@ -436,7 +488,7 @@ static bool other_times_out(SELF)
 
 static bool room_for_the_head(SELF)
 {
-	return take_framed(self->framed, self->len, RECORDS - SERVED) &&
+	return batch_take(self->framed, self->len, RECORDS - SERVED) &&
 	       task_wait(&self->other) == (ssize_t)(2 * SERVED * self->len);
 }
 
@@ -483,7 +535,7 @@ static bool have_head_reader(SELF)
 
 static bool head_reader_is_killed_as_it_is_woken(SELF)
 {
-	if (!keep_the_processor(SCHED_FIFO) || !put_framed(self->framed, self->len, SERVED))
+	if (!keep_the_processor(SCHED_FIFO) || !batch_put(self->framed, self->len, SERVED))
 		return false;
 	task_kill(&self->other);
 	return keep_the_processor(SCHED_OTHER);
@@ -491,7 +543,7 @@ static bool head_reader_is_killed_as_it_is_woken(SELF)
 
 static bool head_reader_takes_one(SELF)
 {
-	return put_framed(self->framed, self->len, SERVED + 1) && task_wait(&self->other) == LEN;
+	return batch_put(self->framed, self->len, SERVED + 1) && task_wait(&self->other) == LEN;
 }
 
 FIXTURE_VARIANT_ADD(exclusive, death_of_a_head_reader) {
@@ -777,7 +829,7 @@ do {									\
 	}								\
 	for (n = 1, i = 0; i < POLLERS; i += n, n++) {			\
 		n = n < POLLERS - i ? n : POLLERS - i;			\
-		ASSERT_TRUE(put_framed(self->fd, LEN, n));			\
+		ASSERT_TRUE(batch_put(self->fd, LEN, n));			\
 		ASSERT_TRUE(eventually(count_busy(self->worker) == i + n));\
 		ASSERT_EQ(0, queued(self->nb));				\
 	}								\
@@ -812,7 +864,7 @@ FIXTURE_SETUP(full)
 	self->out = queue_open(QUEUE, O_WRONLY | O_NONBLOCK);
 	ASSERT_LE(0, self->out);
 	ASSERT_EQ(0, queue_set_options(self->out, .flags = BBUF_FRAMED));
-	ASSERT_TRUE(put_framed(self->out, LEN, ARRAY_SIZE(self->full)));
+	ASSERT_TRUE(batch_put(self->out, LEN, ARRAY_SIZE(self->full)));
 	for (i = 0; i < ARRAY_SIZE(self->full); i++) {
 		self->full[i] = queue_open(QUEUE, O_RDONLY | O_NONBLOCK);
 		ASSERT_EQ(LEN, read(self->full[i], (char[LEN]){ 0 }, LEN));
@@ -834,9 +886,24 @@ TEST_F(full, files_that_came_first_take_nobodys_place)
 {
 	ASSERT_TRUE(all_sleep(self->unable, ARRAY_SIZE(self->unable)));
 	ASSERT_TRUE(all_sleep(self->able, POLLERS));
-	ASSERT_TRUE(put_framed(self->out, LEN, SERVED));
+	ASSERT_TRUE(batch_put(self->out, LEN, SERVED));
 	ASSERT_TRUE(eventually(count_woken(self->able, POLLERS) >= SERVED));
 	ASSERT_EQ(0, count_woken(self->unable, ARRAY_SIZE(self->unable)));
+}
+
+/* No file is full before the limit is lowered: that is not looked for then. */
+TEST_F(full, files_since_the_limit_was_lowered_take_nobodys_place)
+{
+	ASSERT_EQ(1, settle(self->full[0], 0, BBUF_RETURN));
+	ASSERT_EQ(1, settle(self->full[1], 0, BBUF_ACK));
+	ASSERT_EQ(0, queue_set(self->out, .fields = BBUF_SET_MAX_LEASES, .max_leases = 2));
+	ASSERT_EQ(LEN, read(self->full[0], (char[LEN]){ 0 }, LEN));
+	ASSERT_EQ(0, queue_set(self->out, .fields = BBUF_SET_MAX_LEASES, .max_leases = 1));
+	ASSERT_TRUE(all_sleep(self->unable, 1));
+	ASSERT_TRUE(all_sleep(self->able, 1));
+	ASSERT_TRUE(batch_put(self->out, LEN, 1));
+	ASSERT_TRUE(eventually(count_woken(self->able, 1) == 1));
+	ASSERT_EQ(0, count_woken(self->unable, 1));
 }
 
 TEST_F(full, files_that_came_in_between_take_nobodys_place)
@@ -844,9 +911,31 @@ TEST_F(full, files_that_came_in_between_take_nobodys_place)
 	ASSERT_TRUE(all_sleep(self->able, 1));
 	ASSERT_TRUE(all_sleep(self->unable, ARRAY_SIZE(self->unable)));
 	ASSERT_TRUE(all_sleep(self->able + 1, POLLERS - 1));
-	ASSERT_TRUE(put_framed(self->out, LEN, SERVED));
+	ASSERT_TRUE(batch_put(self->out, LEN, SERVED));
 	ASSERT_TRUE(eventually(count_woken(self->able, POLLERS) >= SERVED));
 	ASSERT_EQ(0, count_woken(self->unable, ARRAY_SIZE(self->unable)));
+}
+
+/*
+ * A file whose refused write needed no more room than the write mark, until that was lowered,
+ * and one of which no write was refused.
+ */
+TEST_F(workers, whose_refused_write_needs_more_than_a_lower_mark_take_nobodys_place)
+{
+	struct task *first = &self->worker[0], *second = &self->worker[1];
+	int file = queue_open(QUEUE, O_WRONLY | O_NONBLOCK);
+
+	ASSERT_EQ(0, queue_set_write_mark(self->nb, 5 * LEN));
+	ASSERT_TRUE(put_records(self->nb, 0, RECORDS));
+	ASSERT_FAILS(EAGAIN, put(file, 0, 4 * LEN));
+	ASSERT_EQ(0, queue_set_write_mark(self->nb, LEN));
+	*first = task_polling(QUEUE, file, EPOLLOUT | EPOLLEXCLUSIVE);
+	*second = task_polling(QUEUE, -1, EPOLLOUT | EPOLLEXCLUSIVE);
+	ASSERT_TRUE(all_sleep(self->worker, 2));
+	ASSERT_TRUE(take_records(self->nb, 0, 1));
+	ASSERT_TRUE(eventually(woken(second)));
+	ASSERT_FALSE(woken(first));
+	close(file);
 }
 
 BBUF_HARNESS_MAIN

@@ -100,6 +100,31 @@ bool take_record(int fd, size_t position, size_t n)
 	return good;
 }
 
+bool batch_put(int fd, size_t len, size_t n)
+{
+	const size_t space = BBUF_FRAME_SPACE(len);
+	struct bbuf_frame frame = { .len = len };
+	unsigned char *frames = calloc(n, space);
+	bool good = frames;
+	size_t i;
+
+	for (i = 0; good && i < n; i++)
+		memcpy(frames + i * space, &frame, sizeof(frame));
+	good = good && write(fd, frames, n * space) == (ssize_t)(n * space);
+	free(frames);
+	return good;
+}
+
+bool batch_take(int fd, size_t len, size_t n)
+{
+	const size_t size = n * BBUF_FRAME_SPACE(len);
+	unsigned char *frames = calloc(1, size);
+	bool good = frames && read(fd, frames, size) == (ssize_t)size;
+
+	free(frames);
+	return good;
+}
+
 static long poll_once(struct task *t)
 {
 	struct pollfd pollfd = { .fd = t->arg[0], .events = t->arg[1] };

@@ -54,6 +54,10 @@ ssize_t queue_peek(int fd, void *buf, size_t n);
 /* One read with room for more: true if it is a record of n bytes of the pattern. */
 bool take_record(int fd, size_t position, size_t n);
 
+/* One framed write, or read, of n records of len bytes. */
+bool batch_put(int fd, size_t len, size_t n);
+bool batch_take(int fd, size_t len, size_t n);
+
 /* Sleeps in poll() for some events; its value is what came. */
 struct task task_poller(int fd, short events);
 /* Sleeps in fsync(). */
