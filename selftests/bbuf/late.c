@@ -3,22 +3,31 @@
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "late.h"
 
-static int watch_page(void *page, size_t size)
+static int watch_page(void *page, size_t size, bool writes)
 {
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register range = {
-		.range = { (unsigned long)page, size },
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	struct uffdio_range range = { (unsigned long)page, size };
+	struct uffdio_api api = {
+		.api = UFFD_API, .features = writes ? UFFD_FEATURE_PAGEFAULT_FLAG_WP : 0,
+	};
+	struct uffdio_register registration = {
+		.range = range,
+		.mode = writes ? UFFDIO_REGISTER_MODE_WP : UFFDIO_REGISTER_MODE_MISSING,
+	};
+	struct uffdio_writeprotect protection = {
+		.range = range, .mode = UFFDIO_WRITEPROTECT_MODE_WP,
 	};
 	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
 
-	if (uffd >= 0 && !ioctl(uffd, UFFDIO_API, &api) && !ioctl(uffd, UFFDIO_REGISTER, &range))
+	if (uffd >= 0 && !ioctl(uffd, UFFDIO_API, &api) &&
+	    !ioctl(uffd, UFFDIO_REGISTER, &registration) &&
+	    (!writes || !ioctl(uffd, UFFDIO_WRITEPROTECT, &protection)))
 		return uffd;
 	close(uffd);
 	return -1;
@@ -29,7 +38,7 @@ static size_t late_size(const struct late *late)
 	return (late->len + late->page - 1) / late->page * late->page;
 }
 
-int late_map(struct late *late, size_t len)
+static int late_alloc(struct late *late, size_t len)
 {
 	late->len = len;
 	late->page = sysconf(_SC_PAGESIZE);
@@ -38,8 +47,29 @@ int late_map(struct late *late, size_t len)
 	if (late->buf == MAP_FAILED)
 		return -errno;
 	late->missing = late->buf + late_size(late) - late->page;
+	return 0;
+}
+
+int late_map(struct late *late, size_t len)
+{
+	int error = late_alloc(late, len);
+
+	if (error)
+		return error;
 	pattern_fill(late->buf, 0, late->missing - late->buf);
-	late->uffd = watch_page(late->missing, late->page);
+	late->uffd = watch_page(late->missing, late->page, false);
+	late->error = errno;
+	return 0;
+}
+
+int late_map_for_writes(struct late *late, const void *content, size_t len)
+{
+	int error = late_alloc(late, len);
+
+	if (error)
+		return error;
+	memcpy(late->buf, content, len);
+	late->uffd = watch_page(late->missing, late->page, true);
 	late->error = errno;
 	return 0;
 }
@@ -120,6 +150,17 @@ static int late_bring(struct late *late)
 int call_bring(struct call *call)
 {
 	return late_bring(call->late);
+}
+
+ssize_t call_spoil(struct call *call)
+{
+	struct late *late = call->late;
+	struct uffdio_range range = { (unsigned long)late->missing, late->page };
+
+	if (mprotect(late->missing, late->page, PROT_NONE) ||
+	    ioctl(late->uffd, UFFDIO_WAKE, &range))
+		return -errno;
+	return call_end(call);
 }
 
 ssize_t call_finish(struct call *call)

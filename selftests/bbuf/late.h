@@ -21,6 +21,8 @@ struct late {
 
 /* Returns 0 or -errno; that there is no userfaultfd is no error. */
 int late_map(struct late *late, size_t len);
+/* One page that is there, with len bytes of content, and that a write has to wait for. */
+int late_map_for_writes(struct late *late, const void *content, size_t len);
 void late_unmap(struct late *late);
 
 /* Reads into memory whose last page never comes: it is to be killed there. */
@@ -51,7 +53,9 @@ bool call_start(struct call *call);
 bool call_stalls(struct call *call);
 /* Brings the page, the pattern's: 0 or -errno. The call may wait for something else then. */
 int call_bring(struct call *call);
-/* The same, and returns what the call returned. */
+/* Takes the page away: the call meets a bad address, and that is what it returns. */
+ssize_t call_spoil(struct call *call);
+/* Brings it, and returns what the call returned. */
 ssize_t call_finish(struct call *call);
 /* Returns that of a call that needs no page. */
 ssize_t call_end(struct call *call);

@@ -1,0 +1,1080 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Who is told of what: each change of a queue, with each way to wait for it. Where there are
+ * leases: notify_lease.c.
+ */
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "fixture.h"
+#include "waiter.h"
+
+#define LONG		20000	/* bytes that are copied at once, and of which is told ahead */
+#define VERY_LONG	100000	/* bytes that are copied in pieces */
+#define TIMEOUT_MS	30
+#define ENDED		(READABLE | POLLRDHUP)
+
+/* One write, or read, that does not wait, of a file that may. */
+static ssize_t write_now(int fd, size_t n)
+{
+	char buf[CAPACITY] = { 0 };
+	struct iovec iov[] = { { buf, 1 }, { buf, n - 1 } };
+
+	return pwritev2(fd, iov, 2, -1, RWF_NOWAIT);
+}
+
+static ssize_t read_now(int fd, size_t n)
+{
+	char buf[CAPACITY];
+	struct iovec iov[] = { { buf, 1 }, { buf, n - 1 } };
+
+	return preadv2(fd, iov, 2, -1, RWF_NOWAIT);
+}
+
+/* A write that takes what is there, and meets a bad address behind n bytes. */
+static ssize_t write_partly(int fd, size_t n)
+{
+	return write(fd, cliff(n, 0), n + 1);
+}
+
+static ssize_t read_partly(int fd, size_t n)
+{
+	return read(fd, cliff(n, 0), n + 1);
+}
+
+/* n bytes through a pipe: from it into the queue, or out of the queue. */
+static bool splice_in(int fd, size_t n)
+{
+	int ends[2];
+	bool good = !pipe(ends) && put(ends[1], 0, n) == (ssize_t)n &&
+		    splice(ends[0], NULL, fd, NULL, n, 0) == (ssize_t)n;
+
+	close(ends[0]);
+	close(ends[1]);
+	return good;
+}
+
+static bool splice_out(int fd, size_t n)
+{
+	int ends[2];
+	bool good = !pipe(ends) && splice(fd, NULL, ends[1], NULL, n, 0) == (ssize_t)n;
+
+	close(ends[0]);
+	close(ends[1]);
+	return good;
+}
+
+/* A process that is in the middle of a call, for the page of which it waits until it is killed. */
+static long read_late(struct task *t)
+{
+	return late_read(t->fd, LEN);
+}
+
+static long write_late(struct task *t)
+{
+	struct late late;
+
+	if (late_map(&late, LEN) || late.uffd < 0)
+		return -1;
+	return write(t->fd, late.buf, late.len);
+}
+
+/* Readers: data */
+
+WAITER_FIXTURE(readers, false)
+
+TEST_F(readers, are_told_of_bytes)
+{
+	BEGIN(.type = BBUF_STREAM);
+	ASSERT_WAITS();
+	ASSERT_EQ(5, put(self->nb, 0, 5));
+	ASSERT_TOLD(5, READABLE);
+}
+
+TEST_F(readers, are_told_of_a_record)
+{
+	BEGIN(.type = BBUF_RECORD);
+	ASSERT_WAITS();
+	ASSERT_TRUE(put_records(self->nb, 0, 1));
+	ASSERT_TOLD(LEN, READABLE);
+}
+
+TEST_F(readers, are_told_of_records_with_frames)
+{
+	BEGIN(.type = BBUF_RECORD);
+	ASSERT_WAITS();
+	ASSERT_TRUE(batch_put(self->framed, LEN, 2));
+	ASSERT_TOLD(LEN, READABLE);
+}
+
+TEST_F(readers, are_told_of_a_write_that_does_not_wait)
+{
+	BEGIN(.type = BBUF_STREAM);
+	ASSERT_WAITS();
+	ASSERT_EQ(5, write_now(self->fd, 5));
+	ASSERT_TOLD(5, READABLE);
+}
+
+TEST_F(readers, are_told_of_what_is_spliced)
+{
+	BEGIN(.type = BBUF_STREAM);
+	ASSERT_WAITS();
+	ASSERT_TRUE(splice_in(self->nb, 5));
+	ASSERT_TOLD(5, READABLE);
+}
+
+TEST_F(readers, are_told_of_many_bytes)
+{
+	BEGIN(.type = BBUF_STREAM, .capacity = 2 * LONG);
+	ASSERT_WAITS();
+	ASSERT_EQ(LONG, put(self->nb, 0, LONG));
+	ASSERT_TOLD(CAPACITY, READABLE);
+}
+
+TEST_F(readers, are_told_of_a_very_long_record)
+{
+	self->waiter.len = VERY_LONG;
+	BEGIN(.type = BBUF_RECORD, .capacity = VERY_LONG);
+	ASSERT_WAITS();
+	ASSERT_EQ(VERY_LONG, put(self->nb, 0, VERY_LONG));
+	ASSERT_TOLD(VERY_LONG, READABLE);
+}
+
+TEST_F(readers, are_told_of_the_first_piece_of_a_write)
+{
+	BEGIN(.type = BBUF_STREAM);
+	ASSERT_WAITS();
+	self->other = task_writer(self->fd, 0, CAPACITY + LEN);
+	ASSERT_EQ(0, task_start(&self->other));
+	ASSERT_TOLD(CAPACITY, READABLE);
+}
+
+TEST_F(readers, are_told_of_what_is_written_before_a_bad_address)
+{
+	BEGIN(.type = BBUF_STREAM);
+	ASSERT_WAITS();
+	ASSERT_EQ(5, write_partly(self->nb, 5));
+	ASSERT_TOLD(5, READABLE);
+}
+
+TEST_F(readers, are_told_of_no_record_with_a_bad_address)
+{
+	BEGIN(.type = BBUF_RECORD);
+	ASSERT_WAITS();
+	ASSERT_FAILS(EFAULT, write_partly(self->nb, 5));
+	ASSERT_FAILS(EMSGSIZE, put(self->nb, 0, CAPACITY + 1));
+	ASSERT_WAITS_ON();
+	ASSERT_TRUE(put_records(self->nb, 0, 1));
+	ASSERT_TOLD(LEN, READABLE);
+}
+
+/* Readers of what there is already want to know what is added. */
+
+TEST_F(readers, are_told_of_more_bytes)
+{
+	ONLY_EDGES();
+	BEGIN(.type = BBUF_STREAM);
+	ASSERT_EQ(5, put(self->nb, 0, 5));
+	ASSERT_WAITS();
+	ASSERT_EQ(5, put(self->nb, 5, 5));
+	ASSERT_TOLD(0, READABLE);
+}
+
+TEST_F(readers, are_told_of_more_records)
+{
+	ONLY_EDGES();
+	BEGIN(.type = BBUF_RECORD);
+	ASSERT_TRUE(put_records(self->nb, 0, 1));
+	ASSERT_WAITS();
+	ASSERT_TRUE(batch_put(self->framed, LEN, 2));
+	ASSERT_TOLD(0, READABLE);
+}
+
+TEST_F(readers, are_told_of_bytes_that_take_the_place_of_others)
+{
+	ONLY_EDGES();
+	BEGIN(.type = BBUF_STREAM, .policy = BBUF_DROP_OLDEST);
+	ASSERT_TRUE(fill(self->nb, CAPACITY));
+	ASSERT_WAITS();
+	ASSERT_EQ(5, put(self->nb, 0, 5));
+	ASSERT_TOLD(0, READABLE);
+}
+
+TEST_F(readers, are_told_of_a_record_that_takes_the_place_of_others)
+{
+	ONLY_EDGES();
+	BEGIN(.type = BBUF_RECORD, .policy = BBUF_DROP_OLDEST);
+	ASSERT_TRUE(put_records(self->nb, 0, CAPACITY / LEN));
+	ASSERT_WAITS();
+	ASSERT_TRUE(put_records(self->nb, 0, 1));
+	ASSERT_TOLD(0, READABLE);
+}
+
+/* Readers: the read mark */
+
+/* So much is queued that is less than the mark, and leaves less than two records' room. */
+#define BEGIN_BELOW_THE_MARK()						\
+do {									\
+	NOT_IN_URING_CALL();						\
+	BEGIN(.type = BBUF_STREAM);					\
+	ASSERT_EQ(0, queue_set_read_mark(self->fd, MARK));		\
+	ASSERT_EQ(MARK - 5, put(self->nb, 0, MARK - 5));		\
+} while (0)
+
+TEST_F(readers, are_told_when_the_mark_is_reached)
+{
+	BEGIN_BELOW_THE_MARK();
+	ASSERT_WAITS();
+	ASSERT_EQ(4, put(self->nb, 0, 4));
+	ASSERT_WAITS_ON();
+	ASSERT_EQ(1, put(self->nb, 0, 1));
+	ASSERT_TOLD(MARK, READABLE);
+}
+
+TEST_F(readers, are_told_of_a_lower_mark)
+{
+	BEGIN_BELOW_THE_MARK();
+	ASSERT_WAITS();
+	ASSERT_EQ(0, queue_set_read_mark(self->fd, MARK - 4));
+	ASSERT_WAITS_ON();
+	ASSERT_EQ(0, queue_set_read_mark(self->fd, MARK - 5));
+	ASSERT_TOLD(MARK - 5, READABLE);
+}
+
+TEST_F(readers, are_told_of_a_mark_that_is_lowered_with_the_capacity)
+{
+	BEGIN_BELOW_THE_MARK();
+	ASSERT_WAITS();
+	ASSERT_EQ(0, queue_resize(self->fd, MARK - 4));
+	ASSERT_WAITS_ON();
+	ASSERT_EQ(0, queue_resize(self->fd, MARK - 5));
+	ASSERT_TOLD(MARK - 5, READABLE);
+}
+
+TEST_F(readers, are_told_when_a_writer_waits)
+{
+	BEGIN_BELOW_THE_MARK();
+	ASSERT_WAITS();
+	self->other = task_writer(self->fd, 0, 2 * LEN);
+	ASSERT_EQ(0, task_start(&self->other));
+	ASSERT_TOLD(MARK - 5, READABLE);
+}
+
+TEST_F(readers, are_told_when_a_writer_must_not_wait)
+{
+	BEGIN_BELOW_THE_MARK();
+	ASSERT_WAITS();
+	ASSERT_FAILS(EAGAIN, put(self->nb, 0, 2 * LEN));
+	ASSERT_TOLD(MARK - 5, READABLE);
+}
+
+/* What it was sent away for, a read has changed, but not enough. */
+TEST_F(readers, are_told_when_a_writer_polls_for_more_room_than_there_is)
+{
+	BEGIN_BELOW_THE_MARK();
+	ASSERT_FAILS(EAGAIN, put(self->nb, 0, 2 * LEN));
+	ASSERT_TRUE(discard(self->nb, 1));
+	ASSERT_WAITS();
+	ASSERT_EQ(0, queue_events(self->nb) & WRITABLE);
+	ASSERT_TOLD(MARK - 6, READABLE);
+}
+
+/* One that is at work does not wait for room; when it gives up, the next one does. */
+TEST_F(readers, are_told_when_a_writer_waits_behind_one_that_fails)
+{
+	BEGIN_BELOW_THE_MARK();
+	BEGIN_LATE();
+	self->call.writes = true;
+	ASSERT_STALLS(self->call);
+	self->other = task_writer(self->fd, 0, 2 * LEN);
+	ASSERT_TRUE(task_blocks(&self->other));
+	ASSERT_WAITS();
+	ASSERT_EQ(-EFAULT, call_spoil(&self->call));
+	ASSERT_TOLD(MARK - 5, READABLE);
+}
+
+/* Readers: another one has been in the middle of a read, and kept them off */
+
+#define BEGIN_BEHIND_A_READER(n, ...)					\
+do {									\
+	BEGIN(__VA_ARGS__);						\
+	ASSERT_TRUE(put_records(self->nb, 0, n));			\
+	BEGIN_LATE();							\
+} while (0)
+
+TEST_F(readers, are_told_of_what_another_one_leaves)
+{
+	BEGIN_BEHIND_A_READER(2, .type = BBUF_RECORD);
+	ASSERT_STALLS(self->call);
+	ASSERT_WAITS();
+	ASSERT_EQ(LEN, FINISH(self->call));
+	ASSERT_TOLD(LEN, READABLE);
+}
+
+TEST_F(readers, are_told_when_another_one_meets_a_bad_address)
+{
+	BEGIN_BEHIND_A_READER(1, .type = BBUF_RECORD);
+	ASSERT_STALLS(self->call);
+	ASSERT_WAITS();
+	ASSERT_EQ(-EFAULT, call_spoil(&self->call));
+	ASSERT_TOLD(LEN, READABLE);
+}
+
+TEST_F(readers, of_bytes_are_told_when_another_one_meets_a_bad_address)
+{
+	BEGIN_BEHIND_A_READER(1, .type = BBUF_STREAM);
+	ASSERT_STALLS(self->call);
+	ASSERT_WAITS();
+	ASSERT_EQ(-EFAULT, call_spoil(&self->call));
+	ASSERT_TOLD(LEN, READABLE);
+}
+
+TEST_F(readers, are_told_when_another_one_is_killed)
+{
+	BEGIN_BEHIND_A_READER(1, .type = BBUF_RECORD);
+	self->other = (struct task){
+		.fn = read_late, .nr = SYS_read, .fd = self->fd, .stalls = true,
+	};
+	ASSERT_TRUE(task_blocks(&self->other));
+	ASSERT_WAITS();
+	task_kill(&self->other);
+	ASSERT_TOLD(LEN, READABLE);
+}
+
+TEST_F(readers, are_told_when_the_time_of_another_one_is_over)
+{
+	BEGIN_BEHIND_A_READER(1, .type = BBUF_RECORD);
+	ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = TIMEOUT_MS * NS_PER_MS));
+	ASSERT_STALLS(self->call);
+	ASSERT_BEGINS();
+	ASSERT_TOLD(LEN, READABLE);
+}
+
+/* Readers: the end */
+
+TEST_F(readers, are_told_of_the_end)
+{
+	self->waiter.events |= POLLRDHUP;
+	BEGIN(.type = BBUF_STREAM);
+	ASSERT_WAITS();
+	ASSERT_EQ(0, queue_shutdown(self->fd));
+	ASSERT_TOLD(0, ENDED | POLLHUP);
+}
+
+/* Those who sleep see it whether they wake up before it is taken back, or later. */
+TEST_F(readers, are_told_of_an_end_that_is_taken_back)
+{
+	if (variant->way != CALL)
+		return;
+	BEGIN(.type = BBUF_STREAM);
+	ASSERT_WAITS();
+	ASSERT_EQ(0, queue_shutdown(self->fd));
+	ASSERT_EQ(0, queue_reopen(self->fd));
+	ASSERT_TOLD(0, 0);
+}
+
+TEST_F(readers, are_told_of_the_end_below_the_mark)
+{
+	BEGIN_BELOW_THE_MARK();
+	ASSERT_WAITS();
+	ASSERT_EQ(0, queue_shutdown(self->fd));
+	ASSERT_TOLD(MARK - 5, ENDED);
+}
+
+/* Its readers find that ready; who polls for the end does not. */
+TEST_F(readers, are_told_of_the_end_behind_what_is_queued)
+{
+	ONLY_POLLERS();
+	if (variant->way == EXCLUSIVE)
+		return;		/* can't ask for it */
+	self->waiter.events = POLLRDHUP;
+	BEGIN(.type = BBUF_RECORD);
+	ASSERT_TRUE(put_records(self->nb, 0, 1));
+	ASSERT_WAITS();
+	ASSERT_EQ(0, queue_shutdown(self->fd));
+	ASSERT_TOLD(0, ENDED);
+}
+
+TEST_F(readers, are_told_of_the_last_close)
+{
+	self->waiter.events |= POLLRDHUP;
+	BEGIN(.type = BBUF_RECORD, .policy = BBUF_EOF_ON_CLOSE);
+	ASSERT_WAITS();
+	CLOSE_WRITERS();
+	ASSERT_TOLD(0, ENDED | POLLHUP);
+}
+
+TEST_F(readers, are_told_of_the_last_close_below_the_mark)
+{
+	BEGIN_BELOW_THE_MARK();
+	ASSERT_EQ(0, queue_set_policy(self->fd, BBUF_EOF_ON_CLOSE));
+	ASSERT_WAITS();
+	CLOSE_WRITERS();
+	ASSERT_TOLD(MARK - 5, ENDED);
+}
+
+TEST_F(readers, are_told_of_no_last_close_without_the_policy)
+{
+	BEGIN(.type = BBUF_RECORD);
+	ASSERT_WAITS();
+	CLOSE_WRITERS();
+	ASSERT_WAITS_ON();
+	self->nb = queue_open(QUEUE, O_WRONLY);
+	ASSERT_TRUE(put_records(self->nb, 0, 1));
+	ASSERT_TOLD(LEN, READABLE);
+}
+
+TEST_F(readers, are_told_of_the_destruction)
+{
+	BEGIN(.type = BBUF_STREAM);
+	ASSERT_WAITS();
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	ASSERT_TOLD(-ENODEV, POLLHUP | POLLERR);
+}
+
+TEST_F(readers, are_told_of_the_destruction_below_the_mark)
+{
+	BEGIN_BELOW_THE_MARK();
+	ASSERT_WAITS();
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	ASSERT_TOLD(-ENODEV, POLLHUP | POLLERR);
+}
+
+/* After a shutdown, what takes the last brings POLLHUP: that comes unasked. */
+#define BEGIN_BEFORE_THE_END(...)					\
+do {									\
+	ONLY_POLLERS();							\
+	NOT_IN_URING_POLL();						\
+	self->waiter.events = 0;					\
+	BEGIN(__VA_ARGS__);						\
+	ASSERT_TRUE(put_records(self->nb, 0, 2));			\
+	ASSERT_EQ(0, queue_shutdown(self->fd));				\
+	ASSERT_WAITS();							\
+} while (0)
+
+TEST_F(readers, are_told_of_the_end_by_the_last_read)
+{
+	BEGIN_BEFORE_THE_END(.type = BBUF_STREAM);
+	ASSERT_TRUE(discard(self->nb, 2 * LEN - 1));
+	if (!waiter_wants_edges(&self->waiter)) {
+		ASSERT_WAITS_ON();
+	}
+	ASSERT_TRUE(discard(self->nb, 1));
+	ASSERT_TOLD(0, ENDED | POLLHUP);
+}
+
+TEST_F(readers, are_told_of_the_end_by_the_last_record)
+{
+	BEGIN_BEFORE_THE_END(.type = BBUF_RECORD);
+	ASSERT_TRUE(take_records(self->nb, 0, 2));
+	ASSERT_TOLD(0, ENDED | POLLHUP);
+}
+
+TEST_F(readers, are_told_of_the_end_by_the_last_records_with_frames)
+{
+	BEGIN_BEFORE_THE_END(.type = BBUF_RECORD);
+	ASSERT_TRUE(batch_take(self->framed, LEN, 2));
+	ASSERT_TOLD(0, ENDED | POLLHUP);
+}
+
+TEST_F(readers, are_told_of_the_end_by_a_flush)
+{
+	BEGIN_BEFORE_THE_END(.type = BBUF_RECORD);
+	ASSERT_EQ(0, queue_flush(self->nb));
+	ASSERT_TOLD(0, ENDED | POLLHUP);
+}
+
+/* Readers: what is nothing to them */
+
+TEST_F(readers, are_told_of_nothing_that_brings_no_data)
+{
+	BEGIN(.type = BBUF_RECORD);
+	ASSERT_WAITS();
+	ASSERT_EQ(0, queue_resize(self->fd, 2 * CAPACITY));
+	ASSERT_EQ(0, queue_set_write_mark(self->fd, 1));
+	ASSERT_EQ(0, queue_set_policy(self->fd, BBUF_DROP_OLDEST));
+	ASSERT_EQ(0, queue_flush(self->fd));
+	ASSERT_EQ(0, queue_reopen(self->fd));
+	close(queue_open(QUEUE, O_RDWR));
+	ASSERT_WAITS_ON();
+	ASSERT_TRUE(put_records(self->nb, 0, 1));
+	ASSERT_TOLD(LEN, READABLE);
+}
+
+/* Writers: room */
+
+WAITER_FIXTURE(writers, true)
+
+/* No room, of a stream or of records. */
+#define BEGIN_FULL(...)							\
+do {									\
+	BEGIN(__VA_ARGS__);						\
+	ASSERT_TRUE(put_records(self->nb, 0, CAPACITY / LEN));		\
+	ASSERT_WAITS();							\
+} while (0)
+
+TEST_F(writers, are_told_of_a_read)
+{
+	BEGIN_FULL(.type = BBUF_STREAM);
+	ASSERT_TRUE(discard(self->nb, LEN - 1));
+	ASSERT_WAITS_ON();
+	ASSERT_TRUE(discard(self->nb, 1));
+	ASSERT_TOLD(LEN, WRITABLE);
+}
+
+TEST_F(writers, are_told_of_a_record_that_is_read)
+{
+	BEGIN_FULL(.type = BBUF_RECORD);
+	ASSERT_TRUE(take_records(self->nb, 0, 1));
+	ASSERT_TOLD(LEN, WRITABLE);
+}
+
+TEST_F(writers, are_told_of_records_that_are_read_with_frames)
+{
+	BEGIN_FULL(.type = BBUF_RECORD);
+	ASSERT_TRUE(batch_take(self->framed, LEN, 2));
+	ASSERT_TOLD(LEN, WRITABLE);
+}
+
+TEST_F(writers, are_told_of_a_read_that_does_not_wait)
+{
+	BEGIN_FULL(.type = BBUF_STREAM);
+	ASSERT_EQ(LEN, read_now(self->fd, LEN));
+	ASSERT_TOLD(LEN, WRITABLE);
+}
+
+TEST_F(writers, are_told_of_what_is_spliced)
+{
+	BEGIN_FULL(.type = BBUF_STREAM);
+	ASSERT_TRUE(splice_out(self->nb, LEN));
+	ASSERT_TOLD(LEN, WRITABLE);
+}
+
+TEST_F(writers, are_told_of_a_long_read)
+{
+	BEGIN(.type = BBUF_STREAM, .capacity = LONG);
+	ASSERT_TRUE(fill(self->nb, LONG));
+	ASSERT_WAITS();
+	ASSERT_TRUE(discard(self->nb, LONG));
+	ASSERT_TOLD(LEN, WRITABLE);
+}
+
+TEST_F(writers, are_told_of_a_very_long_record_that_is_read)
+{
+	BEGIN(.type = BBUF_RECORD, .capacity = VERY_LONG);
+	ASSERT_TRUE(fill(self->nb, VERY_LONG));
+	ASSERT_WAITS();
+	ASSERT_TRUE(discard(self->nb, VERY_LONG));
+	ASSERT_TOLD(LEN, WRITABLE);
+}
+
+TEST_F(writers, are_told_of_what_is_read_before_a_bad_address)
+{
+	BEGIN_FULL(.type = BBUF_STREAM);
+	ASSERT_EQ(LEN, read_partly(self->nb, LEN));
+	ASSERT_TOLD(LEN, WRITABLE);
+}
+
+TEST_F(writers, are_told_of_a_flush)
+{
+	BEGIN_FULL(.type = BBUF_STREAM);
+	ASSERT_EQ(0, queue_flush(self->nb));
+	ASSERT_TOLD(LEN, WRITABLE);
+}
+
+TEST_F(writers, are_told_of_a_flush_of_records)
+{
+	BEGIN_FULL(.type = BBUF_RECORD);
+	ASSERT_EQ(0, queue_flush(self->nb));
+	ASSERT_TOLD(LEN, WRITABLE);
+}
+
+TEST_F(writers, are_told_of_a_larger_capacity)
+{
+	BEGIN_FULL(.type = BBUF_RECORD);
+	ASSERT_EQ(0, queue_resize(self->nb, CAPACITY + LEN - 1));
+	ASSERT_WAITS_ON();
+	ASSERT_EQ(0, queue_resize(self->nb, CAPACITY + LEN));
+	ASSERT_TOLD(LEN, WRITABLE);
+}
+
+TEST_F(writers, are_told_when_the_oldest_may_be_dropped)
+{
+	BEGIN_FULL(.type = BBUF_STREAM);
+	ASSERT_EQ(0, queue_set_policy(self->nb, BBUF_DROP_OLDEST));
+	ASSERT_TOLD(LEN, WRITABLE);
+}
+
+TEST_F(writers, are_told_of_nothing_that_makes_no_room)
+{
+	char byte[CAPACITY];
+
+	BEGIN_FULL(.type = BBUF_RECORD);
+	ASSERT_EQ(LEN, queue_peek(self->nb, byte, CAPACITY));
+	ASSERT_FAILS(EMSGSIZE, read(self->nb, byte, 1));
+	ASSERT_FAILS(EFAULT, read_partly(self->nb, LEN - 1));
+	ASSERT_FAILS(EAGAIN, put(self->nb, 0, LEN));
+	ASSERT_EQ(0, queue_reopen(self->nb));
+	close(queue_open(QUEUE, O_RDWR));
+	ASSERT_WAITS_ON();
+	ASSERT_TRUE(take_records(self->nb, 0, 1));
+	ASSERT_TOLD(LEN, WRITABLE);
+}
+
+/* To look at as much as is copied at once is no read of it, of which would be told ahead. */
+TEST_F(writers, are_told_of_no_look_at_many_bytes)
+{
+	static char bytes[LONG];
+
+	BEGIN(.type = BBUF_STREAM, .capacity = LONG);
+	ASSERT_TRUE(fill(self->nb, LONG));
+	ASSERT_WAITS();
+	ASSERT_EQ(LONG, queue_peek(self->nb, bytes, LONG));
+	ASSERT_WAITS_ON();
+	ASSERT_TRUE(discard(self->nb, LEN));
+	ASSERT_TOLD(LEN, WRITABLE);
+}
+
+/* Writers who have room already want to know when there is more. */
+
+TEST_F(writers, are_told_of_more_room)
+{
+	ONLY_EDGES();
+	BEGIN(.type = BBUF_STREAM);
+	ASSERT_EQ(2 * LEN, put(self->nb, 0, 2 * LEN));
+	ASSERT_WAITS();
+	ASSERT_TRUE(discard(self->nb, LEN));
+	ASSERT_TOLD(0, WRITABLE);
+}
+
+TEST_F(writers, are_told_of_more_room_of_records)
+{
+	ONLY_EDGES();
+	BEGIN(.type = BBUF_RECORD);
+	ASSERT_TRUE(put_records(self->nb, 0, 3));
+	ASSERT_WAITS();
+	ASSERT_TRUE(batch_take(self->framed, LEN, 2));
+	ASSERT_TOLD(0, WRITABLE);
+}
+
+/* Writers: the write mark, which is nothing to their writes */
+
+TEST_F(writers, are_told_of_a_lower_mark)
+{
+	ONLY_POLLERS();
+	BEGIN(.type = BBUF_STREAM);
+	ASSERT_EQ(0, queue_set_write_mark(self->fd, CAPACITY));
+	ASSERT_TRUE(fill(self->nb, LEN));
+	ASSERT_WAITS();
+	ASSERT_EQ(0, queue_set_write_mark(self->fd, CAPACITY - LEN + 1));
+	ASSERT_WAITS_ON();
+	ASSERT_EQ(0, queue_set_write_mark(self->fd, CAPACITY - LEN));
+	ASSERT_TOLD(0, WRITABLE);
+}
+
+TEST_F(writers, are_told_when_the_mark_is_reached)
+{
+	ONLY_POLLERS();
+	BEGIN(.type = BBUF_STREAM);
+	ASSERT_EQ(0, queue_set_write_mark(self->fd, CAPACITY));
+	ASSERT_TRUE(fill(self->nb, 2 * LEN));
+	ASSERT_WAITS();
+	ASSERT_TRUE(discard(self->nb, LEN));
+	ASSERT_WAITS_ON();
+	ASSERT_TRUE(discard(self->nb, LEN));
+	ASSERT_TOLD(0, WRITABLE);
+}
+
+/* A mark beyond the capacity would never be reached. */
+TEST_F(writers, are_told_when_a_mark_is_reached_that_was_lowered_with_the_capacity)
+{
+	ONLY_POLLERS();
+	BEGIN(.type = BBUF_STREAM);
+	ASSERT_EQ(0, queue_set_write_mark(self->fd, CAPACITY));
+	ASSERT_TRUE(fill(self->nb, LEN));
+	ASSERT_WAITS();
+	ASSERT_EQ(0, queue_resize(self->fd, 2 * LEN));
+	ASSERT_WAITS_ON();
+	ASSERT_TRUE(discard(self->nb, LEN));
+	ASSERT_TOLD(0, WRITABLE);
+}
+
+TEST_F(writers, are_told_when_the_first_mark_is_reached_that_was_lowered_with_the_capacity)
+{
+	ONLY_POLLERS();
+	BEGIN(.type = BBUF_STREAM);
+	CLOSE_WRITERS();
+	close(self->waiter.fd);
+	ASSERT_EQ(0, queue_begin(BBUF_STREAM, 2 * ATOMIC_MAX, 0, &self->fd, &self->nb));
+	self->waiter.fd = queue_open(QUEUE, O_WRONLY);
+	ASSERT_TRUE(fill(self->nb, 2 * LEN));
+	ASSERT_EQ(0, queue_resize(self->fd, 2 * LEN));
+	ASSERT_WAITS();
+	ASSERT_TRUE(discard(self->nb, LEN));
+	ASSERT_WAITS_ON();
+	ASSERT_TRUE(discard(self->nb, LEN));
+	ASSERT_TOLD(0, WRITABLE);
+}
+
+TEST_F(writers, are_told_of_a_mark_that_is_lowered_with_the_capacity)
+{
+	ONLY_POLLERS();
+	BEGIN(.type = BBUF_STREAM);
+	ASSERT_EQ(0, queue_set_write_mark(self->fd, CAPACITY));
+	ASSERT_EQ(0, queue_set_read_mark(self->fd, 1));
+	ASSERT_TRUE(fill(self->nb, LEN));
+	ASSERT_WAITS();
+	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_CAPACITY | BBUF_SET_WRITE_MARK,
+			       .capacity = 2 * LEN, .write_mark = LEN));
+	ASSERT_TOLD(0, WRITABLE);
+}
+
+/* Writers: what a write needs that was sent away */
+
+#define ASSERT_REFUSED(n)	ASSERT_FAILS(EAGAIN, write_now(self->waiter.fd, n))
+
+/* Room for two records, of which a write needs five. */
+#define BEGIN_REFUSED(...)						\
+do {									\
+	ONLY_POLLERS();							\
+	BEGIN(__VA_ARGS__);						\
+	ASSERT_TRUE(put_records(self->nb, 0, 8));			\
+	ASSERT_REFUSED(5 * LEN);					\
+	ASSERT_WAITS();							\
+} while (0)
+
+/* A signal is about the side, not about the file. Later kernels tell io_uring too early. */
+#define ASSERT_WAITS_ON_FOR_MORE()					\
+do {									\
+	if (variant->way != SIGNAL && variant->way != URING_POLL) {	\
+		ASSERT_WAITS_ON();					\
+	}								\
+} while (0)
+
+TEST_F(writers, are_told_of_the_room_that_a_refused_write_needs)
+{
+	BEGIN_REFUSED(.type = BBUF_STREAM);
+	ASSERT_TRUE(discard(self->nb, 3 * LEN - 1));
+	ASSERT_WAITS_ON_FOR_MORE();
+	ASSERT_TRUE(discard(self->nb, 1));
+	ASSERT_TOLD(0, WRITABLE);
+}
+
+TEST_F(writers, are_told_of_the_room_that_a_refused_record_needs)
+{
+	BEGIN_REFUSED(.type = BBUF_RECORD);
+	ASSERT_TRUE(batch_take(self->framed, LEN, 3));
+	ASSERT_TOLD(0, WRITABLE);
+}
+
+/* A write of the same file, or a refusal for less, is the last. */
+TEST_F(writers, are_told_when_nothing_is_refused_any_more)
+{
+	BEGIN_REFUSED(.type = BBUF_RECORD);
+	ASSERT_EQ(LEN, write_now(self->waiter.fd, LEN));
+	ASSERT_TOLD(0, WRITABLE);
+}
+
+TEST_F(writers, are_told_of_room_when_the_last_refused_write_needs_less)
+{
+	BEGIN_REFUSED(.type = BBUF_RECORD);
+	ASSERT_REFUSED(3 * LEN);
+	ASSERT_WAITS_ON_FOR_MORE();
+	ASSERT_TRUE(take_records(self->nb, 0, 1));
+	ASSERT_TOLD(0, WRITABLE);
+}
+
+TEST_F(writers, are_told_when_no_room_would_do_for_a_refused_record)
+{
+	BEGIN_REFUSED(.type = BBUF_RECORD);
+	ASSERT_TRUE(take_records(self->nb, 0, 1));
+	ASSERT_TRUE(take_records(self->nb, 1, 1));
+	ASSERT_EQ(4 * LEN, put(self->nb, 0, 4 * LEN));
+	ASSERT_REFUSED(CAPACITY - 1);
+	ASSERT_TRUE(take_records(self->nb, 2, 6));
+	ASSERT_EQ(0, queue_resize(self->fd, CAPACITY - 2));
+	ASSERT_TOLD(0, WRITABLE);
+}
+
+/* Writers: another one has kept them off */
+
+/* There is room for two records; the head wants three, and was passed by one. */
+#define BEGIN_BEHIND_A_HEAD()						\
+do {									\
+	BEGIN(.type = BBUF_RECORD);					\
+	ASSERT_TRUE(put_records(self->nb, 0, 8));			\
+	self->other = task_writer(self->fd, 0, 3 * LEN);		\
+} while (0)
+
+#define ASSERT_HEAD_IS_PASSED()						\
+do {									\
+	ASSERT_TRUE(task_blocks(&self->other));				\
+	ASSERT_TRUE(put_records(self->nb, 8, 1));			\
+	ASSERT_FAILS(EAGAIN, put(self->nb, 0, LEN));			\
+} while (0)
+
+TEST_F(writers, are_told_when_the_head_is_killed)
+{
+	BEGIN_BEHIND_A_HEAD();
+	ASSERT_HEAD_IS_PASSED();
+	ASSERT_WAITS();
+	task_kill(&self->other);
+	ASSERT_TOLD(LEN, WRITABLE);
+}
+
+TEST_F(writers, are_told_when_the_head_gets_a_signal)
+{
+	BEGIN_BEHIND_A_HEAD();
+	ASSERT_HEAD_IS_PASSED();
+	ASSERT_WAITS();
+	ASSERT_TRUE(task_signal(&self->other));
+	ASSERT_TOLD(LEN, WRITABLE);
+}
+
+TEST_F(writers, are_told_when_the_head_has_written)
+{
+	BEGIN_BEHIND_A_HEAD();
+	ASSERT_HEAD_IS_PASSED();
+	ASSERT_WAITS();
+	ASSERT_TRUE(batch_take(self->framed, LEN, 3));
+	ASSERT_TOLD(LEN, WRITABLE);
+}
+
+TEST_F(writers, are_told_when_the_time_of_the_head_is_over)
+{
+	BEGIN_BEHIND_A_HEAD();
+	ASSERT_EQ(0, queue_set_options(self->fd, .write_timeout = TIMEOUT_MS * NS_PER_MS));
+	ASSERT_EQ(0, task_start(&self->other));
+	ASSERT_TRUE(eventually(queue_info(self->nb).in.waiters || task_done(&self->other)));
+	ASSERT_TRUE(put_records(self->nb, 8, 1));
+	ASSERT_BEGINS();
+	ASSERT_TOLD(LEN, WRITABLE);
+}
+
+#define BEGIN_BEHIND_A_WRITER(...)					\
+do {									\
+	BEGIN(__VA_ARGS__);						\
+	BEGIN_LATE();							\
+	self->call.writes = true;					\
+} while (0)
+
+TEST_F(writers, are_told_when_another_one_has_written)
+{
+	BEGIN_BEHIND_A_WRITER(.type = BBUF_RECORD);
+	ASSERT_STALLS(self->call);
+	ASSERT_WAITS();
+	ASSERT_EQ(LEN, FINISH(self->call));
+	ASSERT_TOLD(LEN, WRITABLE);
+}
+
+TEST_F(writers, are_told_when_another_one_meets_a_bad_address)
+{
+	BEGIN_BEHIND_A_WRITER(.type = BBUF_RECORD);
+	ASSERT_STALLS(self->call);
+	ASSERT_WAITS();
+	ASSERT_EQ(-EFAULT, call_spoil(&self->call));
+	ASSERT_TOLD(LEN, WRITABLE);
+}
+
+TEST_F(writers, of_bytes_are_told_when_another_one_meets_a_bad_address)
+{
+	BEGIN_BEHIND_A_WRITER(.type = BBUF_STREAM);
+	ASSERT_STALLS(self->call);
+	ASSERT_WAITS();
+	ASSERT_EQ(-EFAULT, call_spoil(&self->call));
+	ASSERT_TOLD(LEN, WRITABLE);
+}
+
+TEST_F(writers, are_told_when_another_one_is_killed)
+{
+	BEGIN_BEHIND_A_WRITER(.type = BBUF_RECORD);
+	self->other = (struct task){
+		.fn = write_late, .nr = SYS_write, .fd = self->fd, .stalls = true,
+	};
+	ASSERT_TRUE(task_blocks(&self->other));
+	ASSERT_WAITS();
+	task_kill(&self->other);
+	ASSERT_TOLD(LEN, WRITABLE);
+}
+
+TEST_F(writers, are_told_when_the_time_of_another_one_is_over)
+{
+	BEGIN_BEHIND_A_WRITER(.type = BBUF_RECORD);
+	ASSERT_EQ(0, queue_set_options(self->fd, .write_timeout = TIMEOUT_MS * NS_PER_MS));
+	ASSERT_STALLS(self->call);
+	ASSERT_BEGINS();
+	ASSERT_TOLD(LEN, WRITABLE);
+}
+
+/* Writers: the end */
+
+TEST_F(writers, are_told_of_the_end)
+{
+	BEGIN_FULL(.type = BBUF_STREAM);
+	ASSERT_EQ(0, queue_shutdown(self->fd));
+	ASSERT_TOLD(-EPIPE, POLLERR);
+}
+
+TEST_F(writers, are_told_of_an_end_that_is_taken_back)
+{
+	if (variant->way != CALL)
+		return;
+	BEGIN_FULL(.type = BBUF_STREAM);
+	ASSERT_EQ(0, queue_shutdown(self->fd));
+	ASSERT_EQ(0, queue_reopen(self->fd));
+	ASSERT_TOLD(-EPIPE, 0);
+}
+
+TEST_F(writers, are_told_of_the_destruction)
+{
+	BEGIN_FULL(.type = BBUF_RECORD);
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	ASSERT_TOLD(-ENODEV, POLLHUP | POLLERR);
+}
+
+/* Their events after a shutdown are the error, until it is taken back. */
+TEST_F(writers, are_told_of_a_new_round)
+{
+	ONLY_EDGES();
+	BEGIN(.type = BBUF_STREAM);
+	ASSERT_EQ(0, queue_shutdown(self->fd));
+	ASSERT_WAITS();
+	ASSERT_EQ(0, queue_reopen(self->fd));
+	ASSERT_TOLD(0, WRITABLE);
+}
+
+TEST_F(writers, of_a_record_are_told_that_it_will_never_fit)
+{
+	ONLY_CALLS();
+	self->waiter.len = CAPACITY - LEN;
+	BEGIN(.type = BBUF_RECORD);
+	ASSERT_TRUE(put_records(self->nb, 0, 2));
+	ASSERT_WAITS();
+	ASSERT_EQ(0, queue_resize(self->fd, CAPACITY - LEN - 1));
+	ASSERT_TOLD(-EMSGSIZE, 0);
+}
+
+/* They are written in pieces then, each of half the capacity at least. */
+TEST_F(writers, of_bytes_are_told_of_room_for_a_piece_if_they_no_longer_fit)
+{
+	if (variant->way != CALL)
+		return;
+	self->waiter.len = CAPACITY - LEN;
+	BEGIN(.type = BBUF_STREAM);
+	ASSERT_TRUE(fill(self->nb, 2 * LEN));
+	ASSERT_WAITS();
+	ASSERT_EQ(0, queue_resize(self->fd, 3 * LEN));
+	ASSERT_TRUE(discard(self->nb, 2 * LEN));
+	ASSERT_TRUE(eventually(queued(self->nb) > 0));
+	ASSERT_TRUE(discard(self->fd, CAPACITY - LEN));
+	ASSERT_TOLD(CAPACITY - LEN, 0);
+}
+
+/* fsync */
+
+FIXTURE(fsync) {
+	int fd;
+	int nb;
+	int framed;
+	struct task drainer;
+	struct task late;
+};
+
+FIXTURE_SETUP(fsync)
+{
+	ASSERT_EQ(0, queue_begin(BBUF_RECORD, CAPACITY, 0, &self->fd, &self->nb));
+	self->framed = queue_open(QUEUE, O_RDWR | O_NONBLOCK);
+	ASSERT_EQ(0, queue_set_options(self->framed, .flags = BBUF_FRAMED));
+	ASSERT_TRUE(put_records(self->nb, 0, 2));
+	self->drainer = task_drainer(self->fd);
+	ASSERT_TRUE(task_blocks(&self->drainer));
+}
+
+FIXTURE_TEARDOWN(fsync)
+{
+	close(self->fd);
+	close(self->nb);
+	close(self->framed);
+	queue_destroy(QUEUE);
+}
+
+TEST_F(fsync, is_over_with_the_last_read)
+{
+	ASSERT_TRUE(take_records(self->nb, 0, 1));
+	ASSERT_TRUE(task_undisturbed(&self->drainer));
+	ASSERT_TRUE(take_records(self->nb, 1, 1));
+	ASSERT_EQ(0, task_wait(&self->drainer));
+}
+
+TEST_F(fsync, is_over_with_a_read_with_frames)
+{
+	ASSERT_TRUE(batch_take(self->framed, LEN, 2));
+	ASSERT_EQ(0, task_wait(&self->drainer));
+}
+
+TEST_F(fsync, is_over_with_a_flush)
+{
+	ASSERT_EQ(0, queue_flush(self->nb));
+	ASSERT_EQ(0, task_wait(&self->drainer));
+}
+
+TEST_F(fsync, is_over_with_the_destruction)
+{
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	ASSERT_EQ(-ENODEV, task_wait(&self->drainer));
+}
+
+TEST_F(fsync, is_over_when_the_last_is_dropped)
+{
+	ASSERT_EQ(0, queue_set_policy(self->fd, BBUF_DROP_OLDEST));
+	ASSERT_TRUE(put_records(self->nb, 2, CAPACITY / LEN - 1));
+	ASSERT_TRUE(task_undisturbed(&self->drainer));
+	ASSERT_TRUE(put_records(self->nb, 0, 1));
+	ASSERT_EQ(0, task_wait(&self->drainer));
+}
+
+TEST_F(fsync, is_over_when_what_was_queued_at_the_call_is_read)
+{
+	ASSERT_TRUE(put_records(self->nb, 2, 1));
+	self->late = task_drainer(self->fd);
+	ASSERT_TRUE(task_blocks(&self->late));
+	ASSERT_TRUE(take_records(self->nb, 0, 2));
+	ASSERT_EQ(0, task_wait(&self->drainer));
+	ASSERT_TRUE(task_undisturbed(&self->late));
+	ASSERT_TRUE(take_records(self->nb, 2, 1));
+	ASSERT_EQ(0, task_wait(&self->late));
+}
+
+/* More than one task wakes. */
+TEST_F(fsync, is_over_for_a_crowd)
+{
+	static struct task crowd[70];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(crowd); i++) {
+		crowd[i] = task_drainer(self->fd);
+		crowd[i].is_thread = true;
+		ASSERT_EQ(0, task_start(&crowd[i]));
+	}
+	for (i = 0; i < ARRAY_SIZE(crowd); i++)
+		ASSERT_TRUE(task_sleeps(&crowd[i]));
+	ASSERT_TRUE(take_records(self->nb, 0, 2));
+	for (i = 0; i < ARRAY_SIZE(crowd); i++)
+		ASSERT_EQ(0, task_wait(&crowd[i]));
+	ASSERT_EQ(0, task_wait(&self->drainer));
+}
+
+TEST_F(fsync, is_not_over_with_what_takes_nothing)
+{
+	ASSERT_EQ(0, queue_resize(self->fd, 2 * CAPACITY));
+	ASSERT_EQ(LEN, queue_peek(self->nb, (char[LEN]){ 0 }, LEN));
+	ASSERT_FAILS(EFAULT, read_partly(self->nb, LEN - 1));
+	ASSERT_EQ(0, queue_shutdown(self->fd));
+	ASSERT_EQ(0, queue_reopen(self->fd));
+	ASSERT_TRUE(task_undisturbed(&self->drainer));
+	ASSERT_TRUE(take_records(self->nb, 0, 2));
+	ASSERT_EQ(0, task_wait(&self->drainer));
+}
+
+BBUF_HARNESS_MAIN
