@@ -89,7 +89,7 @@ ssize_t late_read(int fd, size_t len)
 	return read(fd, late.buf, late.len);
 }
 
-static ssize_t call_make(const struct call *call)
+ssize_t call_make(const struct call *call)
 {
 	struct late *late = call->late;
 
@@ -170,8 +170,31 @@ ssize_t call_finish(struct call *call)
 	return error ?: call_end(call);
 }
 
+ssize_t call_fail(struct call *call)
+{
+	struct late *late = call->late;
+	struct uffdio_range range = { (unsigned long)late->missing, late->page };
+
+	if (mprotect(late->missing, late->page, PROT_NONE) ||
+	    ioctl(late->uffd, UFFDIO_WAKE, &range))
+		return -errno;
+	return call_end(call);
+}
+
 ssize_t call_end(struct call *call)
 {
 	pthread_join(call->thread, NULL);
 	return call->value;
+}
+
+ssize_t late_write_frames(const struct call *call)
+{
+	const size_t second = BBUF_FRAME_SPACE(LATE_SHORT);
+	unsigned char *buf = call->late->buf;
+
+	*(struct bbuf_frame *)buf = (struct bbuf_frame){ .len = LATE_SHORT };
+	*(struct bbuf_frame *)(buf + second) = (struct bbuf_frame){
+		.len = call->late->len - second - sizeof(struct bbuf_frame),
+	};
+	return write(call->fd, buf, call->late->len);
 }

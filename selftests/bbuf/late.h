@@ -48,6 +48,8 @@ struct call {
 	ssize_t value;		/* what it returned, or -errno */
 };
 
+/* Makes it, in this thread. */
+ssize_t call_make(const struct call *call);
 bool call_start(struct call *call);
 /* Starts a call and returns when it waits for the missing page, or has not come to it. */
 bool call_stalls(struct call *call);
@@ -57,8 +59,18 @@ int call_bring(struct call *call);
 ssize_t call_spoil(struct call *call);
 /* Brings it, and returns what the call returned. */
 ssize_t call_finish(struct call *call);
+/* There is no such page after all: returns what the call returned. */
+ssize_t call_fail(struct call *call);
 /* Returns that of a call that needs no page. */
 ssize_t call_end(struct call *call);
+
+/*
+ * For struct call: writes two records with frames, one of LATE_SHORT bytes and one that takes what
+ * is left. The bytes of both are the pattern's, as their places in the memory are.
+ */
+ssize_t late_write_frames(const struct call *call);
+
+#define LATE_SHORT	10
 
 /* Tests of QUEUE, a stream that is new for each of them, and of such memory. */
 #define LATE_FIXTURE(subject, capacity, length)				\

@@ -481,30 +481,22 @@ TEST_F(timeouts, of_a_stuck_writer_leave_the_pieces_that_it_has_queued)
 }
 
 /* Of records with frames, too: those whose pages were there. */
-static ssize_t write_frames(const struct call *call)
-{
-	const struct bbuf_frame first = { .len = LEN }, second = { .len = LENGTH };
-
-	memcpy(call->late->buf, &first, sizeof(first));
-	memcpy(call->late->buf + BBUF_FRAME_SPACE(LEN), &second, sizeof(second));
-	return write(call->fd, call->late->buf, call->late->len);
-}
-
 TEST_F(timeouts, of_a_stuck_writer_leave_the_records_that_it_has_queued)
 {
 	REQUIRE_LATE();
 	if (variant->type == BBUF_STREAM)
 		return;
 	late_unmap(&self->late);
-	ASSERT_EQ(0, late_map(&self->late, BBUF_FRAME_SPACE(LEN) + BBUF_FRAME_SPACE(LENGTH)));
+	ASSERT_EQ(0, late_map(&self->late, BBUF_FRAME_SPACE(LATE_SHORT) +
+			      sizeof(struct bbuf_frame) + LENGTH));
 	ASSERT_EQ(0, queue_set_options(self->fd, .flags = BBUF_FRAMED,
 				       .write_timeout = TIMEOUT_MS * NS_PER_MS));
-	self->call.make = write_frames;
+	self->call.make = late_write_frames;
 	ASSERT_STALLS(self->call);
 	ASSERT_TRUE(eventually(put(self->nb, 7, 100) == 100));
 	ASSERT_FALSE(load(self->call.done));
-	ASSERT_EQ(BBUF_FRAME_SPACE(LEN), FINISH(self->call));
-	ASSERT_TRUE(take_record(self->nb, sizeof(struct bbuf_frame), LEN));
+	ASSERT_EQ(BBUF_FRAME_SPACE(LATE_SHORT), FINISH(self->call));
+	ASSERT_TRUE(take_record(self->nb, sizeof(struct bbuf_frame), LATE_SHORT));
 	ASSERT_TRUE(take_record(self->nb, 7, 100));
 	ASSERT_EQ(0, queued(self->nb));
 }
