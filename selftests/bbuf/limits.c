@@ -1,0 +1,641 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Calls that wait because of one limit, while what lets them go on, or ends them, meets another
+ * one. What calls do that do not wait is for ledger.c.
+ */
+#include <sys/syscall.h>
+
+#include "fixture.h"
+#include "leased.h"
+
+#define DEAD		QUEUE "-dead"
+#define CAPACITY	100
+#define SOON_NS		(20 * NS_PER_MS)
+
+/* One record is leased, and takes the whole capacity. What becomes of it, and who is told? */
+
+#define WHOLE		CAPACITY
+
+enum end {
+	STAYS_OPEN,
+	IS_SHUT,
+	IS_LEFT,	/* by the last writer */
+};
+
+enum death {
+	UNDYING,	/* it may be delivered again */
+	TO_NOWHERE,	/* it may not, and there are no dead letters */
+	TO_ROOM,	/* there are, with room for it */
+	TO_NO_ROOM,
+	TO_SHUT,	/* they take no more */
+};
+
+FIXTURE(fate) {
+	int fd;			/* blocking */
+	int nb;			/* O_NONBLOCK, open for reading: that of the lease */
+	int writer;		/* blocking, open for writing */
+	int dead;
+	struct task reads;
+	struct task writes;
+	struct task drains;
+};
+
+FIXTURE_VARIANT(fate) {
+	enum death death;
+	enum end end;
+};
+
+FIXTURE_VARIANT_ADD(fate, of_a_record) {
+};
+
+FIXTURE_VARIANT_ADD(fate, of_a_record_after_a_shutdown) {
+	.end = IS_SHUT,
+};
+
+FIXTURE_VARIANT_ADD(fate, of_a_record_after_the_last_close) {
+	.end = IS_LEFT,
+};
+
+FIXTURE_VARIANT_ADD(fate, of_a_last_delivery) {
+	.death = TO_NOWHERE,
+};
+
+FIXTURE_VARIANT_ADD(fate, of_a_last_delivery_after_a_shutdown) {
+	.death = TO_NOWHERE, .end = IS_SHUT,
+};
+
+FIXTURE_VARIANT_ADD(fate, of_a_last_delivery_after_the_last_close) {
+	.death = TO_NOWHERE, .end = IS_LEFT,
+};
+
+FIXTURE_VARIANT_ADD(fate, of_a_dead_letter) {
+	.death = TO_ROOM,
+};
+
+FIXTURE_VARIANT_ADD(fate, of_a_dead_letter_after_a_shutdown) {
+	.death = TO_ROOM, .end = IS_SHUT,
+};
+
+FIXTURE_VARIANT_ADD(fate, of_a_dead_letter_after_the_last_close) {
+	.death = TO_ROOM, .end = IS_LEFT,
+};
+
+FIXTURE_VARIANT_ADD(fate, of_a_dead_letter_without_room) {
+	.death = TO_NO_ROOM,
+};
+
+FIXTURE_VARIANT_ADD(fate, of_a_dead_letter_without_room_after_a_shutdown) {
+	.death = TO_NO_ROOM, .end = IS_SHUT,
+};
+
+FIXTURE_VARIANT_ADD(fate, of_a_dead_letter_without_room_after_the_last_close) {
+	.death = TO_NO_ROOM, .end = IS_LEFT,
+};
+
+FIXTURE_VARIANT_ADD(fate, of_a_dead_letter_that_is_refused) {
+	.death = TO_SHUT,
+};
+
+FIXTURE_VARIANT_ADD(fate, of_a_dead_letter_that_is_refused_after_a_shutdown) {
+	.death = TO_SHUT, .end = IS_SHUT,
+};
+
+static bool make_queues(enum death death)
+{
+	struct bbuf_create create = {
+		.name = QUEUE, .type = BBUF_RECORD, .policy = BBUF_LEASE | BBUF_EOF_ON_CLOSE,
+		.capacity = CAPACITY, .mode = 0600, .uid = BBUF_ID_CALLER, .gid = BBUF_ID_CALLER,
+		.max_deliveries = death != UNDYING,
+	};
+
+	queue_destroy(QUEUE);
+	queue_destroy(DEAD);
+	if (death > TO_NOWHERE)
+		strcpy(create.dead_letters, DEAD);
+	return !queue_create(&(struct bbuf_create){
+		.name = DEAD, .type = BBUF_RECORD, .capacity = WHOLE, .mode = 0600 }) &&
+	       !queue_create(&create);
+}
+
+static bool prepare_dead(int dead, enum death death)
+{
+	if (death == TO_NO_ROOM)
+		return put(dead, 0, 1) == 1;
+	return death != TO_SHUT || !queue_shutdown(dead);
+}
+
+/* The file of the lease, and that of those who wait, are open for reading only. */
+FIXTURE_SETUP(fate)
+{
+	ASSERT_TRUE(make_queues(variant->death));
+	self->fd = queue_open(QUEUE, O_RDONLY);
+	self->nb = queue_open(QUEUE, O_RDONLY | O_NONBLOCK);
+	self->writer = queue_open(QUEUE, O_WRONLY);
+	self->dead = queue_open(DEAD, O_RDWR | O_NONBLOCK);
+	ASSERT_LE(0, self->fd);
+	ASSERT_LE(0, self->nb);
+	ASSERT_LE(0, self->writer);
+	ASSERT_LE(0, self->dead);
+	ASSERT_TRUE(prepare_dead(self->dead, variant->death));
+	ASSERT_EQ(WHOLE, put(self->writer, 0, WHOLE));
+}
+
+FIXTURE_TEARDOWN(fate)
+{
+	close(self->fd);
+	close(self->nb);
+	close(self->writer);
+	close(self->dead);
+	queue_destroy(QUEUE);
+	queue_destroy(DEAD);
+}
+
+/*
+ * One waits for data, one for room if there may be some, one until all is consumed. They have the
+ * test's files open, too, so the last close comes before them.
+ */
+#define ALL_WAIT()							\
+do {									\
+	self->reads = task_reader(self->fd, WHOLE);			\
+	self->writes = task_writer(self->writer, 7, 1);			\
+	self->drains = task_drainer(self->fd);				\
+	if (variant->end == IS_LEFT)					\
+		close(self->writer);					\
+	ASSERT_TRUE(task_blocks(&self->reads));				\
+	ASSERT_TRUE(task_blocks(&self->drains));			\
+	if (variant->end == IS_SHUT) {					\
+		ASSERT_EQ(0, queue_shutdown(self->writer));		\
+	}								\
+	if (variant->end == STAYS_OPEN) {				\
+		ASSERT_TRUE(task_blocks(&self->writes));		\
+	}								\
+	ASSERT_TRUE(task_undisturbed(&self->reads));			\
+	ASSERT_TRUE(task_undisturbed(&self->drains));			\
+} while (0)
+
+#define LEASE_AND_WAIT()						\
+do {									\
+	ASSERT_EQ(1, lease_deliveries(self->nb, 0, WHOLE));		\
+	ALL_WAIT();							\
+} while (0)
+
+/* Nothing is left: there is room, and all was consumed; no more comes, or what was waited for. */
+#define ASSERT_GONE()							\
+do {									\
+	ASSERT_EQ(0, task_wait(&self->drains));				\
+	if (variant->end == STAYS_OPEN) {				\
+		ASSERT_EQ(1, task_wait(&self->writes));			\
+		ASSERT_EQ(1, task_wait(&self->reads));			\
+		ASSERT_TRUE(pattern_matches(self->reads.result->data, 7, 1));\
+	} else {							\
+		ASSERT_EQ(0, task_wait(&self->reads));			\
+	}								\
+} while (0)
+
+/* The reader has it, and nobody else has anything. */
+#define ASSERT_BACK()							\
+do {									\
+	ASSERT_EQ(WHOLE, task_wait(&self->reads));			\
+	ASSERT_TRUE(pattern_matches(self->reads.result->data, 0, WHOLE));\
+	ASSERT_TRUE(task_undisturbed(&self->drains));			\
+	if (variant->end == STAYS_OPEN) {				\
+		ASSERT_TRUE(task_undisturbed(&self->writes));		\
+		task_kill(&self->writes);				\
+	}								\
+	task_kill(&self->drains);					\
+} while (0)
+
+#define ASSERT_NOBODY_TOLD()						\
+do {									\
+	ASSERT_TRUE(task_undisturbed(&self->reads));			\
+	ASSERT_TRUE(task_undisturbed(&self->drains));			\
+	if (variant->end == STAYS_OPEN) {				\
+		ASSERT_TRUE(task_undisturbed(&self->writes));		\
+		task_kill(&self->writes);				\
+	}								\
+	task_kill(&self->reads);					\
+	task_kill(&self->drains);					\
+} while (0)
+
+/* It would go back. */
+#define ASSERT_BACK_OR_DEAD()						\
+do {									\
+	const bool dies = variant->death == TO_NOWHERE || variant->death == TO_ROOM;\
+									\
+	if (dies) {							\
+		ASSERT_GONE();						\
+	} else {							\
+		ASSERT_BACK();						\
+	}								\
+	ASSERT_EQ(dies, queue_info(self->fd).dead_records);		\
+	ASSERT_EQ(!dies, queue_info(self->fd).returned);		\
+	if (variant->death == TO_ROOM) {				\
+		ASSERT_TRUE(take(self->dead, 0, WHOLE));		\
+	}								\
+} while (0)
+
+TEST_F(fate, of_what_is_acknowledged)
+{
+	LEASE_AND_WAIT();
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
+	ASSERT_GONE();
+}
+
+TEST_F(fate, of_what_is_returned)
+{
+	LEASE_AND_WAIT();
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
+	ASSERT_BACK_OR_DEAD();
+}
+
+TEST_F(fate, of_what_is_returned_to_the_back)
+{
+	LEASE_AND_WAIT();
+	ASSERT_EQ(1, settle_all(self->nb, BBUF_RETURN_LAST));
+	ASSERT_BACK_OR_DEAD();
+}
+
+TEST_F(fate, of_what_times_out)
+{
+	LEASE_AND_WAIT();
+	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_LEASE_TIMEOUT,
+			       .lease_timeout = SOON_NS));
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RENEW));
+	/* The next one has it for as long as it likes. */
+	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_LEASE_TIMEOUT));
+	ASSERT_BACK_OR_DEAD();
+}
+
+/* Has the record until it is killed. */
+static long lease_and_hold(struct task *t)
+{
+	int fd = queue_open(QUEUE, O_RDONLY | O_NONBLOCK);
+
+	close(t->arg[0]);
+	return lease_deliveries(fd, 0, WHOLE) == 1 ? pause() : -1;
+}
+
+TEST_F(fate, of_what_somebody_has_who_is_killed)
+{
+	struct task holder = {
+		.fn = lease_and_hold, .nr = SYS_pause, .fd = -1, .arg = { self->writer },
+	};
+
+	ASSERT_TRUE(task_blocks(&holder));
+	ALL_WAIT();
+	task_kill(&holder);
+	ASSERT_BACK_OR_DEAD();
+}
+
+TEST_F(fate, of_what_is_rejected)
+{
+	LEASE_AND_WAIT();
+	if (variant->death >= TO_NO_ROOM) {
+		ASSERT_FAILS(EAGAIN, settle(self->nb, 0, BBUF_REJECT));
+		ASSERT_EQ(1, queue_info(self->fd).leased_records);
+		ASSERT_NOBODY_TOLD();
+	} else {
+		ASSERT_EQ(1, settle(self->nb, 0, BBUF_REJECT));
+		ASSERT_GONE();
+		ASSERT_EQ(1, queue_info(self->fd).dead_records);
+	}
+}
+
+/* A limit that goes while its record is out does not count, nor does one that comes too late. */
+TEST_F(fate, of_what_is_returned_when_it_may_be_delivered_again)
+{
+	LEASE_AND_WAIT();
+	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_MAX_DELIVERIES, .max_deliveries = 2));
+	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
+	ASSERT_BACK();
+	ASSERT_EQ(0, queue_info(self->fd).dead_records);
+}
+
+/* Dead letters that others use, too: a writer waits there for more room than there is. */
+
+TEST(dead_letters_go_before_a_waiting_writer_only_once)
+{
+	int fd, dead;
+	struct task writer;
+
+	ASSERT_TRUE(make_queues(TO_ROOM));
+	fd = queue_open(QUEUE, O_RDWR | O_NONBLOCK);
+	dead = queue_open(DEAD, O_RDWR);
+	ASSERT_EQ(WHOLE / 2, put(dead, 0, WHOLE / 2));
+	writer = task_writer(dead, 7, WHOLE);
+	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_TRUE(put_records(fd, 0, 3));
+	ASSERT_TRUE(take_records(fd, 0, 3));
+	ASSERT_EQ(1, settle(fd, 0, BBUF_REJECT));
+	ASSERT_FAILS(EAGAIN, settle(fd, 0, BBUF_REJECT));
+	/* What may not be delivered again either goes back. */
+	ASSERT_EQ(2, settle_all(fd, BBUF_RETURN));
+	ASSERT_TRUE(RECORDS_ARE(1, 2));
+	ASSERT_TRUE(take(dead, 0, WHOLE / 2));
+	ASSERT_TRUE(task_undisturbed(&writer));
+	ASSERT_TRUE(take_record(dead, 0, LEN));
+	ASSERT_EQ(WHOLE, task_wait(&writer));
+	close(fd);
+	close(dead);
+	queue_destroy(QUEUE);
+	queue_destroy(DEAD);
+}
+
+/*
+ * A read mark, and a reader that waits for it although there is something: of a stream, and of a
+ * pool of tokens, of which some are held besides.
+ */
+
+#define POOL		50	/* the capacity */
+#define MARK		10
+#define FEW		4	/* are queued */
+#define HELD		3	/* were read */
+
+FIXTURE(mark) {
+	int fd;
+	int nb;
+	struct task reader;
+};
+
+FIXTURE_VARIANT(mark) {
+	unsigned int policy;
+};
+
+FIXTURE_VARIANT_ADD(mark, of_a_stream) {
+};
+
+FIXTURE_VARIANT_ADD(mark, of_a_pool_of_tokens) {
+	.policy = BBUF_LEASE,
+};
+
+FIXTURE_SETUP(mark)
+{
+	char buf[HELD];
+
+	ASSERT_EQ(0, queue_begin(BBUF_STREAM, POOL, variant->policy, &self->fd, &self->nb));
+	ASSERT_EQ(HELD + FEW, put(self->nb, 0, HELD + FEW));
+	ASSERT_EQ(HELD, read(self->nb, buf, HELD));
+	ASSERT_EQ(0, queue_set_read_mark(self->fd, MARK));
+	self->reader = task_reader(self->fd, POOL);
+	ASSERT_TRUE(task_blocks(&self->reader));
+}
+
+FIXTURE_TEARDOWN(mark)
+{
+	close(self->fd);
+	close(self->nb);
+	queue_destroy(QUEUE);
+}
+
+/* The reader has all that there is. */
+#define ASSERT_READ(n)							\
+do {									\
+	ASSERT_EQ(n, task_wait(&self->reader));				\
+	ASSERT_TRUE(pattern_matches(self->reader.result->data, HELD, n));\
+} while (0)
+
+#define ASSERT_WAITS()	ASSERT_TRUE(task_undisturbed(&self->reader))
+
+/* What is left of the capacity for new bytes. */
+#define ROOM	(POOL - FEW - (variant->policy & BBUF_LEASE ? HELD : 0))
+
+TEST_F(mark, is_waited_for)
+{
+	ASSERT_EQ(MARK - FEW - 1, put(self->nb, HELD + FEW, MARK - FEW - 1));
+	ASSERT_WAITS();
+	ASSERT_EQ(1, put(self->nb, HELD + MARK - 1, 1));
+	ASSERT_READ(MARK);
+}
+
+TEST_F(mark, is_nothing_after_a_shutdown)
+{
+	ASSERT_EQ(0, queue_shutdown(self->nb));
+	ASSERT_READ(FEW);
+}
+
+TEST_F(mark, is_nothing_when_a_writer_is_refused)
+{
+	ASSERT_FAILS(EAGAIN, put(self->nb, HELD + FEW, ROOM + 1));
+	ASSERT_READ(FEW);
+}
+
+TEST_F(mark, is_nothing_when_a_writer_waits)
+{
+	struct task writer = task_writer(self->fd, HELD + FEW, ROOM + 1);
+
+	ASSERT_EQ(0, task_start(&writer));
+	ASSERT_READ(FEW);
+	task_kill(&writer);
+}
+
+/* It counts again as soon as there was room. */
+TEST_F(mark, is_something_again_afterwards)
+{
+	ASSERT_FAILS(EAGAIN, put(self->nb, HELD + FEW, ROOM + 1));
+	ASSERT_READ(FEW);
+	ASSERT_EQ(0, queue_flush(self->nb));
+	ASSERT_TRUE(eventually(queue_info(self->nb).bytes == 0));
+	ASSERT_EQ(FEW, put(self->nb, 0, FEW));
+	self->reader = task_reader(self->fd, POOL);
+	ASSERT_TRUE(task_blocks(&self->reader));
+	ASSERT_EQ(0, queue_events(self->nb) & READABLE);
+	task_kill(&self->reader);
+}
+
+TEST_F(mark, that_is_lowered_to_what_there_is_is_met)
+{
+	ASSERT_EQ(0, queue_set_read_mark(self->fd, FEW + 1));
+	ASSERT_WAITS();
+	ASSERT_EQ(0, queue_set_read_mark(self->fd, FEW));
+	ASSERT_READ(FEW);
+}
+
+/* What is waited for then is less, too. */
+TEST_F(mark, that_is_lowered_is_met_by_less)
+{
+	ASSERT_EQ(0, queue_set_read_mark(self->fd, FEW + 2));
+	ASSERT_EQ(1, put(self->nb, HELD + FEW, 1));
+	ASSERT_EQ(FEW + 1, queued(self->nb));
+	ASSERT_EQ(1, put(self->nb, HELD + FEW + 1, 1));
+	ASSERT_READ(FEW + 2);
+}
+
+TEST_F(mark, is_lowered_with_the_capacity)
+{
+	const size_t least = POOL - ROOM;
+
+	ASSERT_FAILS(EBUSY, queue_resize(self->fd, least - 1));
+	ASSERT_WAITS();
+	ASSERT_EQ(0, queue_resize(self->fd, least));
+	if (least == FEW) {
+		ASSERT_READ(FEW);
+		return;
+	}
+	/* What is held is a part of the capacity, and none of the mark: it has to come back. */
+	ASSERT_EQ(HELD, put(self->nb, 0, HELD));
+	ASSERT_EQ((long)least, task_wait(&self->reader));
+}
+
+TEST_F(mark, is_not_met_by_a_flush)
+{
+	ASSERT_EQ(0, queue_flush(self->nb));
+	ASSERT_WAITS();
+	ASSERT_EQ(MARK, put(self->nb, HELD, MARK));
+	ASSERT_READ(MARK);
+}
+
+TEST_F(mark, is_nothing_when_the_queue_is_destroyed)
+{
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	ASSERT_EQ(-ENODEV, task_wait(&self->reader));
+}
+
+/* Room that is waited for changes with the capacity: a write that no longer fits goes in pieces. */
+
+TEST(room_that_a_write_needs_is_less_in_a_smaller_queue)
+{
+	struct task writer;
+	int fd, nb;
+
+	ASSERT_EQ(0, queue_begin(BBUF_STREAM, CAPACITY, 0, &fd, &nb));
+	ASSERT_EQ(40, put(nb, 0, 40));
+	writer = task_writer(fd, 40, 90);
+	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_EQ(0, queue_resize(nb, 50));
+	ASSERT_TRUE(eventually(queue_info(nb).in.waiters == 1));
+	ASSERT_EQ(40, queued(nb));
+	ASSERT_TRUE(take(nb, 0, 15));
+	ASSERT_TRUE(eventually(queued(nb) == 50));
+	ASSERT_TRUE(take(nb, 15, 50));
+	ASSERT_TRUE(take(fd, 65, 65));
+	ASSERT_EQ(90, task_wait(&writer));
+	close(fd);
+	close(nb);
+	queue_destroy(QUEUE);
+}
+
+/* How a call that waits is counted, whatever becomes of it. */
+
+FIXTURE(sleeper) {
+	int fd;
+	int nb;
+	struct task task;
+};
+
+FIXTURE_VARIANT(sleeper) {
+	enum bbuf_type type;
+	unsigned int policy;
+	bool writes;
+};
+
+FIXTURE_VARIANT_ADD(sleeper, that_reads_a_stream) {
+};
+
+FIXTURE_VARIANT_ADD(sleeper, that_reads_records) {
+	.type = BBUF_RECORD,
+};
+
+FIXTURE_VARIANT_ADD(sleeper, that_leases) {
+	.type = BBUF_RECORD, .policy = BBUF_LEASE,
+};
+
+FIXTURE_VARIANT_ADD(sleeper, that_writes_to_a_stream) {
+	.writes = true,
+};
+
+FIXTURE_VARIANT_ADD(sleeper, that_writes_records) {
+	.type = BBUF_RECORD, .writes = true,
+};
+
+#define SLEEPER	FIXTURE_DATA(sleeper) *self, const FIXTURE_VARIANT(sleeper) *variant
+
+FIXTURE_SETUP(sleeper)
+{
+	ASSERT_EQ(0, queue_begin(variant->type, CAPACITY, variant->policy, &self->fd, &self->nb));
+	self->task = task_reader(self->fd, LEN);
+	if (variant->writes) {
+		ASSERT_EQ(CAPACITY, put(self->nb, 0, CAPACITY));
+		self->task = task_writer(self->fd, 0, LEN);
+	}
+}
+
+FIXTURE_TEARDOWN(sleeper)
+{
+	close(self->fd);
+	close(self->nb);
+	queue_destroy(QUEUE);
+}
+
+static bool is_counted(SLEEPER, unsigned int waiters, unsigned int blocked, unsigned int wakeups)
+{
+	struct bbuf_info info = queue_info(self->nb);
+	const struct bbuf_side_info *side = variant->writes ? &info.in : &info.out;
+	const struct bbuf_side_info *peer = variant->writes ? &info.out : &info.in;
+
+	/* One that waits for a time only may look more than once whether it is over. */
+	return side->waiters == waiters && side->blocked >= blocked &&
+	       side->wakeups == wakeups && !side->blocked_ns == (waiters == blocked) &&
+	       !peer->waiters && !peer->blocked && !peer->blocked_ns && !peer->wakeups;
+}
+
+#define ASSERT_COUNTED(...)	ASSERT_TRUE(is_counted(self, variant, __VA_ARGS__))
+#define ASSERT_SLEEPS()							\
+do {									\
+	ASSERT_TRUE(task_blocks(&self->task));				\
+	ASSERT_COUNTED(1, 1, 0);					\
+} while (0)
+
+static bool is_served(SLEEPER)
+{
+	return variant->writes ? take(self->nb, 0, CAPACITY) : put(self->nb, 0, LEN) == LEN;
+}
+
+TEST_F(sleeper, that_is_served_was_woken)
+{
+	ASSERT_SLEEPS();
+	ASSERT_TRUE(is_served(self, variant));
+	ASSERT_EQ(LEN, task_wait(&self->task));
+	ASSERT_COUNTED(0, 1, 1);
+}
+
+TEST_F(sleeper, whose_time_is_over_was_not_woken)
+{
+	ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = SOON_NS,
+				       .write_timeout = SOON_NS));
+	ASSERT_EQ(0, task_start(&self->task));
+	ASSERT_EQ(-ETIMEDOUT, task_wait(&self->task));
+	ASSERT_COUNTED(0, 1, 0);
+}
+
+TEST_F(sleeper, that_a_signal_ends_was_not_woken)
+{
+	ASSERT_SLEEPS();
+	ASSERT_TRUE(task_signal(&self->task));
+	ASSERT_EQ(-EINTR, task_wait(&self->task));
+	ASSERT_COUNTED(0, 1, 0);
+}
+
+TEST_F(sleeper, that_is_killed_was_not_woken)
+{
+	ASSERT_SLEEPS();
+	task_kill(&self->task);
+	ASSERT_COUNTED(0, 1, 0);
+}
+
+TEST_F(sleeper, that_finds_the_end_was_not_woken)
+{
+	ASSERT_SLEEPS();
+	ASSERT_EQ(0, queue_shutdown(self->nb));
+	ASSERT_EQ(variant->writes ? -EPIPE : 0, task_wait(&self->task));
+	ASSERT_COUNTED(0, 1, 0);
+}
+
+TEST_F(sleeper, whose_queue_is_destroyed_was_not_woken)
+{
+	ASSERT_SLEEPS();
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	ASSERT_EQ(-ENODEV, task_wait(&self->task));
+	ASSERT_COUNTED(0, 1, 0);
+}
+
+BBUF_HARNESS_MAIN
