@@ -11,6 +11,7 @@
 #define DEAD		QUEUE "-dead"
 #define CAPACITY	100
 #define SOON_NS		(20 * NS_PER_MS)
+#define LATE_NS		(500 * NS_PER_MS)	/* before that some things happen */
 
 /* One record is leased, and takes the whole capacity. What becomes of it, and who is told? */
 
@@ -309,6 +310,28 @@ TEST_F(fate, of_what_is_returned_when_it_may_be_delivered_again)
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
 	ASSERT_BACK();
 	ASSERT_EQ(0, queue_info(self->fd).dead_records);
+}
+
+/* The second lease is the younger one, and so would be the later to time out. */
+TEST(time_that_a_lease_had_is_forgotten_when_it_is_renewed_without)
+{
+	unsigned long long lease;
+	int fd, nb;
+
+	ASSERT_EQ(0, queue_begin(BBUF_RECORD, CAPACITY, BBUF_LEASE, &fd, &nb));
+	ASSERT_TRUE(put_records(nb, 0, 2));
+	ASSERT_EQ(0, queue_set(fd, .fields = BBUF_SET_LEASE_TIMEOUT, .lease_timeout = LATE_NS));
+	lease = lease_take(nb, 0, LEN);
+	ASSERT_NE(0, lease);
+	ASSERT_NE(0, lease_take(nb, 1, LEN));
+	ASSERT_EQ(0, queue_set(fd, .fields = BBUF_SET_LEASE_TIMEOUT));
+	ASSERT_EQ(1, settle(nb, lease, BBUF_RENEW));
+	ASSERT_TRUE(eventually(queue_info(fd).expired == 1));
+	ASSERT_EQ(1, queue_info(fd).leased_records);
+	ASSERT_EQ(1, settle(nb, lease, BBUF_ACK));
+	close(fd);
+	close(nb);
+	queue_destroy(QUEUE);
 }
 
 /* Dead letters that others use, too: a writer waits there for more room than there is. */
