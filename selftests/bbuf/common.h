@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -16,6 +17,20 @@
 #define BBUF_PARAMETERS		"/sys/module/bbuf/parameters/"
 #define DEFAULT_CAPACITY	65536
 #define ATOMIC_MAX		4096	/* an O_NONBLOCK write up to this is all or nothing */
+
+/*
+ * What poll(), epoll_wait() and pause() of the C library sleep in where the kernel has no system
+ * calls of their names, as on arm64.
+ */
+#ifndef SYS_poll
+#define SYS_poll		SYS_ppoll
+#endif
+#ifndef SYS_epoll_wait
+#define SYS_epoll_wait		SYS_epoll_pwait
+#endif
+#ifndef SYS_pause
+#define SYS_pause		SYS_ppoll
+#endif
 
 /*
  * How long a test waits for what must happen before it calls it lost: longer than that takes

@@ -9,7 +9,6 @@
 #include "fixture.h"
 
 #define CAPACITY	DEFAULT_CAPACITY
-#define PIPE_SIZE	65536	/* a pipe's default on a machine with pages of 4 KiB */
 
 FIXTURE(splice) {
 	int fd;
@@ -88,7 +87,7 @@ TEST_F(splice, into_a_pipe_that_takes_less_loses_nothing)
 
 TEST_F(splice, into_a_full_pipe_takes_nothing)
 {
-	ASSERT_TRUE(fill(self->out, PIPE_SIZE));
+	ASSERT_TRUE(fill(self->out, fcntl(self->out, F_GETPIPE_SZ)));
 	ASSERT_EQ(100, put(self->fd, 0, 100));
 	ASSERT_FAILS(EAGAIN, splice(self->fd, NULL, self->out, NULL, 100, SPLICE_F_NONBLOCK));
 	ASSERT_TRUE(take(self->nb, 0, 100));
