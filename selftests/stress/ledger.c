@@ -177,6 +177,8 @@ void item_end(struct book *book, unsigned int writer, unsigned int number, size_
 
 	item->sent = sent;
 	item->known = true;
+	if (sent % WORD)
+		store(book->words_cut, true);
 }
 
 /* Reading */
@@ -318,26 +320,59 @@ static void item_cut(struct item *item, uint32_t followed)
 		store(item->cut, followed);
 }
 
+/*
+ * Bytes before the next word, parts of words that were cut. At the end of a read there may be no
+ * whole word any more. Returns how many, or -1 if they are too many for parts.
+ */
+static ssize_t parts_of_words(const struct book *book, const void *buf, size_t n,
+			      struct word *next)
+{
+	size_t len;
+
+	for (len = 0; len < WORD && len + WORD <= n; len++)
+		if (word_read(book, buf + len, next))
+			return len;
+	return n < 2 * WORD - 1 ? (ssize_t)n : -1;
+}
+
+/* Words in a row; those before them in the same read, if any, were the last of their item. */
+static size_t sight_words(struct sight *sight, const void *buf, size_t n, const struct word *first,
+			  bool others_before, bool take)
+{
+	size_t len = run_length(sight->book, buf, n, *first);
+
+	if (others_before && first->place && !word_item(sight->book, first)->loose)
+		fault(TORN, "item %u of writer %u goes on at word %u, after another",
+		      first->number, first->writer, first->place);
+	sight_run(sight, first, len, take);
+	return len;
+}
+
 void sight_stream(struct sight *sight, const void *buf, size_t n, bool take)
 {
 	struct word first;
-	size_t at, len;
+	struct item *before = NULL;
+	size_t at, followed = 0, len;
 
+	if (n % WORD)
+		store(sight->book->words_cut, true);
 	for (at = 0; at < n; at += len) {
-		struct item *item;
+		ssize_t parts = parts_of_words(sight->book, buf + at, n - at, &first);
 
-		if (at + WORD > n || !word_read(sight->book, buf + at, &first)) {
+		if (parts < 0) {
 			fault(TORN, "at byte %zu of %zu that were read there is no word", at, n);
 			break;
 		}
-		len = run_length(sight->book, buf + at, n - at, first);
-		item = word_item(sight->book, &first);
-		if (at && first.place && !item->loose)
-			fault(TORN, "item %u of writer %u goes on at word %u, after another",
-			      first.number, first.writer, first.place);
-		sight_run(sight, &first, len, take);
-		if (at + len < n)
-			item_cut(item, first.place + len / WORD);
+		if (take)
+			__atomic_add_fetch(&sight->book->parts, parts, __ATOMIC_RELAXED);
+		at += parts;
+		if (at == n)
+			break;
+		len = sight_words(sight, buf + at, n - at, &first, before, take);
+		if (before)
+			item_cut(before, followed);
+		before = word_item(sight->book, &first);
+		followed = first.place + len / WORD;
 	}
 	sight_end(sight, take);
 }
@@ -377,7 +412,7 @@ static void item_audit(const struct book *book, const struct item *item)
 		      item->sent);
 	if (book->type == BBUF_RECORD && item->got && item->got != item->len)
 		fault(TORN, "of a record of %u bytes %u came", item->len, item->got);
-	if (item->known && item->cut && !item->loose && item->cut * WORD != item->sent &&
+	if (item->known && item->cut && !item->loose && item->cut != item->sent / WORD &&
 	    !may_lose_its_end(book, item))
 		fault(TORN, "something else follows %zu bytes of an item of which %u were sent",
 		      item->cut * WORD, item->sent);
@@ -435,10 +470,12 @@ bool info_adds_up(const struct bbuf_info *info)
 void book_audit(const struct book *book, const struct bbuf_info *info)
 {
 	struct sums sums = book_sum(book);
-	uint64_t gone = info->dropped_bytes + info->flushed_bytes + info->bytes;
+	uint64_t gone = info->dropped_bytes + info->flushed_bytes + info->bytes + book->parts;
 
+	if (book->parts && !book->words_cut && !sums.unknown)
+		fault(TORN, "%s: parts of words came, and no call has cut one", info->name);
 	if (!within(gone + book->unsure, sums.kept, book->unsure + sums.unknown))
-		fault(LOSS, "%s: %llu bytes did not come: %llu were dropped, flushed or left, "
+		fault(LOSS, "%s: %llu bytes did not come: %llu were dropped, flushed, left or parts, "
 		      "%llu may have gone along with readers, %llu with writers", info->name,
 		      (unsigned long long)sums.kept, (unsigned long long)gone,
 		      (unsigned long long)book->unsure, (unsigned long long)sums.unknown);
@@ -451,7 +488,7 @@ void book_audit(const struct book *book, const struct bbuf_info *info)
 	if (!within(info->in.bytes, sums.sent + sums.unknown_got, sums.unknown))
 		fault(ACCOUNT, "%s: in are %llu bytes, writers know of %llu", info->name,
 		      (unsigned long long)info->in.bytes, (unsigned long long)sums.sent);
-	if (!within(info->out.bytes, sums.got, book->unsure))
+	if (!within(info->out.bytes, sums.got + book->parts, book->unsure))
 		fault(ACCOUNT, "%s: out are %llu bytes, readers know of %llu", info->name,
 		      (unsigned long long)info->out.bytes, (unsigned long long)sums.got);
 }

@@ -6,7 +6,9 @@
  * What a write puts is an item: the whole of it consists of words, each of which names the
  * writer, the item's number, and its own place in the item, and has a checksum that is good
  * for one queue only. A record is an item, its last word possibly cut. In a stream reads
- * may cut items anywhere between words: whatever is read there is a multiple of a word.
+ * cut items anywhere between words, as long as all calls move whole words. Where memory goes
+ * away, some processors (arm64) move single bytes: then there are parts of words, too, which
+ * nobody can tell whose they are.
  */
 #ifndef BBUF_STRESS_LEDGER_H
 #define BBUF_STRESS_LEDGER_H
@@ -61,6 +63,8 @@ struct item {
  * @lease: what is read of it is leased: it may come again, later, until it is acknowledged
  * @unsure: bytes that readers which were killed had asked for, or were to acknowledge: they
  *          may be lost
+ * @words_cut: a call may have moved no multiple of a word, so that parts of words may come
+ * @parts: bytes of those that came
  * @next: number of each writer's next item
  * @high: position of each writer's last word that was read; see struct sight
  */
@@ -72,6 +76,8 @@ struct book {
 	bool lease;
 	size_t capacity;
 	uint64_t unsure;
+	bool words_cut;
+	uint64_t parts;
 	uint32_t next[WRITERS];
 	uint64_t high[WRITERS];
 };

@@ -197,8 +197,10 @@ static void actor_kill(struct round *round, unsigned int i)
 
 	kill(round->slots[i].pid, SIGKILL);
 	waitpid(round->slots[i].pid, NULL, 0);
-	if (hand->book >= 0)
+	if (hand->book >= 0) {
 		ledger_book(hand->book)->unsure += hand->bytes;
+		store(ledger_book(hand->book)->words_cut, true);
+	}
 	hand->book = -1;
 	deeds.kills++;
 }
