@@ -3,9 +3,11 @@
 # "make help" lists the targets. Everything is built below build/; what is downloaded goes
 # to BBUF_CACHE (~/.cache/bbuf).
 
-# Builds for another architecture, which $(vm)/run names, have a folder of their own.
+# Another architecture's system, which $(vm)/run makes, is what programs for ARCH are built with,
+# in a folder of their own.
+SYSROOT	?=
 top	:= $(CURDIR)
-build	:= $(top)/build$(VM_ARCH:%=/%)
+build	:= $(top)/build$(SYSROOT:%=/$(ARCH))
 vm	:= selftests/vm
 
 # Where the kernel's headers (or its build tree) are, and the release they are of.
@@ -15,6 +17,14 @@ release	= $(shell sed -n 's/^.define UTS_RELEASE "\(.*\)"/\1/p' \
 # Their compiler may need another system than this one: the root folder of it.
 KCHROOT	?=
 kmake	= $(if $(KCHROOT),$(vm)/within $(KCHROOT) make,$(MAKE)) -C $(KDIR)
+
+# The tools that programs are built with there; kbuild finds its own by ARCH and CROSS_COMPILE.
+ifneq ($(SYSROOT),)
+host_cc	:= $(CC)
+CC	:= $(CROSS_COMPILE)gcc $(if $(filter i386,$(ARCH)),-m32) --sysroot=$(SYSROOT)
+cross	= CC='$(CC)' LD='$(CROSS_COMPILE)ld $(if $(filter i386,$(ARCH)),-m elf_i386)' \
+	  AR=$(CROSS_COMPILE)ar OBJCOPY=$(CROSS_COMPILE)objcopy
+endif
 
 PREFIX	?= /usr/local
 SUDO	?= $(if $(filter 0,$(shell id -u)),,sudo)
@@ -42,10 +52,10 @@ help:			## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 	@echo
 	@echo 'Variables: KDIR= (build the module with these headers), KERNEL= (boot this'
-	@echo 'kernel: $(vm)/kernel --help), TESTS= (run these, such as bbuf:poll),'
-	@echo 'WORK_JOBS= (of work:kill.sh), SECONDS= and SEED= (of stress), UPDATE=1 (keep'
-	@echo 'what bench-count has found), PARAMS= (of the module, for load), PREFIX= and'
-	@echo 'DESTDIR= (for install).'
+	@echo 'kernel: $(vm)/kernel --help), ARCH= (one of arm64 or i386), TESTS= (run these,'
+	@echo 'such as bbuf:poll), WORK_JOBS= (of work:kill.sh), SECONDS= and SEED= (of stress),'
+	@echo 'UPDATE=1 (keep what bench-count has found), PARAMS= (of the module, for load),'
+	@echo 'PREFIX= and DESTDIR= (for install).'
 
 module: headers		## build the module only (KDIR= for another kernel)
 	@$(MAKE) --no-print-directory $(ko)
@@ -76,7 +86,7 @@ headers:
 
 tools:			## build the tools
 	@mkdir -p $(build)/userspace
-	@$(MAKE) --no-print-directory -C userspace OUTPUT=$(build)/userspace
+	@$(MAKE) --no-print-directory -C userspace $(cross) OUTPUT=$(build)/userspace
 
 demo:			## watch it work, in a virtual machine (EXAMPLE= and ARGS= for one)
 	@$(vm)/run $$([ -t 0 ] && [ -t 1 ] && echo --tty) -- demo $(EXAMPLE) $(ARGS)
@@ -144,12 +154,17 @@ kselftest = $(ROOT)/usr/lib/kselftest
 collections = $(notdir $(patsubst %/Makefile,%,$(wildcard selftests/*/Makefile)))
 
 # Runs make for one collection of tests, with what more is given.
-make_tests = $(MAKE) --no-print-directory -C selftests/$(1) KSFT=$(ksft) OUTPUT=$(tests)/$(1) $(2)
+make_tests = $(MAKE) --no-print-directory -C selftests/$(1) $(cross) KSFT=$(ksft) \
+	     OUTPUT=$(tests)/$(1) $(2)
 
 .PHONY: vm-init vm-tests vm-unit-tests vm-install-module vm-install-tools vm-install-tests
 
-vm-init: $(build)/vm/init $(build)/vm/tsc
+# What an emulated x86 is told about this machine's clock.
+tsc	= $(if $(filter arm64 aarch64,$(or $(ARCH),$(shell uname -m))),,$(build)/vm/tsc)
 
+vm-init: $(build)/vm/init $(tsc)
+
+$(build)/vm/tsc: CC := $(or $(host_cc),$(CC))
 $(build)/vm/%: $(vm)/%.c
 	@mkdir -p $(@D)
 	$(CC) -O2 -Wall -Wextra -Werror -static -o $@ $<
@@ -168,7 +183,7 @@ vm-install-module:
 	@install -D -t $(ROOT)/usr/lib/bbuf $(ko) $(wildcard $(unit_ko))
 
 vm-install-tools:
-	@$(MAKE) -C userspace OUTPUT=$(build)/userspace PREFIX=/usr DESTDIR=$(ROOT) install
+	@$(MAKE) -C userspace $(cross) OUTPUT=$(build)/userspace PREFIX=/usr DESTDIR=$(ROOT) install
 
 vm-install-tests: $(collections:%=vm-install-tests-%)
 	@cp -R $(ksft)/run_kselftest.sh $(ksft)/kselftest $(tests)/kselftest-list.txt $(kselftest)

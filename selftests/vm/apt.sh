@@ -2,7 +2,8 @@
 # shellcheck shell=bash
 #
 # Packages to take apart, not to install: from this machine's package sources or, after
-# use_unstable, from Debian unstable, or after use_i386, from the same sources for i386.
+# use_unstable, from Debian unstable, or after use_architecture, from the same sources for
+# another architecture.
 # Sourced, instead of common.sh, which it includes.
 
 . "${BASH_SOURCE[0]%/*}/common.sh"
@@ -58,7 +59,7 @@ have_lists() {
 	compgen -G "$lists/lists/*_Packages*" >/dev/null
 }
 
-# True if apt-get and apt-cache use the configuration of that name (unstable, i386).
+# True if apt-get and apt-cache use the configuration of that name (unstable, arm64).
 in_lists() {
 	[ "${APT_CONFIG-}" = "$cache/apt/$1/apt.conf" ]
 }
@@ -87,18 +88,18 @@ use_unstable() {
 }
 
 # Does without "dpkg --add-architecture", which would change this machine.
-use_i386() {
+use_architecture() {
 	local sources
 
 	need_apt
-	! in_lists i386 || return 0
-	lists=$cache/apt/i386
+	! in_lists "$1" || return 0
+	lists=$cache/apt/$1
 	sources=$(debian_sources)
 	[ -n "$sources" ] || { apt_update; sources=$(debian_sources); }
 	[ -n "$sources" ] ||
-		die "cannot look for i386: no package source of this machine is Debian's"
-	write_configuration 'APT::Architecture "i386";' '#clear APT::Architectures;' \
-		'APT::Architectures { "i386"; };' <<<"$sources"
+		die "cannot look for $1: no package source of this machine is Debian's"
+	write_configuration "APT::Architecture \"$1\";" '#clear APT::Architectures;' \
+		"APT::Architectures { \"$1\"; };" <<<"$sources"
 	use_lists
 }
 

@@ -3,8 +3,8 @@
  * The first process of the virtual machine: mounts what programs expect, loads the module,
  * runs one command, and ends the machine with the command's exit status.
  *
- * Three serial lines lead out. ttyS0 is the command's standard input and output, ttyS1 the
- * kernel's console, and on ttyS2 init reports that it has started, and in a second line
+ * Three serial lines lead out. ttyS0 is the command's standard input and output, ttyS1 (on
+ * arm64 ttyAMA0) the kernel's console, and on ttyS2 init reports that it has started, and in a second line
  * how it went:
  *
  *	exit STATUS	the command ended (128 + signal if it was killed)
@@ -27,7 +27,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/io.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
@@ -37,6 +36,10 @@
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
+
+#if defined(__x86_64__) || defined(__i386__)
+#include <sys/io.h>
+#endif
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
@@ -85,13 +88,21 @@ static const struct device_link {
 
 static int report_fd = -1;
 
-/* QEMU is told to take the write to its port, and any reboot, as the end. */
+/* On x86 a reboot may take its time: QEMU is told to take a write to a port as the end. */
+static void write_exit_port(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	if (ioperm(EXIT_PORT, 4, 1) == 0)
+		outl(0, EXIT_PORT);
+#endif
+}
+
+/* QEMU is told to take any reboot as the end, too. */
 static void __attribute__((noreturn)) end_machine(void)
 {
 	if (report_fd >= 0)
 		tcdrain(report_fd);
-	if (ioperm(EXIT_PORT, 4, 1) == 0)
-		outl(0, EXIT_PORT);
+	write_exit_port();
 	reboot(RB_AUTOBOOT);
 	for (;;)
 		pause();
