@@ -265,6 +265,7 @@ TEST_F(module, refuses_a_bad_parameter_and_says_which_and_why)
 		"capacity=0", "capacity=-1", "capacity=", "capacity=K", "capacity=64X",
 		"capacity=1.5K", "capacity=lots", "capacity=17M", "capacity=9223372036854775808",
 		"capacity=18446744073709551617", "capacity=17179869184G",
+		"capacity=18014398509481985K", "max_capacity=17592186044417M",
 		"max_capacity=0", "max_capacity=many",
 		"mode=8", "mode=01000", "mode=rw",
 	};
