@@ -450,6 +450,25 @@ TEST_F(memcg, comes_back_when_the_queue_goes)
 	ASSERT_TRUE(eventually(memory_of(self->group[0]) < SLACK));
 }
 
+TEST_F(memcg, comes_back_when_a_creation_fails)
+{
+	REQUIRE_MEMCG();
+	ASSERT_EQ(0, act_from(self->group[1], create_dead, CAPACITY));
+	ASSERT_EQ(-EEXIST, act_from(self->group[0], create_dead, CAPACITY));
+	ASSERT_TRUE(eventually(memory_of(self->group[0]) < SLACK));
+}
+
+/* What sends them there keeps them, and no longer than it is there itself. */
+TEST_F(memcg, comes_back_when_the_dead_letters_go_before_their_source)
+{
+	REQUIRE_MEMCG();
+	ASSERT_EQ(0, act_from(self->group[0], create_dead, CAPACITY));
+	ASSERT_EQ(0, lease_make(.type = BBUF_RECORD, .capacity = LEN, .dead_letters = DEAD));
+	ASSERT_EQ(0, queue_destroy(DEAD));
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	ASSERT_TRUE(eventually(memory_of(self->group[0]) < SLACK));
+}
+
 TEST_F(memcg, comes_back_when_the_module_goes)
 {
 	REQUIRE_MEMCG();
