@@ -344,6 +344,24 @@ TEST_F(file, fsyncs_each_wait_for_their_own_bytes)
 	}
 }
 
+/* More than are woken in one go: each of those wakes some of the others. */
+#define CROWD		200
+
+TEST_F(file, fsyncs_of_many_all_return_when_all_was_read)
+{
+	struct task drainer[CROWD];
+	int i;
+
+	ASSERT_EQ(10, put(self->fd, 0, 10));
+	for (i = 0; i < CROWD; i++) {
+		drainer[i] = task_drainer(self->fd);
+		ASSERT_TRUE(task_blocks(&drainer[i]));
+	}
+	ASSERT_TRUE(discard(self->nb, 10));
+	for (i = 0; i < CROWD; i++)
+		ASSERT_EQ(0, task_wait(&drainer[i]));
+}
+
 TEST_F(file, fsync_interrupted_fails_with_EINTR)
 {
 	struct task drainer = task_drainer(self->fd);
