@@ -330,6 +330,20 @@ TEST_F(queued, get_takes_only_what_fits)
 	bbuf_batch_free(small);
 }
 
+TEST_F(queued, get_needs_room_for_more_than_a_frame)
+{
+	struct bbuf_batch *small = bbuf_batch_new(BBUF_FRAME_SPACE(RECORD) +
+						  sizeof(struct bbuf_frame));
+
+	ASSERT_NE(NULL, small);
+	ASSERT_TRUE(add_records(self->batch, 0, 2));
+	ASSERT_EQ(2, bbuf_batch_put(self->queue, self->batch, NULL));
+	ASSERT_EQ(1, bbuf_batch_get(self->queue, small, NULL));
+	ASSERT_FAILS(ENOBUFS, bbuf_batch_get(self->queue, small, NULL));
+	ASSERT_TRUE(next_are_records(small, 0, 1));
+	bbuf_batch_free(small);
+}
+
 TEST_F(queued, get_of_a_record_that_never_fits)
 {
 	struct bbuf_batch *small = bbuf_batch_new(BBUF_FRAME_SPACE(RECORD - 8));
