@@ -616,6 +616,19 @@ TEST_F(tokens, in_the_pool_are_what_poll_reports)
 	close(epoll);
 }
 
+/* Whoever cannot write cannot write back, either. */
+TEST_F(tokens, that_are_held_are_no_room_to_who_only_reads)
+{
+	int reader = queue_open(QUEUE, O_RDONLY | O_NONBLOCK);
+
+	ASSERT_TRUE(got(reader, 1, "a"));
+	ASSERT_EQ(READABLE, queue_events(reader));
+	ASSERT_EQ(READABLE | WRITABLE, queue_events(self->nb));
+	ASSERT_TRUE(got(reader, 7, "bcdefgh"));
+	ASSERT_EQ(0, queue_events(reader));
+	close(reader);
+}
+
 /* The ends */
 
 TEST_F(tokens, that_are_held_are_not_the_end)
