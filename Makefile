@@ -42,20 +42,21 @@ kbuild	= $(build)/$(release)$(GCOV_PROFILE:%=-gcov)
 ko	= $(kbuild)/bbuf.ko
 unit_ko	= $(if $(shell grep -s '^CONFIG_KUNIT=' $(KDIR)/.config),$(kbuild)/unit/bbuf_test.ko)
 
-.PHONY: all module tools demo check check-matrix check-debug check-model coverage stress shell
-.PHONY: load unload install lint clean help bench bench-count
+.PHONY: all module tools demo check check-matrix check-debug check-model check-mutations coverage
+.PHONY: stress shell load unload install lint clean help bench bench-count
 .DEFAULT_GOAL := all
 
 all: tools module	## build the module for the running kernel, and the tools
 
 help:			## list the targets
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 	@echo
 	@echo 'Variables: KDIR= (build the module with these headers), KERNEL= (boot this'
 	@echo 'kernel: $(vm)/kernel --help), ARCH= (one of arm64 or i386), TESTS= (run these,'
-	@echo 'such as bbuf:poll), WORK_JOBS= (of work:kill.sh), SECONDS= and SEED= (of stress),'
-	@echo 'UPDATE=1 (keep what bench-count has found), PARAMS= (of the module, for load),'
-	@echo 'PREFIX= and DESTDIR= (for install).'
+	@echo 'such as bbuf:poll), MUTATIONS= (of check-mutations, by name), WORK_JOBS= (of'
+	@echo 'work:kill.sh), SECONDS= and SEED= (of stress), UPDATE=1 (keep what bench-count, or'
+	@echo 'check-mutations, has found), PARAMS= (of the module, for load), PREFIX= and'
+	@echo 'DESTDIR= (for install).'
 
 module: headers		## build the module only (KDIR= for another kernel)
 	@$(MAKE) --no-print-directory $(ko)
@@ -105,6 +106,9 @@ coverage:		## tell which lines of the module the tests reach
 
 check-model:		## look at all that processes may do to one another, in a model
 	@selftests/model/check
+
+check-mutations:	## tell which mistakes no test notices (MUTATIONS= picks some)
+	@selftests/mutations/check $(if $(UPDATE),--update) $(MUTATIONS)
 
 bench:			## measure queues beside others, on two processors (ARGS=)
 	@selftests/bench/bench $(ARGS)
