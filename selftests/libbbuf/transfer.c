@@ -128,9 +128,16 @@ static const struct timespec nearly_for_ever = {
 	.tv_nsec = 999999999,
 };
 
+/* In 64 bits of nanoseconds this would be a tenth of a microsecond. */
+static const struct timespec beyond_the_clock = {
+	.tv_sec = sizeof(time_t) == sizeof(int32_t) ? INT32_MAX : 18446744073,
+	.tv_nsec = 709551716,
+};
+
 FIXTURE_VARIANT_ADD(waiting, for_ever) { .timeout = NULL };
 FIXTURE_VARIANT_ADD(waiting, for_a_while) { .timeout = &long_enough };
 FIXTURE_VARIANT_ADD(waiting, for_ages) { .timeout = &nearly_for_ever };
+FIXTURE_VARIANT_ADD(waiting, for_centuries) { .timeout = &beyond_the_clock };
 
 FIXTURE_SETUP(waiting)
 {
