@@ -218,13 +218,13 @@ test_what_hangs_fails()
 {
 	local status=0
 
-	bbuf bench many --numbers 2:1 --messages 100000000 --queues bbuf-record --timeout 1s \
+	bbuf bench many --numbers 2:1 --messages 100000000 --queues bbuf-record --timeout 5s \
 		>out 2>errors &
 	eventually our_queues_are_there
 	eventually stop_children $!
 	wait $! || status=$?
 	[ "$status" = 1 ]
-	grep -q 'bench: many 2:1: bbuf-record: 64 bytes: nothing has moved for 1 s' errors
+	grep -q 'bench: many 2:1: bbuf-record: 64 bytes: nothing has moved for 5 s' errors
 	[ -z "$(our_queues)" ]
 	eventually not pgrep -x bbuf >/dev/null
 }
