@@ -440,7 +440,7 @@ static bool task_asleep(const struct task *t, const struct task_view *view)
 static bool task_settled(const struct task *t, struct task_view *view)
 {
 	*view = task_look(t);
-	return task_asleep(t, view) || view->state == 'Z' || !view->state;
+	return task_asleep(t, view) || view->state == 'Z' || (t->is_thread && task_done(t));
 }
 
 bool task_sleeps(struct task *t)
