@@ -4,8 +4,8 @@
  * runs one command, and ends the machine with the command's exit status.
  *
  * Three serial lines lead out. ttyS0 is the command's standard input and output, ttyS1 (on
- * arm64 ttyAMA0) the kernel's console, and on ttyS2 init reports that it has started, and in a second line
- * how it went:
+ * arm64 ttyAMA0) the kernel's console, and on ttyS2 init reports that it has started, and in a
+ * second line how it went:
  *
  *	exit STATUS	the command ended (128 + signal if it was killed)
  *	timeout		it did not in time
