@@ -78,3 +78,15 @@ module_tests() {
 		all=$'bbuf\nlibbbuf'
 	grep -vE '(_(32|sanitized)|:(batch|exclusive|lease_many))$' <<<"$all" | sort -u
 }
+
+# Of the tests on standard input every $2-th, as the share $1 of them. Which tests these are
+# depends on the text $3 (say, the hash of a commit), so that in the end each share has had
+# every test.
+share_of_tests() {
+	local hash tests
+
+	tests=$(cat)
+	[ "$(wc -l <<<"$tests")" -ge "$2" ] || die "the tests have not been built (make check)"
+	hash=$(sha1sum <<<"$3")
+	awk -v n=$(((16#${hash:0:4} + $1) % $2)) -v of="$2" 'NR % of == n' <<<"$tests"
+}
