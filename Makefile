@@ -171,7 +171,7 @@ vm-init: $(build)/vm/init $(tsc)
 $(build)/vm/tsc: CC := $(or $(host_cc),$(CC))
 $(build)/vm/%: $(vm)/%.c
 	@mkdir -p $(@D)
-	$(CC) -O2 -Wall -Wextra -Werror -static -o $@ $<
+	$(CC) -O2 -Wall -Wextra -Werror -pthread -static -o $@ $<
 
 vm-unit-tests: $(unit_ko)
 

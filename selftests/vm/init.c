@@ -4,8 +4,8 @@
  * runs one command, and ends the machine with the command's exit status.
  *
  * Three serial lines lead out. ttyS0 is the command's standard input and output, ttyS1 (on
- * arm64 ttyAMA0) the kernel's console, and on ttyS2 init reports that it has started, and in a
- * second line how it went:
+ * arm64 ttyAMA0) the kernel's console, and on ttyS2 init reports "started", again and again as a
+ * heartbeat, and in the last line how it went:
  *
  *	exit STATUS	the command ended (128 + signal if it was killed)
  *	timeout		it did not in time
@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -56,6 +57,7 @@ struct options {
 	int rows;		/* the size of that terminal */
 	int columns;
 	int timeout;		/* in seconds */
+	int heartbeat;		/* seconds between two heartbeats; 0 for none */
 };
 
 static const struct mount_point {
@@ -212,6 +214,8 @@ static struct options read_options(void)
 			options.columns = value;
 		else if (!strcmp(key, "timeout"))
 			options.timeout = value;
+		else if (!strcmp(key, "heartbeat"))
+			options.heartbeat = value;
 	}
 	fclose(file);
 	return options;
@@ -369,6 +373,16 @@ static void __attribute__((noreturn)) give_up(int line)
 	report("timeout\n");
 }
 
+/* A thread of its own, as init blocks while the host does not take its output. */
+static void *send_heartbeats(void *argument)
+{
+	const struct options *options = argument;
+
+	while (!sleep(options->heartbeat))
+		dprintf(report_fd, "started\n");
+	return NULL;
+}
+
 static int wait_for_command(pid_t pid, int output, int line, const struct options *options)
 {
 	struct pollfd pollfd = { .fd = output, .events = POLLIN };
@@ -437,6 +451,7 @@ int main(void)
 {
 	struct options options;
 	int line, output, status;
+	pthread_t thread;
 	pid_t pid;
 
 	mount_all();
@@ -451,6 +466,8 @@ int main(void)
 	if (options.load)
 		load_module();
 	hold_child_signals();
+	if (options.heartbeat && pthread_create(&thread, NULL, send_heartbeats, &options))
+		report("error thread\n");
 	pid = start_command(line, &options, &output);
 	status = wait_for_command(pid, output, line, &options);
 	drain_output(output, line);
