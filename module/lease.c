@@ -618,7 +618,7 @@ static long bbuf_settle_renew(struct bbuf_queue *q, struct list_head *items)
 
 /* Until one can't be: it and the rest stay leased. */
 static long bbuf_settle_reject(struct bbuf_queue *q, struct list_head *items,
-			       struct bbuf_settled *state, struct bbuf_told *told)
+			       struct bbuf_told *told)
 {
 	struct bbuf_item *item, *next;
 	LIST_HEAD(gone);
@@ -639,7 +639,6 @@ static long bbuf_settle_reject(struct bbuf_queue *q, struct list_head *items,
 	}
 	bbuf_settle_renew(q, items);
 	list_splice(&gone, items);
-	state->more &= all;
 	return n || all ? n : -EAGAIN;
 }
 
@@ -656,7 +655,7 @@ static long bbuf_settle_picked(struct bbuf_queue *q, u32 how, struct list_head *
 	case BBUF_RENEW:
 		return bbuf_settle_renew(q, items);
 	case BBUF_REJECT:
-		return bbuf_settle_reject(q, items, state, told);
+		return bbuf_settle_reject(q, items, told);
 	default:
 		bbuf_leases_return(q, items, returning, told);
 		return state->n;

@@ -140,6 +140,20 @@ TEST_F(lease_limits, of_a_file_is_as_it_was_made)
 	ASSERT_LEASES(self->other, 1);
 }
 
+TEST_F(lease_limits, of_a_full_file_gives_way_to_ENODEV_after_destroy)
+{
+	struct bbuf_lease lease;
+	char buf[LEN];
+
+	ASSERT_EQ(0, set_max_leases(self->fd, 1));
+	ASSERT_TRUE(put_records(self->fd, 0, 2));
+	ASSERT_LEASES(self->nb, 0);
+	ASSERT_FAILS(EBUSY, read(self->nb, buf, LEN));
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	ASSERT_FAILS(ENODEV, read(self->nb, buf, LEN));
+	ASSERT_FAILS(ENODEV, lease_read(self->nb, buf, LEN, &lease));
+}
+
 TEST_F(lease_limits, of_a_file_is_changed_at_any_time)
 {
 	char buf[LEN];
