@@ -20,7 +20,7 @@
 #define LONG_COPY	(15 << 20)
 #define MANY		100000		/* records */
 #define LONG_RECORD	(1 << 20)
-#define CROWD		1500		/* threads */
+#define CROWD		1100		/* threads: more than MOST_ENTRIES */
 #define SOON_MS		100
 #define MARKS_MAX	1000		/* bytes that are written meanwhile */
 #define TEST_SECONDS	240

@@ -541,6 +541,16 @@ TEST_F(lease_end, of_the_queue_is_the_end_of_its_leases)
 	ASSERT_EQ(POLLHUP | POLLERR, queue_events(self->nb));
 }
 
+TEST_F(lease_end, peek_fails_with_ENODEV_after_destroy)
+{
+	char buf[LEN];
+
+	ASSERT_TRUE(put_records(self->fd, 0, 1));
+	ASSERT_EQ(LEN, queue_peek(self->nb, buf, LEN));
+	ASSERT_EQ(0, queue_destroy(QUEUE));
+	ASSERT_FAILS(ENODEV, queue_peek(self->nb, buf, LEN));
+}
+
 TEST_F(lease_end, of_the_queue_while_processes_hold_it)
 {
 	struct task holder = task_leaser(2), other = task_leaser(1);
