@@ -1194,7 +1194,7 @@ void bbuf_queue_set_limits(struct bbuf_queue *q, size_t capacity, size_t read_ma
 	smp_mb();
 	if (write_mark < before && atomic_read(&q->refused_files))
 		WRITE_ONCE(q->mark_lowered, true);
-	bbuf_side_want_anew(&q->producer);
+	/* What a writer needs changes with the capacity: bbuf_resize_end() sees to that. */
 	bbuf_side_want_anew(&q->consumer);
 }
 
