@@ -180,8 +180,8 @@ vm-tests: vm-unit-tests $(collections:%=vm-tests-%)
 
 vm-tests-%:
 	@mkdir -p $(tests)/$*
-	@$(call make_tests,$*)
-	@$(call make_tests,$*,-s COLLECTION=$* emit_tests) >$(tests)/$*/tests.txt
+	+@$(call make_tests,$*)
+	+@$(call make_tests,$*,-s COLLECTION=$* emit_tests) >$(tests)/$*/tests.txt
 
 vm-install-module:
 	@install -D -t $(ROOT)/usr/lib/bbuf $(ko) $(wildcard $(unit_ko))
@@ -193,4 +193,4 @@ vm-install-tests: $(collections:%=vm-install-tests-%)
 	@cp -R $(ksft)/run_kselftest.sh $(ksft)/kselftest $(tests)/kselftest-list.txt $(kselftest)
 
 vm-install-tests-%:
-	@$(call make_tests,$*,INSTALL_PATH=$(kselftest)/$* install)
+	+@$(call make_tests,$*,INSTALL_PATH=$(kselftest)/$* install)
