@@ -22,23 +22,23 @@
 static const struct bbuf_manner bbuf_at_once = { .nowait = true, .deadline = BBUF_NEVER };
 
 /**
- * bbuf_call_init() - begin a call
- * @call: the call
+ * bbuf_waiter_init() - begin a call
+ * @waiter: the call
  * @how: whether and how long to wait
  * @len: bytes that it wants to move
  */
-void bbuf_call_init(struct bbuf_call *call, struct bbuf_manner how, size_t len)
+void bbuf_waiter_init(struct bbuf_waiter *waiter, struct bbuf_manner how, size_t len)
 {
-	INIT_LIST_HEAD(&call->node);
-	call->len = len;
-	call->left = len;
-	call->deadline = how.deadline;
-	call->nowait = how.nowait;
-	call->peeks = false;
-	call->yields = false;
-	call->resizes = false;
-	call->firm = false;
-	call->over = 0;
+	INIT_LIST_HEAD(&waiter->node);
+	waiter->len = len;
+	waiter->left = len;
+	waiter->deadline = how.deadline;
+	waiter->nowait = how.nowait;
+	waiter->peeks = false;
+	waiter->yields = false;
+	waiter->resizes = false;
+	waiter->firm = false;
+	waiter->over = 0;
 }
 
 /* How many bytes it is for a user who has @room: the last frame may lack its padding. */
@@ -166,8 +166,8 @@ static size_t bbuf_iter_fault_in(struct iov_iter *iter, size_t bytes)
 }
 
 /**
- * bbuf_call_fault_in() - have the pages present that a call that yields was without
- * @call: the call, which is not in line
+ * bbuf_waiter_fault_in() - have the pages present that a call that yields was without
+ * @waiter: the call, which is not in line
  * @iter: its memory
  * @want: bytes of it that are to be present
  * @least: bytes without which that is of no use
@@ -176,8 +176,8 @@ static size_t bbuf_iter_fault_in(struct iov_iter *iter, size_t bytes)
  * Return: bytes that are present; -EFAULT (a bad address), -EINTR (the task is being killed), or
  * -ETIMEDOUT.
  */
-ssize_t bbuf_call_fault_in(struct bbuf_call *call, struct iov_iter *iter, size_t want,
-			   size_t least)
+ssize_t bbuf_waiter_fault_in(struct bbuf_waiter *waiter, struct iov_iter *iter, size_t want,
+			     size_t least)
 {
 	size_t bytes = min(want, iov_iter_count(iter));
 	size_t left = bbuf_iter_fault_in(iter, bytes);
@@ -187,23 +187,23 @@ ssize_t bbuf_call_fault_in(struct bbuf_call *call, struct iov_iter *iter, size_t
 		return -EINTR;
 	if (bytes - left < least)
 		return -EFAULT;
-	if (!call->nowait && call->deadline != BBUF_NEVER && ktime_get_ns() >= call->deadline)
+	if (!waiter->nowait && waiter->deadline != BBUF_NEVER && ktime_get_ns() >= waiter->deadline)
 		return -ETIMEDOUT;
 	return bytes - left;
 }
 
 /**
  * bbuf_peek_fault_in() - the same for one that peeks
- * @call: the call
+ * @waiter: the call
  * @iter: its memory, which is cut to what can be had of it if that is enough
  * @whole: it is not, as it is for a record
  *
- * Return: 0 or a negative errno, as bbuf_call_fault_in().
+ * Return: 0 or a negative errno, as bbuf_waiter_fault_in().
  */
-int bbuf_peek_fault_in(struct bbuf_call *call, struct iov_iter *iter, bool whole)
+int bbuf_peek_fault_in(struct bbuf_waiter *waiter, struct iov_iter *iter, bool whole)
 {
-	size_t want = min(call->missing, iov_iter_count(iter));
-	ssize_t ret = bbuf_call_fault_in(call, iter, want, whole ? want : 1);
+	size_t want = min(waiter->missing, iov_iter_count(iter));
+	ssize_t ret = bbuf_waiter_fault_in(waiter, iter, want, whole ? want : 1);
 
 	if (ret < 0)
 		return ret;
@@ -216,17 +216,17 @@ int bbuf_peek_fault_in(struct bbuf_call *call, struct iov_iter *iter, bool whole
  * struct bbuf_watch - what ends a call in front of the line whose page does not come in time
  * @work: runs when its time is over
  * @side: the side that it holds up
- * @call: the call
+ * @waiter: the call
  */
 struct bbuf_watch {
 	struct delayed_work work;
 	struct bbuf_side *side;
-	struct bbuf_call *call;
+	struct bbuf_waiter *waiter;
 };
 
 static void bbuf_watch_start(struct bbuf_watch *watch)
 {
-	long timeout = bbuf_call_timeout(watch->call, ktime_get_ns());
+	long timeout = bbuf_waiter_timeout(watch->waiter, ktime_get_ns());
 
 	queue_delayed_work(bbuf_workqueue, &watch->work,
 			   min_t(unsigned long, timeout, MAX_JIFFY_OFFSET));
@@ -237,16 +237,16 @@ static void bbuf_watch_expire(struct work_struct *work)
 	struct bbuf_watch *watch = container_of(work, struct bbuf_watch, work.work);
 
 	/* Jiffies may jump, and are coarse: it is the clock that counts. */
-	if (ktime_get_ns() < watch->call->deadline)
+	if (ktime_get_ns() < watch->waiter->deadline)
 		bbuf_watch_start(watch);
 	else
-		bbuf_side_expire(watch->side, watch->call);
+		bbuf_side_expire(watch->side, watch->waiter);
 }
 
-static size_t bbuf_side_fault_in_time(struct bbuf_side *side, struct bbuf_call *call,
+static size_t bbuf_side_fault_in_time(struct bbuf_side *side, struct bbuf_waiter *waiter,
 				      struct iov_iter *iter, size_t bytes)
 {
-	struct bbuf_watch watch = { .side = side, .call = call };
+	struct bbuf_watch watch = { .side = side, .waiter = waiter };
 	size_t left;
 
 	INIT_DELAYED_WORK_ONSTACK(&watch.work, bbuf_watch_expire);
@@ -260,39 +260,39 @@ static size_t bbuf_side_fault_in_time(struct bbuf_side *side, struct bbuf_call *
 /**
  * bbuf_side_unlock_busy() - drop the lock of a side, and keep the side
  * @side: the side; its lock is held, and dropped
- * @call: the call that is at work, for bbuf_side_lock_busy()
+ * @waiter: the call that is at work, for bbuf_side_lock_busy()
  *
  * From the front of the line it keeps all others off, and the ring stays as it is.
  */
-void bbuf_side_unlock_busy(struct bbuf_side *side, struct bbuf_call *call)
+void bbuf_side_unlock_busy(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
 	/* Busy first: it is not to look as if it waited. */
 	bbuf_side_set_busy(side, true);
-	bbuf_side_hold(side, call);
+	bbuf_side_hold(side, waiter);
 	mutex_unlock(&side->lock);
 }
 
 /**
  * bbuf_side_lock_busy() - take the lock of a side again
  * @side: the side
- * @call: the call, after bbuf_side_unlock_busy()
+ * @waiter: the call, after bbuf_side_unlock_busy()
  *
  * Return: 0 if the call may go on with what it was doing; otherwise nothing is to be moved, and
- * it is what bbuf_call_error() says.
+ * it is what bbuf_waiter_error() says.
  */
-int bbuf_side_lock_busy(struct bbuf_side *side, struct bbuf_call *call)
+int bbuf_side_lock_busy(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
 	cond_resched();
 	mutex_lock(&side->lock);
-	if (!call->over)	/* otherwise who ended it has said so */
+	if (!waiter->over)	/* otherwise who ended it has said so */
 		bbuf_side_set_busy(side, false);
-	return bbuf_call_error(side, call);
+	return bbuf_waiter_error(side, waiter);
 }
 
-static int bbuf_side_let_others(struct bbuf_side *side, struct bbuf_call *call)
+static int bbuf_side_let_others(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
-	bbuf_side_unlock_busy(side, call);
-	return bbuf_side_lock_busy(side, call);
+	bbuf_side_unlock_busy(side, waiter);
+	return bbuf_side_lock_busy(side, waiter);
 }
 
 /*
@@ -300,18 +300,18 @@ static int bbuf_side_let_others(struct bbuf_side *side, struct bbuf_call *call)
  * dropped. The ring is not touched meanwhile, and so a call that takes too long can be removed
  * from the line.
  */
-static noinline int bbuf_side_fault_in(struct bbuf_side *side, struct bbuf_call *call,
+static noinline int bbuf_side_fault_in(struct bbuf_side *side, struct bbuf_waiter *waiter,
 				       struct iov_iter *iter, size_t bytes)
 {
 	size_t left;
 	int ret;
 
-	bbuf_side_unlock_busy(side, call);
-	if (call->deadline == BBUF_NEVER)
+	bbuf_side_unlock_busy(side, waiter);
+	if (waiter->deadline == BBUF_NEVER)
 		left = bbuf_iter_fault_in(iter, bytes);
 	else
-		left = bbuf_side_fault_in_time(side, call, iter, bytes);
-	ret = bbuf_side_lock_busy(side, call);
+		left = bbuf_side_fault_in_time(side, waiter, iter, bytes);
+	ret = bbuf_side_lock_busy(side, waiter);
 	return ret ?: (left == bytes ? -EFAULT : 0);
 }
 
@@ -320,16 +320,16 @@ static noinline int bbuf_side_fault_in(struct bbuf_side *side, struct bbuf_call 
  * sleeps for that: without the lock, from the front of the line. Returns as bbuf_side_copy();
  * *done is how far it came.
  */
-static noinline int bbuf_side_copy_unlocked(struct bbuf_side *side, struct bbuf_call *call,
+static noinline int bbuf_side_copy_unlocked(struct bbuf_side *side, struct bbuf_waiter *waiter,
 					    const struct bbuf_span *span, size_t *done,
 					    size_t want, struct iov_iter *iter)
 {
 	size_t n;
 	int ret;
 
-	bbuf_side_unlock_busy(side, call);
+	bbuf_side_unlock_busy(side, waiter);
 	n = bbuf_span_copy(span, *done, want, iter, NULL);
-	ret = bbuf_side_lock_busy(side, call);
+	ret = bbuf_side_lock_busy(side, waiter);
 	*done += n;
 	return ret ?: (n < want ? -EFAULT : 0);
 }
@@ -337,7 +337,7 @@ static noinline int bbuf_side_copy_unlocked(struct bbuf_side *side, struct bbuf_
 /**
  * bbuf_side_copy() - copy a part of a ring that bbuf_side_enter() found to be there
  * @side: the side; its lock is held, and may be dropped in between
- * @call: the call
+ * @waiter: the call
  * @span: what to copy
  * @iter: where from, or to
  *
@@ -347,9 +347,9 @@ static noinline int bbuf_side_copy_unlocked(struct bbuf_side *side, struct bbuf_
  *
  * Return: 0 if all of it was copied. -EFAULT: a bad address; how far it came is @iter's to tell.
  * Otherwise nothing is to be moved: -EINTR if the task is being killed, BBUF_FAULT for a call
- * that yields, or what bbuf_call_error() says.
+ * that yields, or what bbuf_waiter_error() says.
  */
-int bbuf_side_copy(struct bbuf_side *side, struct bbuf_call *call, const struct bbuf_span *span,
+int bbuf_side_copy(struct bbuf_side *side, struct bbuf_waiter *waiter, const struct bbuf_span *span,
 		   struct iov_iter *iter)
 {
 	size_t want = bbuf_span_size(span, iov_iter_count(iter)), done = 0, piece, n;
@@ -358,7 +358,7 @@ int bbuf_side_copy(struct bbuf_side *side, struct bbuf_call *call, const struct 
 	int ret = 0;
 
 	/* To lease makes no room. */
-	if (!call->peeks && (!side->queue->leases || side == &side->queue->producer))
+	if (!waiter->peeks && (!side->queue->leases || side == &side->queue->producer))
 		ahead = bbuf_side_ahead(side, span->len);
 	while (!ret && done < want) {
 		/* A batch with its frame is copied at once, too. */
@@ -366,7 +366,7 @@ int bbuf_side_copy(struct bbuf_side *side, struct bbuf_call *call, const struct 
 		if (span->len > BBUF_LOCKED_BATCH)
 			piece = min_t(size_t, piece, BBUF_LOCKED_BATCH);
 		if (bbuf_iter_allocates(iter)) {
-			ret = bbuf_side_copy_unlocked(side, call, span, &done, piece, iter);
+			ret = bbuf_side_copy_unlocked(side, waiter, span, &done, piece, iter);
 			continue;
 		}
 		n = bbuf_span_copy_now(span, done, piece, iter, done ? NULL : ahead);
@@ -374,19 +374,19 @@ int bbuf_side_copy(struct bbuf_side *side, struct bbuf_call *call, const struct 
 		if (n < want)
 			trace_bbuf_batch(side->queue, "copy", n, 0);
 		tries = n ? 0 : tries + 1;
-		if (n < piece && call->yields)
+		if (n < piece && waiter->yields)
 			ret = BBUF_FAULT;
 		else if (n < piece)
 			ret = tries > BBUF_FAULT_TRIES ? -EFAULT :
-			      bbuf_side_fault_in(side, call, iter, piece - n);
+			      bbuf_side_fault_in(side, waiter, iter, piece - n);
 		else if (done < want)
-			ret = bbuf_side_let_others(side, call);
+			ret = bbuf_side_let_others(side, waiter);
 		/* No one would learn how far the copy got. */
 		if ((!ret || ret == -EFAULT) && done < want && user_backed_iter(iter) &&
 		    fatal_signal_pending(current))
 			ret = -EINTR;
 	}
-	call->missing = want;
+	waiter->missing = want;
 	return ret;
 }
 
@@ -539,7 +539,7 @@ static bool bbuf_drop(struct bbuf_queue *q, size_t want)
  * oldest may be dropped, all that the queue can hold. A long record may drop many short ones: in
  * between others have the lock. Or a negative errno, if the call has ended meanwhile.
  */
-static ssize_t bbuf_make_room(struct bbuf_queue *q, struct bbuf_call *call, size_t want)
+static ssize_t bbuf_make_room(struct bbuf_queue *q, struct bbuf_waiter *waiter, size_t want)
 {
 	struct bbuf_side *side = &q->producer;
 	int ret;
@@ -548,7 +548,7 @@ static ssize_t bbuf_make_room(struct bbuf_queue *q, struct bbuf_call *call, size
 	       (q->policy & BBUF_DROP_OLDEST) && bbuf_drop(q, min(want, side->span))) {
 		if (bbuf_side_avail(side) >= min(want, side->span))
 			break;
-		ret = bbuf_side_pause(side, call) ?: bbuf_side_error(side);
+		ret = bbuf_side_pause(side, waiter) ?: bbuf_side_error(side);
 		if (ret)
 			return ret;
 	}
@@ -556,36 +556,36 @@ static ssize_t bbuf_make_room(struct bbuf_queue *q, struct bbuf_call *call, size
 }
 
 /* The newest is lost instead: a reader has the oldest in hand. */
-static void bbuf_drop_new(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *from)
+static void bbuf_drop_new(struct bbuf_queue *q, struct bbuf_waiter *waiter, struct iov_iter *from)
 {
 	size_t record = q->type == BBUF_RECORD;
 
-	q->dropped_bytes += call->left;
+	q->dropped_bytes += waiter->left;
 	q->dropped_records += record;
-	q->dropped_new_bytes += call->left;
+	q->dropped_new_bytes += waiter->left;
 	q->dropped_new_records += record;
-	iov_iter_advance(from, call->left);
-	call->left = 0;
+	iov_iter_advance(from, waiter->left);
+	waiter->left = 0;
 }
 
 /* Queue the next piece of a stream, or all of it. */
-static int bbuf_put_piece(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *from)
+static int bbuf_put_piece(struct bbuf_queue *q, struct bbuf_waiter *waiter, struct iov_iter *from)
 {
 	struct bbuf_side *side = &q->producer;
 	struct bbuf_span span = { .ring = &q->ring };
 	size_t before = iov_iter_count(from);
 	ssize_t ret;
 
-	ret = bbuf_make_room(q, call, call->left);
+	ret = bbuf_make_room(q, waiter, waiter->left);
 	if (ret < 0)
 		return ret;
 	span.len = ret;
-	if ((q->policy & BBUF_DROP_OLDEST) && span.len < min(call->left, side->span)) {
-		bbuf_drop_new(q, call, from);
+	if ((q->policy & BBUF_DROP_OLDEST) && span.len < min(waiter->left, side->span)) {
+		bbuf_drop_new(q, waiter, from);
 		return 0;
 	}
 	span.off = side->off;
-	ret = bbuf_side_copy(side, call, &span, from);
+	ret = bbuf_side_copy(side, waiter, &span, from);
 	if (ret && ret != -EFAULT) {
 		iov_iter_revert(from, before - iov_iter_count(from));
 		return ret;
@@ -594,16 +594,16 @@ static int bbuf_put_piece(struct bbuf_queue *q, struct bbuf_call *call, struct i
 	bbuf_side_moved(side, span.len, span.len, 0);
 	if (span.len)
 		trace_bbuf_write(q, span.len, 0);
-	call->left -= span.len;
+	waiter->left -= span.len;
 	return ret;
 }
 
 /* Tell the file how much room a refused write needs, for poll. */
-static int bbuf_write_refused(const struct bbuf_side *side, const struct bbuf_call *call,
+static int bbuf_write_refused(const struct bbuf_side *side, const struct bbuf_waiter *waiter,
 			      struct bbuf_manner how, int ret)
 {
 	if (ret == -EAGAIN && how.refused)
-		*how.refused = bbuf_side_need(side, call);
+		*how.refused = bbuf_side_need(side, waiter);
 	return ret;
 }
 
@@ -611,32 +611,32 @@ static ssize_t bbuf_write_stream(struct bbuf_queue *q, struct iov_iter *from,
 				 struct bbuf_manner how)
 {
 	struct bbuf_side *side = &q->producer;
-	struct bbuf_call call;
+	struct bbuf_waiter waiter;
 	bool pieces;
 	int ret;
 
-	bbuf_call_init(&call, how, iov_iter_count(from));
+	bbuf_waiter_init(&waiter, how, iov_iter_count(from));
 	mutex_lock(&side->lock);
 	do {
-		ret = bbuf_side_enter(side, &call);
+		ret = bbuf_side_enter(side, &waiter);
 		if (ret)
 			break;
-		pieces = call.left > side->span && !call.nowait;
+		pieces = waiter.left > side->span && !waiter.nowait;
 		if (pieces)
-			bbuf_side_hold(side, &call);
-		ret = bbuf_put_piece(q, &call, from);
-		if (pieces && !ret && call.left)
-			bbuf_side_pause(side, &call);
-	} while (!ret && call.left && !call.nowait && !fatal_signal_pending(current));
-	ret = bbuf_write_refused(side, &call, how, ret);
-	bbuf_side_exit(side, &call);
+			bbuf_side_hold(side, &waiter);
+		ret = bbuf_put_piece(q, &waiter, from);
+		if (pieces && !ret && waiter.left)
+			bbuf_side_pause(side, &waiter);
+	} while (!ret && waiter.left && !waiter.nowait && !fatal_signal_pending(current));
+	ret = bbuf_write_refused(side, &waiter, how, ret);
+	bbuf_side_exit(side, &waiter);
 
-	return call.left < call.len ? call.len - call.left : ret;
+	return waiter.left < waiter.len ? waiter.len - waiter.left : ret;
 }
 
 /* Queue one record of @len bytes. */
 static int bbuf_put_record(struct bbuf_queue *q, struct iov_iter *from, size_t len,
-			   struct bbuf_call *call)
+			   struct bbuf_waiter *waiter)
 {
 	struct bbuf_side *side = &q->producer;
 	struct bbuf_span span = { .ring = &q->ring, .len = len };
@@ -646,18 +646,18 @@ static int bbuf_put_record(struct bbuf_queue *q, struct iov_iter *from, size_t l
 	do {
 		if (len > side->span)
 			return bbuf_side_error(side) ?: -EMSGSIZE;
-		ret = bbuf_side_enter(side, call) ?: bbuf_make_room(q, call, len);
+		ret = bbuf_side_enter(side, waiter) ?: bbuf_make_room(q, waiter, len);
 		if (ret < 0)
 			return ret;
 		/* In between the queue may have been made to wait instead of dropping. */
 	} while (ret < len && (len > side->span || !(q->policy & BBUF_DROP_OLDEST)));
 	if (ret < len) {
-		bbuf_drop_new(q, call, from);
+		bbuf_drop_new(q, waiter, from);
 		return 0;
 	}
 	head = bbuf_ring_put_length(&q->ring, side->off, len);
 	span.off = bbuf_ring_step(&q->ring, side->off, head);
-	ret = bbuf_side_copy(side, call, &span, from);
+	ret = bbuf_side_copy(side, waiter, &span, from);
 	if (ret)
 		return ret;
 	bbuf_side_moved(side, len, head + len, 1);
@@ -669,14 +669,14 @@ static int bbuf_write_record(struct bbuf_queue *q, struct iov_iter *from, size_t
 			     struct bbuf_manner how)
 {
 	struct bbuf_side *side = &q->producer;
-	struct bbuf_call call;
+	struct bbuf_waiter waiter;
 	int ret;
 
-	bbuf_call_init(&call, how, len);
+	bbuf_waiter_init(&waiter, how, len);
 	mutex_lock(&side->lock);
-	ret = bbuf_put_record(q, from, len, &call);
-	ret = bbuf_write_refused(side, &call, how, ret);
-	bbuf_side_exit(side, &call);
+	ret = bbuf_put_record(q, from, len, &waiter);
+	ret = bbuf_write_refused(side, &waiter, how, ret);
+	bbuf_side_exit(side, &waiter);
 	return ret;
 }
 
@@ -870,7 +870,8 @@ size_t bbuf_write_at_once(struct bbuf_queue *q, struct iov_iter *from)
 	return len;
 }
 
-static ssize_t bbuf_get_stream(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to)
+static ssize_t bbuf_get_stream(struct bbuf_queue *q, struct bbuf_waiter *waiter,
+			       struct iov_iter *to)
 {
 	struct bbuf_side *side = &q->consumer;
 	size_t before = iov_iter_count(to);
@@ -884,11 +885,11 @@ static ssize_t bbuf_get_stream(struct bbuf_queue *q, struct bbuf_call *call, str
 
 	if (!span.len)
 		return 0;
-	ret = bbuf_side_copy(side, call, &span, to);
+	ret = bbuf_side_copy(side, waiter, &span, to);
 	if (ret && ret != -EFAULT)
 		return ret;
 	done = before - iov_iter_count(to);
-	if (done && !call->peeks) {
+	if (done && !waiter->peeks) {
 		bbuf_side_moved(side, done, done, 0);
 		trace_bbuf_read(q, done, 0);
 	}
@@ -896,15 +897,16 @@ static ssize_t bbuf_get_stream(struct bbuf_queue *q, struct bbuf_call *call, str
 }
 
 /* Copy the record that follows, @span: its length, or why it can't be delivered. */
-static ssize_t bbuf_get_record(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to,
-			       struct bbuf_haul *haul, const struct bbuf_span *span)
+static ssize_t bbuf_get_record(struct bbuf_queue *q, struct bbuf_waiter *waiter,
+			       struct iov_iter *to, struct bbuf_haul *haul,
+			       const struct bbuf_span *span)
 {
 	size_t before = iov_iter_count(to);
 	int ret;
 
 	if (span->frame_size + span->len > before)
 		return -EMSGSIZE;
-	ret = bbuf_side_copy(&q->consumer, call, span, to);
+	ret = bbuf_side_copy(&q->consumer, waiter, span, to);
 	if (ret) {
 		iov_iter_revert(to, before - iov_iter_count(to));
 		return ret;
@@ -913,7 +915,7 @@ static ssize_t bbuf_get_record(struct bbuf_queue *q, struct bbuf_call *call, str
 	return span->len;
 }
 
-static ssize_t bbuf_get_one(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to)
+static ssize_t bbuf_get_one(struct bbuf_queue *q, struct bbuf_waiter *waiter, struct iov_iter *to)
 {
 	struct bbuf_haul haul = { };
 	struct bbuf_span span;
@@ -922,8 +924,8 @@ static ssize_t bbuf_get_one(struct bbuf_queue *q, struct bbuf_call *call, struct
 	if (!bbuf_side_avail(&q->consumer))
 		return 0;
 	span = bbuf_haul_next(q, &haul);
-	ret = bbuf_get_record(q, call, to, &haul, &span);
-	if (call->peeks || ret < 0)
+	ret = bbuf_get_record(q, waiter, to, &haul, &span);
+	if (waiter->peeks || ret < 0)
 		return ret;
 	if (fatal_signal_pending(current))
 		return -EINTR;	/* nobody would know: it stays */
@@ -963,7 +965,7 @@ static bool bbuf_try_get_frames(struct bbuf_queue *q, struct bbuf_haul *haul, st
  * The next record of a batch. The records in @haul are not published yet: if the call dropped the
  * lock and were ended, another reader would read them again. So it yields while there are any.
  */
-static ssize_t bbuf_get_next(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to,
+static ssize_t bbuf_get_next(struct bbuf_queue *q, struct bbuf_waiter *waiter, struct iov_iter *to,
 			     struct bbuf_haul *haul)
 {
 	struct bbuf_span span = bbuf_haul_next(q, haul);
@@ -975,9 +977,9 @@ static ssize_t bbuf_get_next(struct bbuf_queue *q, struct bbuf_call *call, struc
 	if (haul->records &&
 	    (bbuf_iter_allocates(to) || haul->bytes + span.len > BBUF_LOCKED_BATCH))
 		return BBUF_FAULT;
-	call->yields = haul->records;
-	len = bbuf_get_record(q, call, to, haul, &span);
-	call->yields = false;
+	waiter->yields = haul->records;
+	len = bbuf_get_record(q, waiter, to, haul, &span);
+	waiter->yields = false;
 	return len;
 }
 
@@ -985,7 +987,7 @@ static ssize_t bbuf_get_next(struct bbuf_queue *q, struct bbuf_call *call, struc
  * As many records as there are and fit: a long batch keeps the others off from a place
  * in line, not by the lock.
  */
-static noinline ssize_t bbuf_get_batch(struct bbuf_queue *q, struct bbuf_call *call,
+static noinline ssize_t bbuf_get_batch(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 				       struct iov_iter *to)
 {
 	struct bbuf_side *side = &q->consumer;
@@ -996,12 +998,12 @@ static noinline ssize_t bbuf_get_batch(struct bbuf_queue *q, struct bbuf_call *c
 
 	while (haul.bytes < bbuf_side_avail(side)) {
 		if (len > BBUF_SHORT || !bbuf_try_get_frames(q, &haul, to, &frames))
-			len = bbuf_get_next(q, call, to, &haul);
+			len = bbuf_get_next(q, waiter, to, &haul);
 		if (len < 0 && len != BBUF_FAULT)
 			break;
 		if (bbuf_haul_full(&haul) || len == BBUF_FAULT) {
 			bbuf_publish_read(q, &haul);
-			if (bbuf_side_pause(side, call))
+			if (bbuf_side_pause(side, waiter))
 				break;
 		}
 		if (bbuf_signalled())
@@ -1013,7 +1015,7 @@ static noinline ssize_t bbuf_get_batch(struct bbuf_queue *q, struct bbuf_call *c
 			return -EINTR;	/* nobody would know: they stay */
 		bbuf_publish_read(q, &haul);
 	}
-	return done ?: (call->over ?: len);
+	return done ?: (waiter->over ?: len);
 }
 
 /**
@@ -1036,21 +1038,21 @@ static noinline ssize_t bbuf_get_batch(struct bbuf_queue *q, struct bbuf_call *c
 ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_manner how)
 {
 	struct bbuf_side *side = &q->consumer;
-	struct bbuf_call call;
+	struct bbuf_waiter waiter;
 	ssize_t ret;
 
 	if (!iov_iter_count(to))
 		return 0;
-	bbuf_call_init(&call, how, iov_iter_count(to));
+	bbuf_waiter_init(&waiter, how, iov_iter_count(to));
 	mutex_lock(&side->lock);
-	ret = bbuf_side_enter(side, &call);
+	ret = bbuf_side_enter(side, &waiter);
 	if (ret == BBUF_THE_END)
 		ret = 0;
 	else if (!ret && q->type == BBUF_STREAM)
-		ret = bbuf_get_stream(q, &call, to);
+		ret = bbuf_get_stream(q, &waiter, to);
 	else if (!ret)
-		ret = how.framed ? bbuf_get_batch(q, &call, to) : bbuf_get_one(q, &call, to);
-	bbuf_side_exit(side, &call);
+		ret = how.framed ? bbuf_get_batch(q, &waiter, to) : bbuf_get_one(q, &waiter, to);
+	bbuf_side_exit(side, &waiter);
 	return ret;
 }
 
@@ -1111,7 +1113,7 @@ size_t bbuf_read_at_once(struct bbuf_queue *q, struct iov_iter *to)
 }
 
 /* Peek without a page fault, or, after the last try, with one. */
-static ssize_t bbuf_peek_now(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to)
+static ssize_t bbuf_peek_now(struct bbuf_queue *q, struct bbuf_waiter *waiter, struct iov_iter *to)
 {
 	struct bbuf_side *side = &q->consumer;
 	ssize_t ret;
@@ -1122,10 +1124,10 @@ static ssize_t bbuf_peek_now(struct bbuf_queue *q, struct bbuf_call *call, struc
 	if (!ret && (side->busy || side->closed || (!bbuf_side_avail(side) && !side->ended)))
 		ret = -EAGAIN;
 	if (!ret && q->type == BBUF_STREAM)
-		ret = bbuf_get_stream(q, call, to);
+		ret = bbuf_get_stream(q, waiter, to);
 	else if (!ret)
-		ret = bbuf_get_one(q, call, to);
-	bbuf_side_exit(side, call);
+		ret = bbuf_get_one(q, waiter, to);
+	bbuf_side_exit(side, waiter);
 	return ret;
 }
 
@@ -1140,20 +1142,20 @@ static ssize_t bbuf_peek_now(struct bbuf_queue *q, struct bbuf_call *call, struc
 ssize_t bbuf_peek(struct bbuf_queue *q, struct iov_iter *to)
 {
 	unsigned int tries = 0;
-	struct bbuf_call call;
+	struct bbuf_waiter waiter;
 	size_t before;
 	ssize_t ret;
 
-	bbuf_call_init(&call, bbuf_at_once, iov_iter_count(to));
-	call.peeks = true;
+	bbuf_waiter_init(&waiter, bbuf_at_once, iov_iter_count(to));
+	waiter.peeks = true;
 	do {
 		before = iov_iter_count(to);
-		call.yields = tries++ < BBUF_FAULT_TRIES;
-		ret = bbuf_peek_now(q, &call, to);
+		waiter.yields = tries++ < BBUF_FAULT_TRIES;
+		ret = bbuf_peek_now(q, &waiter, to);
 		if (ret != BBUF_FAULT)
 			return ret;
 		iov_iter_revert(to, before - iov_iter_count(to));
-		ret = bbuf_peek_fault_in(&call, to, q->type == BBUF_RECORD);
+		ret = bbuf_peek_fault_in(&waiter, to, q->type == BBUF_RECORD);
 	} while (!ret);
 	return ret;
 }

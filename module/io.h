@@ -64,14 +64,14 @@ static inline bool bbuf_signalled(void)
 	return task_sigpending(current);
 }
 
-void bbuf_side_unlock_busy(struct bbuf_side *side, struct bbuf_call *call);
-int bbuf_side_lock_busy(struct bbuf_side *side, struct bbuf_call *call);
-int bbuf_side_copy(struct bbuf_side *side, struct bbuf_call *call, const struct bbuf_span *span,
+void bbuf_side_unlock_busy(struct bbuf_side *side, struct bbuf_waiter *waiter);
+int bbuf_side_lock_busy(struct bbuf_side *side, struct bbuf_waiter *waiter);
+int bbuf_side_copy(struct bbuf_side *side, struct bbuf_waiter *waiter, const struct bbuf_span *span,
 		   struct iov_iter *iter);
-ssize_t bbuf_call_fault_in(struct bbuf_call *call, struct iov_iter *iter, size_t want,
-			   size_t least);
-int bbuf_peek_fault_in(struct bbuf_call *call, struct iov_iter *iter, bool whole);
-void bbuf_call_init(struct bbuf_call *call, struct bbuf_manner how, size_t len);
+ssize_t bbuf_waiter_fault_in(struct bbuf_waiter *waiter, struct iov_iter *iter, size_t want,
+			     size_t least);
+int bbuf_peek_fault_in(struct bbuf_waiter *waiter, struct iov_iter *iter, bool whole);
+void bbuf_waiter_init(struct bbuf_waiter *waiter, struct bbuf_manner how, size_t len);
 size_t bbuf_write_at_once(struct bbuf_queue *q, struct iov_iter *from);
 size_t bbuf_read_at_once(struct bbuf_queue *q, struct iov_iter *to);
 ssize_t bbuf_write(struct bbuf_queue *q, struct iov_iter *from, struct bbuf_manner how);

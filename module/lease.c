@@ -969,17 +969,17 @@ void bbuf_leases_wake_full(struct bbuf_queue *q)
 
 /* Why a call need not wait for its holder, or not any longer; 1 if it is to sleep. */
 static int bbuf_holder_sleeps(const struct bbuf_queue *q, const struct bbuf_holder *holder,
-			      const struct bbuf_call *call)
+			      const struct bbuf_waiter *waiter)
 {
 	if (READ_ONCE(q->state) & BBUF_DESTROYED)
 		return -ENODEV;
 	if (!bbuf_holder_full(q, holder))
 		return 0;
-	if (call->nowait)
+	if (waiter->nowait)
 		return -EAGAIN;
 	if (signal_pending(current))
-		return bbuf_call_interrupted(call);
-	return ktime_get_ns() >= call->deadline ? -ETIMEDOUT : 1;
+		return bbuf_waiter_interrupted(waiter);
+	return ktime_get_ns() >= waiter->deadline ? -ETIMEDOUT : 1;
 }
 
 /**
@@ -1025,14 +1025,14 @@ static void bbuf_unfull_set(struct bbuf_unfull *unfull, bool coming)
  * bbuf_holder_wait() - wait until a holder may lease more
  * @q: the queue
  * @holder: whose it is
- * @call: the call; not in line, where it would hold up those that may lease
+ * @waiter: the call; not in line, where it would hold up those that may lease
  *
  * Context: process context; sleeps, unless the call must not wait.
- * Return: 0, -EAGAIN, -ENODEV, -ETIMEDOUT, or what bbuf_call_interrupted() says. With 0 the call
+ * Return: 0, -EAGAIN, -ENODEV, -ETIMEDOUT, or what bbuf_waiter_interrupted() says. With 0 the call
  * counts as coming, until bbuf_holder_came().
  */
 int bbuf_holder_wait(struct bbuf_queue *q, struct bbuf_holder *holder,
-		     const struct bbuf_call *call)
+		     const struct bbuf_waiter *waiter)
 {
 	struct bbuf_unfull unfull = { .holder = holder };
 	int ret;
@@ -1042,9 +1042,9 @@ int bbuf_holder_wait(struct bbuf_queue *q, struct bbuf_holder *holder,
 	do {
 		/* B: the wait queue, then the count; see bbuf_holder_wake(). */
 		prepare_to_wait_exclusive(&holder->unfull, &unfull.entry, TASK_INTERRUPTIBLE);
-		ret = bbuf_holder_sleeps(q, holder, call);
+		ret = bbuf_holder_sleeps(q, holder, waiter);
 		if (ret > 0)
-			schedule_timeout(bbuf_call_timeout(call, ktime_get_ns()));
+			schedule_timeout(bbuf_waiter_timeout(waiter, ktime_get_ns()));
 		finish_wait(&holder->unfull, &unfull.entry);
 		bbuf_unfull_set(&unfull, !ret);
 	} while (ret > 0);

@@ -193,7 +193,7 @@ struct bbuf_holder *bbuf_holder_get(struct bbuf_queue *q);
 void bbuf_holder_put(struct bbuf_queue *q, struct bbuf_holder *holder);
 bool bbuf_holder_full(const struct bbuf_queue *q, const struct bbuf_holder *holder);
 int bbuf_holder_wait(struct bbuf_queue *q, struct bbuf_holder *holder,
-		     const struct bbuf_call *call);
+		     const struct bbuf_waiter *waiter);
 void bbuf_holder_came(struct bbuf_queue *q, struct bbuf_holder *holder);
 
 #endif /* BBUF_LEASE_H */

@@ -101,26 +101,26 @@ static void bbuf_item_fill(const struct bbuf_queue *q, struct bbuf_item *item, s
  * Memory may take long to come, and so may a long copy. Meanwhile the call is in front of
  * the line, without the lock, and as it is busy the ring stays as it is.
  */
-static struct bbuf_item *bbuf_item_make_slowly(struct bbuf_queue *q, struct bbuf_call *call,
+static struct bbuf_item *bbuf_item_make_slowly(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 					       const struct bbuf_next *next)
 {
 	struct bbuf_side *side = &q->consumer;
 	struct bbuf_item *item;
 	int ret;
 
-	bbuf_side_unlock_busy(side, call);
+	bbuf_side_unlock_busy(side, waiter);
 	item = bbuf_item_alloc(next->len,
 			       GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	if (item)
 		bbuf_item_fill(q, item, next->head);
-	ret = bbuf_side_lock_busy(side, call);
+	ret = bbuf_side_lock_busy(side, waiter);
 	if (item && !ret)
 		return item;
 	kvfree(item);
 	return ERR_PTR(ret < 0 ? ret : -ENOMEM);
 }
 
-static struct bbuf_item *bbuf_item_make(struct bbuf_queue *q, struct bbuf_call *call,
+static struct bbuf_item *bbuf_item_make(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 					const struct bbuf_next *next)
 {
 	struct bbuf_item *item = NULL;
@@ -128,7 +128,7 @@ static struct bbuf_item *bbuf_item_make(struct bbuf_queue *q, struct bbuf_call *
 	if (next->len <= BBUF_NOWAIT_BYTES)
 		item = bbuf_item_alloc(next->len, GFP_NOWAIT | __GFP_ACCOUNT | __GFP_NOWARN);
 	if (!item)
-		return bbuf_item_make_slowly(q, call, next);
+		return bbuf_item_make_slowly(q, waiter, next);
 	bbuf_item_fill(q, item, next->head);
 	return item;
 }
@@ -144,7 +144,7 @@ static size_t bbuf_lend_frame(struct bbuf_manner how)
  * To the user, with the frame that is asked for, from wherever it is. The lock may be dropped in
  * between, and then what is first stays that.
  */
-static int bbuf_next_copy(struct bbuf_queue *q, struct bbuf_call *call,
+static int bbuf_next_copy(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 			  const struct bbuf_next *next, struct bbuf_manner how,
 			  struct iov_iter *to)
 {
@@ -167,7 +167,7 @@ static int bbuf_next_copy(struct bbuf_queue *q, struct bbuf_call *call,
 	size_t before = iov_iter_count(to);
 	int ret;
 
-	ret = bbuf_side_copy(&q->consumer, call, &span, to);
+	ret = bbuf_side_copy(&q->consumer, waiter, &span, to);
 	if (ret)
 		iov_iter_revert(to, before - iov_iter_count(to));
 	return ret;
@@ -184,7 +184,8 @@ static void bbuf_lend_tell(struct bbuf_lease *lease, const struct bbuf_item *ite
  * nothing is held for one whose page does not come. Returns 1 if nothing is queued that can be
  * leased now.
  */
-static int bbuf_lend_one(struct bbuf_queue *q, struct bbuf_call *call, struct bbuf_lending *what)
+static int bbuf_lend_one(struct bbuf_queue *q, struct bbuf_waiter *waiter,
+			 struct bbuf_lending *what)
 {
 	size_t before = iov_iter_count(what->to);
 	struct bbuf_item *item;
@@ -201,12 +202,12 @@ static int bbuf_lend_one(struct bbuf_queue *q, struct bbuf_call *call, struct bb
 		return -EBUSY;
 	if (what->records && what->bytes + next.len > BBUF_LOCKED_BATCH)
 		return 1;
-	ret = bbuf_next_copy(q, call, &next, what->how, what->to);
+	ret = bbuf_next_copy(q, waiter, &next, what->how, what->to);
 	if (ret)
 		return ret;
 	if (fatal_signal_pending(current))
 		return -EINTR;	/* no one would learn of it: it stays queued */
-	item = next.item ?: bbuf_item_make(q, call, &next);
+	item = next.item ?: bbuf_item_make(q, waiter, &next);
 	if (IS_ERR(item)) {
 		iov_iter_revert(what->to, before - iov_iter_count(what->to));
 		return PTR_ERR(item);
@@ -221,13 +222,14 @@ static int bbuf_lend_one(struct bbuf_queue *q, struct bbuf_call *call, struct bb
 }
 
 /* One record, or as many bytes, or records with frames, as there are and fit. */
-static int bbuf_lend_some(struct bbuf_queue *q, struct bbuf_call *call, struct bbuf_lending *what)
+static int bbuf_lend_some(struct bbuf_queue *q, struct bbuf_waiter *waiter,
+			  struct bbuf_lending *what)
 {
 	bool many = q->type == BBUF_STREAM || what->how.framed;
 	int ret;
 
 	do {
-		ret = bbuf_lend_one(q, call, what);
+		ret = bbuf_lend_one(q, waiter, what);
 	} while (!ret && many && iov_iter_count(what->to) && what->bytes < BBUF_LOCKED_BATCH &&
 		 what->records < BBUF_LOCKED_RECORDS);
 	return ret;
@@ -244,7 +246,8 @@ static void bbuf_lend_trace(const struct bbuf_queue *q, size_t bytes, size_t rec
 }
 
 /* As far as it goes with the pages that are there. */
-static int bbuf_lend_now(struct bbuf_queue *q, struct bbuf_call *call, struct bbuf_lending *what)
+static int bbuf_lend_now(struct bbuf_queue *q, struct bbuf_waiter *waiter,
+			 struct bbuf_lending *what)
 {
 	struct bbuf_side *side = &q->consumer;
 	size_t records, bytes;
@@ -256,30 +259,31 @@ static int bbuf_lend_now(struct bbuf_queue *q, struct bbuf_call *call, struct bb
 	ret = bbuf_side_error(side);
 	if (!ret && bbuf_holder_full(q, what->holder))
 		ret = -EBUSY;
-	ret = ret ?: bbuf_side_enter(side, call);
+	ret = ret ?: bbuf_side_enter(side, waiter);
 	if (!ret)
-		ret = bbuf_lend_some(q, call, what);
+		ret = bbuf_lend_some(q, waiter, what);
 	bbuf_lend_trace(q, what->bytes - bytes, what->records - records);
-	bbuf_side_exit(side, call);
+	bbuf_side_exit(side, waiter);
 	return ret;
 }
 
 /* Where many may come, the memory of the next ones is likely to be missing, too. */
-static int bbuf_lend_fault_in(struct bbuf_call *call, struct bbuf_lending *what)
+static int bbuf_lend_fault_in(struct bbuf_waiter *waiter, struct bbuf_lending *what)
 {
-	size_t want = call->missing;
+	size_t want = waiter->missing;
 	ssize_t ret;
 
 	if (what->how.framed)
 		want = max_t(size_t, want, BBUF_LOCKED_BATCH);
-	ret = bbuf_call_fault_in(call, what->to, want, call->missing);
+	ret = bbuf_waiter_fault_in(waiter, what->to, want, waiter->missing);
 	return min_t(ssize_t, ret, 0);
 }
 
 /* A holder of all the tokens that it may have waits for one like any other reader. */
-static int bbuf_lend_wait(struct bbuf_queue *q, struct bbuf_call *call, struct bbuf_lending *what)
+static int bbuf_lend_wait(struct bbuf_queue *q, struct bbuf_waiter *waiter,
+			  struct bbuf_lending *what)
 {
-	int ret = bbuf_holder_wait(q, what->holder, call);
+	int ret = bbuf_holder_wait(q, what->holder, waiter);
 
 	what->comes = !ret;
 	return ret;
@@ -294,14 +298,14 @@ static void bbuf_lend_came(struct bbuf_queue *q, struct bbuf_lending *what)
 }
 
 /* Whether a read that got no further for the reason @ret comes again: 0, or what it returns. */
-static int bbuf_lend_again(struct bbuf_queue *q, struct bbuf_call *call,
+static int bbuf_lend_again(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 			   struct bbuf_lending *what, int ret)
 {
 	/* With something in hand it does not wait for a page: that is an answer. */
 	if (ret == BBUF_FAULT && !what->records)
-		return bbuf_lend_fault_in(call, what);
+		return bbuf_lend_fault_in(waiter, what);
 	if (ret == -EBUSY && q->type == BBUF_STREAM && !what->records)
-		return bbuf_lend_wait(q, call, what);
+		return bbuf_lend_wait(q, waiter, what);
 	return ret;
 }
 
@@ -327,16 +331,16 @@ ssize_t bbuf_lend(struct bbuf_queue *q, struct bbuf_holder *holder, struct iov_i
 	struct bbuf_lending what = { .holder = holder, .to = to, .how = how, .lease = lease };
 	size_t before = iov_iter_count(to);
 	unsigned int tries = 0;
-	struct bbuf_call call;
+	struct bbuf_waiter waiter;
 	int ret;
 
-	bbuf_call_init(&call, how, max_t(size_t, before, 1));
+	bbuf_waiter_init(&waiter, how, max_t(size_t, before, 1));
 	do {
-		call.yields = tries < BBUF_FAULT_TRIES;
-		ret = bbuf_lend_now(q, &call, &what);
+		waiter.yields = tries < BBUF_FAULT_TRIES;
+		ret = bbuf_lend_now(q, &waiter, &what);
 		bbuf_lend_came(q, &what);
 		tries += ret == BBUF_FAULT;
-		ret = ret ? bbuf_lend_again(q, &call, &what, ret) : 1;
+		ret = ret ? bbuf_lend_again(q, &waiter, &what, ret) : 1;
 	} while (!ret);
 
 	if (what.first)
@@ -484,7 +488,7 @@ static ssize_t bbuf_peek_stream_now(struct bbuf_queue *q, u8 *copy, size_t most)
 }
 
 /* Without a page fault: a task that waits for a page pins no kernel memory. */
-static ssize_t bbuf_peek_stream_try(struct bbuf_queue *q, struct bbuf_call *call,
+static ssize_t bbuf_peek_stream_try(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 				    struct iov_iter *to)
 {
 	size_t most = min3(iov_iter_count(to), (size_t)BBUF_LOCKED_BATCH,
@@ -500,8 +504,8 @@ static ssize_t bbuf_peek_stream_try(struct bbuf_queue *q, struct bbuf_call *call
 		pagefault_disable();
 		done = copy_to_iter(copy, len, to);
 		pagefault_enable();
-		call->missing = len;
-		if (done < len && call->yields) {
+		waiter->missing = len;
+		if (done < len && waiter->yields) {
 			iov_iter_revert(to, done);
 			len = BBUF_FAULT;
 		} else {
@@ -516,21 +520,21 @@ static ssize_t bbuf_peek_stream(struct bbuf_queue *q, struct iov_iter *to)
 {
 	const struct bbuf_manner at_once = { .nowait = true, .deadline = BBUF_NEVER };
 	unsigned int tries = 0;
-	struct bbuf_call call;
+	struct bbuf_waiter waiter;
 	ssize_t ret;
 
-	bbuf_call_init(&call, at_once, iov_iter_count(to));
+	bbuf_waiter_init(&waiter, at_once, iov_iter_count(to));
 	do {
-		call.yields = tries++ < BBUF_FAULT_TRIES;
-		ret = bbuf_peek_stream_try(q, &call, to);
+		waiter.yields = tries++ < BBUF_FAULT_TRIES;
+		ret = bbuf_peek_stream_try(q, &waiter, to);
 		if (ret != BBUF_FAULT)
 			return ret;
-		ret = bbuf_peek_fault_in(&call, to, false);
+		ret = bbuf_peek_fault_in(&waiter, to, false);
 	} while (!ret);
 	return ret;
 }
 
-static ssize_t bbuf_peek_record_now(struct bbuf_queue *q, struct bbuf_call *call,
+static ssize_t bbuf_peek_record_now(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 				    struct iov_iter *to)
 {
 	const struct bbuf_manner plain = { };
@@ -543,8 +547,8 @@ static ssize_t bbuf_peek_record_now(struct bbuf_queue *q, struct bbuf_call *call
 	if (ret > 0 && next.len > iov_iter_count(to))
 		ret = -EMSGSIZE;
 	if (ret > 0)
-		ret = bbuf_next_copy(q, call, &next, plain, to) ?: next.len;
-	bbuf_side_exit(side, call);
+		ret = bbuf_next_copy(q, waiter, &next, plain, to) ?: next.len;
+	bbuf_side_exit(side, waiter);
 	return ret;
 }
 
@@ -552,17 +556,17 @@ static ssize_t bbuf_peek_record(struct bbuf_queue *q, struct iov_iter *to)
 {
 	const struct bbuf_manner at_once = { .nowait = true, .deadline = BBUF_NEVER };
 	unsigned int tries = 0;
-	struct bbuf_call call;
+	struct bbuf_waiter waiter;
 	ssize_t ret;
 
-	bbuf_call_init(&call, at_once, iov_iter_count(to));
-	call.peeks = true;
+	bbuf_waiter_init(&waiter, at_once, iov_iter_count(to));
+	waiter.peeks = true;
 	do {
-		call.yields = tries++ < BBUF_FAULT_TRIES;
-		ret = bbuf_peek_record_now(q, &call, to);
+		waiter.yields = tries++ < BBUF_FAULT_TRIES;
+		ret = bbuf_peek_record_now(q, &waiter, to);
 		if (ret != BBUF_FAULT)
 			return ret;
-		ret = bbuf_peek_fault_in(&call, to, true);
+		ret = bbuf_peek_fault_in(&waiter, to, true);
 	} while (!ret);
 	return ret;
 }

@@ -124,10 +124,10 @@ static void bbuf_queue_unlock_ended(struct bbuf_queue *q)
 	const struct bbuf_ending ending = bbuf_queue_ending(q);
 	int end = ending.error == -ENODEV ? -ENODEV : BBUF_THE_END;
 
-	while (bbuf_side_end_calls(&q->producer, ending.error, ending.writers))
+	while (bbuf_side_end_waiters(&q->producer, ending.error, ending.writers))
 		bbuf_queue_relock(q);
 	bbuf_queue_relock(q);
-	while (bbuf_side_end_calls(&q->consumer, end, ending.readers))
+	while (bbuf_side_end_waiters(&q->consumer, end, ending.readers))
 		bbuf_queue_relock(q);
 	bbuf_queue_unlock(q);
 	bbuf_queue_notify(q);
@@ -310,16 +310,16 @@ int bbuf_queue_flush(struct bbuf_queue *q, bool nowait)
 
 /* A change of the capacity, in front of either side's line. */
 struct bbuf_resize {
-	struct bbuf_call writer;
-	struct bbuf_call reader;
+	struct bbuf_waiter writer;
+	struct bbuf_waiter reader;
 };
 
 static void bbuf_resize_begin(struct bbuf_queue *q, struct bbuf_resize *resize)
 {
 	const struct bbuf_manner patient = { .deadline = BBUF_NEVER };
 
-	bbuf_call_init(&resize->writer, patient, 1);
-	bbuf_call_init(&resize->reader, patient, 1);
+	bbuf_waiter_init(&resize->writer, patient, 1);
+	bbuf_waiter_init(&resize->reader, patient, 1);
 	resize->writer.resizes = true;
 	resize->reader.resizes = true;
 	bbuf_side_set_busy(&q->producer, true);

@@ -64,10 +64,10 @@
  *   no task writes to the ring without the lock, nor reads from it while it waits for a
  *   page of user memory. So a call whose page does not come can be thrown out of the
  *   line, when its time is over or the queue ends, and finds out when it has the lock
- *   again.   bbuf_side_expire(), bbuf_side_end_calls()
+ *   again.   bbuf_side_expire(), bbuf_side_end_waiters()
  *
  *   A reader that leases, and one that peeks, does not even keep its place then: it
- *   leaves, has its pages faulted in, and comes again.   bbuf_call.yields
+ *   leaves, has its pages faulted in, and comes again.   bbuf_waiter.yields
  *
  *   A change of the capacity copies what is queued into another ring. It goes to the
  *   front of both lines, before a call that is between two pieces, and both sides are
@@ -90,7 +90,7 @@
  *   for the next one: a call that reached somebody who gave up is passed on.
  *
  *   When it all ends (shutdown, destroy) everybody in line is taken out of it, not the
- *   front alone: it may be at work, and take its time.   bbuf_side_end_calls()
+ *   front alone: it may be at work, and take its time.   bbuf_side_end_waiters()
  *
  *   Those who poll exclusively are woken in the number that can be served by what has
  *   moved.   bbuf_side_servable()
@@ -119,7 +119,7 @@
  *                                                          bbuf_holder_return()
  *     leases that expire                                   a batch, then the work comes again
  *     peeking at tokens that came back                     a batch, and no more are returned
- *     ending those in line                                 a batch, bbuf_side_end_calls()
+ *     ending those in line                                 a batch, bbuf_side_end_waiters()
  *     waking those in fsync        BBUF_LOCKED_WAKES; each of them goes on with it
  *     settling one lease, or giving one         O(log n) in the leases of the queue, or the file
  *     files of a pool of tokens                 O(log n) in the processes that have it open
@@ -223,40 +223,40 @@ static __poll_t bbuf_side_events(const struct bbuf_side *side)
 	return events;
 }
 
-static struct bbuf_call *bbuf_side_front(struct bbuf_side *side)
+static struct bbuf_waiter *bbuf_side_front(struct bbuf_side *side)
 {
-	return list_first_entry_or_null(&side->line, struct bbuf_call, node);
+	return list_first_entry_or_null(&side->line, struct bbuf_waiter, node);
 }
 
 /* A record that a smaller capacity has no place for will never be queued. */
-static bool bbuf_call_too_long(const struct bbuf_side *side, const struct bbuf_call *call)
+static bool bbuf_waiter_too_long(const struct bbuf_side *side, const struct bbuf_waiter *waiter)
 {
 	return bbuf_side_produces(side) && side->queue->type == BBUF_RECORD &&
-	       call->len > side->span;
+	       waiter->len > side->span;
 }
 
 /**
  * bbuf_side_need() - tell how much a call needs to go on
  * @side: the side
- * @call: the call
+ * @waiter: the call
  *
  * Return: bytes of room, or of data, without which it must wait.
  */
-size_t bbuf_side_need(const struct bbuf_side *side, const struct bbuf_call *call)
+size_t bbuf_side_need(const struct bbuf_side *side, const struct bbuf_waiter *waiter)
 {
 	const struct bbuf_queue *q = side->queue;
 	size_t capacity = q->producer.span;
 
 	if (!bbuf_side_produces(side))
-		return call->nowait ? 1 : min(side->mark, call->left);
+		return waiter->nowait ? 1 : min(side->mark, waiter->left);
 	if (q->type == BBUF_RECORD)
-		return min(call->len, capacity);
-	if (call->nowait)
-		return call->len <= min_t(size_t, capacity, PIPE_BUF) ? call->len : 1;
-	if (call->len <= capacity)
-		return call->left;
+		return min(waiter->len, capacity);
+	if (waiter->nowait)
+		return waiter->len <= min_t(size_t, capacity, PIPE_BUF) ? waiter->len : 1;
+	if (waiter->len <= capacity)
+		return waiter->left;
 	/* In pieces, and neither side wakes the other for each byte. */
-	return min(call->left, max_t(size_t, capacity / 2, 1));
+	return min(waiter->left, max_t(size_t, capacity / 2, 1));
 }
 
 /* Could a call that needs so many bytes go on, if there were more? */
@@ -285,7 +285,7 @@ void bbuf_side_call_ahead(struct bbuf_side *side, size_t more)
 	spin_lock(&side->line_lock);
 	if (side->wanted && bbuf_side_could_go(side, side->wanted, more)) {
 		WRITE_ONCE(side->wanted, 0);
-		complete(&bbuf_side_front(side)->called);
+		complete(&bbuf_side_front(side)->woken);
 		trace_bbuf_wake(side->queue, bbuf_side_produces(side));
 	}
 	spin_unlock(&side->line_lock);
@@ -428,29 +428,29 @@ void bbuf_side_poll_again(struct bbuf_side *side)
  * What is to be left for the call? Of records one, whose length is not known. It gets no
  * larger as long as the call waits.
  */
-static size_t bbuf_side_claim(const struct bbuf_side *side, const struct bbuf_call *call)
+static size_t bbuf_side_claim(const struct bbuf_side *side, const struct bbuf_waiter *waiter)
 {
-	return !bbuf_side_produces(side) && side->queue->type == BBUF_RECORD ? 1 : call->left;
+	return !bbuf_side_produces(side) && side->queue->type == BBUF_RECORD ? 1 : waiter->left;
 }
 
 /* Take a place in the line, the last or, for who is at work, the first. */
-static void bbuf_side_join(struct bbuf_side *side, struct bbuf_call *call)
+static void bbuf_side_join(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
 	lockdep_assert_held(&side->lock);
 
-	init_completion(&call->called);
-	call->ticket = side->joined++;
+	init_completion(&waiter->woken);
+	waiter->ticket = side->joined++;
 	side->waiters++;
 	if (list_empty(&side->line))
 		side->turn = side->bytes;
-	call->claim = bbuf_side_claim(side, call);
-	side->claimed += call->claim;
+	waiter->claim = bbuf_side_claim(side, waiter);
+	side->claimed += waiter->claim;
 	spin_lock(&side->line_lock);
-	if (call->firm) {
-		list_add(&call->node, &side->line);
+	if (waiter->firm) {
+		list_add(&waiter->node, &side->line);
 		WRITE_ONCE(side->wanted, 0);
 	} else {
-		list_add_tail(&call->node, &side->line);
+		list_add_tail(&waiter->node, &side->line);
 	}
 	spin_unlock(&side->line_lock);
 }
@@ -458,15 +458,15 @@ static void bbuf_side_join(struct bbuf_side *side, struct bbuf_call *call)
 /**
  * bbuf_side_hold() - own a side without its lock, until bbuf_side_exit()
  * @side: the side; its lock is held
- * @call: the call that may go on
+ * @waiter: the call that may go on
  */
-void bbuf_side_hold(struct bbuf_side *side, struct bbuf_call *call)
+void bbuf_side_hold(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
 	lockdep_assert_held(&side->lock);
 
-	call->firm = true;
-	if (list_empty(&call->node))
-		bbuf_side_join(side, call);
+	waiter->firm = true;
+	if (list_empty(&waiter->node))
+		bbuf_side_join(side, waiter);
 	WRITE_ONCE(side->closed, true);
 }
 
@@ -490,27 +490,27 @@ void bbuf_side_set_busy(struct bbuf_side *side, bool busy)
 /**
  * bbuf_side_pause() - let others have the lock, but not the side
  * @side: the side; its lock is held, and dropped in between
- * @call: the call that is at work
+ * @waiter: the call that is at work
  *
  * No other call bypasses the head of the line. Only a change of the capacity may go first, which
  * takes no longer than to copy what is queued: a call that must not wait gives up then.
  *
  * Return: 0 if it may go on; -EAGAIN, or how the call was ended.
  */
-int bbuf_side_pause(struct bbuf_side *side, struct bbuf_call *call)
+int bbuf_side_pause(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
-	bbuf_side_hold(side, call);
+	bbuf_side_hold(side, waiter);
 	mutex_unlock(&side->lock);
 	cond_resched();
 	mutex_lock(&side->lock);
-	while (!call->over && bbuf_side_front(side) != call) {
-		if (call->nowait)
+	while (!waiter->over && bbuf_side_front(side) != waiter) {
+		if (waiter->nowait)
 			return -EAGAIN;
 		mutex_unlock(&side->lock);
 		wait_event(side->queue->idle, !READ_ONCE(side->busy));
 		mutex_lock(&side->lock);
 	}
-	return call->over;
+	return waiter->over;
 }
 
 /* A producer won't wait for room, but consumers shall not wait for more data either. */
@@ -523,15 +523,15 @@ static void bbuf_side_ask_for_room(struct bbuf_side *side)
 }
 
 /* Go past those in line, without waiting; the first of them won't be passed again. */
-static int bbuf_side_pass(struct bbuf_side *side, struct bbuf_call *call)
+static int bbuf_side_pass(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
-	struct bbuf_call *front;
+	struct bbuf_waiter *front;
 
 	lockdep_assert_held(&side->lock);
 
 	if (side->closed)
 		return -EAGAIN;
-	if (!bbuf_side_may_go(side, bbuf_side_need(side, call))) {
+	if (!bbuf_side_may_go(side, bbuf_side_need(side, waiter))) {
 		if (bbuf_side_produces(side))
 			bbuf_side_ask_for_room(side);
 		return -EAGAIN;
@@ -545,39 +545,39 @@ static int bbuf_side_pass(struct bbuf_side *side, struct bbuf_call *call)
 }
 
 /**
- * bbuf_call_timeout() - tell how long a call may sleep
- * @call: the call
+ * bbuf_waiter_timeout() - tell how long a call may sleep
+ * @waiter: the call
  * @now: nanoseconds of CLOCK_MONOTONIC
  *
  * Return: jiffies, for schedule_timeout() and the like.
  */
-long bbuf_call_timeout(const struct bbuf_call *call, u64 now)
+long bbuf_waiter_timeout(const struct bbuf_waiter *waiter, u64 now)
 {
 	u64 left;
 
-	if (call->deadline == BBUF_NEVER)
+	if (waiter->deadline == BBUF_NEVER)
 		return MAX_SCHEDULE_TIMEOUT;
-	left = call->deadline > now ? call->deadline - now : 0;
+	left = waiter->deadline > now ? waiter->deadline - now : 0;
 	return min_t(u64, nsecs_to_jiffies64(left), MAX_SCHEDULE_TIMEOUT - 2) + 1;
 }
 
 /**
- * bbuf_call_interrupted() - tell what a call returns that a signal has woken
- * @call: the call, which has moved nothing
+ * bbuf_waiter_interrupted() - tell what a call returns that a signal has woken
+ * @waiter: the call, which has moved nothing
  *
  * With SA_RESTART, too, a handler ends a call with a deadline; see restart.c.
  *
  * Return: a negative errno.
  */
-int bbuf_call_interrupted(const struct bbuf_call *call)
+int bbuf_waiter_interrupted(const struct bbuf_waiter *waiter)
 {
-	return call->deadline == BBUF_NEVER ? -ERESTARTSYS : -ERESTARTNOHAND;
+	return waiter->deadline == BBUF_NEVER ? -ERESTARTSYS : -ERESTARTNOHAND;
 }
 
 /* It was called, or is wanted elsewhere, or it has taken too long. */
-static bool bbuf_call_stirs(struct bbuf_call *call, u64 until)
+static bool bbuf_waiter_should_stop_spinning(struct bbuf_waiter *waiter, u64 until)
 {
-	return completion_done(&call->called) || need_resched() || signal_pending(current) ||
+	return completion_done(&waiter->woken) || need_resched() || signal_pending(current) ||
 	       local_clock() > until;
 }
 
@@ -587,88 +587,88 @@ static bool bbuf_call_stirs(struct bbuf_call *call, u64 until)
  * take that lock: if it had to wait for it, it would be held up there, and then hold up
  * others. Returns whether the call was called meanwhile.
  */
-static bool bbuf_side_await_peer(struct bbuf_side *side, struct bbuf_call *call)
+static bool bbuf_side_await_peer(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
 	struct mutex *lock = &side->peer->lock;
 	u64 until;
 
-	if (bbuf_side_front(side) != call || !mutex_is_locked(lock) || num_online_cpus() == 1)
-		return completion_done(&call->called);
+	if (bbuf_side_front(side) != waiter || !mutex_is_locked(lock) || num_online_cpus() == 1)
+		return completion_done(&waiter->woken);
 	mutex_unlock(&side->lock);
 	until = local_clock() + BBUF_AWAIT_NS;
-	while (mutex_is_locked(lock) && !bbuf_call_stirs(call, until))
+	while (mutex_is_locked(lock) && !bbuf_waiter_should_stop_spinning(waiter, until))
 		cpu_relax();
 	mutex_lock(&side->lock);
-	return completion_done(&call->called);
+	return completion_done(&waiter->woken);
 }
 
 /* Sleep until called, with the lock dropped. */
-static int bbuf_side_sleep(struct bbuf_side *side, struct bbuf_call *call)
+static int bbuf_side_sleep(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
 	u64 start = ktime_get_ns(), now;
 	long ret;
 
 	if (bbuf_side_produces(side))
-		trace_bbuf_full(side->queue, bbuf_side_need(side, call));
+		trace_bbuf_full(side->queue, bbuf_side_need(side, waiter));
 	else
-		trace_bbuf_empty(side->queue, bbuf_side_need(side, call));
+		trace_bbuf_empty(side->queue, bbuf_side_need(side, waiter));
 	side->blocked++;
 	mutex_unlock(&side->lock);
-	ret = wait_for_completion_interruptible_timeout(&call->called,
-							bbuf_call_timeout(call, start));
+	ret = wait_for_completion_interruptible_timeout(&waiter->woken,
+							bbuf_waiter_timeout(waiter, start));
 	mutex_lock(&side->lock);
 	now = ktime_get_ns();
 	side->blocked_ns += now - start;
 
-	if (ret > 0 && !call->over)
+	if (ret > 0 && !waiter->over)
 		side->wakeups++;
 	if (ret < 0)
-		return bbuf_call_interrupted(call);
+		return bbuf_waiter_interrupted(waiter);
 	/* Jiffies may jump, and are coarse: it is the clock that counts. */
-	return now >= call->deadline ? -ETIMEDOUT : 0;
+	return now >= waiter->deadline ? -ETIMEDOUT : 0;
 }
 
 /* As long as it is called for nothing its time goes on, too. */
-static int bbuf_side_await(struct bbuf_side *side, struct bbuf_call *call)
+static int bbuf_side_await(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
-	if (!bbuf_side_await_peer(side, call))
-		return bbuf_side_sleep(side, call);
-	return ktime_get_ns() >= call->deadline ? -ETIMEDOUT : 0;
+	if (!bbuf_side_await_peer(side, waiter))
+		return bbuf_side_sleep(side, waiter);
+	return ktime_get_ns() >= waiter->deadline ? -ETIMEDOUT : 0;
 }
 
 /* Is it the call's turn, and can it go on with so many bytes? */
-static bool bbuf_side_turn(struct bbuf_side *side, const struct bbuf_call *call, size_t need)
+static bool bbuf_side_turn(struct bbuf_side *side, const struct bbuf_waiter *waiter, size_t need)
 {
-	return bbuf_side_front(side) == call && bbuf_side_may_go(side, need);
+	return bbuf_side_front(side) == waiter && bbuf_side_may_go(side, need);
 }
 
 /* Stay in line, until in front and able to go on, or ended. */
-static int bbuf_side_wait(struct bbuf_side *side, struct bbuf_call *call)
+static int bbuf_side_wait(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
 	size_t need;
 	int ret = 0;
 
 	lockdep_assert_held(&side->lock);
 
-	while (!ret && !call->over &&
-	       !bbuf_side_turn(side, call, bbuf_side_need(side, call))) {
-		if (bbuf_call_too_long(side, call))
+	while (!ret && !waiter->over &&
+	       !bbuf_side_turn(side, waiter, bbuf_side_need(side, waiter))) {
+		if (bbuf_waiter_too_long(side, waiter))
 			return -EMSGSIZE;
 		spin_lock(&side->line_lock);
-		reinit_completion(&call->called);
-		if (bbuf_side_front(side) == call)
-			WRITE_ONCE(side->wanted, bbuf_side_need(side, call));
+		reinit_completion(&waiter->woken);
+		if (bbuf_side_front(side) == waiter)
+			WRITE_ONCE(side->wanted, bbuf_side_need(side, waiter));
 		spin_unlock(&side->line_lock);
 
 		smp_mb();	/* B: wanted, then position; see A */
 		bbuf_side_call(side);
-		ret = bbuf_side_await(side, call);
+		ret = bbuf_side_await(side, waiter);
 	}
-	if (call->over)
-		return call->over;
+	if (waiter->over)
+		return waiter->over;
 	/* It may have come at the end; and a reader rather has less than it wanted than nothing. */
-	need = bbuf_side_produces(side) ? bbuf_side_need(side, call) : 1;
-	return ret == -ETIMEDOUT && bbuf_side_turn(side, call, need) ? 0 : ret;
+	need = bbuf_side_produces(side) ? bbuf_side_need(side, waiter) : 1;
+	return ret == -ETIMEDOUT && bbuf_side_turn(side, waiter, need) ? 0 : ret;
 }
 
 /**
@@ -688,44 +688,44 @@ int bbuf_side_error(const struct bbuf_side *side)
 }
 
 /**
- * bbuf_call_error() - has it ended while a call was at work?
+ * bbuf_waiter_error() - has it ended while a call was at work?
  * @side: the side; its lock is held
- * @call: the call
+ * @waiter: the call
  *
  * Return: 0, BBUF_THE_END, or what the call gets.
  */
-int bbuf_call_error(const struct bbuf_side *side, const struct bbuf_call *call)
+int bbuf_waiter_error(const struct bbuf_side *side, const struct bbuf_waiter *waiter)
 {
-	return call->over ?: bbuf_side_error(side);
+	return waiter->over ?: bbuf_side_error(side);
 }
 
 /**
  * bbuf_side_enter() - come to where bytes may be moved
  * @side: the side; its lock is held before and after, also on failure, and dropped
  *        for any sleep
- * @call: the call
+ * @waiter: the call
  *
  * Return: 0: the call may go on, with as many bytes as it needs, or fewer if the
  * side has ended or may drop what is queued. BBUF_THE_END: no more is to come.
  * -EAGAIN, -ETIMEDOUT, -ERESTARTSYS or, with a deadline, -ERESTARTNOHAND (a signal), -EMSGSIZE
  * (a record that a smaller capacity has no place for), or what bbuf_side_error() says.
  */
-int bbuf_side_enter(struct bbuf_side *side, struct bbuf_call *call)
+int bbuf_side_enter(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
 	int ret = bbuf_side_error(side);
 
-	if (ret || call->over)
-		return call->over ?: ret;
-	if (call->nowait) {
-		ret = bbuf_side_pass(side, call);
-	} else if (!list_empty(&call->node)) {
-		ret = bbuf_side_wait(side, call);
+	if (ret || waiter->over)
+		return waiter->over ?: ret;
+	if (waiter->nowait) {
+		ret = bbuf_side_pass(side, waiter);
+	} else if (!list_empty(&waiter->node)) {
+		ret = bbuf_side_wait(side, waiter);
 	} else if (!list_empty(&side->line) ||
-		   !bbuf_side_may_go(side, bbuf_side_need(side, call))) {
-		bbuf_side_join(side, call);
+		   !bbuf_side_may_go(side, bbuf_side_need(side, waiter))) {
+		bbuf_side_join(side, waiter);
 		if (bbuf_side_produces(side))
 			bbuf_side_notify(side->peer, 0, 0);	/* it may wait for more */
-		ret = bbuf_side_wait(side, call);
+		ret = bbuf_side_wait(side, waiter);
 	}
 	return ret ?: bbuf_side_error(side);
 }
@@ -756,27 +756,27 @@ size_t bbuf_side_spare_of_line(const struct bbuf_side *side, size_t avail)
 /* Set what the front of the line, which sleeps, is woken for. @line_lock is held, too. */
 static void bbuf_side_want(struct bbuf_side *side)
 {
-	struct bbuf_call *front = bbuf_side_front(side);
-	bool too_long = front && bbuf_call_too_long(side, front);
+	struct bbuf_waiter *front = bbuf_side_front(side);
+	bool too_long = front && bbuf_waiter_too_long(side, front);
 
 	if (too_long)
-		complete(&front->called);	/* it leaves, and then the next one is looked at */
+		complete(&front->woken);	/* it leaves, and then the next one is looked at */
 	WRITE_ONCE(side->wanted, front && !too_long ? bbuf_side_need(side, front) : 0);
 }
 
 /* Leave the line; true if that opens the side again to those who don't wait. */
-static bool bbuf_side_leave(struct bbuf_side *side, struct bbuf_call *call)
+static bool bbuf_side_leave(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
-	bool was_front = bbuf_side_front(side) == call;
+	bool was_front = bbuf_side_front(side) == waiter;
 	bool was_closed = side->closed;
-	struct bbuf_call *next;
+	struct bbuf_waiter *next;
 
 	lockdep_assert_held(&side->lock);
 
 	side->waiters--;
-	side->claimed -= call->claim;
+	side->claimed -= waiter->claim;
 	spin_lock(&side->line_lock);
-	list_del_init(&call->node);
+	list_del_init(&waiter->node);
 	if (was_front) {
 		next = bbuf_side_front(side);
 		side->turn = side->bytes;
@@ -803,28 +803,28 @@ static void bbuf_side_hand_on(struct bbuf_side *side, bool reopened)
  * Take a call out of the line, wherever it sleeps. One that is at work, or whose page does not
  * come, sees it when it has the lock again, and leaves the ring alone then.
  */
-static bool bbuf_side_expel(struct bbuf_side *side, struct bbuf_call *call, int over)
+static bool bbuf_side_expel(struct bbuf_side *side, struct bbuf_waiter *waiter, int over)
 {
 	bool reopened;
 
-	if (side->busy && bbuf_side_front(side) == call)
+	if (side->busy && bbuf_side_front(side) == waiter)
 		bbuf_side_set_busy(side, false);
-	reopened = bbuf_side_leave(side, call);
-	call->over = over;
-	complete(&call->called);
+	reopened = bbuf_side_leave(side, waiter);
+	waiter->over = over;
+	complete(&waiter->woken);
 	return reopened;
 }
 
 /* Is it to be left alone, as it came later, or is to get what it has in hand before the end? */
-static bool bbuf_side_spares(struct bbuf_side *side, const struct bbuf_call *call, int over,
+static bool bbuf_side_spares(struct bbuf_side *side, const struct bbuf_waiter *waiter, int over,
 			     u64 before)
 {
-	return call->ticket >= before || (call->resizes && over != -ENODEV) ||
-	       (over == BBUF_THE_END && side->busy && call == bbuf_side_front(side));
+	return waiter->ticket >= before || (waiter->resizes && over != -ENODEV) ||
+	       (over == BBUF_THE_END && side->busy && waiter == bbuf_side_front(side));
 }
 
 /**
- * bbuf_side_end_calls() - end calls that are in line
+ * bbuf_side_end_waiters() - end calls that are in line
  * @side: the side; its lock is held
  * @over: how: a negative errno, or BBUF_THE_END
  * @before: only those that joined the line before as many had
@@ -834,24 +834,24 @@ static bool bbuf_side_spares(struct bbuf_side *side, const struct bbuf_call *cal
  *
  * Return: whether some are left: the caller drops the lock, and comes again.
  */
-bool bbuf_side_end_calls(struct bbuf_side *side, int over, u64 before)
+bool bbuf_side_end_waiters(struct bbuf_side *side, int over, u64 before)
 {
-	struct bbuf_call *call, *next;
+	struct bbuf_waiter *waiter, *next;
 	bool more = false;
 	size_t n = 0;
 
 	lockdep_assert_held(&side->lock);
 
-	list_for_each_entry_safe(call, next, &side->line, node) {
-		if (bbuf_side_spares(side, call, over, before)) {
-			if (call->firm)
+	list_for_each_entry_safe(waiter, next, &side->line, node) {
+		if (bbuf_side_spares(side, waiter, over, before)) {
+			if (waiter->firm)
 				continue;	/* it may stand before older ones */
 			break;
 		}
 		more = n == BBUF_LOCKED_RECORDS;
 		if (more)
 			break;
-		bbuf_side_expel(side, call, over);
+		bbuf_side_expel(side, waiter, over);
 		n++;
 	}
 	trace_bbuf_batch(side->queue, "end", 0, n);
@@ -861,15 +861,15 @@ bool bbuf_side_end_calls(struct bbuf_side *side, int over, u64 before)
 /**
  * bbuf_side_expire() - end a call at work whose time is over while a page does not come
  * @side: the side; no lock is held
- * @call: the call, which stays as long as this runs
+ * @waiter: the call, which stays as long as this runs
  */
-void bbuf_side_expire(struct bbuf_side *side, struct bbuf_call *call)
+void bbuf_side_expire(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
 	bool reopened = false;
 
 	mutex_lock(&side->lock);
-	if (!list_empty(&call->node))
-		reopened = bbuf_side_expel(side, call, call->nowait ? -EAGAIN : -ETIMEDOUT);
+	if (!list_empty(&waiter->node))
+		reopened = bbuf_side_expel(side, waiter, waiter->nowait ? -EAGAIN : -ETIMEDOUT);
 	mutex_unlock(&side->lock);
 	bbuf_side_hand_on(side, reopened);
 }
@@ -877,13 +877,13 @@ void bbuf_side_expire(struct bbuf_side *side, struct bbuf_call *call)
 /**
  * bbuf_side_exit_line() - be done with a place in line
  * @side: the side; its lock is held, and dropped
- * @call: the call
+ * @waiter: the call
  */
-void bbuf_side_exit_line(struct bbuf_side *side, struct bbuf_call *call)
+void bbuf_side_exit_line(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
-	bool reopened = bbuf_side_leave(side, call);
+	bool reopened = bbuf_side_leave(side, waiter);
 
-	call->firm = false;	/* if it comes again it stands behind the others */
+	waiter->firm = false;	/* if it comes again it stands behind the others */
 	mutex_unlock(&side->lock);
 	bbuf_side_hand_on(side, reopened);
 }
@@ -968,7 +968,7 @@ void bbuf_queue_end_readers(struct bbuf_queue *q)
 	if (bbuf_side_error(side))
 		over = bbuf_side_error(side);
 	while (more) {
-		more = bbuf_side_end_calls(side, over, before);
+		more = bbuf_side_end_waiters(side, over, before);
 		mutex_unlock(&side->lock);
 		cond_resched();
 		mutex_lock(&side->lock);

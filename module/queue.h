@@ -192,9 +192,9 @@ struct bbuf_queue {
 #define BBUF_NEVER	U64_MAX
 
 /**
- * struct bbuf_call - a call that wants to move bytes, and its place in line
+ * struct bbuf_waiter - a call that wants to move bytes, and its place in line
  * @node: in bbuf_side.line; empty while the call needs no place
- * @called: completed when it may be able to go on
+ * @woken: completed when it may be able to go on
  * @ticket: which of those it is that ever joined the line
  * @len: bytes that it wants to move at once, or in pieces
  * @left: of @len, not yet moved
@@ -211,9 +211,9 @@ struct bbuf_queue {
  * Lives on its task's stack; @node changes under both locks of the side, the rest
  * under the mutex.
  */
-struct bbuf_call {
+struct bbuf_waiter {
 	struct list_head node;
-	struct completion called;
+	struct completion woken;
 	u64 ticket;
 	size_t len;
 	size_t left;
@@ -258,20 +258,20 @@ void bbuf_queue_end_readers(struct bbuf_queue *q);
 size_t bbuf_queue_ring_size(const struct bbuf_queue *q, size_t capacity);
 void bbuf_queue_set_limits(struct bbuf_queue *q, size_t capacity, size_t read_mark,
 			   size_t write_mark);
-bool bbuf_side_end_calls(struct bbuf_side *side, int over, u64 before);
-void bbuf_side_expire(struct bbuf_side *side, struct bbuf_call *call);
-int bbuf_side_enter(struct bbuf_side *side, struct bbuf_call *call);
-void bbuf_side_hold(struct bbuf_side *side, struct bbuf_call *call);
-void bbuf_side_exit_line(struct bbuf_side *side, struct bbuf_call *call);
+bool bbuf_side_end_waiters(struct bbuf_side *side, int over, u64 before);
+void bbuf_side_expire(struct bbuf_side *side, struct bbuf_waiter *waiter);
+int bbuf_side_enter(struct bbuf_side *side, struct bbuf_waiter *waiter);
+void bbuf_side_hold(struct bbuf_side *side, struct bbuf_waiter *waiter);
+void bbuf_side_exit_line(struct bbuf_side *side, struct bbuf_waiter *waiter);
 void bbuf_side_call_ahead(struct bbuf_side *side, size_t more);
-int bbuf_side_pause(struct bbuf_side *side, struct bbuf_call *call);
-int bbuf_call_interrupted(const struct bbuf_call *call);
-long bbuf_call_timeout(const struct bbuf_call *call, u64 now);
-size_t bbuf_side_need(const struct bbuf_side *side, const struct bbuf_call *call);
+int bbuf_side_pause(struct bbuf_side *side, struct bbuf_waiter *waiter);
+int bbuf_waiter_interrupted(const struct bbuf_waiter *waiter);
+long bbuf_waiter_timeout(const struct bbuf_waiter *waiter, u64 now);
+size_t bbuf_side_need(const struct bbuf_side *side, const struct bbuf_waiter *waiter);
 void bbuf_side_set_busy(struct bbuf_side *side, bool busy);
 void bbuf_side_moved(struct bbuf_side *side, size_t bytes, size_t stored, size_t records);
 int bbuf_side_error(const struct bbuf_side *side);
-int bbuf_call_error(const struct bbuf_side *side, const struct bbuf_call *call);
+int bbuf_waiter_error(const struct bbuf_side *side, const struct bbuf_waiter *waiter);
 size_t bbuf_side_spare_of_line(const struct bbuf_side *side, size_t avail);
 
 /**
@@ -325,14 +325,14 @@ static inline size_t bbuf_side_spare(const struct bbuf_side *side)
 /**
  * bbuf_side_exit() - be done: hand on what is left to whoever comes next
  * @side: the side; its lock is held, and dropped
- * @call: the call
+ * @waiter: the call
  */
-static inline void bbuf_side_exit(struct bbuf_side *side, struct bbuf_call *call)
+static inline void bbuf_side_exit(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
-	if (likely(list_empty(&call->node)))
+	if (likely(list_empty(&waiter->node)))
 		mutex_unlock(&side->lock);
 	else
-		bbuf_side_exit_line(side, call);
+		bbuf_side_exit_line(side, waiter);
 }
 
 #endif /* BBUF_QUEUE_H */

@@ -331,18 +331,18 @@ static void needs(struct kunit *test)
 		{ BBUF_STREAM, 8, 5, 1, false, true },
 	};
 	struct bbuf_side *side;
-	struct bbuf_call call;
+	struct bbuf_waiter waiter;
 	struct bbuf_queue *q;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		q = queue_make(test, cases[i].type, cases[i].capacity, 0);
-		bbuf_call_init(&call, (struct bbuf_manner) { .nowait = cases[i].nowait },
+		bbuf_waiter_init(&waiter, (struct bbuf_manner) { .nowait = cases[i].nowait },
 			       cases[i].len);
 		side = &q->consumer;
 		if (cases[i].writes)
 			side = side->peer;
-		KUNIT_ASSERT_EQ_MSG(test, bbuf_side_need(side, &call), cases[i].need,
+		KUNIT_ASSERT_EQ_MSG(test, bbuf_side_need(side, &waiter), cases[i].need,
 				    "case %zu", i);
 		bbuf_queue_uninit(q);
 	}
