@@ -19,7 +19,7 @@
  *                    must not wait can take it. Reading and writing take their own side's,
  *                    so no reader waits for a writer's copy. A task that needs both, to end or
  *                    change the queue or to drop what is queued, takes the producers' first.
- *   side->line_lock  Spinlock, inside either side's mutex. The line of waiters
+ *   side->wait_lock  Spinlock, inside either side's mutex. The line of waiters
  *                    changes under both locks of the side; so the side reads it
  *                    under the mutex, and whoever calls the front under the
  *                    spinlock. @wanted is written under the spinlock, @closed
@@ -47,7 +47,7 @@
  *   enough for itself beyond what all in line may take goes past them: they get theirs
  *   no later, and it need not sleep, to be called for each record again. So that it
  *   doesn't always remain the one who runs, no more than a quarter of the capacity goes
- *   past each front.   bbuf_side_spare_of_line()
+ *   past each front.   bbuf_side_spare_to_bypass()
  *
  *   A call that doesn't wait never joins to sleep. It may go past those who do,
  *   but past each front only once; then that one is firm, and as long as it is in
@@ -169,7 +169,7 @@ static bool bbuf_side_produces(const struct bbuf_side *side)
 /* Does its front wait, and is not at work with what it needs? */
 static bool bbuf_side_waits(const struct bbuf_side *side)
 {
-	return !list_empty(&side->line) && !READ_ONCE(side->busy);
+	return !list_empty(&side->wait_list) && !READ_ONCE(side->busy);
 }
 
 /*
@@ -223,9 +223,9 @@ static __poll_t bbuf_side_events(const struct bbuf_side *side)
 	return events;
 }
 
-static struct bbuf_waiter *bbuf_side_front(struct bbuf_side *side)
+static struct bbuf_waiter *bbuf_side_head(struct bbuf_side *side)
 {
-	return list_first_entry_or_null(&side->line, struct bbuf_waiter, node);
+	return list_first_entry_or_null(&side->wait_list, struct bbuf_waiter, node);
 }
 
 /* A record that a smaller capacity has no place for will never be queued. */
@@ -282,13 +282,13 @@ void bbuf_side_call_ahead(struct bbuf_side *side, size_t more)
 	if (!wanted || !bbuf_side_could_go(side, wanted, more))
 		return;
 
-	spin_lock(&side->line_lock);
+	spin_lock(&side->wait_lock);
 	if (side->wanted && bbuf_side_could_go(side, side->wanted, more)) {
 		WRITE_ONCE(side->wanted, 0);
-		complete(&bbuf_side_front(side)->woken);
+		complete(&bbuf_side_head(side)->woken);
 		trace_bbuf_wake(side->queue, bbuf_side_produces(side));
 	}
-	spin_unlock(&side->line_lock);
+	spin_unlock(&side->wait_lock);
 }
 
 /* Wake the front of the line if it sleeps and can go on. */
@@ -441,18 +441,18 @@ static void bbuf_side_join(struct bbuf_side *side, struct bbuf_waiter *waiter)
 	init_completion(&waiter->woken);
 	waiter->ticket = side->joined++;
 	side->waiters++;
-	if (list_empty(&side->line))
+	if (list_empty(&side->wait_list))
 		side->turn = side->bytes;
 	waiter->claim = bbuf_side_claim(side, waiter);
 	side->claimed += waiter->claim;
-	spin_lock(&side->line_lock);
+	spin_lock(&side->wait_lock);
 	if (waiter->firm) {
-		list_add(&waiter->node, &side->line);
+		list_add(&waiter->node, &side->wait_list);
 		WRITE_ONCE(side->wanted, 0);
 	} else {
-		list_add_tail(&waiter->node, &side->line);
+		list_add_tail(&waiter->node, &side->wait_list);
 	}
-	spin_unlock(&side->line_lock);
+	spin_unlock(&side->wait_lock);
 }
 
 /**
@@ -503,7 +503,7 @@ int bbuf_side_pause(struct bbuf_side *side, struct bbuf_waiter *waiter)
 	mutex_unlock(&side->lock);
 	cond_resched();
 	mutex_lock(&side->lock);
-	while (!waiter->over && bbuf_side_front(side) != waiter) {
+	while (!waiter->over && bbuf_side_head(side) != waiter) {
 		if (waiter->nowait)
 			return -EAGAIN;
 		mutex_unlock(&side->lock);
@@ -525,7 +525,7 @@ static void bbuf_side_ask_for_room(struct bbuf_side *side)
 /* Go past those in line, without waiting; the first of them won't be passed again. */
 static int bbuf_side_pass(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
-	struct bbuf_waiter *front;
+	struct bbuf_waiter *head;
 
 	lockdep_assert_held(&side->lock);
 
@@ -536,9 +536,9 @@ static int bbuf_side_pass(struct bbuf_side *side, struct bbuf_waiter *waiter)
 			bbuf_side_ask_for_room(side);
 		return -EAGAIN;
 	}
-	front = bbuf_side_front(side);
-	if (front) {
-		front->firm = true;
+	head = bbuf_side_head(side);
+	if (head) {
+		head->firm = true;
 		WRITE_ONCE(side->closed, true);
 	}
 	return 0;
@@ -592,7 +592,7 @@ static bool bbuf_side_await_peer(struct bbuf_side *side, struct bbuf_waiter *wai
 	struct mutex *lock = &side->peer->lock;
 	u64 until;
 
-	if (bbuf_side_front(side) != waiter || !mutex_is_locked(lock) || num_online_cpus() == 1)
+	if (bbuf_side_head(side) != waiter || !mutex_is_locked(lock) || num_online_cpus() == 1)
 		return completion_done(&waiter->woken);
 	mutex_unlock(&side->lock);
 	until = local_clock() + BBUF_AWAIT_NS;
@@ -639,7 +639,7 @@ static int bbuf_side_await(struct bbuf_side *side, struct bbuf_waiter *waiter)
 /* Is it the call's turn, and can it go on with so many bytes? */
 static bool bbuf_side_turn(struct bbuf_side *side, const struct bbuf_waiter *waiter, size_t need)
 {
-	return bbuf_side_front(side) == waiter && bbuf_side_may_go(side, need);
+	return bbuf_side_head(side) == waiter && bbuf_side_may_go(side, need);
 }
 
 /* Stay in line, until in front and able to go on, or ended. */
@@ -654,11 +654,11 @@ static int bbuf_side_wait(struct bbuf_side *side, struct bbuf_waiter *waiter)
 	       !bbuf_side_turn(side, waiter, bbuf_side_need(side, waiter))) {
 		if (bbuf_waiter_too_long(side, waiter))
 			return -EMSGSIZE;
-		spin_lock(&side->line_lock);
+		spin_lock(&side->wait_lock);
 		reinit_completion(&waiter->woken);
-		if (bbuf_side_front(side) == waiter)
+		if (bbuf_side_head(side) == waiter)
 			WRITE_ONCE(side->wanted, bbuf_side_need(side, waiter));
-		spin_unlock(&side->line_lock);
+		spin_unlock(&side->wait_lock);
 
 		smp_mb();	/* B: wanted, then position; see A */
 		bbuf_side_call(side);
@@ -720,7 +720,7 @@ int bbuf_side_enter(struct bbuf_side *side, struct bbuf_waiter *waiter)
 		ret = bbuf_side_pass(side, waiter);
 	} else if (!list_empty(&waiter->node)) {
 		ret = bbuf_side_wait(side, waiter);
-	} else if (!list_empty(&side->line) ||
+	} else if (!list_empty(&side->wait_list) ||
 		   !bbuf_side_may_go(side, bbuf_side_need(side, waiter))) {
 		bbuf_side_join(side, waiter);
 		if (bbuf_side_produces(side))
@@ -731,7 +731,7 @@ int bbuf_side_enter(struct bbuf_side *side, struct bbuf_waiter *waiter)
 }
 
 /**
- * bbuf_side_spare_of_line() - how far a side may go past those who wait
+ * bbuf_side_spare_to_bypass() - how far a side may go past those who wait
  * @side: the side; its lock is held
  * @avail: how far it may go at all
  *
@@ -743,7 +743,7 @@ int bbuf_side_enter(struct bbuf_side *side, struct bbuf_waiter *waiter)
  *
  * Return: bytes of room, or of data.
  */
-size_t bbuf_side_spare_of_line(const struct bbuf_side *side, size_t avail)
+size_t bbuf_side_spare_to_bypass(const struct bbuf_side *side, size_t avail)
 {
 	size_t share = side->queue->producer.span / 4;
 	u64 passed = side->bytes - side->turn;
@@ -753,21 +753,21 @@ size_t bbuf_side_spare_of_line(const struct bbuf_side *side, size_t avail)
 	return min_t(u64, avail - side->claimed, share - passed);
 }
 
-/* Set what the front of the line, which sleeps, is woken for. @line_lock is held, too. */
+/* Set what the front of the line, which sleeps, is woken for. @wait_lock is held, too. */
 static void bbuf_side_want(struct bbuf_side *side)
 {
-	struct bbuf_waiter *front = bbuf_side_front(side);
-	bool too_long = front && bbuf_waiter_too_long(side, front);
+	struct bbuf_waiter *head = bbuf_side_head(side);
+	bool too_long = head && bbuf_waiter_too_long(side, head);
 
 	if (too_long)
-		complete(&front->woken);	/* it leaves, and then the next one is looked at */
-	WRITE_ONCE(side->wanted, front && !too_long ? bbuf_side_need(side, front) : 0);
+		complete(&head->woken);	/* it leaves, and then the next one is looked at */
+	WRITE_ONCE(side->wanted, head && !too_long ? bbuf_side_need(side, head) : 0);
 }
 
 /* Leave the line; true if that opens the side again to those who don't wait. */
 static bool bbuf_side_leave(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
-	bool was_front = bbuf_side_front(side) == waiter;
+	bool was_head = bbuf_side_head(side) == waiter;
 	bool was_closed = side->closed;
 	struct bbuf_waiter *next;
 
@@ -775,15 +775,15 @@ static bool bbuf_side_leave(struct bbuf_side *side, struct bbuf_waiter *waiter)
 
 	side->waiters--;
 	side->claimed -= waiter->claim;
-	spin_lock(&side->line_lock);
+	spin_lock(&side->wait_lock);
 	list_del_init(&waiter->node);
-	if (was_front) {
-		next = bbuf_side_front(side);
+	if (was_head) {
+		next = bbuf_side_head(side);
 		side->turn = side->bytes;
 		bbuf_side_want(side);
 		WRITE_ONCE(side->closed, next && next->firm);
 	}
-	spin_unlock(&side->line_lock);
+	spin_unlock(&side->wait_lock);
 	return was_closed && !side->closed;
 }
 
@@ -795,7 +795,8 @@ static void bbuf_side_hand_on(struct bbuf_side *side, bool reopened)
 	if (reopened)
 		bbuf_side_announce_all(side);
 	/* Writers behind a busy one wait now: readers with a mark must not wait as well. */
-	if (bbuf_side_produces(side) && READ_ONCE(side->peer->mark) > 1 && !list_empty(&side->line))
+	if (bbuf_side_produces(side) && READ_ONCE(side->peer->mark) > 1 &&
+	    !list_empty(&side->wait_list))
 		bbuf_side_notify(side->peer, 0, 0);
 }
 
@@ -807,7 +808,7 @@ static bool bbuf_side_expel(struct bbuf_side *side, struct bbuf_waiter *waiter, 
 {
 	bool reopened;
 
-	if (side->busy && bbuf_side_front(side) == waiter)
+	if (side->busy && bbuf_side_head(side) == waiter)
 		bbuf_side_set_busy(side, false);
 	reopened = bbuf_side_leave(side, waiter);
 	waiter->over = over;
@@ -820,7 +821,7 @@ static bool bbuf_side_spares(struct bbuf_side *side, const struct bbuf_waiter *w
 			     u64 before)
 {
 	return waiter->ticket >= before || (waiter->resizes && over != -ENODEV) ||
-	       (over == BBUF_THE_END && side->busy && waiter == bbuf_side_front(side));
+	       (over == BBUF_THE_END && side->busy && waiter == bbuf_side_head(side));
 }
 
 /**
@@ -842,7 +843,7 @@ bool bbuf_side_end_waiters(struct bbuf_side *side, int over, u64 before)
 
 	lockdep_assert_held(&side->lock);
 
-	list_for_each_entry_safe(waiter, next, &side->line, node) {
+	list_for_each_entry_safe(waiter, next, &side->wait_list, node) {
 		if (bbuf_side_spares(side, waiter, over, before)) {
 			if (waiter->firm)
 				continue;	/* it may stand before older ones */
@@ -875,11 +876,11 @@ void bbuf_side_expire(struct bbuf_side *side, struct bbuf_waiter *waiter)
 }
 
 /**
- * bbuf_side_exit_line() - be done with a place in line
+ * bbuf_side_exit_wait_list() - be done with a place in line
  * @side: the side; its lock is held, and dropped
  * @waiter: the call
  */
-void bbuf_side_exit_line(struct bbuf_side *side, struct bbuf_waiter *waiter)
+void bbuf_side_exit_wait_list(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
 	bool reopened = bbuf_side_leave(side, waiter);
 
@@ -1165,10 +1166,10 @@ static void bbuf_side_set_limits(struct bbuf_side *side, size_t span, size_t mar
 /* What the front of the line needs may have changed. */
 static void bbuf_side_want_anew(struct bbuf_side *side)
 {
-	spin_lock(&side->line_lock);
+	spin_lock(&side->wait_lock);
 	if (side->wanted)
 		bbuf_side_want(side);
-	spin_unlock(&side->line_lock);
+	spin_unlock(&side->wait_lock);
 }
 
 /**
@@ -1203,8 +1204,8 @@ static void bbuf_side_init(struct bbuf_side *side, struct bbuf_queue *q, struct 
 	side->queue = q;
 	side->peer = peer;
 	side->limit = &peer->pos;
-	spin_lock_init(&side->line_lock);
-	INIT_LIST_HEAD(&side->line);
+	spin_lock_init(&side->wait_lock);
+	INIT_LIST_HEAD(&side->wait_list);
 	init_waitqueue_head(&side->poll);
 }
 

@@ -72,7 +72,7 @@ struct workqueue_struct;
  * @mark: what poll calls ready: this many bytes of room, or of data; as @span
  * @records: records moved since the queue was made; written under @lock, read by the other side
  *           without
- * @line_lock: with @lock, held to change the line; alone, to call its front
+ * @wait_lock: with @lock, held to change the line; alone, to call its front
  * @closed: the front of the line is firm, nobody may go past it: written under
  *          @lock, read by poll and by wakers without
  * @ended: no more is to come, or to be taken: as @closed; that of consumers who lease only when
@@ -80,8 +80,8 @@ struct workqueue_struct;
  * @short_of_room: a producer that doesn't wait found too little room since the last
  *                 read: set without a lock, cleared under the consumers'
  * @wanted: bytes that the front of the line is to be called for; 0 when it need
- *          not be. Written under @line_lock, read by the other side without
- * @line: the calls that wait, in order of arrival
+ *          not be. Written under @wait_lock, read by the other side without
+ * @wait_list: the calls that wait, in order of arrival
  * @poll: those who poll for this side
  * @fasync: those who asked for SIGIO about it
  *
@@ -111,12 +111,12 @@ struct bbuf_side {
 	size_t span;
 	size_t mark;
 	u64 records;
-	spinlock_t line_lock;	/* for calling the front */
+	spinlock_t wait_lock;	/* for calling the front */
 	bool closed;
 	bool ended;
 	bool short_of_room;
 	size_t wanted;
-	struct list_head line;
+	struct list_head wait_list;
 	wait_queue_head_t poll;
 	struct fasync_struct *fasync;
 } ____cacheline_aligned_in_smp;
@@ -193,7 +193,7 @@ struct bbuf_queue {
 
 /**
  * struct bbuf_waiter - a call that wants to move bytes, and its place in line
- * @node: in bbuf_side.line; empty while the call needs no place
+ * @node: in bbuf_side.wait_list; empty while the call needs no place
  * @woken: completed when it may be able to go on
  * @ticket: which of those it is that ever joined the line
  * @len: bytes that it wants to move at once, or in pieces
@@ -262,7 +262,7 @@ bool bbuf_side_end_waiters(struct bbuf_side *side, int over, u64 before);
 void bbuf_side_expire(struct bbuf_side *side, struct bbuf_waiter *waiter);
 int bbuf_side_enter(struct bbuf_side *side, struct bbuf_waiter *waiter);
 void bbuf_side_hold(struct bbuf_side *side, struct bbuf_waiter *waiter);
-void bbuf_side_exit_line(struct bbuf_side *side, struct bbuf_waiter *waiter);
+void bbuf_side_exit_wait_list(struct bbuf_side *side, struct bbuf_waiter *waiter);
 void bbuf_side_call_ahead(struct bbuf_side *side, size_t more);
 int bbuf_side_pause(struct bbuf_side *side, struct bbuf_waiter *waiter);
 int bbuf_waiter_interrupted(const struct bbuf_waiter *waiter);
@@ -272,7 +272,7 @@ void bbuf_side_set_busy(struct bbuf_side *side, bool busy);
 void bbuf_side_moved(struct bbuf_side *side, size_t bytes, size_t stored, size_t records);
 int bbuf_side_error(const struct bbuf_side *side);
 int bbuf_waiter_error(const struct bbuf_side *side, const struct bbuf_waiter *waiter);
-size_t bbuf_side_spare_of_line(const struct bbuf_side *side, size_t avail);
+size_t bbuf_side_spare_to_bypass(const struct bbuf_side *side, size_t avail);
 
 /**
  * bbuf_side_avail() - how far a side may go
@@ -319,7 +319,7 @@ static inline size_t bbuf_side_spare(const struct bbuf_side *side)
 
 	if (unlikely(side->ended))
 		return 0;
-	return likely(!side->waiters) ? avail : bbuf_side_spare_of_line(side, avail);
+	return likely(!side->waiters) ? avail : bbuf_side_spare_to_bypass(side, avail);
 }
 
 /**
@@ -332,7 +332,7 @@ static inline void bbuf_side_exit(struct bbuf_side *side, struct bbuf_waiter *wa
 	if (likely(list_empty(&waiter->node)))
 		mutex_unlock(&side->lock);
 	else
-		bbuf_side_exit_line(side, waiter);
+		bbuf_side_exit_wait_list(side, waiter);
 }
 
 #endif /* BBUF_QUEUE_H */

@@ -72,10 +72,10 @@
 #define WANTED(side)	(2 + (side))
 #define CLOSED(side)	(4 + (side))
 #define ENDED(side)	(6 + (side))
-#define LINED(side)	(8 + (side))	/* the line is not empty */
+#define HAS_WAITERS(side)	(8 + (side))	/* the wait list is not empty */
 #define POLLED(side)	(10 + (side))	/* the poll queue is not empty */
 #define LOCK(side)	(12 + (side))
-#define LINE_LOCK(side)	(14 + (side))
+#define WAIT_LOCK(side)	(14 + (side))
 #define DRAIN_LOCK	16
 #define DRAINED		17		/* q->drains is not empty */
 #define SHORT		18		/* short_of_room */
@@ -149,7 +149,7 @@ inline unlock(which)
 }
 
 /* The rest of a side and of its calls: only who has the lock looks there. */
-chan line[2] = [TASKS] of { byte };
+chan wait_list[2] = [TASKS] of { byte };
 bool firm[TASKS];
 bool called[TASKS];
 byte over[TASKS];
@@ -185,7 +185,7 @@ byte done;
 #define LOCALS \
 	byte to, value, other, want, pos, before, first, n, ret; \
 	short avail; \
-	bool go, end, queued, was_front, reopened, alone, woken
+	bool go, end, queued, was_head, reopened, alone, woken
 
 /* As "if" is in C: where nothing is true, an if of Promela's waits. */
 #define WHEN(condition, what) \
@@ -204,7 +204,7 @@ inline forget()
 		avail = 0;
 		go = false;
 		end = false;
-		was_front = false;
+		was_head = false;
 		woken = false
 	}
 }
@@ -242,7 +242,7 @@ inline may_go(side, bytes)
 	};
 	if
 	:: !go && side == CONSUMERS && avail > 0 ->
-		go = LOAD(LINED(PRODUCERS)) || LOAD(SHORT) || LOAD(ENDED(PRODUCERS))
+		go = LOAD(HAS_WAITERS(PRODUCERS)) || LOAD(SHORT) || LOAD(ENDED(PRODUCERS))
 	:: else
 	fi
 }
@@ -268,10 +268,10 @@ inline events(side)
 /*
  * Waking
  */
-inline call_front(side, and)
+inline call_head(side, and)
 {
 	atomic {
-		lock(LINE_LOCK(side));
+		lock(WAIT_LOCK(side));
 		want = LOAD(WANTED(side));
 		go = false
 	};
@@ -280,11 +280,11 @@ inline call_front(side, and)
 		if
 		:: go ->
 			store(WANTED(side), 0);
-			line[side]?<first>;
+			wait_list[side]?<first>;
 			called[first] = true
 		:: else
 		fi;
-		unlock(LINE_LOCK(side))
+		unlock(WAIT_LOCK(side))
 	}
 }
 
@@ -295,7 +295,7 @@ inline call_ahead(side, more)
 		go = false
 	};
 	WHEN(want, want = want - MIN(want, more); may_go(side, want));
-	WHEN(go, call_front(side, more));
+	WHEN(go, call_head(side, more));
 	forget()
 }
 
@@ -345,24 +345,24 @@ inline join(side)
 {
 	atomic {
 		queued = true;
-		lock(LINE_LOCK(side));
+		lock(WAIT_LOCK(side));
 		called[_pid] = false;
-		WHEN(empty(line[side]), turn[side] = total[side]);
+		WHEN(empty(wait_list[side]), turn[side] = total[side]);
 		claim[_pid] = left;
 		claimed[side] = claimed[side] + left;
-		store(LINED(side), 1);
-		line[side]!_pid;
+		store(HAS_WAITERS(side), 1);
+		wait_list[side]!_pid;
 		if
 		:: firm[_pid] ->
-			n = len(line[side]);
+			n = len(wait_list[side]);
 			do
-			:: n > 1 -> line[side]?first; line[side]!first; n--
+			:: n > 1 -> wait_list[side]?first; wait_list[side]!first; n--
 			:: else -> break
 			od;
 			store(WANTED(side), 0)
 		:: else
 		fi;
-		unlock(LINE_LOCK(side));
+		unlock(WAIT_LOCK(side));
 		forget()
 	}
 }
@@ -393,9 +393,9 @@ inline pass(side)
 #endif
 	:: else ->
 		if
-		:: nempty(line[side]) ->
+		:: nempty(wait_list[side]) ->
 			atomic {
-				line[side]?<first>;
+				wait_list[side]?<first>;
 				assert(!passed[first]);
 				passed[first] = true;
 #ifndef PASS_AGAIN
@@ -403,7 +403,7 @@ inline pass(side)
 				store(CLOSED(side), 1)
 #endif
 			}
-		:: empty(line[side])
+		:: empty(wait_list[side])
 		fi
 	fi;
 	forget()
@@ -424,19 +424,19 @@ inline wait(side)
 	do
 	:: ret || over[_pid] -> break
 	:: else ->
-		go = line[side]?[eval(_pid)];
+		go = wait_list[side]?[eval(_pid)];
 		WHEN(go, may_go(side, need[_pid]));
 		atomic {
 			assert(go || !woken || passed[_pid] || READ_MARK > 1 || AHEAD);
 			woken = false;
 			WHEN(go, break);
-			lock(LINE_LOCK(side));
+			lock(WAIT_LOCK(side));
 			called[_pid] = false;
 			if
-			:: line[side]?[eval(_pid)] -> store(WANTED(side), need[_pid])
-			:: !line[side]?[eval(_pid)]
+			:: wait_list[side]?[eval(_pid)] -> store(WANTED(side), need[_pid])
+			:: !wait_list[side]?[eval(_pid)]
 			fi;
-			unlock(LINE_LOCK(side))
+			unlock(WAIT_LOCK(side))
 		};
 #ifndef NO_BARRIER_IN_WAIT
 		barrier();
@@ -472,10 +472,10 @@ inline enter_at_once(side)
 inline enter(side)
 {
 	find_error(side);
-#ifdef JUMP_THE_LINE
+#ifdef JUMP_THE_WAIT_LIST
 	go = true;
 #else
-	go = empty(line[side]);
+	go = empty(wait_list[side]);
 #endif
 	if
 	:: ret || queued
@@ -501,29 +501,29 @@ inline enter(side)
 inline leave(side)
 {
 	atomic {
-		was_front = line[side]?[eval(_pid)];
+		was_head = wait_list[side]?[eval(_pid)];
 		reopened = LOAD(CLOSED(side));
-		lock(LINE_LOCK(side));
-		line[side]??eval(_pid);
+		lock(WAIT_LOCK(side));
+		wait_list[side]??eval(_pid);
 		claimed[side] = claimed[side] - claim[_pid];
 		claim[_pid] = 0;
-		turn[side] = (was_front -> total[side] : turn[side]);
+		turn[side] = (was_head -> total[side] : turn[side]);
 		if
-		:: empty(line[side]) -> store(LINED(side), 0)
-		:: nempty(line[side])
+		:: empty(wait_list[side]) -> store(HAS_WAITERS(side), 0)
+		:: nempty(wait_list[side])
 		fi;
 		if
-		:: was_front && nempty(line[side]) ->
-			line[side]?<first>;
+		:: was_head && nempty(wait_list[side]) ->
+			wait_list[side]?<first>;
 			store(WANTED(side), need[first]);
 			store(CLOSED(side), firm[first])
-		:: was_front && empty(line[side]) ->
+		:: was_head && empty(wait_list[side]) ->
 			store(WANTED(side), 0);
 			store(CLOSED(side), 0);
 			turn[side] = 0		/* nobody looks: see forget() */
-		:: !was_front
+		:: !was_head
 		fi;
-		unlock(LINE_LOCK(side));
+		unlock(WAIT_LOCK(side));
 		reopened = reopened && !LOAD(CLOSED(side))
 	}
 }
@@ -565,7 +565,7 @@ inline poll(side)
 /*
  * Without a place in line
  */
-inline spare_of_line(side)
+inline spare_to_bypass(side)
 {
 	n = SHARE;
 	n = n - MIN(n, total[side] - turn[side]);
@@ -586,7 +586,7 @@ inline spare(side)
 #ifndef IGNORE_THE_END
 	avail = (LOAD(ENDED(side)) -> 0 : avail);
 #endif
-	WHEN(nempty(line[side]), spare_of_line(side))
+	WHEN(nempty(wait_list[side]), spare_to_bypass(side))
 }
 
 /*
@@ -703,7 +703,7 @@ inline move(side)
 	find_avail(side);
 	much = MIN(left, avail);
 	assert(avail >= 0 && avail <= CAPACITY);
-	assert(!waits || empty(line[side]) || line[side]?[eval(_pid)]);
+	assert(!waits || empty(wait_list[side]) || wait_list[side]?[eval(_pid)]);
 	if
 	:: much == 0 -> ret = THE_END
 	:: else ->
@@ -736,7 +736,7 @@ inline may_go_at_once(side)
 
 inline go_past(side)
 {
-	line[side]?<first>;
+	wait_list[side]?<first>;
 	past[first] = past[first] + much;
 	assert(past[first] <= SHARE)
 }
@@ -745,12 +745,12 @@ inline go_past(side)
  * Who could, but has a missing page, or looked a little earlier, comes to the line all the
  * same. With nobody in it that only differs for the page.
  */
-inline enter_past_line(side)
+inline enter_past_wait_list(side)
 {
 	may_go_at_once(side);
 	if
-	:: go -> WHEN(nempty(line[side]), go_past(side))
-	:: !go || faults > 0 || nempty(line[side]) -> forget(); much = 0
+	:: go -> WHEN(nempty(wait_list[side]), go_past(side))
+	:: !go || faults > 0 || nempty(wait_list[side]) -> forget(); much = 0
 	fi
 }
 
@@ -785,7 +785,7 @@ proctype mover(bool side; byte times; byte size; bool waits)
 			lock(LOCK(side));
 			left = size;
 			ret = GO_ON;
-			enter_past_line(side)
+			enter_past_wait_list(side)
 		};
 		WHEN(go, move_at_once(side));
 		do
@@ -816,15 +816,15 @@ proctype mover(bool side; byte times; byte size; bool waits)
 inline end_calls(side, how)
 {
 	atomic {
-		lock(LINE_LOCK(side));
-		n = len(line[side]);
+		lock(WAIT_LOCK(side));
+		n = len(wait_list[side]);
 		do
 		:: n > 0 ->
-			line[side]?first;
-			line[side]!first;
+			wait_list[side]?first;
+			wait_list[side]!first;
 #ifdef TELL_THE_FRONT_ALONE
 			if
-			:: n == len(line[side]) -> over[first] = how; called[first] = true
+			:: n == len(wait_list[side]) -> over[first] = how; called[first] = true
 			:: else
 			fi;
 #else
@@ -834,7 +834,7 @@ inline end_calls(side, how)
 			n--
 		:: else -> break
 		od;
-		unlock(LINE_LOCK(side));
+		unlock(WAIT_LOCK(side));
 		forget()
 	}
 }
@@ -959,11 +959,11 @@ init {
 		:: signals = SIGNALS
 		:: signals = 0		/* who could still get one would not be left over */
 		fi;
-#if defined(LINE_ROOM)		/* who waits behind whom */
+#if defined(WAIT_ROOM)		/* who waits behind whom */
 		WRITER(1, 1);
 		WRITER(1, 1);
 		READER(2, 1)
-#elif defined(LINE_DATA)
+#elif defined(WAIT_DATA)
 		WRITER(2, 1);
 		READER(1, 1);
 		READER(1, 1)
@@ -1033,7 +1033,7 @@ init {
 		READER(1, 1);
 		run watcher();
 		run ender(0)
-#elif defined(STUCK_FRONT)	/* one has no page until the other is gone */
+#elif defined(STUCK_HEAD)	/* one has no page until the other is gone */
 		WRITER(1, 1);
 		WRITER(1, 1);
 		run ender(0)
