@@ -74,7 +74,7 @@ static size_t bbuf_span_copy_bytes(const struct bbuf_span *span, size_t at, size
 	if (done < SZ_4K)
 		return done;
 	if (num_online_cpus() > 1)
-		bbuf_side_call_ahead(ahead, span->len);
+		bbuf_side_wake_head_for(ahead, span->len);
 	return done + bbuf_ring_copy(ring, bbuf_ring_step(ring, off, done), iter, want - done);
 }
 

@@ -78,7 +78,7 @@ void bbuf_leases_tell(struct bbuf_queue *q, const struct bbuf_told *told)
 
 	if (told->gone) {
 		bbuf_side_notify(&q->producer, told->gone_bytes, told->gone);	/* A */
-		bbuf_queue_drained(q);
+		bbuf_queue_wake_drainers(q);
 	}
 	ended = READ_ONCE(q->consumer.ended);
 	if (ended)
@@ -352,7 +352,7 @@ static void bbuf_leases_settle_up(struct bbuf_leases *leases)
 
 	if (first)
 		settled = rb_entry(first, struct bbuf_item, node)->born;
-	/* Release: readers are done with it; see bbuf_queue_drained(). */
+	/* Release: readers are done with it; see bbuf_queue_wake_drainers(). */
 	atomic64_set_release(&leases->settled, settled);
 }
 

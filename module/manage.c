@@ -74,7 +74,7 @@ static void bbuf_queue_notify(struct bbuf_queue *q)
 {
 	bbuf_side_notify(&q->producer, SIZE_MAX, SIZE_MAX);
 	bbuf_side_notify(&q->consumer, SIZE_MAX, SIZE_MAX);
-	bbuf_queue_drained(q);
+	bbuf_queue_wake_drainers(q);
 	wake_up(&q->idle);
 	if (q->leases)
 		bbuf_leases_wake_full(q);

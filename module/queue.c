@@ -36,7 +36,7 @@
  *
  *   Who can't go on joins the line and sleeps there. Of those only the front may go,
  *   and only the front is ever called: by the peer that made what it needs, or is about to
- *   (bbuf_side_call_ahead()), or by the one before it when that leaves. It stays in front
+ *   (bbuf_side_wake_head_for()), or by the one before it when that leaves. It stays in front
  *   until it is served or gives up (a signal), so that order is kept; and one event wakes
  *   one.
  *
@@ -260,30 +260,30 @@ size_t bbuf_side_need(const struct bbuf_side *side, const struct bbuf_waiter *wa
 }
 
 /* Could a call that needs so many bytes go on, if there were more? */
-static bool bbuf_side_could_go(const struct bbuf_side *side, size_t need, size_t more)
+static bool bbuf_side_could_go(const struct bbuf_side *side, size_t need, size_t upcoming)
 {
-	return bbuf_side_may_go(side, need > more ? need - more : 0);
+	return bbuf_side_may_go(side, need > upcoming ? need - upcoming : 0);
 }
 
 /**
- * bbuf_side_call_ahead() - what the front of the line waits for is about to come
+ * bbuf_side_wake_head_for() - what the front of the line waits for is about to come
  * @side: the side
- * @more: bytes of room, or of data, that will be added to what there is
+ * @upcoming: bytes of room, or of data, that will be added to what there is
  *
  * Wakes the front if it sleeps, and could go on with that. Who makes a long copy with the
  * lock calls first: the other one wakes up meanwhile, and awaits the rest. That is only to
  * be early. Those bytes, too, are to be told of when they are there; and if they don't
  * come after all, it was called for nothing.
  */
-void bbuf_side_call_ahead(struct bbuf_side *side, size_t more)
+void bbuf_side_wake_head_for(struct bbuf_side *side, size_t upcoming)
 {
 	size_t wanted = READ_ONCE(side->wanted);	/* A, if something has changed */
 
-	if (!wanted || !bbuf_side_could_go(side, wanted, more))
+	if (!wanted || !bbuf_side_could_go(side, wanted, upcoming))
 		return;
 
 	spin_lock(&side->wait_lock);
-	if (side->wanted && bbuf_side_could_go(side, side->wanted, more)) {
+	if (side->wanted && bbuf_side_could_go(side, side->wanted, upcoming)) {
 		WRITE_ONCE(side->wanted, 0);
 		complete(&bbuf_side_head(side)->woken);
 		trace_bbuf_wake(side->queue, bbuf_side_produces(side));
@@ -292,9 +292,9 @@ void bbuf_side_call_ahead(struct bbuf_side *side, size_t more)
 }
 
 /* Wake the front of the line if it sleeps and can go on. */
-static void bbuf_side_call(struct bbuf_side *side)
+static void bbuf_side_wake_head(struct bbuf_side *side)
 {
-	bbuf_side_call_ahead(side, 0);
+	bbuf_side_wake_head_for(side, 0);
 }
 
 /*
@@ -389,10 +389,10 @@ static __always_inline bool bbuf_side_watched(struct bbuf_side *side)
  * Pollers come first: a head that may not be bypassed keeps them off, and tells them of what it
  * leaves. If it were woken first and left at once, they would be told of the same event twice.
  */
-static void bbuf_side_tell(struct bbuf_side *side, size_t bytes, size_t records)
+static void bbuf_side_wake_watchers(struct bbuf_side *side, size_t bytes, size_t records)
 {
 	bbuf_side_announce(side, bytes, records);
-	bbuf_side_call(side);
+	bbuf_side_wake_head(side);
 }
 
 /**
@@ -407,7 +407,7 @@ static void bbuf_side_tell(struct bbuf_side *side, size_t bytes, size_t records)
 void bbuf_side_notify(struct bbuf_side *side, size_t bytes, size_t records)
 {
 	if (bbuf_side_watched(side))
-		bbuf_side_tell(side, bytes, records);
+		bbuf_side_wake_watchers(side, bytes, records);
 }
 
 /**
@@ -661,7 +661,7 @@ static int bbuf_side_wait(struct bbuf_side *side, struct bbuf_waiter *waiter)
 		spin_unlock(&side->wait_lock);
 
 		smp_mb();	/* B: wanted, then position; see A */
-		bbuf_side_call(side);
+		bbuf_side_wake_head(side);
 		ret = bbuf_side_await(side, waiter);
 	}
 	if (waiter->over)
@@ -788,10 +788,10 @@ static bool bbuf_side_leave(struct bbuf_side *side, struct bbuf_waiter *waiter)
 }
 
 /* Wake the next call if it can go on; @reopened is the result of bbuf_side_leave(). */
-static void bbuf_side_hand_on(struct bbuf_side *side, bool reopened)
+static void bbuf_side_wake_next(struct bbuf_side *side, bool reopened)
 {
 	smp_mb();	/* B: wanted and closed, then position; see A */
-	bbuf_side_call(side);
+	bbuf_side_wake_head(side);
 	if (reopened)
 		bbuf_side_announce_all(side);
 	/* Writers behind a busy one wait now: readers with a mark must not wait as well. */
@@ -872,7 +872,7 @@ void bbuf_side_expire(struct bbuf_side *side, struct bbuf_waiter *waiter)
 	if (!list_empty(&waiter->node))
 		reopened = bbuf_side_expel(side, waiter, waiter->nowait ? -EAGAIN : -ETIMEDOUT);
 	mutex_unlock(&side->lock);
-	bbuf_side_hand_on(side, reopened);
+	bbuf_side_wake_next(side, reopened);
 }
 
 /**
@@ -886,7 +886,7 @@ void bbuf_side_exit_wait_list(struct bbuf_side *side, struct bbuf_waiter *waiter
 
 	waiter->firm = false;	/* if it comes again it stands behind the others */
 	mutex_unlock(&side->lock);
-	bbuf_side_hand_on(side, reopened);
+	bbuf_side_wake_next(side, reopened);
 }
 
 /* Has what the call waits for been read, or will it never be? @drain_lock is held. */
@@ -902,12 +902,12 @@ static bool bbuf_drain_over(const struct bbuf_queue *q, const struct bbuf_draine
 }
 
 /**
- * bbuf_queue_drained() - wake those in fsync whose bytes were read, or never will be
+ * bbuf_queue_wake_drainers() - wake those in fsync whose bytes were read, or never will be
  * @q: the queue; a full barrier, A or B, has followed what has changed
  *
  * No more than %BBUF_LOCKED_WAKES of them: each calls this again before it returns.
  */
-void bbuf_queue_drained(struct bbuf_queue *q)
+void bbuf_queue_wake_drainers(struct bbuf_queue *q)
 {
 	struct bbuf_drainer *d;
 	struct rb_node *node;
@@ -1002,13 +1002,13 @@ void bbuf_side_moved(struct bbuf_side *side, size_t bytes, size_t stored, size_t
 	smp_store_release(&side->pos, side->pos + bytes);
 
 	if (unlikely(bbuf_side_watched(side->peer)))	/* A, also for the drains below */
-		bbuf_side_tell(side->peer, bytes, records);
+		bbuf_side_wake_watchers(side->peer, bytes, records);
 	if (bbuf_side_produces(side)) {
 		q->peak = max(q->peak, side->span - bbuf_side_avail(side));
 		return;
 	}
 	if (unlikely(!RB_EMPTY_ROOT(&q->drains.rb_root)))
-		bbuf_queue_drained(q);
+		bbuf_queue_wake_drainers(q);
 	if (READ_ONCE(side->ended) && !bbuf_side_avail(side))
 		bbuf_side_announce_all(side);	/* that was the last: the end has come */
 }
@@ -1061,14 +1061,14 @@ int bbuf_queue_drain(struct bbuf_queue *q, u64 *target, bool again)
 	bbuf_drain_join(q, &d, target, again);
 
 	smp_mb();	/* B: drains, then position; see A */
-	bbuf_queue_drained(q);
+	bbuf_queue_wake_drainers(q);
 	ret = wait_for_completion_interruptible(&d.reached);
 
 	spin_lock(&q->drain_lock);
 	if (!RB_EMPTY_NODE(&d.node))	/* it was not completed */
 		rb_erase_cached(&d.node, &q->drains);
 	spin_unlock(&q->drain_lock);
-	bbuf_queue_drained(q);	/* of many that are woken each wakes some */
+	bbuf_queue_wake_drainers(q);	/* of many that are woken each wakes some */
 	if (ret)
 		return -ERESTARTNOHAND;
 	return READ_ONCE(q->state) & BBUF_DESTROYED ? -ENODEV : 0;

@@ -252,7 +252,7 @@ bool bbuf_queue_has_room(struct bbuf_queue *q, size_t need);
 /* For io.c, which moves the bytes, and manage.c. */
 void bbuf_side_notify(struct bbuf_side *side, size_t bytes, size_t records);
 void bbuf_side_poll_again(struct bbuf_side *side);
-void bbuf_queue_drained(struct bbuf_queue *q);
+void bbuf_queue_wake_drainers(struct bbuf_queue *q);
 void bbuf_queue_update_end(struct bbuf_queue *q);
 void bbuf_queue_end_readers(struct bbuf_queue *q);
 size_t bbuf_queue_ring_size(const struct bbuf_queue *q, size_t capacity);
@@ -263,7 +263,7 @@ void bbuf_side_expire(struct bbuf_side *side, struct bbuf_waiter *waiter);
 int bbuf_side_enter(struct bbuf_side *side, struct bbuf_waiter *waiter);
 void bbuf_side_hold(struct bbuf_side *side, struct bbuf_waiter *waiter);
 void bbuf_side_exit_wait_list(struct bbuf_side *side, struct bbuf_waiter *waiter);
-void bbuf_side_call_ahead(struct bbuf_side *side, size_t more);
+void bbuf_side_wake_head_for(struct bbuf_side *side, size_t upcoming);
 int bbuf_side_pause(struct bbuf_side *side, struct bbuf_waiter *waiter);
 int bbuf_waiter_interrupted(const struct bbuf_waiter *waiter);
 long bbuf_waiter_timeout(const struct bbuf_waiter *waiter, u64 now);

@@ -151,7 +151,7 @@ inline unlock(which)
 /* The rest of a side and of its calls: only who has the lock looks there. */
 chan wait_list[2] = [TASKS] of { byte };
 bool firm[TASKS];
-bool called[TASKS];
+bool woken[TASKS];
 byte over[TASKS];
 byte need[TASKS];
 byte claim[TASKS];
@@ -185,7 +185,7 @@ byte done;
 #define LOCALS \
 	byte to, value, other, want, pos, before, first, n, ret; \
 	short avail; \
-	bool go, end, queued, was_head, reopened, alone, woken
+	bool go, end, queued, was_head, reopened, alone, was_woken
 
 /* As "if" is in C: where nothing is true, an if of Promela's waits. */
 #define WHEN(condition, what) \
@@ -205,7 +205,7 @@ inline forget()
 		go = false;
 		end = false;
 		was_head = false;
-		woken = false
+		was_woken = false
 	}
 }
 
@@ -213,7 +213,7 @@ inline forget_call()
 {
 	d_step {
 		firm[_pid] = false;
-		called[_pid] = false;
+		woken[_pid] = false;
 		over[_pid] = 0;
 		need[_pid] = 0;
 		passed[_pid] = false;
@@ -268,7 +268,7 @@ inline events(side)
 /*
  * Waking
  */
-inline call_head(side, and)
+inline lock_and_wake_head(side, and)
 {
 	atomic {
 		lock(WAIT_LOCK(side));
@@ -281,27 +281,27 @@ inline call_head(side, and)
 		:: go ->
 			store(WANTED(side), 0);
 			wait_list[side]?<first>;
-			called[first] = true
+			woken[first] = true
 		:: else
 		fi;
 		unlock(WAIT_LOCK(side))
 	}
 }
 
-inline call_ahead(side, more)
+inline wake_head_for(side, upcoming)
 {
 	atomic {
 		want = LOAD(WANTED(side));
 		go = false
 	};
-	WHEN(want, want = want - MIN(want, more); may_go(side, want));
-	WHEN(go, call_head(side, more));
+	WHEN(want, want = want - MIN(want, upcoming); may_go(side, want));
+	WHEN(go, lock_and_wake_head(side, upcoming));
 	forget()
 }
 
-inline call(side)
+inline wake_head(side)
 {
-	call_ahead(side, 0)
+	wake_head_for(side, 0)
 }
 
 inline announce(side)
@@ -315,12 +315,12 @@ inline notify(side)
 	barrier();
 #endif
 #ifndef AHEAD_ALONE
-	call(side);
+	wake_head(side);
 #endif
 	announce(side)
 }
 
-inline drained()
+inline wake_drainers()
 {
 	if
 	:: LOAD(DRAINED) ->
@@ -346,7 +346,7 @@ inline join(side)
 	atomic {
 		queued = true;
 		lock(WAIT_LOCK(side));
-		called[_pid] = false;
+		woken[_pid] = false;
 		WHEN(empty(wait_list[side]), turn[side] = total[side]);
 		claim[_pid] = left;
 		claimed[side] = claimed[side] + left;
@@ -413,7 +413,7 @@ inline sleep(side)
 {
 	unlock(LOCK(side));
 	if
-	:: atomic { called[_pid] -> woken = true }
+	:: atomic { woken[_pid] -> was_woken = true }
 	:: atomic { signals > 0 -> signals--; ret = EINTR }
 	fi;
 	lock(LOCK(side))
@@ -427,11 +427,11 @@ inline wait(side)
 		go = wait_list[side]?[eval(_pid)];
 		WHEN(go, may_go(side, need[_pid]));
 		atomic {
-			assert(go || !woken || passed[_pid] || READ_MARK > 1 || AHEAD);
-			woken = false;
+			assert(go || !was_woken || passed[_pid] || READ_MARK > 1 || AHEAD);
+			was_woken = false;
 			WHEN(go, break);
 			lock(WAIT_LOCK(side));
-			called[_pid] = false;
+			woken[_pid] = false;
 			if
 			:: wait_list[side]?[eval(_pid)] -> store(WANTED(side), need[_pid])
 			:: !wait_list[side]?[eval(_pid)]
@@ -442,7 +442,7 @@ inline wait(side)
 		barrier();
 #endif
 #ifndef NO_LOOK_IN_WAIT
-		call(side);
+		wake_head(side);
 #endif
 		sleep(side)
 	od;
@@ -543,7 +543,7 @@ inline exit(side)
 		barrier();
 #endif
 #ifndef NO_LOOK_IN_EXIT
-		call(side);
+		wake_head(side);
 #endif
 #ifndef NO_WORD_OF_REOPENING
 		WHEN(reopened, announce(side));
@@ -613,7 +613,7 @@ inline copy(side, much)
 {
 	before = total[side];
 	alone = firm[_pid];
-	WHEN(AHEAD && !alone, call_ahead(PEER(side), much));
+	WHEN(AHEAD && !alone, wake_head_for(PEER(side), much));
 	if
 	:: alone || faults == 0
 	:: atomic { !alone && faults > 0 -> faults--; alone = true }
@@ -666,7 +666,7 @@ inline moved(side, much)
 #endif
 	if
 	:: side == CONSUMERS ->
-		drained();
+		wake_drainers();
 		if
 		:: LOAD(ENDED(side)) ->
 			find_avail(side);
@@ -756,7 +756,7 @@ inline enter_past_wait_list(side)
 
 inline move_at_once(side)
 {
-	WHEN(AHEAD, call_ahead(PEER(side), much));
+	WHEN(AHEAD, wake_head_for(PEER(side), much));
 	transfer(side, much);
 	left = (side == PRODUCERS -> left - much : 0);
 #ifdef TELL_NOBODY_AT_ONCE
@@ -822,14 +822,14 @@ inline end_calls(side, how)
 		:: n > 0 ->
 			wait_list[side]?first;
 			wait_list[side]!first;
-#ifdef TELL_THE_FRONT_ALONE
+#ifdef WAKE_THE_HEAD_ALONE
 			if
-			:: n == len(wait_list[side]) -> over[first] = how; called[first] = true
+			:: n == len(wait_list[side]) -> over[first] = how; woken[first] = true
 			:: else
 			fi;
 #else
 			over[first] = how;
-			called[first] = true;
+			woken[first] = true;
 #endif
 			n--
 		:: else -> break
@@ -878,7 +878,7 @@ proctype ender(byte after)
 #ifndef NO_NOTIFY_OF_THE_END
 	notify(PRODUCERS);
 	notify(CONSUMERS);
-	drained()
+	wake_drainers()
 #endif
 }
 
@@ -909,7 +909,7 @@ proctype drainer()
 		unlock(DRAIN_LOCK)
 	};
 	barrier();
-	drained();
+	wake_drainers();
 	reached;
 	assert(total[CONSUMERS] >= target || LOAD(DESTROYED))
 }
