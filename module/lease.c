@@ -16,7 +16,7 @@
  *
  * All of it is done under the consumers' lock, and never needs the producers'. Who frees
  * something, or brings it back, is a mover as queue.c has it: first the position, and then
- * whom it concerns, by bbuf_leases_tell().
+ * whom it concerns, by bbuf_leases_notify().
  *
  * An item becomes its holder's when its bytes have reached the user, with the lock still held:
  * so a reader whose page does not come holds nothing. It is in the tree of its holder then, and
@@ -66,34 +66,35 @@ void bbuf_leases_free(struct list_head *items)
 }
 
 /**
- * bbuf_leases_tell() - wake those whom it concerns that leases were settled, or came back
+ * bbuf_leases_notify() - wake those whom it concerns that leases were settled, or came back
  * @q: the queue; no lock is held
- * @told: what has been done
+ * @changes: what has been done
  *
  * An item that was returned makes no room, so producers are not woken for it.
  */
-void bbuf_leases_tell(struct bbuf_queue *q, const struct bbuf_told *told)
+void bbuf_leases_notify(struct bbuf_queue *q, const struct bbuf_lease_changes *changes)
 {
 	bool ended;
 
-	if (told->gone) {
-		bbuf_side_notify(&q->producer, told->gone_bytes, told->gone);	/* A */
+	if (changes->consumed) {
+		bbuf_side_notify(&q->producer, changes->consumed_bytes, changes->consumed); /* A */
 		bbuf_queue_wake_drainers(q);
 	}
 	ended = READ_ONCE(q->consumer.ended);
 	if (ended)
 		bbuf_queue_end_readers(q);
-	if (told->again || ended)
+	if (changes->unblocked || ended)
 		bbuf_side_notify(&q->consumer, SIZE_MAX, SIZE_MAX);		/* A */
-	else if (told->back)
-		bbuf_side_notify(&q->consumer, told->back_bytes, told->back);	/* A */
+	else if (changes->requeued)
+		bbuf_side_notify(&q->consumer, changes->requeued_bytes, changes->requeued); /* A */
 }
 
 /* Under the lock: whether readers are to be told, too. */
-static void bbuf_leases_tell_again(struct bbuf_leases *leases, struct bbuf_told *told)
+static void bbuf_leases_collect_unblocked(struct bbuf_leases *leases,
+					  struct bbuf_lease_changes *changes)
 {
-	told->again |= leases->again;
-	leases->again = false;
+	changes->unblocked |= leases->unblocked;
+	leases->unblocked = false;
 }
 
 /**
@@ -167,7 +168,7 @@ static void bbuf_holder_fill(struct bbuf_leases *leases, struct bbuf_holder *hol
 	bool full = holder->count >= bbuf_leases_of_file(leases);
 
 	if (!full && (holder->full || leases->full_stale))
-		leases->again = true;
+		leases->unblocked = true;
 	if (full == holder->full)
 		return;
 	holder->full = full;
@@ -196,7 +197,7 @@ static void bbuf_leases_update_full(struct bbuf_queue *q)
 		return;
 	WRITE_ONCE(q->lease_full, full);
 	if (!full)
-		leases->again = true;
+		leases->unblocked = true;
 }
 
 /* So much more is leased; the consumers move on. */
@@ -321,7 +322,7 @@ static void bbuf_lease_take_back(struct bbuf_leases *leases, struct bbuf_item *i
 
 /* Put a leased item, that was picked, back into the queue: where it was, or at the back. */
 static void bbuf_lease_return(struct bbuf_queue *q, struct bbuf_item *item, bool last,
-			      struct bbuf_told *told)
+			      struct bbuf_lease_changes *changes)
 {
 	struct bbuf_leases *leases = q->leases;
 
@@ -339,8 +340,8 @@ static void bbuf_lease_return(struct bbuf_queue *q, struct bbuf_item *item, bool
 	bbuf_leases_move_back(q, item->len);
 	bbuf_leases_update_full(q);
 	bbuf_queue_update_end(q);
-	told->back++;
-	told->back_bytes += item->len;
+	changes->requeued++;
+	changes->requeued_bytes += item->len;
 	trace_bbuf_return(q, item->len, bbuf_leases_records(q));
 }
 
@@ -367,7 +368,8 @@ static void bbuf_leases_free_room(struct bbuf_leases *leases, size_t bytes)
 }
 
 /* Remove an item whose bytes are consumed; the caller frees it. */
-static void bbuf_item_end(struct bbuf_queue *q, struct bbuf_item *item, struct bbuf_told *told)
+static void bbuf_item_end(struct bbuf_queue *q, struct bbuf_item *item,
+			  struct bbuf_lease_changes *changes)
 {
 	struct bbuf_leases *leases = q->leases;
 
@@ -377,27 +379,28 @@ static void bbuf_item_end(struct bbuf_queue *q, struct bbuf_item *item, struct b
 	bbuf_leases_free_room(leases, item->len);
 	bbuf_leases_update_full(q);
 	bbuf_queue_update_end(q);
-	told->gone++;
-	told->gone_bytes += item->len;
+	changes->consumed++;
+	changes->consumed_bytes += item->len;
 }
 
 /* Remove a leased item that was picked and is consumed now; the caller frees it. */
-static void bbuf_lease_end(struct bbuf_queue *q, struct bbuf_item *item, struct bbuf_told *told)
+static void bbuf_lease_end(struct bbuf_queue *q, struct bbuf_item *item,
+			   struct bbuf_lease_changes *changes)
 {
 	bbuf_lease_take_back(q->leases, item);
 	q->leased -= item->len;
 	q->leases->records -= bbuf_leases_records(q);
-	bbuf_item_end(q, item, told);
+	bbuf_item_end(q, item, changes);
 	trace_bbuf_settle(q, item->len, bbuf_leases_records(q));
 }
 
 /* Remove a leased item that went to the dead letters, or was dropped instead. */
 static void bbuf_lease_end_dead(struct bbuf_queue *q, struct bbuf_item *item,
-				struct bbuf_told *told)
+				struct bbuf_lease_changes *changes)
 {
 	q->leases->dead++;
 	q->leases->dead_bytes += item->len;
-	bbuf_lease_end(q, item, told);
+	bbuf_lease_end(q, item, changes);
 }
 
 /* Put it where the dead letters go, if there is such a place; true if it is gone from here. */
@@ -430,16 +433,16 @@ struct bbuf_returning {
 };
 
 static void bbuf_lease_go_back(struct bbuf_queue *q, struct bbuf_item *item,
-			       struct bbuf_returning how, struct bbuf_told *told)
+			       struct bbuf_returning how, struct bbuf_lease_changes *changes)
 {
 	q->leases->returned++;
 	q->leases->expired += how.expired;
-	bbuf_lease_return(q, item, how.last, told);
+	bbuf_lease_return(q, item, how.last, changes);
 }
 
 /* Those of @items that may go back do; the others are nobody's, and stay in @items. */
 static void bbuf_leases_return(struct bbuf_queue *q, struct list_head *items,
-			       struct bbuf_returning how, struct bbuf_told *told)
+			       struct bbuf_returning how, struct bbuf_lease_changes *changes)
 {
 	struct bbuf_item *item, *next;
 
@@ -447,13 +450,13 @@ static void bbuf_leases_return(struct bbuf_queue *q, struct list_head *items,
 		if (bbuf_lease_spent(q->leases, item))
 			bbuf_lease_take_back(q->leases, item);
 		else
-			bbuf_lease_go_back(q, item, how, told);
+			bbuf_lease_go_back(q, item, how, changes);
 	}
 }
 
 /* The others: to the dead letters, or, if that can't be, behind all that is queued. */
 static void bbuf_leases_bury(struct bbuf_queue *q, struct list_head *items,
-			     struct bbuf_returning how, struct bbuf_told *told)
+			     struct bbuf_returning how, struct bbuf_lease_changes *changes)
 {
 	struct bbuf_item *item, *next;
 	bool gone;
@@ -463,10 +466,10 @@ static void bbuf_leases_bury(struct bbuf_queue *q, struct list_head *items,
 		gone = bbuf_lease_bury(q, item);
 		mutex_lock(&q->consumer.lock);
 		if (gone)
-			bbuf_lease_end_dead(q, item, told);
+			bbuf_lease_end_dead(q, item, changes);
 		else
-			bbuf_lease_go_back(q, item, how, told);
-		bbuf_leases_tell_again(q->leases, told);
+			bbuf_lease_go_back(q, item, how, changes);
+		bbuf_leases_collect_unblocked(q->leases, changes);
 		mutex_unlock(&q->consumer.lock);
 	}
 	bbuf_leases_free(items);
@@ -494,7 +497,7 @@ static void bbuf_leases_expire(struct work_struct *work)
 	struct bbuf_leases *leases = container_of(work, struct bbuf_leases, expiry.work);
 	const struct bbuf_returning how = { .expired = true };
 	struct bbuf_queue *q = leases->queue;
-	struct bbuf_told told = { };
+	struct bbuf_lease_changes changes = { };
 	LIST_HEAD(late);
 	size_t n;
 	u64 due;
@@ -504,11 +507,11 @@ static void bbuf_leases_expire(struct work_struct *work)
 	leases->due = BBUF_NEVER;
 	bbuf_leases_arm(leases, due);
 	trace_bbuf_batch(q, "expire", 0, n);
-	bbuf_leases_return(q, &late, how, &told);
-	bbuf_leases_tell_again(leases, &told);
+	bbuf_leases_return(q, &late, how, &changes);
+	bbuf_leases_collect_unblocked(leases, &changes);
 	mutex_unlock(&q->consumer.lock);
-	bbuf_leases_bury(q, &late, how, &told);
-	bbuf_leases_tell(q, &told);
+	bbuf_leases_bury(q, &late, how, &changes);
+	bbuf_leases_notify(q, &changes);
 }
 
 /* The first lease of a file with a number from @id on. */
@@ -590,13 +593,14 @@ static int bbuf_settle_pick(struct bbuf_queue *q, struct bbuf_holder *holder,
 
 /* These return how many it was. */
 
-static long bbuf_settle_ack(struct bbuf_queue *q, struct list_head *items, struct bbuf_told *told)
+static long bbuf_settle_ack(struct bbuf_queue *q, struct list_head *items,
+			    struct bbuf_lease_changes *changes)
 {
 	struct bbuf_item *item;
 	long n = 0;
 
 	list_for_each_entry(item, items, link) {
-		bbuf_lease_end(q, item, told);
+		bbuf_lease_end(q, item, changes);
 		n++;
 	}
 	return n;
@@ -618,7 +622,7 @@ static long bbuf_settle_renew(struct bbuf_queue *q, struct list_head *items)
 
 /* Until one can't be: it and the rest stay leased. */
 static long bbuf_settle_reject(struct bbuf_queue *q, struct list_head *items,
-			       struct bbuf_settled *state, struct bbuf_told *told)
+			       struct bbuf_settled *state, struct bbuf_lease_changes *changes)
 {
 	struct bbuf_item *item, *next;
 	LIST_HEAD(gone);
@@ -634,7 +638,7 @@ static long bbuf_settle_reject(struct bbuf_queue *q, struct list_head *items,
 	}
 	mutex_lock(&q->consumer.lock);
 	list_for_each_entry(item, &gone, link) {
-		bbuf_lease_end_dead(q, item, told);
+		bbuf_lease_end_dead(q, item, changes);
 		n++;
 	}
 	bbuf_settle_renew(q, items);
@@ -645,20 +649,20 @@ static long bbuf_settle_reject(struct bbuf_queue *q, struct list_head *items,
 
 /* The consumers' lock is held; what is left in @items is to be buried, or freed. */
 static long bbuf_settle_picked(struct bbuf_queue *q, u32 how, struct list_head *items,
-			       struct bbuf_settled *state, struct bbuf_told *told)
+			       struct bbuf_settled *state, struct bbuf_lease_changes *changes)
 {
 	const struct bbuf_returning returning = { .last = how == BBUF_RETURN_LAST };
 
 	trace_bbuf_batch(q, "settle", 0, state->n);
 	switch (how) {
 	case BBUF_ACK:
-		return bbuf_settle_ack(q, items, told);
+		return bbuf_settle_ack(q, items, changes);
 	case BBUF_RENEW:
 		return bbuf_settle_renew(q, items);
 	case BBUF_REJECT:
-		return bbuf_settle_reject(q, items, state, told);
+		return bbuf_settle_reject(q, items, state, changes);
 	default:
-		bbuf_leases_return(q, items, returning, told);
+		bbuf_leases_return(q, items, returning, changes);
 		return state->n;
 	}
 }
@@ -669,7 +673,7 @@ static long bbuf_settle_some(struct bbuf_queue *q, struct bbuf_holder *holder,
 {
 	const struct bbuf_returning how = { .last = settle->how == BBUF_RETURN_LAST };
 	bool back = settle->how == BBUF_RETURN || how.last;
-	struct bbuf_told told = { };
+	struct bbuf_lease_changes changes = { };
 	LIST_HEAD(items);
 	long ret;
 
@@ -677,16 +681,16 @@ static long bbuf_settle_some(struct bbuf_queue *q, struct bbuf_holder *holder,
 	ret = bbuf_side_error(&q->consumer) ?:
 	      bbuf_settle_pick(q, holder, settle, state, &items);
 	if (!ret)
-		ret = bbuf_settle_picked(q, settle->how, &items, state, &told);
-	bbuf_leases_tell_again(q->leases, &told);
+		ret = bbuf_settle_picked(q, settle->how, &items, state, &changes);
+	bbuf_leases_collect_unblocked(q->leases, &changes);
 	mutex_unlock(&q->consumer.lock);
 
 	if (back)
-		bbuf_leases_bury(q, &items, how, &told);
+		bbuf_leases_bury(q, &items, how, &changes);
 	else
 		bbuf_leases_free(&items);
 	if (ret > 0 && settle->how != BBUF_RENEW)
-		bbuf_leases_tell(q, &told);
+		bbuf_leases_notify(q, &changes);
 	return ret;
 }
 
@@ -721,7 +725,7 @@ long bbuf_lease_settle(struct bbuf_queue *q, struct bbuf_holder *holder,
  */
 void bbuf_lease_undo(struct bbuf_queue *q, struct bbuf_holder *holder, u64 id)
 {
-	struct bbuf_told told = { };
+	struct bbuf_lease_changes changes = { };
 	struct bbuf_item *item;
 	LIST_HEAD(items);
 
@@ -730,11 +734,11 @@ void bbuf_lease_undo(struct bbuf_queue *q, struct bbuf_holder *holder, u64 id)
 	if (item) {
 		bbuf_holder_pick(q->leases, item, &items);
 		item->deliveries--;
-		bbuf_lease_return(q, item, false, &told);
+		bbuf_lease_return(q, item, false, &changes);
 	}
-	bbuf_leases_tell_again(q->leases, &told);
+	bbuf_leases_collect_unblocked(q->leases, &changes);
 	mutex_unlock(&q->consumer.lock);
-	bbuf_leases_tell(q, &told);
+	bbuf_leases_notify(q, &changes);
 }
 
 /* Of a stream, a token of this holder that is this byte. */
@@ -769,12 +773,12 @@ bool bbuf_holder_has_token(const struct bbuf_holder *holder, u8 byte)
  * @q: the queue, a stream; the consumers' lock is held
  * @holder: who has leased it
  * @byte: the token
- * @told: for bbuf_leases_tell()
+ * @changes: for bbuf_leases_notify()
  *
  * Return: whether the holder has leased such a token.
  */
 bool bbuf_lease_return_token(struct bbuf_queue *q, struct bbuf_holder *holder, u8 byte,
-			     struct bbuf_told *told)
+			     struct bbuf_lease_changes *changes)
 {
 	struct bbuf_item *item = bbuf_holder_token(holder, byte);
 	LIST_HEAD(items);
@@ -782,8 +786,8 @@ bool bbuf_lease_return_token(struct bbuf_queue *q, struct bbuf_holder *holder, u
 	if (!item)
 		return false;
 	bbuf_holder_pick(q->leases, item, &items);
-	bbuf_lease_return(q, item, true, told);
-	bbuf_leases_tell_again(q->leases, told);
+	bbuf_lease_return(q, item, true, changes);
+	bbuf_leases_collect_unblocked(q->leases, changes);
 	return true;
 }
 
@@ -843,7 +847,7 @@ struct bbuf_holder *bbuf_holder_get(struct bbuf_queue *q)
 static bool bbuf_holder_return(struct bbuf_queue *q, struct bbuf_holder *holder)
 {
 	const struct bbuf_returning how = { };
-	struct bbuf_told told = { };
+	struct bbuf_lease_changes changes = { };
 	struct rb_node *first;
 	LIST_HEAD(items);
 	size_t n = 0;
@@ -854,11 +858,11 @@ static bool bbuf_holder_return(struct bbuf_queue *q, struct bbuf_holder *holder)
 		n++;
 	}
 	trace_bbuf_batch(q, "close", 0, n);
-	bbuf_leases_return(q, &items, how, &told);
-	bbuf_leases_tell_again(q->leases, &told);
+	bbuf_leases_return(q, &items, how, &changes);
+	bbuf_leases_collect_unblocked(q->leases, &changes);
 	mutex_unlock(&q->consumer.lock);
-	bbuf_leases_bury(q, &items, how, &told);
-	bbuf_leases_tell(q, &told);
+	bbuf_leases_bury(q, &items, how, &changes);
+	bbuf_leases_notify(q, &changes);
 	return n == BBUF_LOCKED_RECORDS;
 }
 
@@ -1069,12 +1073,12 @@ void bbuf_holder_came(struct bbuf_queue *q, struct bbuf_holder *holder)
  * @q: the queue; the consumers' lock is held
  * @n: how many at the most; no more than BBUF_LOCKED_RECORDS are discarded at once
  * @items: where they are put, to be freed without the lock
- * @told: for bbuf_leases_tell()
+ * @changes: for bbuf_leases_notify()
  *
  * Return: how many were.
  */
 size_t bbuf_leases_flush(struct bbuf_queue *q, size_t n, struct list_head *items,
-			 struct bbuf_told *told)
+			 struct bbuf_lease_changes *changes)
 {
 	struct bbuf_leases *leases = q->leases;
 	struct bbuf_side *side = &q->consumer;
@@ -1094,9 +1098,9 @@ size_t bbuf_leases_flush(struct bbuf_queue *q, size_t n, struct list_head *items
 		side->bytes += item->len;
 		WRITE_ONCE(side->records, side->records + bbuf_leases_records(q));
 		WRITE_ONCE(side->pos, side->pos + item->len);
-		bbuf_item_end(q, item, told);
+		bbuf_item_end(q, item, changes);
 	}
-	bbuf_leases_tell_again(leases, told);
+	bbuf_leases_collect_unblocked(leases, changes);
 	trace_bbuf_batch(q, "flush", 0, i);
 	return i;
 }
@@ -1105,9 +1109,9 @@ size_t bbuf_leases_flush(struct bbuf_queue *q, size_t n, struct list_head *items
  * bbuf_leases_flush_ring() - discard what is in the ring
  * @q: the queue; both sides' locks are held, and nobody copies
  * @stored: bytes of the ring that are in use
- * @told: for bbuf_leases_tell()
+ * @changes: for bbuf_leases_notify()
  */
-void bbuf_leases_flush_ring(struct bbuf_queue *q, size_t stored, struct bbuf_told *told)
+void bbuf_leases_flush_ring(struct bbuf_queue *q, size_t stored, struct bbuf_lease_changes *changes)
 {
 	size_t bytes = bbuf_queue_in_ring(q), records = 0;
 	struct bbuf_leases *leases = q->leases;
@@ -1125,8 +1129,8 @@ void bbuf_leases_flush_ring(struct bbuf_queue *q, size_t stored, struct bbuf_tol
 	bbuf_leases_settle_up(leases);
 	bbuf_leases_free_room(leases, bytes);
 	bbuf_queue_update_end(q);
-	told->gone += records ?: bytes;
-	told->gone_bytes += bytes;
+	changes->consumed += records ?: bytes;
+	changes->consumed_bytes += bytes;
 }
 
 /* How many items there may be follows from the capacity. */

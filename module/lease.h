@@ -41,7 +41,7 @@
  * @files: that have leased something
  * @full: files that have leased as much as they may; read by who wakes others without a lock
  * @full_stale: there may be more of them: the limit was changed since they leased; as @full
- * @again: somebody may lease who could not before, and is to be told
+ * @unblocked: somebody may lease who could not before, and is to be told
  * @returned: records, or bytes of a stream, that came back
  * @expired: how many of them because their time was over
  * @dead: records that were delivered too often, or rejected
@@ -74,7 +74,7 @@ struct bbuf_leases {
 	size_t files;
 	size_t full;
 	bool full_stale;
-	bool again;
+	bool unblocked;
 	u64 returned;
 	u64 expired;
 	u64 dead;
@@ -151,19 +151,19 @@ struct bbuf_item {
 };
 
 /**
- * struct bbuf_told - changes of leases that others are woken for, without the lock
- * @gone_bytes: bytes that were consumed
- * @gone: items that were
- * @back_bytes: bytes that are queued again
- * @back: items that are
- * @again: readers may lease that could not before
+ * struct bbuf_lease_changes - changes of leases that others are woken for, without the lock
+ * @consumed_bytes: bytes that were consumed
+ * @consumed: items that were
+ * @requeued_bytes: bytes that are queued again
+ * @requeued: items that are
+ * @unblocked: readers may lease that could not before
  */
-struct bbuf_told {
-	size_t gone_bytes;
-	size_t gone;
-	size_t back_bytes;
-	size_t back;
-	bool again;
+struct bbuf_lease_changes {
+	size_t consumed_bytes;
+	size_t consumed;
+	size_t requeued_bytes;
+	size_t requeued;
+	bool unblocked;
 };
 
 int bbuf_leases_init(struct bbuf_queue *q, const struct bbuf_create *what,
@@ -172,9 +172,10 @@ void bbuf_leases_uninit(struct bbuf_queue *q);
 void bbuf_leases_set(struct bbuf_queue *q, const struct bbuf_set *set);
 void bbuf_leases_info(const struct bbuf_queue *q, struct bbuf_info *info);
 size_t bbuf_leases_flush(struct bbuf_queue *q, size_t n, struct list_head *items,
-			 struct bbuf_told *told);
-void bbuf_leases_flush_ring(struct bbuf_queue *q, size_t stored, struct bbuf_told *told);
-void bbuf_leases_tell(struct bbuf_queue *q, const struct bbuf_told *told);
+			 struct bbuf_lease_changes *changes);
+void bbuf_leases_flush_ring(struct bbuf_queue *q, size_t stored,
+			    struct bbuf_lease_changes *changes);
+void bbuf_leases_notify(struct bbuf_queue *q, const struct bbuf_lease_changes *changes);
 void bbuf_leases_wake_full(struct bbuf_queue *q);
 void bbuf_leases_free(struct list_head *items);
 struct bbuf_item *bbuf_leases_first(const struct bbuf_queue *q);
@@ -185,7 +186,7 @@ void bbuf_lease_undo(struct bbuf_queue *q, struct bbuf_holder *holder, u64 id);
 long bbuf_lease_settle(struct bbuf_queue *q, struct bbuf_holder *holder,
 		       const struct bbuf_settle *settle);
 bool bbuf_lease_return_token(struct bbuf_queue *q, struct bbuf_holder *holder, u8 byte,
-			     struct bbuf_told *told);
+			     struct bbuf_lease_changes *changes);
 void bbuf_holder_wake(struct bbuf_holder *holder);
 bool bbuf_holder_has_token(const struct bbuf_holder *holder, u8 byte);
 

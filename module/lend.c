@@ -357,20 +357,20 @@ ssize_t bbuf_lend(struct bbuf_queue *q, struct bbuf_holder *holder, struct iov_i
 static size_t bbuf_tokens_return(struct bbuf_queue *q, struct bbuf_holder *holder,
 				 const u8 *bytes, size_t n, bool *leased)
 {
-	struct bbuf_told told = { };
+	struct bbuf_lease_changes changes = { };
 	size_t i = 0;
 
 	mutex_lock(&q->consumer.lock);
 	*leased = bbuf_holder_has_token(holder, bytes[0]);
 	if (*leased)
-		while (i < n && bbuf_lease_return_token(q, holder, bytes[i], &told))
+		while (i < n && bbuf_lease_return_token(q, holder, bytes[i], &changes))
 			i++;
 	else
 		while (i < n && !bbuf_holder_has_token(holder, bytes[i]))
 			i++;
 	mutex_unlock(&q->consumer.lock);
 	if (*leased) {
-		bbuf_leases_tell(q, &told);
+		bbuf_leases_notify(q, &changes);
 		bbuf_holder_wake(holder);
 	}
 	return i;

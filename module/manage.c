@@ -265,21 +265,21 @@ static void bbuf_queue_flush_ring(struct bbuf_queue *q)
 static int bbuf_queue_flush_leases(struct bbuf_queue *q, bool nowait)
 {
 	size_t left = q->leases->returned_count;
-	struct bbuf_told told = { };
+	struct bbuf_lease_changes changes = { };
 	LIST_HEAD(items);
 	int ret = 0;
 
-	bbuf_leases_flush_ring(q, bbuf_queue_stored(q), &told);
+	bbuf_leases_flush_ring(q, bbuf_queue_stored(q), &changes);
 	for (;;) {
-		left -= bbuf_leases_flush(q, left, &items, &told);
+		left -= bbuf_leases_flush(q, left, &items, &changes);
 		left = min(left, q->leases->returned_count);
 		bbuf_queue_unlock(q);
 		bbuf_leases_free(&items);
-		bbuf_leases_tell(q, &told);
+		bbuf_leases_notify(q, &changes);
 		if (!left)
 			return 0;
 		INIT_LIST_HEAD(&items);
-		told = (struct bbuf_told) { };
+		changes = (struct bbuf_lease_changes) { };
 		ret = bbuf_queue_lock_idle(q, true, nowait);
 		if (ret)	/* A restarted call would discard what was written since. */
 			return ret == -ERESTARTSYS ? -EINTR : ret;
