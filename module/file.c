@@ -240,7 +240,7 @@ static void bbuf_file_set_refused(struct bbuf_file *bf, size_t need)
 		return;
 	/* Tokens that are held can be written back, whatever the side has room for. */
 	if (bf->holder && q->type == BBUF_STREAM)
-		bbuf_side_poll_again(&q->producer);
+		bbuf_side_recheck_pollers(&q->producer);
 	else
 		bbuf_side_notify(&q->producer, 0, 0);
 }

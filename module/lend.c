@@ -344,7 +344,7 @@ ssize_t bbuf_lend(struct bbuf_queue *q, struct bbuf_holder *holder, struct iov_i
 	} while (!ret);
 
 	if (what.first)
-		bbuf_side_poll_again(&q->producer);
+		bbuf_side_recheck_pollers(&q->producer);
 	if (what.records)
 		return before - iov_iter_count(to);
 	return ret == BBUF_THE_END ? 0 : ret;

@@ -337,7 +337,7 @@ static bool bbuf_side_picky(const struct bbuf_side *side)
 	       (READ_ONCE(q->leases->full) || READ_ONCE(q->leases->full_stale));
 }
 
-static void bbuf_side_wake_pollers(struct bbuf_side *side, __poll_t events, int n)
+static void bbuf_side_wake_poll_queue(struct bbuf_side *side, __poll_t events, int n)
 {
 	if (!bbuf_side_picky(side))
 		__wake_up(&side->poll, TASK_INTERRUPTIBLE, n, poll_to_key(events));
@@ -347,7 +347,7 @@ static void bbuf_side_wake_pollers(struct bbuf_side *side, __poll_t events, int 
 }
 
 /* Tell those who don't wait in line: poll, epoll, io_uring, SIGIO. */
-static void bbuf_side_announce(struct bbuf_side *side, size_t bytes, size_t records)
+static void bbuf_side_wake_pollers(struct bbuf_side *side, size_t bytes, size_t records)
 {
 	/* After the full barrier of the caller, A or B. */
 	bool polled = waitqueue_active(&side->poll);
@@ -361,12 +361,12 @@ static void bbuf_side_announce(struct bbuf_side *side, size_t bytes, size_t reco
 	if (READ_ONCE(side->ended))
 		wake_up_interruptible_all(&side->poll);	/* the end is for everybody */
 	else if (polled)
-		bbuf_side_wake_pollers(side, events, bbuf_side_servable(side, bytes, records));
+		bbuf_side_wake_poll_queue(side, events, bbuf_side_servable(side, bytes, records));
 	kill_fasync(&side->fasync, SIGIO, side->band);
 }
 
 /* All that there is may be new to those who poll. */
-static void bbuf_side_announce_all(struct bbuf_side *side)
+static void bbuf_side_wake_all_pollers(struct bbuf_side *side)
 {
 	const struct bbuf_queue *q = side->queue;
 	u64 records = 0;
@@ -374,7 +374,7 @@ static void bbuf_side_announce_all(struct bbuf_side *side)
 	if (!bbuf_side_produces(side))
 		records = READ_ONCE(q->producer.records) - READ_ONCE(side->records);
 	/* Read at different times the counts may be wrong, but not too small. */
-	bbuf_side_announce(side, bbuf_side_avail(side), min_t(u64, records, INT_MAX));
+	bbuf_side_wake_pollers(side, bbuf_side_avail(side), min_t(u64, records, INT_MAX));
 }
 
 /* Is there anybody to be called, or told? Here is the barrier of whoever moves. */
@@ -391,7 +391,7 @@ static __always_inline bool bbuf_side_watched(struct bbuf_side *side)
  */
 static void bbuf_side_wake_watchers(struct bbuf_side *side, size_t bytes, size_t records)
 {
-	bbuf_side_announce(side, bytes, records);
+	bbuf_side_wake_pollers(side, bytes, records);
 	bbuf_side_wake_head(side);
 }
 
@@ -411,12 +411,12 @@ void bbuf_side_notify(struct bbuf_side *side, size_t bytes, size_t records)
 }
 
 /**
- * bbuf_side_poll_again() - have those who poll for a side, or wait for SIGIO, look again
+ * bbuf_side_recheck_pollers() - have those who poll for a side, or wait for SIGIO, look again
  * @side: the side
  *
  * For what poll reports of one file, whatever the side itself is ready for.
  */
-void bbuf_side_poll_again(struct bbuf_side *side)
+void bbuf_side_recheck_pollers(struct bbuf_side *side)
 {
 	/* A: the file's state, then who polls; see B. */
 	if (wq_has_sleeper(&side->poll))
@@ -793,7 +793,7 @@ static void bbuf_side_wake_next(struct bbuf_side *side, bool reopened)
 	smp_mb();	/* B: wanted and closed, then position; see A */
 	bbuf_side_wake_head(side);
 	if (reopened)
-		bbuf_side_announce_all(side);
+		bbuf_side_wake_all_pollers(side);
 	/* Writers behind a busy one wait now: readers with a mark must not wait as well. */
 	if (bbuf_side_produces(side) && READ_ONCE(side->peer->mark) > 1 &&
 	    !list_empty(&side->wait_list))
@@ -1010,7 +1010,7 @@ void bbuf_side_moved(struct bbuf_side *side, size_t bytes, size_t stored, size_t
 	if (unlikely(!RB_EMPTY_ROOT(&q->drains.rb_root)))
 		bbuf_queue_wake_drainers(q);
 	if (READ_ONCE(side->ended) && !bbuf_side_avail(side))
-		bbuf_side_announce_all(side);	/* that was the last: the end has come */
+		bbuf_side_wake_all_pollers(side);	/* that was the last: the end has come */
 }
 
 static bool bbuf_drainer_less(struct rb_node *node, const struct rb_node *other)

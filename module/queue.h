@@ -251,7 +251,7 @@ bool bbuf_queue_has_room(struct bbuf_queue *q, size_t need);
 
 /* For io.c, which moves the bytes, and manage.c. */
 void bbuf_side_notify(struct bbuf_side *side, size_t bytes, size_t records);
-void bbuf_side_poll_again(struct bbuf_side *side);
+void bbuf_side_recheck_pollers(struct bbuf_side *side);
 void bbuf_queue_wake_drainers(struct bbuf_queue *q);
 void bbuf_queue_update_end(struct bbuf_queue *q);
 void bbuf_queue_end_readers(struct bbuf_queue *q);

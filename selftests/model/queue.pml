@@ -304,7 +304,7 @@ inline wake_head(side)
 	wake_head_for(side, 0)
 }
 
-inline announce(side)
+inline wake_pollers(side)
 {
 	WHEN(LOAD(POLLED(side)), events(side); edge[side] = edge[side] || go; forget())
 }
@@ -317,7 +317,7 @@ inline notify(side)
 #ifndef AHEAD_ALONE
 	wake_head(side);
 #endif
-	announce(side)
+	wake_pollers(side)
 }
 
 inline wake_drainers()
@@ -546,7 +546,7 @@ inline exit(side)
 		wake_head(side);
 #endif
 #ifndef NO_WORD_OF_REOPENING
-		WHEN(reopened, announce(side));
+		WHEN(reopened, wake_pollers(side));
 #endif
 		reopened = false
 	:: else -> atomic { forget_call(); unlock(LOCK(side)) }
@@ -671,7 +671,7 @@ inline moved(side, much)
 		:: LOAD(ENDED(side)) ->
 			find_avail(side);
 #ifndef NO_WORD_OF_THE_LAST
-			WHEN(avail == 0, announce(side));
+			WHEN(avail == 0, wake_pollers(side));
 #endif
 			forget()
 		:: else
