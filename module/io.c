@@ -213,47 +213,47 @@ int bbuf_peek_fault_in(struct bbuf_waiter *waiter, struct iov_iter *iter, bool w
 }
 
 /**
- * struct bbuf_watch - what ends a call in front of the line whose page does not come in time
+ * struct bbuf_fault_timer - what ends a call in front of the line whose page does not come in time
  * @work: runs when its time is over
  * @side: the side that it holds up
  * @waiter: the call
  */
-struct bbuf_watch {
+struct bbuf_fault_timer {
 	struct delayed_work work;
 	struct bbuf_side *side;
 	struct bbuf_waiter *waiter;
 };
 
-static void bbuf_watch_start(struct bbuf_watch *watch)
+static void bbuf_fault_timer_start(struct bbuf_fault_timer *timer)
 {
-	long timeout = bbuf_waiter_timeout(watch->waiter, ktime_get_ns());
+	long timeout = bbuf_waiter_timeout(timer->waiter, ktime_get_ns());
 
-	queue_delayed_work(bbuf_workqueue, &watch->work,
+	queue_delayed_work(bbuf_workqueue, &timer->work,
 			   min_t(unsigned long, timeout, MAX_JIFFY_OFFSET));
 }
 
-static void bbuf_watch_expire(struct work_struct *work)
+static void bbuf_fault_timer_expire(struct work_struct *work)
 {
-	struct bbuf_watch *watch = container_of(work, struct bbuf_watch, work.work);
+	struct bbuf_fault_timer *timer = container_of(work, struct bbuf_fault_timer, work.work);
 
 	/* Jiffies may jump, and are coarse: it is the clock that counts. */
-	if (ktime_get_ns() < watch->waiter->deadline)
-		bbuf_watch_start(watch);
+	if (ktime_get_ns() < timer->waiter->deadline)
+		bbuf_fault_timer_start(timer);
 	else
-		bbuf_side_expire(watch->side, watch->waiter);
+		bbuf_side_expire(timer->side, timer->waiter);
 }
 
 static size_t bbuf_side_fault_in_time(struct bbuf_side *side, struct bbuf_waiter *waiter,
 				      struct iov_iter *iter, size_t bytes)
 {
-	struct bbuf_watch watch = { .side = side, .waiter = waiter };
+	struct bbuf_fault_timer timer = { .side = side, .waiter = waiter };
 	size_t left;
 
-	INIT_DELAYED_WORK_ONSTACK(&watch.work, bbuf_watch_expire);
-	bbuf_watch_start(&watch);
+	INIT_DELAYED_WORK_ONSTACK(&timer.work, bbuf_fault_timer_expire);
+	bbuf_fault_timer_start(&timer);
 	left = bbuf_iter_fault_in(iter, bytes);
-	cancel_delayed_work_sync(&watch.work);
-	destroy_delayed_work_on_stack(&watch.work);
+	cancel_delayed_work_sync(&timer.work);
+	destroy_delayed_work_on_stack(&timer.work);
 	return left;
 }
 

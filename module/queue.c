@@ -80,7 +80,7 @@
  *   so at least one of them sees the other:
  *
  *     A  the mover: @pos is published; smp_mb(); then it reads @wanted, @closed,
- *        the poll queue, @fasync and @drains.        bbuf_side_watched()
+ *        the poll queue, @fasync and @drains.        bbuf_side_has_watchers()
  *     B  who waits: @wanted is set (or @closed cleared, the poll queue or @drains
  *        joined); smp_mb(); then it reads @pos.      wait(), exit(), poll(), ...
  *
@@ -378,7 +378,7 @@ static void bbuf_side_wake_all_pollers(struct bbuf_side *side)
 }
 
 /* Is there anybody to be called, or told? Here is the barrier of whoever moves. */
-static __always_inline bool bbuf_side_watched(struct bbuf_side *side)
+static __always_inline bool bbuf_side_has_watchers(struct bbuf_side *side)
 {
 	smp_mb();	/* A: the change, then waiters; see B */
 	return READ_ONCE(side->wanted) || waitqueue_active(&side->poll) ||
@@ -406,7 +406,7 @@ static void bbuf_side_wake_watchers(struct bbuf_side *side, size_t bytes, size_t
  */
 void bbuf_side_notify(struct bbuf_side *side, size_t bytes, size_t records)
 {
-	if (bbuf_side_watched(side))
+	if (bbuf_side_has_watchers(side))
 		bbuf_side_wake_watchers(side, bytes, records);
 }
 
@@ -1001,7 +1001,7 @@ void bbuf_side_moved(struct bbuf_side *side, size_t bytes, size_t stored, size_t
 	/* C: the copy was made before; see D. */
 	smp_store_release(&side->pos, side->pos + bytes);
 
-	if (unlikely(bbuf_side_watched(side->peer)))	/* A, also for the drains below */
+	if (unlikely(bbuf_side_has_watchers(side->peer)))	/* A, also for the drains below */
 		bbuf_side_wake_watchers(side->peer, bytes, records);
 	if (bbuf_side_produces(side)) {
 		q->peak = max(q->peak, side->span - bbuf_side_avail(side));
