@@ -37,7 +37,7 @@ void bbuf_waiter_init(struct bbuf_waiter *waiter, struct bbuf_manner how, size_t
 	waiter->peeks = false;
 	waiter->yields = false;
 	waiter->resizes = false;
-	waiter->firm = false;
+	waiter->no_bypass = false;
 	waiter->over = 0;
 }
 
@@ -1121,7 +1121,7 @@ static ssize_t bbuf_peek_now(struct bbuf_queue *q, struct bbuf_waiter *waiter, s
 	mutex_lock(&side->lock);
 	ret = bbuf_side_error(side);
 	/* A reader may have some of it in hand, and let others have the lock in between. */
-	if (!ret && (side->busy || side->closed || (!bbuf_side_avail(side) && !side->ended)))
+	if (!ret && (side->busy || side->no_bypass || (!bbuf_side_avail(side) && !side->ended)))
 		ret = -EAGAIN;
 	if (!ret && q->type == BBUF_STREAM)
 		ret = bbuf_get_stream(q, waiter, to);

@@ -22,7 +22,7 @@
  *   side->wait_lock  Spinlock, inside either side's mutex. The line of waiters
  *                    changes under both locks of the side; so the side reads it
  *                    under the mutex, and whoever calls the front under the
- *                    spinlock. @wanted is written under the spinlock, @closed
+ *                    spinlock. @wanted is written under the spinlock, @no_bypass
  *                    under the mutex, both are read without.
  *   q->setting       Mutex, outside of all others: for who changes what the queue is,
  *                    which takes memory. A call that may not wait only tries it.
@@ -51,7 +51,7 @@
  *
  *   A call that doesn't wait never joins to sleep. It may go past those who do,
  *   but past each front only once; then that one is firm, and as long as it is in
- *   front the side is closed (@closed is "there is a front, and it is firm"): calls
+ *   front the side is closed (@no_bypass is "there is a front, and it is firm"): calls
  *   that don't wait get EAGAIN and poll reports the side as not ready. So they can't
  *   starve the line, and have a fair race with it. When they take what the front
  *   was called for, that was woken for nothing; it keeps its place.
@@ -79,9 +79,9 @@
  *   for waiters afterwards. A full barrier stands between the two steps of each,
  *   so at least one of them sees the other:
  *
- *     A  the mover: @pos is published; smp_mb(); then it reads @wanted, @closed,
+ *     A  the mover: @pos is published; smp_mb(); then it reads @wanted, @no_bypass,
  *        the poll queue, @fasync and @drains.        bbuf_side_has_watchers()
- *     B  who waits: @wanted is set (or @closed cleared, the poll queue or @drains
+ *     B  who waits: @wanted is set (or @no_bypass cleared, the poll queue or @drains
  *        joined); smp_mb(); then it reads @pos.      wait(), exit(), poll(), ...
  *
  *   The front, once called, looks again under the mutex before it sleeps, and @wanted
@@ -202,7 +202,7 @@ static bool bbuf_side_may_go(const struct bbuf_side *side, size_t need)
 /* Would a call that doesn't wait find something to do? This is what poll reports. */
 static bool bbuf_side_ready(const struct bbuf_side *side)
 {
-	return !READ_ONCE(side->closed) && bbuf_side_may_go(side, READ_ONCE(side->mark));
+	return !READ_ONCE(side->no_bypass) && bbuf_side_may_go(side, READ_ONCE(side->mark));
 }
 
 /* What poll reports. */
@@ -446,7 +446,7 @@ static void bbuf_side_join(struct bbuf_side *side, struct bbuf_waiter *waiter)
 	waiter->claim = bbuf_side_claim(side, waiter);
 	side->claimed += waiter->claim;
 	spin_lock(&side->wait_lock);
-	if (waiter->firm) {
+	if (waiter->no_bypass) {
 		list_add(&waiter->node, &side->wait_list);
 		WRITE_ONCE(side->wanted, 0);
 	} else {
@@ -464,10 +464,10 @@ void bbuf_side_hold(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
 	lockdep_assert_held(&side->lock);
 
-	waiter->firm = true;
+	waiter->no_bypass = true;
 	if (list_empty(&waiter->node))
 		bbuf_side_join(side, waiter);
-	WRITE_ONCE(side->closed, true);
+	WRITE_ONCE(side->no_bypass, true);
 }
 
 /**
@@ -523,13 +523,13 @@ static void bbuf_side_ask_for_room(struct bbuf_side *side)
 }
 
 /* Go past those in line, without waiting; the first of them won't be passed again. */
-static int bbuf_side_pass(struct bbuf_side *side, struct bbuf_waiter *waiter)
+static int bbuf_side_bypass(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
 	struct bbuf_waiter *head;
 
 	lockdep_assert_held(&side->lock);
 
-	if (side->closed)
+	if (side->no_bypass)
 		return -EAGAIN;
 	if (!bbuf_side_may_go(side, bbuf_side_need(side, waiter))) {
 		if (bbuf_side_produces(side))
@@ -538,8 +538,8 @@ static int bbuf_side_pass(struct bbuf_side *side, struct bbuf_waiter *waiter)
 	}
 	head = bbuf_side_head(side);
 	if (head) {
-		head->firm = true;
-		WRITE_ONCE(side->closed, true);
+		head->no_bypass = true;
+		WRITE_ONCE(side->no_bypass, true);
 	}
 	return 0;
 }
@@ -717,7 +717,7 @@ int bbuf_side_enter(struct bbuf_side *side, struct bbuf_waiter *waiter)
 	if (ret || waiter->over)
 		return waiter->over ?: ret;
 	if (waiter->nowait) {
-		ret = bbuf_side_pass(side, waiter);
+		ret = bbuf_side_bypass(side, waiter);
 	} else if (!list_empty(&waiter->node)) {
 		ret = bbuf_side_wait(side, waiter);
 	} else if (!list_empty(&side->wait_list) ||
@@ -746,11 +746,11 @@ int bbuf_side_enter(struct bbuf_side *side, struct bbuf_waiter *waiter)
 size_t bbuf_side_spare_to_bypass(const struct bbuf_side *side, size_t avail)
 {
 	size_t share = side->queue->producer.span / 4;
-	u64 passed = side->bytes - side->turn;
+	u64 bypassed = side->bytes - side->turn;
 
-	if (side->closed || passed >= share || avail < side->claimed)
+	if (side->no_bypass || bypassed >= share || avail < side->claimed)
 		return 0;
-	return min_t(u64, avail - side->claimed, share - passed);
+	return min_t(u64, avail - side->claimed, share - bypassed);
 }
 
 /* Set what the front of the line, which sleeps, is woken for. @wait_lock is held, too. */
@@ -768,7 +768,7 @@ static void bbuf_side_want(struct bbuf_side *side)
 static bool bbuf_side_leave(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
 	bool was_head = bbuf_side_head(side) == waiter;
-	bool was_closed = side->closed;
+	bool had_no_bypass = side->no_bypass;
 	struct bbuf_waiter *next;
 
 	lockdep_assert_held(&side->lock);
@@ -781,18 +781,18 @@ static bool bbuf_side_leave(struct bbuf_side *side, struct bbuf_waiter *waiter)
 		next = bbuf_side_head(side);
 		side->turn = side->bytes;
 		bbuf_side_want(side);
-		WRITE_ONCE(side->closed, next && next->firm);
+		WRITE_ONCE(side->no_bypass, next && next->no_bypass);
 	}
 	spin_unlock(&side->wait_lock);
-	return was_closed && !side->closed;
+	return had_no_bypass && !side->no_bypass;
 }
 
-/* Wake the next call if it can go on; @reopened is the result of bbuf_side_leave(). */
-static void bbuf_side_wake_next(struct bbuf_side *side, bool reopened)
+/* Wake the next call if it can go on; @bypass_allowed is the result of bbuf_side_leave(). */
+static void bbuf_side_wake_next(struct bbuf_side *side, bool bypass_allowed)
 {
 	smp_mb();	/* B: wanted and closed, then position; see A */
 	bbuf_side_wake_head(side);
-	if (reopened)
+	if (bypass_allowed)
 		bbuf_side_wake_all_pollers(side);
 	/* Writers behind a busy one wait now: readers with a mark must not wait as well. */
 	if (bbuf_side_produces(side) && READ_ONCE(side->peer->mark) > 1 &&
@@ -806,14 +806,14 @@ static void bbuf_side_wake_next(struct bbuf_side *side, bool reopened)
  */
 static bool bbuf_side_expel(struct bbuf_side *side, struct bbuf_waiter *waiter, int over)
 {
-	bool reopened;
+	bool bypass_allowed;
 
 	if (side->busy && bbuf_side_head(side) == waiter)
 		bbuf_side_set_busy(side, false);
-	reopened = bbuf_side_leave(side, waiter);
+	bypass_allowed = bbuf_side_leave(side, waiter);
 	waiter->over = over;
 	complete(&waiter->woken);
-	return reopened;
+	return bypass_allowed;
 }
 
 /* Is it to be left alone, as it came later, or is to get what it has in hand before the end? */
@@ -845,7 +845,7 @@ bool bbuf_side_end_waiters(struct bbuf_side *side, int over, u64 before)
 
 	list_for_each_entry_safe(waiter, next, &side->wait_list, node) {
 		if (bbuf_side_spares(side, waiter, over, before)) {
-			if (waiter->firm)
+			if (waiter->no_bypass)
 				continue;	/* it may stand before older ones */
 			break;
 		}
@@ -866,13 +866,14 @@ bool bbuf_side_end_waiters(struct bbuf_side *side, int over, u64 before)
  */
 void bbuf_side_expire(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
-	bool reopened = false;
+	bool bypass_allowed = false;
 
 	mutex_lock(&side->lock);
 	if (!list_empty(&waiter->node))
-		reopened = bbuf_side_expel(side, waiter, waiter->nowait ? -EAGAIN : -ETIMEDOUT);
+		bypass_allowed = bbuf_side_expel(side, waiter, waiter->nowait ? -EAGAIN :
+						 -ETIMEDOUT);
 	mutex_unlock(&side->lock);
-	bbuf_side_wake_next(side, reopened);
+	bbuf_side_wake_next(side, bypass_allowed);
 }
 
 /**
@@ -882,11 +883,11 @@ void bbuf_side_expire(struct bbuf_side *side, struct bbuf_waiter *waiter)
  */
 void bbuf_side_exit_wait_list(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
-	bool reopened = bbuf_side_leave(side, waiter);
+	bool bypass_allowed = bbuf_side_leave(side, waiter);
 
-	waiter->firm = false;	/* if it comes again it stands behind the others */
+	waiter->no_bypass = false;	/* if it comes again it stands behind the others */
 	mutex_unlock(&side->lock);
-	bbuf_side_wake_next(side, reopened);
+	bbuf_side_wake_next(side, bypass_allowed);
 }
 
 /* Has what the call waits for been read, or will it never be? @drain_lock is held. */

@@ -73,9 +73,9 @@ struct workqueue_struct;
  * @records: records moved since the queue was made; written under @lock, read by the other side
  *           without
  * @wait_lock: with @lock, held to change the line; alone, to call its front
- * @closed: the front of the line is firm, nobody may go past it: written under
+ * @no_bypass: the front of the line is firm, nobody may go past it: written under
  *          @lock, read by poll and by wakers without
- * @ended: no more is to come, or to be taken: as @closed; that of consumers who lease only when
+ * @ended: no more is to come, or to be taken: as @no_bypass; that of consumers who lease only when
  *         nothing is queued or leased, either
  * @short_of_room: a producer that doesn't wait found too little room since the last
  *                 read: set without a lock, cleared under the consumers'
@@ -112,7 +112,7 @@ struct bbuf_side {
 	size_t mark;
 	u64 records;
 	spinlock_t wait_lock;	/* for calling the front */
-	bool closed;
+	bool no_bypass;
 	bool ended;
 	bool short_of_room;
 	size_t wanted;
@@ -205,7 +205,7 @@ struct bbuf_queue {
  * @yields: where a page of its memory is missing it gives up its place in line, and comes again
  * @missing: bytes of its memory that it is to have present then
  * @resizes: it is a change of the capacity, which only the destruction of the queue ends
- * @firm: nobody goes past it: somebody did, or it is at work
+ * @no_bypass: nobody goes past it: somebody did, or it is at work
  * @over: it was ended, and taken out of the line: a negative errno, or BBUF_THE_END
  *
  * Lives on its task's stack; @node changes under both locks of the side, the rest
@@ -224,7 +224,7 @@ struct bbuf_waiter {
 	bool peeks;
 	bool yields;
 	bool resizes;
-	bool firm;
+	bool no_bypass;
 	int over;
 };
 

@@ -17,7 +17,7 @@
  *     poll, before all is read.                               move(), moved(), watcher()
  *   - Who waits is passed by those who don't wait once at most; besides, by no more than
  *     a share of bytes, of whoever runs and leaves enough for all in line.
- *                                                         pass(), move(), go_past()
+ *                                                         bypass(), move(), count_bypass()
  *   - Who is called finds what it was called for, unless it was called ahead, or one who
  *     doesn't wait has passed it.                                               wait()
  *
@@ -70,7 +70,7 @@
  */
 #define POS(side)	(side)
 #define WANTED(side)	(2 + (side))
-#define CLOSED(side)	(4 + (side))
+#define NO_BYPASS(side)	(4 + (side))
 #define ENDED(side)	(6 + (side))
 #define HAS_WAITERS(side)	(8 + (side))	/* the wait list is not empty */
 #define POLLED(side)	(10 + (side))	/* the poll queue is not empty */
@@ -150,7 +150,7 @@ inline unlock(which)
 
 /* The rest of a side and of its calls: only who has the lock looks there. */
 chan wait_list[2] = [TASKS] of { byte };
-bool firm[TASKS];
+bool no_bypass[TASKS];
 bool woken[TASKS];
 byte over[TASKS];
 byte need[TASKS];
@@ -168,8 +168,8 @@ byte signals;
 byte faults = FAULTS;
 
 /* For the checks. */
-bool passed[TASKS];
-byte past[TASKS];	/* bytes at once */
+bool bypassed[TASKS];
+byte bypassing[TASKS];	/* bytes at once */
 bool shut;
 byte total[2];
 byte done;
@@ -185,7 +185,7 @@ byte done;
 #define LOCALS \
 	byte to, value, other, want, pos, before, first, n, ret; \
 	short avail; \
-	bool go, end, queued, was_head, reopened, alone, was_woken
+	bool go, end, queued, was_head, bypass_allowed, alone, was_woken
 
 /* As "if" is in C: where nothing is true, an if of Promela's waits. */
 #define WHEN(condition, what) \
@@ -212,12 +212,12 @@ inline forget()
 inline forget_call()
 {
 	d_step {
-		firm[_pid] = false;
+		no_bypass[_pid] = false;
 		woken[_pid] = false;
 		over[_pid] = 0;
 		need[_pid] = 0;
-		passed[_pid] = false;
-		past[_pid] = 0
+		bypassed[_pid] = false;
+		bypassing[_pid] = 0
 	}
 }
 
@@ -250,7 +250,7 @@ inline may_go(side, bytes)
 /* Whether there is any, and whether it is the end. */
 inline events(side)
 {
-	go = !LOAD(CLOSED(side));
+	go = !LOAD(NO_BYPASS(side));
 	WHEN(go, may_go(side, MARK(side)));
 #ifdef POSITION_BEFORE_END
 	find_avail(side);
@@ -353,7 +353,7 @@ inline join(side)
 		store(HAS_WAITERS(side), 1);
 		wait_list[side]!_pid;
 		if
-		:: firm[_pid] ->
+		:: no_bypass[_pid] ->
 			n = len(wait_list[side]);
 			do
 			:: n > 1 -> wait_list[side]?first; wait_list[side]!first; n--
@@ -370,9 +370,9 @@ inline join(side)
 inline hold(side)
 {
 	atomic {
-		firm[_pid] = true;
+		no_bypass[_pid] = true;
 		WHEN(!queued, join(side));
-		store(CLOSED(side), 1)
+		store(NO_BYPASS(side), 1)
 	}
 }
 
@@ -381,26 +381,26 @@ inline ask_for_room()
 	WHEN(READ_MARK > 1 && !LOAD(SHORT), store(SHORT, 1); notify(CONSUMERS))
 }
 
-inline pass(side)
+inline bypass(side)
 {
 	go = false;
-	WHEN(!LOAD(CLOSED(side)), may_go(side, need[_pid]));
+	WHEN(!LOAD(NO_BYPASS(side)), may_go(side, need[_pid]));
 	if
 	:: !go ->
 		ret = EAGAIN;
 #ifndef NO_ASK_FOR_ROOM
-		WHEN(side == PRODUCERS && !LOAD(CLOSED(side)), ask_for_room())
+		WHEN(side == PRODUCERS && !LOAD(NO_BYPASS(side)), ask_for_room())
 #endif
 	:: else ->
 		if
 		:: nempty(wait_list[side]) ->
 			atomic {
 				wait_list[side]?<first>;
-				assert(!passed[first]);
-				passed[first] = true;
-#ifndef PASS_AGAIN
-				firm[first] = true;
-				store(CLOSED(side), 1)
+				assert(!bypassed[first]);
+				bypassed[first] = true;
+#ifndef BYPASS_AGAIN
+				no_bypass[first] = true;
+				store(NO_BYPASS(side), 1)
 #endif
 			}
 		:: empty(wait_list[side])
@@ -427,7 +427,7 @@ inline wait(side)
 		go = wait_list[side]?[eval(_pid)];
 		WHEN(go, may_go(side, need[_pid]));
 		atomic {
-			assert(go || !was_woken || passed[_pid] || READ_MARK > 1 || AHEAD);
+			assert(go || !was_woken || bypassed[_pid] || READ_MARK > 1 || AHEAD);
 			was_woken = false;
 			WHEN(go, break);
 			lock(WAIT_LOCK(side));
@@ -466,7 +466,7 @@ inline find_error(side)
 inline enter_at_once(side)
 {
 	find_error(side);
-	WHEN(!ret, pass(side))
+	WHEN(!ret, bypass(side))
 }
 
 inline enter(side)
@@ -502,7 +502,7 @@ inline leave(side)
 {
 	atomic {
 		was_head = wait_list[side]?[eval(_pid)];
-		reopened = LOAD(CLOSED(side));
+		bypass_allowed = LOAD(NO_BYPASS(side));
 		lock(WAIT_LOCK(side));
 		wait_list[side]??eval(_pid);
 		claimed[side] = claimed[side] - claim[_pid];
@@ -516,15 +516,15 @@ inline leave(side)
 		:: was_head && nempty(wait_list[side]) ->
 			wait_list[side]?<first>;
 			store(WANTED(side), need[first]);
-			store(CLOSED(side), firm[first])
+			store(NO_BYPASS(side), no_bypass[first])
 		:: was_head && empty(wait_list[side]) ->
 			store(WANTED(side), 0);
-			store(CLOSED(side), 0);
+			store(NO_BYPASS(side), 0);
 			turn[side] = 0		/* nobody looks: see forget() */
 		:: !was_head
 		fi;
 		unlock(WAIT_LOCK(side));
-		reopened = reopened && !LOAD(CLOSED(side))
+		bypass_allowed = bypass_allowed && !LOAD(NO_BYPASS(side))
 	}
 }
 
@@ -545,10 +545,10 @@ inline exit(side)
 #ifndef NO_LOOK_IN_EXIT
 		wake_head(side);
 #endif
-#ifndef NO_WORD_OF_REOPENING
-		WHEN(reopened, wake_pollers(side));
+#ifndef NO_WORD_OF_BYPASS
+		WHEN(bypass_allowed, wake_pollers(side));
 #endif
-		reopened = false
+		bypass_allowed = false
 	:: else -> atomic { forget_call(); unlock(LOCK(side)) }
 	fi
 }
@@ -575,8 +575,8 @@ inline spare_to_bypass(side)
 #ifndef NO_SHARE
 	avail = MIN(avail, n);
 #endif
-#ifndef IGNORE_CLOSED
-	avail = (LOAD(CLOSED(side)) -> 0 : avail);
+#ifndef IGNORE_NO_BYPASS
+	avail = (LOAD(NO_BYPASS(side)) -> 0 : avail);
 #endif
 	n = 0
 }
@@ -612,7 +612,7 @@ inline transfer(side, much)
 inline copy(side, much)
 {
 	before = total[side];
-	alone = firm[_pid];
+	alone = no_bypass[_pid];
 	WHEN(AHEAD && !alone, wake_head_for(PEER(side), much));
 	if
 	:: alone || faults == 0
@@ -734,11 +734,11 @@ inline may_go_at_once(side)
 	}
 }
 
-inline go_past(side)
+inline count_bypass(side)
 {
 	wait_list[side]?<first>;
-	past[first] = past[first] + much;
-	assert(past[first] <= SHARE)
+	bypassing[first] = bypassing[first] + much;
+	assert(bypassing[first] <= SHARE)
 }
 
 /*
@@ -749,7 +749,7 @@ inline enter_past_wait_list(side)
 {
 	may_go_at_once(side);
 	if
-	:: go -> WHEN(nempty(wait_list[side]), go_past(side))
+	:: go -> WHEN(nempty(wait_list[side]), count_bypass(side))
 	:: !go || faults > 0 || nempty(wait_list[side]) -> forget(); much = 0
 	fi
 }
@@ -1021,7 +1021,7 @@ init {
 		WRITER(1, 1);
 		READER(UNTIL_THE_END, 2);
 		run ender(2)
-#elif defined(CLOSED_SIDE)	/* one has a missing page, the other doesn't wait */
+#elif defined(BYPASS_ONCE)	/* one has a missing page, the other doesn't wait */
 		WRITER(1, 1);
 		POLLING_WRITER(1, 1)
 #elif defined(DRAIN)
