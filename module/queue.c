@@ -428,7 +428,7 @@ void bbuf_side_recheck_pollers(struct bbuf_side *side)
  * What is to be left for the call? Of records one, whose length is not known. It gets no
  * larger as long as the call waits.
  */
-static size_t bbuf_side_claim(const struct bbuf_side *side, const struct bbuf_waiter *waiter)
+static size_t bbuf_side_reservation(const struct bbuf_side *side, const struct bbuf_waiter *waiter)
 {
 	return !bbuf_side_produces(side) && side->queue->type == BBUF_RECORD ? 1 : waiter->left;
 }
@@ -443,8 +443,8 @@ static void bbuf_side_join(struct bbuf_side *side, struct bbuf_waiter *waiter)
 	side->waiters++;
 	if (list_empty(&side->wait_list))
 		side->turn = side->bytes;
-	waiter->claim = bbuf_side_claim(side, waiter);
-	side->claimed += waiter->claim;
+	waiter->reserved = bbuf_side_reservation(side, waiter);
+	side->reserved += waiter->reserved;
 	spin_lock(&side->wait_lock);
 	if (waiter->no_bypass) {
 		list_add(&waiter->node, &side->wait_list);
@@ -748,9 +748,9 @@ size_t bbuf_side_spare_to_bypass(const struct bbuf_side *side, size_t avail)
 	size_t share = side->queue->producer.span / 4;
 	u64 bypassed = side->bytes - side->turn;
 
-	if (side->no_bypass || bypassed >= share || avail < side->claimed)
+	if (side->no_bypass || bypassed >= share || avail < side->reserved)
 		return 0;
-	return min_t(u64, avail - side->claimed, share - bypassed);
+	return min_t(u64, avail - side->reserved, share - bypassed);
 }
 
 /* Set what the front of the line, which sleeps, is woken for. @wait_lock is held, too. */
@@ -774,7 +774,7 @@ static bool bbuf_side_leave(struct bbuf_side *side, struct bbuf_waiter *waiter)
 	lockdep_assert_held(&side->lock);
 
 	side->waiters--;
-	side->claimed -= waiter->claim;
+	side->reserved -= waiter->reserved;
 	spin_lock(&side->wait_lock);
 	list_del_init(&waiter->node);
 	if (was_head) {

@@ -59,7 +59,7 @@ struct workqueue_struct;
  * @files: open for this side; under @lock
  * @waiters: calls in line; under @lock
  * @joined: calls that ever joined the line; under @lock
- * @claimed: bytes that are to be left for them; under @lock
+ * @reserved: bytes that are to be left for them; under @lock
  * @turn: @bytes when the first in line last left, or came; under @lock
  * @bytes: moved since the queue was made; under @lock
  * @blocked: times that a call slept in line; under @lock
@@ -100,7 +100,7 @@ struct bbuf_side {
 	unsigned int files;
 	unsigned int waiters;
 	u64 joined;
-	u64 claimed;
+	u64 reserved;
 	u64 turn;
 	u64 bytes;
 	u64 blocked;
@@ -198,7 +198,7 @@ struct bbuf_queue {
  * @ticket: which of those it is that ever joined the line
  * @len: bytes that it wants to move at once, or in pieces
  * @left: of @len, not yet moved
- * @claim: its part of bbuf_side.claimed
+ * @reserved: its part of bbuf_side.reserved
  * @deadline: nanoseconds of CLOCK_MONOTONIC at which it gives up, or BBUF_NEVER
  * @nowait: it may not sleep for the other side
  * @peeks: it leaves what it copies
@@ -217,7 +217,7 @@ struct bbuf_waiter {
 	u64 ticket;
 	size_t len;
 	size_t left;
-	size_t claim;
+	size_t reserved;
 	size_t missing;
 	u64 deadline;
 	bool nowait;

@@ -154,8 +154,8 @@ bool no_bypass[TASKS];
 bool woken[TASKS];
 byte over[TASKS];
 byte need[TASKS];
-byte claim[TASKS];
-byte claimed[2];
+byte reservation[TASKS];
+byte reserved[2];
 byte turn[2];
 
 /* What epoll has not reported yet; one task polls a side, and one drains. */
@@ -348,8 +348,8 @@ inline join(side)
 		lock(WAIT_LOCK(side));
 		woken[_pid] = false;
 		WHEN(empty(wait_list[side]), turn[side] = total[side]);
-		claim[_pid] = left;
-		claimed[side] = claimed[side] + left;
+		reservation[_pid] = left;
+		reserved[side] = reserved[side] + left;
 		store(HAS_WAITERS(side), 1);
 		wait_list[side]!_pid;
 		if
@@ -505,8 +505,8 @@ inline leave(side)
 		bypass_allowed = LOAD(NO_BYPASS(side));
 		lock(WAIT_LOCK(side));
 		wait_list[side]??eval(_pid);
-		claimed[side] = claimed[side] - claim[_pid];
-		claim[_pid] = 0;
+		reserved[side] = reserved[side] - reservation[_pid];
+		reservation[_pid] = 0;
 		turn[side] = (was_head -> total[side] : turn[side]);
 		if
 		:: empty(wait_list[side]) -> store(HAS_WAITERS(side), 0)
@@ -569,8 +569,8 @@ inline spare_to_bypass(side)
 {
 	n = SHARE;
 	n = n - MIN(n, total[side] - turn[side]);
-#ifndef IGNORE_CLAIMED
-	avail = avail - MIN(avail, claimed[side]);
+#ifndef IGNORE_RESERVED
+	avail = avail - MIN(avail, reserved[side]);
 #endif
 #ifndef NO_SHARE
 	avail = MIN(avail, n);
