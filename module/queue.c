@@ -180,7 +180,7 @@ static bool bbuf_side_waits(const struct bbuf_side *side)
  * soon as a producer waits for room, or was sent away for want of it, or the two might
  * wait for each other.
  */
-static bool bbuf_side_may_go(const struct bbuf_side *side, size_t need)
+static bool bbuf_side_can_move(const struct bbuf_side *side, size_t need)
 {
 	size_t avail;
 
@@ -202,7 +202,7 @@ static bool bbuf_side_may_go(const struct bbuf_side *side, size_t need)
 /* Would a call that doesn't wait find something to do? This is what poll reports. */
 static bool bbuf_side_ready(const struct bbuf_side *side)
 {
-	return !READ_ONCE(side->no_bypass) && bbuf_side_may_go(side, READ_ONCE(side->mark));
+	return !READ_ONCE(side->no_bypass) && bbuf_side_can_move(side, READ_ONCE(side->mark));
 }
 
 /* What poll reports. */
@@ -260,9 +260,9 @@ size_t bbuf_side_need(const struct bbuf_side *side, const struct bbuf_waiter *wa
 }
 
 /* Could a call that needs so many bytes go on, if there were more? */
-static bool bbuf_side_could_go(const struct bbuf_side *side, size_t need, size_t upcoming)
+static bool bbuf_side_could_move(const struct bbuf_side *side, size_t need, size_t upcoming)
 {
-	return bbuf_side_may_go(side, need > upcoming ? need - upcoming : 0);
+	return bbuf_side_can_move(side, need > upcoming ? need - upcoming : 0);
 }
 
 /**
@@ -279,11 +279,11 @@ void bbuf_side_wake_head_for(struct bbuf_side *side, size_t upcoming)
 {
 	size_t wanted = READ_ONCE(side->wanted);	/* A, if something has changed */
 
-	if (!wanted || !bbuf_side_could_go(side, wanted, upcoming))
+	if (!wanted || !bbuf_side_could_move(side, wanted, upcoming))
 		return;
 
 	spin_lock(&side->wait_lock);
-	if (side->wanted && bbuf_side_could_go(side, side->wanted, upcoming)) {
+	if (side->wanted && bbuf_side_could_move(side, side->wanted, upcoming)) {
 		WRITE_ONCE(side->wanted, 0);
 		complete(&bbuf_side_head(side)->woken);
 		trace_bbuf_wake(side->queue, bbuf_side_produces(side));
@@ -442,7 +442,7 @@ static void bbuf_side_join(struct bbuf_side *side, struct bbuf_waiter *waiter)
 	waiter->ticket = side->joined++;
 	side->waiters++;
 	if (list_empty(&side->wait_list))
-		side->turn = side->bytes;
+		side->bypass_start = side->bytes;
 	waiter->reserved = bbuf_side_reservation(side, waiter);
 	side->reserved += waiter->reserved;
 	spin_lock(&side->wait_lock);
@@ -531,7 +531,7 @@ static int bbuf_side_bypass(struct bbuf_side *side, struct bbuf_waiter *waiter)
 
 	if (side->no_bypass)
 		return -EAGAIN;
-	if (!bbuf_side_may_go(side, bbuf_side_need(side, waiter))) {
+	if (!bbuf_side_can_move(side, bbuf_side_need(side, waiter))) {
 		if (bbuf_side_produces(side))
 			bbuf_side_ask_for_room(side);
 		return -EAGAIN;
@@ -637,9 +637,10 @@ static int bbuf_side_await(struct bbuf_side *side, struct bbuf_waiter *waiter)
 }
 
 /* Is it the call's turn, and can it go on with so many bytes? */
-static bool bbuf_side_turn(struct bbuf_side *side, const struct bbuf_waiter *waiter, size_t need)
+static bool bbuf_waiter_may_proceed(struct bbuf_side *side, const struct bbuf_waiter *waiter,
+				    size_t need)
 {
-	return bbuf_side_head(side) == waiter && bbuf_side_may_go(side, need);
+	return bbuf_side_head(side) == waiter && bbuf_side_can_move(side, need);
 }
 
 /* Stay in line, until in front and able to go on, or ended. */
@@ -651,7 +652,7 @@ static int bbuf_side_wait(struct bbuf_side *side, struct bbuf_waiter *waiter)
 	lockdep_assert_held(&side->lock);
 
 	while (!ret && !waiter->over &&
-	       !bbuf_side_turn(side, waiter, bbuf_side_need(side, waiter))) {
+	       !bbuf_waiter_may_proceed(side, waiter, bbuf_side_need(side, waiter))) {
 		if (bbuf_waiter_too_long(side, waiter))
 			return -EMSGSIZE;
 		spin_lock(&side->wait_lock);
@@ -668,7 +669,7 @@ static int bbuf_side_wait(struct bbuf_side *side, struct bbuf_waiter *waiter)
 		return waiter->over;
 	/* It may have come at the end; and a reader rather has less than it wanted than nothing. */
 	need = bbuf_side_produces(side) ? bbuf_side_need(side, waiter) : 1;
-	return ret == -ETIMEDOUT && bbuf_side_turn(side, waiter, need) ? 0 : ret;
+	return ret == -ETIMEDOUT && bbuf_waiter_may_proceed(side, waiter, need) ? 0 : ret;
 }
 
 /**
@@ -680,7 +681,7 @@ static int bbuf_side_wait(struct bbuf_side *side, struct bbuf_waiter *waiter)
  */
 int bbuf_side_error(const struct bbuf_side *side)
 {
-	if (!smp_load_acquire(&side->ended))	/* before the position, see may_go() */
+	if (!smp_load_acquire(&side->ended))	/* before the position, see bbuf_side_can_move() */
 		return 0;
 	if (READ_ONCE(side->queue->state) & BBUF_DESTROYED)
 		return -ENODEV;
@@ -721,7 +722,7 @@ int bbuf_side_enter(struct bbuf_side *side, struct bbuf_waiter *waiter)
 	} else if (!list_empty(&waiter->node)) {
 		ret = bbuf_side_wait(side, waiter);
 	} else if (!list_empty(&side->wait_list) ||
-		   !bbuf_side_may_go(side, bbuf_side_need(side, waiter))) {
+		   !bbuf_side_can_move(side, bbuf_side_need(side, waiter))) {
 		bbuf_side_join(side, waiter);
 		if (bbuf_side_produces(side))
 			bbuf_side_notify(side->peer, 0, 0);	/* it may wait for more */
@@ -746,7 +747,7 @@ int bbuf_side_enter(struct bbuf_side *side, struct bbuf_waiter *waiter)
 size_t bbuf_side_spare_to_bypass(const struct bbuf_side *side, size_t avail)
 {
 	size_t share = side->queue->producer.span / 4;
-	u64 bypassed = side->bytes - side->turn;
+	u64 bypassed = side->bytes - side->bypass_start;
 
 	if (side->no_bypass || bypassed >= share || avail < side->reserved)
 		return 0;
@@ -779,7 +780,7 @@ static bool bbuf_side_leave(struct bbuf_side *side, struct bbuf_waiter *waiter)
 	list_del_init(&waiter->node);
 	if (was_head) {
 		next = bbuf_side_head(side);
-		side->turn = side->bytes;
+		side->bypass_start = side->bytes;
 		bbuf_side_want(side);
 		WRITE_ONCE(side->no_bypass, next && next->no_bypass);
 	}
@@ -870,8 +871,8 @@ void bbuf_side_expire(struct bbuf_side *side, struct bbuf_waiter *waiter)
 
 	mutex_lock(&side->lock);
 	if (!list_empty(&waiter->node))
-		bypass_allowed = bbuf_side_expel(side, waiter, waiter->nowait ? -EAGAIN :
-						 -ETIMEDOUT);
+		bypass_allowed = bbuf_side_expel(side, waiter,
+						 waiter->nowait ? -EAGAIN : -ETIMEDOUT);
 	mutex_unlock(&side->lock);
 	bbuf_side_wake_next(side, bypass_allowed);
 }
@@ -1091,7 +1092,7 @@ bool bbuf_queue_has_room(struct bbuf_queue *q, size_t need)
 
 	if (need > READ_ONCE(side->span))
 		need = q->type == BBUF_STREAM;
-	if (bbuf_side_may_go(side, need))
+	if (bbuf_side_can_move(side, need))
 		return true;
 	bbuf_side_ask_for_room(side);
 	return false;

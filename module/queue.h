@@ -60,7 +60,7 @@ struct workqueue_struct;
  * @waiters: calls in line; under @lock
  * @joined: calls that ever joined the line; under @lock
  * @reserved: bytes that are to be left for them; under @lock
- * @turn: @bytes when the first in line last left, or came; under @lock
+ * @bypass_start: @bytes when the first in line last left, or came; under @lock
  * @bytes: moved since the queue was made; under @lock
  * @blocked: times that a call slept in line; under @lock
  * @blocked_ns: nanoseconds they slept; under @lock
@@ -101,7 +101,7 @@ struct bbuf_side {
 	unsigned int waiters;
 	u64 joined;
 	u64 reserved;
-	u64 turn;
+	u64 bypass_start;
 	u64 bytes;
 	u64 blocked;
 	u64 blocked_ns;

@@ -156,7 +156,7 @@ byte over[TASKS];
 byte need[TASKS];
 byte reservation[TASKS];
 byte reserved[2];
-byte turn[2];
+byte bypass_start[2];
 
 /* What epoll has not reported yet; one task polls a side, and one drains. */
 bool edge[2];
@@ -230,7 +230,7 @@ inline find_avail(side)
 	avail = LOAD(POS(PEER(side))) + SPAN(side) - pos
 }
 
-inline may_go(side, bytes)
+inline can_move(side, bytes)
 {
 	atomic {
 		go = LOAD(ENDED(side));
@@ -251,7 +251,7 @@ inline may_go(side, bytes)
 inline events(side)
 {
 	go = !LOAD(NO_BYPASS(side));
-	WHEN(go, may_go(side, MARK(side)));
+	WHEN(go, can_move(side, MARK(side)));
 #ifdef POSITION_BEFORE_END
 	find_avail(side);
 	end = LOAD(ENDED(side));
@@ -275,7 +275,7 @@ inline lock_and_wake_head(side, and)
 		want = LOAD(WANTED(side));
 		go = false
 	};
-	WHEN(want, want = want - MIN(want, and); may_go(side, want));
+	WHEN(want, want = want - MIN(want, and); can_move(side, want));
 	atomic {
 		if
 		:: go ->
@@ -294,7 +294,7 @@ inline wake_head_for(side, upcoming)
 		want = LOAD(WANTED(side));
 		go = false
 	};
-	WHEN(want, want = want - MIN(want, upcoming); may_go(side, want));
+	WHEN(want, want = want - MIN(want, upcoming); can_move(side, want));
 	WHEN(go, lock_and_wake_head(side, upcoming));
 	forget()
 }
@@ -347,7 +347,7 @@ inline join(side)
 		queued = true;
 		lock(WAIT_LOCK(side));
 		woken[_pid] = false;
-		WHEN(empty(wait_list[side]), turn[side] = total[side]);
+		WHEN(empty(wait_list[side]), bypass_start[side] = total[side]);
 		reservation[_pid] = left;
 		reserved[side] = reserved[side] + left;
 		store(HAS_WAITERS(side), 1);
@@ -384,7 +384,7 @@ inline ask_for_room()
 inline bypass(side)
 {
 	go = false;
-	WHEN(!LOAD(NO_BYPASS(side)), may_go(side, need[_pid]));
+	WHEN(!LOAD(NO_BYPASS(side)), can_move(side, need[_pid]));
 	if
 	:: !go ->
 		ret = EAGAIN;
@@ -425,7 +425,7 @@ inline wait(side)
 	:: ret || over[_pid] -> break
 	:: else ->
 		go = wait_list[side]?[eval(_pid)];
-		WHEN(go, may_go(side, need[_pid]));
+		WHEN(go, can_move(side, need[_pid]));
 		atomic {
 			assert(go || !was_woken || bypassed[_pid] || READ_MARK > 1 || AHEAD);
 			was_woken = false;
@@ -480,7 +480,7 @@ inline enter(side)
 	if
 	:: ret || queued
 	:: else ->
-		WHEN(go, may_go(side, need[_pid]));
+		WHEN(go, can_move(side, need[_pid]));
 		if
 		:: go
 		:: else ->
@@ -507,7 +507,7 @@ inline leave(side)
 		wait_list[side]??eval(_pid);
 		reserved[side] = reserved[side] - reservation[_pid];
 		reservation[_pid] = 0;
-		turn[side] = (was_head -> total[side] : turn[side]);
+		bypass_start[side] = (was_head -> total[side] : bypass_start[side]);
 		if
 		:: empty(wait_list[side]) -> store(HAS_WAITERS(side), 0)
 		:: nempty(wait_list[side])
@@ -520,7 +520,7 @@ inline leave(side)
 		:: was_head && empty(wait_list[side]) ->
 			store(WANTED(side), 0);
 			store(NO_BYPASS(side), 0);
-			turn[side] = 0		/* nobody looks: see forget() */
+			bypass_start[side] = 0		/* nobody looks: see forget() */
 		:: !was_head
 		fi;
 		unlock(WAIT_LOCK(side));
@@ -568,7 +568,7 @@ inline poll(side)
 inline spare_to_bypass(side)
 {
 	n = SHARE;
-	n = n - MIN(n, total[side] - turn[side]);
+	n = n - MIN(n, total[side] - bypass_start[side]);
 #ifndef IGNORE_RESERVED
 	avail = avail - MIN(avail, reserved[side]);
 #endif
@@ -723,7 +723,7 @@ inline move(side)
 }
 
 /* A reader takes no less because somebody waits; a writer always goes whole. */
-inline may_go_at_once(side)
+inline can_move_at_once(side)
 {
 	d_step {
 		find_avail(side);
@@ -747,7 +747,7 @@ inline count_bypass(side)
  */
 inline enter_past_wait_list(side)
 {
-	may_go_at_once(side);
+	can_move_at_once(side);
 	if
 	:: go -> WHEN(nempty(wait_list[side]), count_bypass(side))
 	:: !go || faults > 0 || nempty(wait_list[side]) -> forget(); much = 0
