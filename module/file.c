@@ -524,7 +524,7 @@ static long bbuf_ioctl_peek(struct file *file, unsigned int cmd, void __user *ar
 	ret = bbuf_copy_struct(&peek, sizeof(peek), cmd, arg);
 	if (!ret)
 		ret = bbuf_ioctl_buffer(&to, peek.buffer,
-					min_t(u64, peek.size, READ_ONCE(q->producer.span)));
+					min_t(u64, peek.size, READ_ONCE(q->producer.window)));
 	if (ret)
 		return ret;
 	return q->leases ? bbuf_lend_peek(q, &to) : bbuf_peek(q, &to);

@@ -544,15 +544,15 @@ static ssize_t bbuf_make_room(struct bbuf_queue *q, struct bbuf_waiter *waiter, 
 	struct bbuf_side *side = &q->producer;
 	int ret;
 
-	while (bbuf_side_avail(side) < min(want, side->span) &&
-	       (q->policy & BBUF_DROP_OLDEST) && bbuf_drop(q, min(want, side->span))) {
-		if (bbuf_side_avail(side) >= min(want, side->span))
+	while (bbuf_side_avail(side) < min(want, side->window) &&
+	       (q->policy & BBUF_DROP_OLDEST) && bbuf_drop(q, min(want, side->window))) {
+		if (bbuf_side_avail(side) >= min(want, side->window))
 			break;
 		ret = bbuf_side_pause(side, waiter) ?: bbuf_side_error(side);
 		if (ret)
 			return ret;
 	}
-	return min3(want, side->span, bbuf_side_avail(side));
+	return min3(want, side->window, bbuf_side_avail(side));
 }
 
 /* The newest is lost instead: a reader has the oldest in hand. */
@@ -580,7 +580,7 @@ static int bbuf_put_piece(struct bbuf_queue *q, struct bbuf_waiter *waiter, stru
 	if (ret < 0)
 		return ret;
 	span.len = ret;
-	if ((q->policy & BBUF_DROP_OLDEST) && span.len < min(waiter->left, side->span)) {
+	if ((q->policy & BBUF_DROP_OLDEST) && span.len < min(waiter->left, side->window)) {
 		bbuf_drop_new(q, waiter, from);
 		return 0;
 	}
@@ -621,7 +621,7 @@ static ssize_t bbuf_write_stream(struct bbuf_queue *q, struct iov_iter *from,
 		ret = bbuf_side_enter(side, &waiter);
 		if (ret)
 			break;
-		pieces = waiter.left > side->span && !waiter.nowait;
+		pieces = waiter.left > side->window && !waiter.nowait;
 		if (pieces)
 			bbuf_side_hold(side, &waiter);
 		ret = bbuf_put_piece(q, &waiter, from);
@@ -644,13 +644,13 @@ static int bbuf_put_record(struct bbuf_queue *q, struct iov_iter *from, size_t l
 	size_t head;
 
 	do {
-		if (len > side->span)
+		if (len > side->window)
 			return bbuf_side_error(side) ?: -EMSGSIZE;
 		ret = bbuf_side_enter(side, waiter) ?: bbuf_make_room(q, waiter, len);
 		if (ret < 0)
 			return ret;
 		/* In between the queue may have been made to wait instead of dropping. */
-	} while (ret < len && (len > side->span || !(q->policy & BBUF_DROP_OLDEST)));
+	} while (ret < len && (len > side->window || !(q->policy & BBUF_DROP_OLDEST)));
 	if (ret < len) {
 		bbuf_drop_new(q, waiter, from);
 		return 0;

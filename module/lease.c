@@ -1136,7 +1136,7 @@ void bbuf_leases_flush_ring(struct bbuf_queue *q, size_t stored, struct bbuf_lea
 /* How many items there may be follows from the capacity. */
 static void bbuf_leases_set_limit(struct bbuf_leases *leases)
 {
-	size_t capacity = leases->queue->producer.span;
+	size_t capacity = leases->queue->producer.window;
 
 	WRITE_ONCE(leases->limit, max_t(size_t, capacity / BBUF_BYTES_PER_ITEM, BBUF_ITEMS_LEAST));
 }

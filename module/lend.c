@@ -492,7 +492,7 @@ static ssize_t bbuf_peek_stream_try(struct bbuf_queue *q, struct bbuf_waiter *wa
 				    struct iov_iter *to)
 {
 	size_t most = min3(iov_iter_count(to), (size_t)BBUF_LOCKED_BATCH,
-			   READ_ONCE(q->producer.span)), done;
+			   READ_ONCE(q->producer.window)), done;
 	ssize_t len;
 	u8 *copy;
 

@@ -406,13 +406,13 @@ static int bbuf_queue_check(const struct bbuf_queue *q, const struct bbuf_set *s
 {
 	int ret;
 
-	*capacity = q->producer.span;
+	*capacity = q->producer.window;
 	if (set->fields & BBUF_SET_CAPACITY)
 		*capacity = set->capacity;
 	ret = bbuf_queue_marks(q, set, *capacity, read_mark, write_mark);
 	if (ret)
 		return ret;
-	return q->producer.span - bbuf_side_avail(&q->producer) > *capacity ? -EBUSY : 0;
+	return q->producer.window - bbuf_side_avail(&q->producer) > *capacity ? -EBUSY : 0;
 }
 
 static void bbuf_queue_apply(struct bbuf_queue *q, const struct bbuf_set *set, size_t capacity,
@@ -536,7 +536,7 @@ void bbuf_queue_info(struct bbuf_queue *q, struct bbuf_info *info)
 	info->type = q->type;
 	info->policy = q->policy;
 	info->state = q->state;
-	info->capacity = q->producer.span;
+	info->capacity = q->producer.window;
 	info->read_mark = q->consumer.mark;
 	info->write_mark = q->producer.mark;
 	info->bytes = q->producer.pos - q->consumer.pos;

@@ -232,7 +232,7 @@ static struct bbuf_waiter *bbuf_side_head(struct bbuf_side *side)
 static bool bbuf_waiter_too_long(const struct bbuf_side *side, const struct bbuf_waiter *waiter)
 {
 	return bbuf_side_produces(side) && side->queue->type == BBUF_RECORD &&
-	       waiter->len > side->span;
+	       waiter->len > side->window;
 }
 
 /**
@@ -245,7 +245,7 @@ static bool bbuf_waiter_too_long(const struct bbuf_side *side, const struct bbuf
 size_t bbuf_side_need(const struct bbuf_side *side, const struct bbuf_waiter *waiter)
 {
 	const struct bbuf_queue *q = side->queue;
-	size_t capacity = q->producer.span;
+	size_t capacity = q->producer.window;
 
 	if (!bbuf_side_produces(side))
 		return waiter->nowait ? 1 : min(side->mark, waiter->left);
@@ -746,7 +746,7 @@ int bbuf_side_enter(struct bbuf_side *side, struct bbuf_waiter *waiter)
  */
 size_t bbuf_side_spare_to_bypass(const struct bbuf_side *side, size_t avail)
 {
-	size_t share = side->queue->producer.span / 4;
+	size_t share = side->queue->producer.window / 4;
 	u64 bypassed = side->bytes - side->bypass_start;
 
 	if (side->no_bypass || bypassed >= share || avail < side->reserved)
@@ -1006,7 +1006,7 @@ void bbuf_side_moved(struct bbuf_side *side, size_t bytes, size_t stored, size_t
 	if (unlikely(bbuf_side_has_watchers(side->peer)))	/* A, also for the drains below */
 		bbuf_side_wake_watchers(side->peer, bytes, records);
 	if (bbuf_side_produces(side)) {
-		q->peak = max(q->peak, side->span - bbuf_side_avail(side));
+		q->peak = max(q->peak, side->window - bbuf_side_avail(side));
 		return;
 	}
 	if (unlikely(!RB_EMPTY_ROOT(&q->drains.rb_root)))
@@ -1090,7 +1090,7 @@ bool bbuf_queue_has_room(struct bbuf_queue *q, size_t need)
 {
 	struct bbuf_side *side = &q->producer;
 
-	if (need > READ_ONCE(side->span))
+	if (need > READ_ONCE(side->window))
 		need = q->type == BBUF_STREAM;
 	if (bbuf_side_can_move(side, need))
 		return true;
@@ -1159,9 +1159,9 @@ size_t bbuf_queue_ring_size(const struct bbuf_queue *q, size_t capacity)
 	return q->type == BBUF_RECORD ? bbuf_ring_record_size(capacity) : capacity;
 }
 
-static void bbuf_side_set_limits(struct bbuf_side *side, size_t span, size_t mark)
+static void bbuf_side_set_limits(struct bbuf_side *side, size_t window, size_t mark)
 {
-	WRITE_ONCE(side->span, span);
+	WRITE_ONCE(side->window, window);
 	WRITE_ONCE(side->mark, mark);
 }
 

@@ -49,7 +49,7 @@ struct workqueue_struct;
  * @off: where in the ring @pos is; under @lock
  * @queue: whose side it is; constant
  * @peer: the other side; constant
- * @limit: the position that, with @span, this side may go up to: the peer's, or, where
+ * @limit: the position that, with @window, this side may go up to: the peer's, or, where
  *         consumers lease, that of what is gone for good; constant
  * @events: what poll reports of this side when it is ready; constant
  * @band: the same for SIGIO; constant
@@ -67,9 +67,9 @@ struct workqueue_struct;
  * @wakeups: of those, the times that it was called, and not at the end; under @lock
  * @pos: bytes moved, free running, so that it may wrap; written under @lock, read by
  *       the other side without. It goes back when what was leased does
- * @span: how far @pos may be ahead of @limit: the capacity for producers, 0
+ * @window: how far @pos may be ahead of @limit: the capacity for producers, 0
  *        for consumers; written under both sides' @lock, read without
- * @mark: what poll calls ready: this many bytes of room, or of data; as @span
+ * @mark: what poll calls ready: this many bytes of room, or of data; as @window
  * @records: records moved since the queue was made; written under @lock, read by the other side
  *           without
  * @wait_lock: with @lock, held to change the line; alone, to call its front
@@ -108,7 +108,7 @@ struct bbuf_side {
 	u64 wakeups;
 
 	unsigned long pos ____cacheline_aligned_in_smp;
-	size_t span;
+	size_t window;
 	size_t mark;
 	u64 records;
 	spinlock_t wait_lock;	/* for calling the front */
@@ -292,7 +292,7 @@ static inline size_t bbuf_side_avail(const struct bbuf_side *side)
 	unsigned long pos = smp_load_acquire(&side->pos);
 
 	/* D: what lies before the limit was copied before; see C. */
-	return smp_load_acquire(side->limit) + READ_ONCE(side->span) - pos;
+	return smp_load_acquire(side->limit) + READ_ONCE(side->window) - pos;
 }
 
 /**

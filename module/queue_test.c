@@ -77,7 +77,7 @@ static ssize_t get(struct kunit *test, struct bbuf_queue *q, size_t n, size_t *c
 static void expect_queued(struct kunit *test, struct bbuf_queue *q, size_t bytes)
 {
 	KUNIT_ASSERT_EQ(test, bbuf_side_avail(&q->consumer), bytes);
-	KUNIT_ASSERT_EQ(test, bbuf_side_avail(&q->producer), q->producer.span - bytes);
+	KUNIT_ASSERT_EQ(test, bbuf_side_avail(&q->producer), q->producer.window - bytes);
 }
 
 /* So often that each offset of the ring is begun at, and each wrap is met. */
@@ -183,7 +183,7 @@ static int set_marks(struct bbuf_queue *q, size_t read_mark, size_t write_mark)
 /* At every fill, poll says just what the marks say. */
 static void expect_marks(struct kunit *test, struct bbuf_queue *q)
 {
-	size_t capacity = q->producer.span, in = 0, out = 0, fill;
+	size_t capacity = q->producer.window, in = 0, out = 0, fill;
 
 	for (fill = 0; fill <= capacity; fill++) {
 		KUNIT_ASSERT_EQ(test, !!(bbuf_side_events(&q->consumer) & EPOLLIN),

@@ -47,7 +47,7 @@ BBUF_SETTING(type, "%s", q->type == BBUF_RECORD ? "record" : "stream");
 BBUF_SETTING(eof_on_close, "%d", !!(READ_ONCE(q->policy) & BBUF_EOF_ON_CLOSE));
 BBUF_SETTING(drop_oldest, "%d", !!(READ_ONCE(q->policy) & BBUF_DROP_OLDEST));
 BBUF_SETTING(lease, "%d", !!q->leases);
-BBUF_SETTING(capacity, "%zu", READ_ONCE(q->producer.span));
+BBUF_SETTING(capacity, "%zu", READ_ONCE(q->producer.window));
 BBUF_SETTING(read_mark, "%zu", READ_ONCE(q->consumer.mark));
 BBUF_SETTING(write_mark, "%zu", READ_ONCE(q->producer.mark));
 BBUF_SETTING(lease_timeout_ns, "%llu", bbuf_sysfs_lease_timeout(q));

@@ -37,7 +37,7 @@
 #define PRODUCERS	0
 #define CONSUMERS	1
 #define PEER(side)	(1 - (side))
-#define SPAN(side)	((side) == PRODUCERS -> CAPACITY : 0)
+#define WINDOW(side)	((side) == PRODUCERS -> CAPACITY : 0)
 #define MARK(side)	((side) == PRODUCERS -> 1 : READ_MARK)
 
 /* A quarter there, but here capacities are small. */
@@ -227,7 +227,7 @@ inline forget_call()
 inline find_avail(side)
 {
 	pos = LOAD(POS(side));
-	avail = LOAD(POS(PEER(side))) + SPAN(side) - pos
+	avail = LOAD(POS(PEER(side))) + WINDOW(side) - pos
 }
 
 inline can_move(side, bytes)
@@ -237,7 +237,7 @@ inline can_move(side, bytes)
 		pos = LOAD(POS(side))
 	};
 	atomic {
-		avail = LOAD(POS(PEER(side))) + SPAN(side) - pos;
+		avail = LOAD(POS(PEER(side))) + WINDOW(side) - pos;
 		go = go || avail >= bytes
 	};
 	if
