@@ -42,19 +42,19 @@ void bbuf_waiter_init(struct bbuf_waiter *waiter, struct bbuf_manner how, size_t
 }
 
 /* How many bytes it is for a user who has @room: the last frame may lack its padding. */
-static size_t bbuf_span_size(const struct bbuf_span *span, size_t room)
+static size_t bbuf_extent_size(const struct bbuf_extent *extent, size_t room)
 {
-	size_t size = span->frame_size + span->len;
+	size_t size = extent->frame_size + extent->len;
 
-	return span->frame_size ? min_t(size_t, ALIGN(size, BBUF_FRAME_ALIGN), room) : size;
+	return extent->frame_size ? min_t(size_t, ALIGN(size, BBUF_FRAME_ALIGN), room) : size;
 }
 
-static size_t bbuf_span_copy_frame(const struct bbuf_span *span, size_t done, size_t want,
-				   struct iov_iter *to)
+static size_t bbuf_extent_copy_frame(const struct bbuf_extent *extent, size_t done, size_t want,
+				     struct iov_iter *to)
 {
-	if (done >= span->frame_size)
+	if (done >= extent->frame_size)
 		return 0;
-	return copy_to_iter(span->frame + done, min(span->frame_size - done, want), to);
+	return copy_to_iter(extent->frame + done, min(extent->frame_size - done, want), to);
 }
 
 /*
@@ -62,11 +62,11 @@ static size_t bbuf_span_copy_frame(const struct bbuf_span *span, size_t done, si
  * come: then who waits for that on the other side is called, but not if there is just one
  * processor.
  */
-static size_t bbuf_span_copy_bytes(const struct bbuf_span *span, size_t at, size_t want,
-				   struct iov_iter *iter, struct bbuf_side *ahead)
+static size_t bbuf_extent_copy_bytes(const struct bbuf_extent *extent, size_t at, size_t want,
+				     struct iov_iter *iter, struct bbuf_side *ahead)
 {
-	const struct bbuf_ring *ring = span->ring;
-	size_t off = bbuf_ring_step(ring, span->off, at), done;
+	const struct bbuf_ring *ring = extent->ring;
+	size_t off = bbuf_ring_step(ring, extent->off, at), done;
 
 	if (!ahead)
 		return bbuf_ring_copy(ring, off, iter, want);
@@ -74,24 +74,24 @@ static size_t bbuf_span_copy_bytes(const struct bbuf_span *span, size_t at, size
 	if (done < SZ_4K)
 		return done;
 	if (num_online_cpus() > 1)
-		bbuf_side_wake_head_for(ahead, span->len);
+		bbuf_side_wake_head_for(ahead, extent->len);
 	return done + bbuf_ring_copy(ring, bbuf_ring_step(ring, off, done), iter, want - done);
 }
 
 /* The next @want bytes of what the user sees: the frame, the bytes, the padding. */
-static size_t bbuf_span_copy(const struct bbuf_span *span, size_t done, size_t want,
-			     struct iov_iter *iter, struct bbuf_side *ahead)
+static size_t bbuf_extent_copy(const struct bbuf_extent *extent, size_t done, size_t want,
+			       struct iov_iter *iter, struct bbuf_side *ahead)
 {
 	size_t at, bytes, n = 0;
 
-	if (span->frame_size)
-		n = bbuf_span_copy_frame(span, done, want, iter);
-	if (done + n < span->frame_size)
+	if (extent->frame_size)
+		n = bbuf_extent_copy_frame(extent, done, want, iter);
+	if (done + n < extent->frame_size)
 		return n;
-	at = min(done + n - span->frame_size, span->len);
-	bytes = min(span->len - at, want - n);
+	at = min(done + n - extent->frame_size, extent->len);
+	bytes = min(extent->len - at, want - n);
 	if (bytes) {
-		size_t copied = bbuf_span_copy_bytes(span, at, bytes, iter, ahead);
+		size_t copied = bbuf_extent_copy_bytes(extent, at, bytes, iter, ahead);
 
 		n += copied;
 		if (copied < bytes)
@@ -101,15 +101,15 @@ static size_t bbuf_span_copy(const struct bbuf_span *span, size_t done, size_t w
 }
 
 /* Without a page fault: what a page is missing for is not copied. */
-static size_t bbuf_span_copy_now(const struct bbuf_span *span, size_t done, size_t want,
-				 struct iov_iter *iter, struct bbuf_side *ahead)
+static size_t bbuf_extent_copy_nofault(const struct bbuf_extent *extent, size_t done, size_t want,
+				       struct iov_iter *iter, struct bbuf_side *ahead)
 {
 	size_t n;
 
 	if (bbuf_iter_allocates(iter))
 		return 0;
 	pagefault_disable();
-	n = bbuf_span_copy(span, done, want, iter, ahead);
+	n = bbuf_extent_copy(extent, done, want, iter, ahead);
 	pagefault_enable();
 	return n;
 }
@@ -132,12 +132,12 @@ static struct bbuf_side *bbuf_side_ahead(const struct bbuf_side *side, size_t le
 static noinline bool bbuf_try_copy_long(const struct bbuf_side *side, size_t off,
 					struct iov_iter *iter, size_t len)
 {
-	const struct bbuf_span span = { .ring = &side->queue->ring, .off = off, .len = len };
+	const struct bbuf_extent extent = { .ring = &side->queue->ring, .off = off, .len = len };
 	size_t done;
 
 	if (len > BBUF_LOCKED_BATCH)
 		return false;
-	done = bbuf_span_copy_now(&span, 0, len, iter, bbuf_side_ahead(side, len));
+	done = bbuf_extent_copy_nofault(&extent, 0, len, iter, bbuf_side_ahead(side, len));
 	return bbuf_all_or_nothing(iter, done, len);
 }
 
@@ -321,14 +321,14 @@ static noinline int bbuf_side_fault_in(struct bbuf_side *side, struct bbuf_waite
  * *done is how far it came.
  */
 static noinline int bbuf_side_copy_unlocked(struct bbuf_side *side, struct bbuf_waiter *waiter,
-					    const struct bbuf_span *span, size_t *done,
+					    const struct bbuf_extent *extent, size_t *done,
 					    size_t want, struct iov_iter *iter)
 {
 	size_t n;
 	int ret;
 
 	bbuf_side_unlock_busy(side, waiter);
-	n = bbuf_span_copy(span, *done, want, iter, NULL);
+	n = bbuf_extent_copy(extent, *done, want, iter, NULL);
 	ret = bbuf_side_lock_busy(side, waiter);
 	*done += n;
 	return ret ?: (n < want ? -EFAULT : 0);
@@ -338,7 +338,7 @@ static noinline int bbuf_side_copy_unlocked(struct bbuf_side *side, struct bbuf_
  * bbuf_side_copy() - copy a part of a ring that bbuf_side_enter() found to be there
  * @side: the side; its lock is held, and may be dropped in between
  * @waiter: the call
- * @span: what to copy
+ * @extent: what to copy
  * @iter: where from, or to
  *
  * All copies between a ring and a user's memory are made with the lock and without a page
@@ -349,27 +349,27 @@ static noinline int bbuf_side_copy_unlocked(struct bbuf_side *side, struct bbuf_
  * Otherwise nothing is to be moved: -EINTR if the task is being killed, BBUF_FAULT for a call
  * that yields, or what bbuf_waiter_error() says.
  */
-int bbuf_side_copy(struct bbuf_side *side, struct bbuf_waiter *waiter, const struct bbuf_span *span,
-		   struct iov_iter *iter)
+int bbuf_side_copy(struct bbuf_side *side, struct bbuf_waiter *waiter,
+		   const struct bbuf_extent *extent, struct iov_iter *iter)
 {
-	size_t want = bbuf_span_size(span, iov_iter_count(iter)), done = 0, piece, n;
+	size_t want = bbuf_extent_size(extent, iov_iter_count(iter)), done = 0, piece, n;
 	struct bbuf_side *ahead = NULL;
 	unsigned int tries = 0;
 	int ret = 0;
 
 	/* To lease makes no room. */
 	if (!waiter->peeks && (!side->queue->leases || side == &side->queue->producer))
-		ahead = bbuf_side_ahead(side, span->len);
+		ahead = bbuf_side_ahead(side, extent->len);
 	while (!ret && done < want) {
 		/* A batch with its frame is copied at once, too. */
 		piece = want - done;
-		if (span->len > BBUF_LOCKED_BATCH)
+		if (extent->len > BBUF_LOCKED_BATCH)
 			piece = min_t(size_t, piece, BBUF_LOCKED_BATCH);
 		if (bbuf_iter_allocates(iter)) {
-			ret = bbuf_side_copy_unlocked(side, waiter, span, &done, piece, iter);
+			ret = bbuf_side_copy_unlocked(side, waiter, extent, &done, piece, iter);
 			continue;
 		}
-		n = bbuf_span_copy_now(span, done, piece, iter, done ? NULL : ahead);
+		n = bbuf_extent_copy_nofault(extent, done, piece, iter, done ? NULL : ahead);
 		done += n;
 		if (n < want)
 			trace_bbuf_batch(side->queue, "copy", n, 0);
@@ -391,18 +391,18 @@ int bbuf_side_copy(struct bbuf_side *side, struct bbuf_waiter *waiter, const str
 }
 
 /* The record that follows, and where it is in the ring. */
-static struct bbuf_span bbuf_haul_next(const struct bbuf_queue *q, const struct bbuf_haul *haul)
+static struct bbuf_extent bbuf_haul_next(const struct bbuf_queue *q, const struct bbuf_haul *haul)
 {
 	const struct bbuf_ring *ring = &q->ring;
-	struct bbuf_span span = { };
+	struct bbuf_extent extent = { };
 	size_t off, head;
 
-	span.ring = ring;
+	extent.ring = ring;
 	off = bbuf_ring_step(ring, q->consumer.off, haul->stored);
-	head = bbuf_ring_get_length(ring, off, &span.len);
-	span.off = bbuf_ring_step(ring, off, head);
-	span.head = head;
-	return span;
+	head = bbuf_ring_get_length(ring, off, &extent.len);
+	extent.off = bbuf_ring_step(ring, off, head);
+	extent.head = head;
+	return extent;
 }
 
 /* Each frame takes as much, with the shortest record. */
@@ -420,9 +420,9 @@ static bool bbuf_haul_full(const struct bbuf_haul *haul)
 
 static void bbuf_haul_record(const struct bbuf_queue *q, struct bbuf_haul *haul)
 {
-	struct bbuf_span span = bbuf_haul_next(q, haul);
+	struct bbuf_extent extent = bbuf_haul_next(q, haul);
 
-	bbuf_haul_add(haul, span.len, span.head);
+	bbuf_haul_add(haul, extent.len, extent.head);
 }
 
 static void bbuf_publish_write(struct bbuf_queue *q, const struct bbuf_haul *haul)
@@ -458,17 +458,17 @@ static bool bbuf_try_put_record(struct bbuf_queue *q, struct bbuf_haul *haul,
 				struct iov_iter *from, size_t len)
 {
 	size_t off = bbuf_ring_step(&q->ring, q->producer.off, haul->stored);
-	struct bbuf_span span = { .len = len };
+	struct bbuf_extent extent = { .len = len };
 
 	if (bbuf_side_spare(&q->producer) < haul->bytes + len)
 		return false;
 	if (haul->records && haul->bytes + len > BBUF_LOCKED_BATCH)
 		return false;
-	span.head = bbuf_ring_put_length(&q->ring, off, len);
-	span.off = bbuf_ring_step(&q->ring, off, span.head);
-	if (!bbuf_try_copy(&q->producer, span.off, from, len))
+	extent.head = bbuf_ring_put_length(&q->ring, off, len);
+	extent.off = bbuf_ring_step(&q->ring, off, extent.head);
+	if (!bbuf_try_copy(&q->producer, extent.off, from, len))
 		return false;
-	bbuf_haul_add(haul, span.len, span.head);
+	bbuf_haul_add(haul, extent.len, extent.head);
 	return true;
 }
 
@@ -488,14 +488,14 @@ static bool bbuf_spare_records(const struct bbuf_queue *q)
 static bool bbuf_try_get_record(struct bbuf_queue *q, struct bbuf_haul *haul, struct iov_iter *to)
 {
 	size_t room = iov_iter_count(to);
-	struct bbuf_span span;
+	struct bbuf_extent extent;
 
 	if (!bbuf_spare_records(q))
 		return false;
-	span = bbuf_haul_next(q, haul);
-	if (span.len > room || !bbuf_try_copy(&q->consumer, span.off, to, span.len))
+	extent = bbuf_haul_next(q, haul);
+	if (extent.len > room || !bbuf_try_copy(&q->consumer, extent.off, to, extent.len))
 		return false;
-	bbuf_haul_add(haul, span.len, span.head);
+	bbuf_haul_add(haul, extent.len, extent.head);
 	return true;
 }
 
@@ -572,29 +572,29 @@ static void bbuf_drop_new(struct bbuf_queue *q, struct bbuf_waiter *waiter, stru
 static int bbuf_put_piece(struct bbuf_queue *q, struct bbuf_waiter *waiter, struct iov_iter *from)
 {
 	struct bbuf_side *side = &q->producer;
-	struct bbuf_span span = { .ring = &q->ring };
+	struct bbuf_extent extent = { .ring = &q->ring };
 	size_t before = iov_iter_count(from);
 	ssize_t ret;
 
 	ret = bbuf_make_room(q, waiter, waiter->left);
 	if (ret < 0)
 		return ret;
-	span.len = ret;
-	if ((q->policy & BBUF_DROP_OLDEST) && span.len < min(waiter->left, side->window)) {
+	extent.len = ret;
+	if ((q->policy & BBUF_DROP_OLDEST) && extent.len < min(waiter->left, side->window)) {
 		bbuf_drop_new(q, waiter, from);
 		return 0;
 	}
-	span.off = side->off;
-	ret = bbuf_side_copy(side, waiter, &span, from);
+	extent.off = side->off;
+	ret = bbuf_side_copy(side, waiter, &extent, from);
 	if (ret && ret != -EFAULT) {
 		iov_iter_revert(from, before - iov_iter_count(from));
 		return ret;
 	}
-	span.len = before - iov_iter_count(from);
-	bbuf_side_moved(side, span.len, span.len, 0);
-	if (span.len)
-		trace_bbuf_write(q, span.len, 0);
-	waiter->left -= span.len;
+	extent.len = before - iov_iter_count(from);
+	bbuf_side_moved(side, extent.len, extent.len, 0);
+	if (extent.len)
+		trace_bbuf_write(q, extent.len, 0);
+	waiter->left -= extent.len;
 	return ret;
 }
 
@@ -639,7 +639,7 @@ static int bbuf_put_record(struct bbuf_queue *q, struct iov_iter *from, size_t l
 			   struct bbuf_waiter *waiter)
 {
 	struct bbuf_side *side = &q->producer;
-	struct bbuf_span span = { .ring = &q->ring, .len = len };
+	struct bbuf_extent extent = { .ring = &q->ring, .len = len };
 	ssize_t ret;
 	size_t head;
 
@@ -656,8 +656,8 @@ static int bbuf_put_record(struct bbuf_queue *q, struct iov_iter *from, size_t l
 		return 0;
 	}
 	head = bbuf_ring_put_length(&q->ring, side->off, len);
-	span.off = bbuf_ring_step(&q->ring, side->off, head);
-	ret = bbuf_side_copy(side, waiter, &span, from);
+	extent.off = bbuf_ring_step(&q->ring, side->off, head);
+	ret = bbuf_side_copy(side, waiter, &extent, from);
 	if (ret)
 		return ret;
 	bbuf_side_moved(side, len, head + len, 1);
@@ -875,7 +875,7 @@ static ssize_t bbuf_get_stream(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 {
 	struct bbuf_side *side = &q->consumer;
 	size_t before = iov_iter_count(to);
-	struct bbuf_span span = {
+	struct bbuf_extent extent = {
 		.ring = &q->ring,
 		.off = side->off,
 		.len = min(before, bbuf_side_avail(side)),
@@ -883,9 +883,9 @@ static ssize_t bbuf_get_stream(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 	size_t done;
 	int ret;
 
-	if (!span.len)
+	if (!extent.len)
 		return 0;
-	ret = bbuf_side_copy(side, waiter, &span, to);
+	ret = bbuf_side_copy(side, waiter, &extent, to);
 	if (ret && ret != -EFAULT)
 		return ret;
 	done = before - iov_iter_count(to);
@@ -896,35 +896,35 @@ static ssize_t bbuf_get_stream(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 	return done ?: -EFAULT;
 }
 
-/* Copy the record that follows, @span: its length, or why it can't be delivered. */
+/* Copy the record that follows, @extent: its length, or why it can't be delivered. */
 static ssize_t bbuf_get_record(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 			       struct iov_iter *to, struct bbuf_haul *haul,
-			       const struct bbuf_span *span)
+			       const struct bbuf_extent *extent)
 {
 	size_t before = iov_iter_count(to);
 	int ret;
 
-	if (span->frame_size + span->len > before)
+	if (extent->frame_size + extent->len > before)
 		return -EMSGSIZE;
-	ret = bbuf_side_copy(&q->consumer, waiter, span, to);
+	ret = bbuf_side_copy(&q->consumer, waiter, extent, to);
 	if (ret) {
 		iov_iter_revert(to, before - iov_iter_count(to));
 		return ret;
 	}
-	bbuf_haul_add(haul, span->len, span->head);
-	return span->len;
+	bbuf_haul_add(haul, extent->len, extent->head);
+	return extent->len;
 }
 
 static ssize_t bbuf_get_one(struct bbuf_queue *q, struct bbuf_waiter *waiter, struct iov_iter *to)
 {
 	struct bbuf_haul haul = { };
-	struct bbuf_span span;
+	struct bbuf_extent extent;
 	ssize_t ret;
 
 	if (!bbuf_side_avail(&q->consumer))
 		return 0;
-	span = bbuf_haul_next(q, &haul);
-	ret = bbuf_get_record(q, waiter, to, &haul, &span);
+	extent = bbuf_haul_next(q, &haul);
+	ret = bbuf_get_record(q, waiter, to, &haul, &extent);
 	if (waiter->peeks || ret < 0)
 		return ret;
 	if (fatal_signal_pending(current))
@@ -968,17 +968,17 @@ static bool bbuf_try_get_frames(struct bbuf_queue *q, struct bbuf_haul *haul, st
 static ssize_t bbuf_get_next(struct bbuf_queue *q, struct bbuf_waiter *waiter, struct iov_iter *to,
 			     struct bbuf_haul *haul)
 {
-	struct bbuf_span span = bbuf_haul_next(q, haul);
-	const struct bbuf_frame frame = { .len = span.len };
+	struct bbuf_extent extent = bbuf_haul_next(q, haul);
+	const struct bbuf_frame frame = { .len = extent.len };
 	ssize_t len;
 
-	span.frame = &frame;
-	span.frame_size = sizeof(frame);
+	extent.frame = &frame;
+	extent.frame_size = sizeof(frame);
 	if (haul->records &&
-	    (bbuf_iter_allocates(to) || haul->bytes + span.len > BBUF_LOCKED_BATCH))
+	    (bbuf_iter_allocates(to) || haul->bytes + extent.len > BBUF_LOCKED_BATCH))
 		return BBUF_FAULT;
 	waiter->yields = haul->records;
-	len = bbuf_get_record(q, waiter, to, haul, &span);
+	len = bbuf_get_record(q, waiter, to, haul, &extent);
 	waiter->yields = false;
 	return len;
 }

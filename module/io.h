@@ -32,7 +32,7 @@ struct bbuf_manner {
 };
 
 /**
- * struct bbuf_span - what a call copies: a part of a ring, and perhaps a frame
+ * struct bbuf_extent - what a call copies: a part of a ring, and perhaps a frame
  * @ring: where it is, or goes
  * @off: where in the ring it begins
  * @len: how many bytes
@@ -40,7 +40,7 @@ struct bbuf_manner {
  * @frame: what the user has before it
  * @frame_size: bytes of @frame; 0 without one, and then there is no padding either
  */
-struct bbuf_span {
+struct bbuf_extent {
 	const struct bbuf_ring *ring;
 	size_t off;
 	size_t len;
@@ -66,8 +66,8 @@ static inline bool bbuf_signalled(void)
 
 void bbuf_side_unlock_busy(struct bbuf_side *side, struct bbuf_waiter *waiter);
 int bbuf_side_lock_busy(struct bbuf_side *side, struct bbuf_waiter *waiter);
-int bbuf_side_copy(struct bbuf_side *side, struct bbuf_waiter *waiter, const struct bbuf_span *span,
-		   struct iov_iter *iter);
+int bbuf_side_copy(struct bbuf_side *side, struct bbuf_waiter *waiter,
+		   const struct bbuf_extent *extent, struct iov_iter *iter);
 ssize_t bbuf_waiter_fault_in(struct bbuf_waiter *waiter, struct iov_iter *iter, size_t want,
 			     size_t least);
 int bbuf_peek_fault_in(struct bbuf_waiter *waiter, struct iov_iter *iter, bool whole);

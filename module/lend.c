@@ -157,7 +157,7 @@ static int bbuf_next_copy(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 	const struct bbuf_ring data = {
 		.data = next->item ? next->item->data : NULL, .size = next->len,
 	};
-	const struct bbuf_span span = {
+	const struct bbuf_extent extent = {
 		.ring = next->item ? &data : &q->ring,
 		.off = next->item ? 0 : bbuf_ring_step(&q->ring, q->consumer.off, next->head),
 		.len = next->len,
@@ -167,7 +167,7 @@ static int bbuf_next_copy(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 	size_t before = iov_iter_count(to);
 	int ret;
 
-	ret = bbuf_side_copy(&q->consumer, waiter, &span, to);
+	ret = bbuf_side_copy(&q->consumer, waiter, &extent, to);
 	if (ret)
 		iov_iter_revert(to, before - iov_iter_count(to));
 	return ret;

@@ -86,7 +86,7 @@ static inline void bbuf_haul_add(struct bbuf_haul *haul, size_t len, size_t head
  * One stretch of memory that does not wrap. The iterator knows the direction. Where
  * hardened usercopy would look for the memory's end on each copy, bbuf_ring_copy() knows it.
  */
-static inline size_t bbuf_ring_copy_span(void *data, struct iov_iter *iter, size_t n)
+static inline size_t bbuf_ring_copy_linear(void *data, struct iov_iter *iter, size_t n)
 {
 	if (iov_iter_rw(iter) == WRITE)
 		return _copy_from_iter(data, n, iter);
@@ -114,9 +114,9 @@ static inline size_t bbuf_ring_copy(const struct bbuf_ring *ring, size_t off,
 	if (WARN_ON_ONCE(off >= ring->size || n > ring->size))
 		return 0;
 	first = min(n, ring->size - off);
-	done = bbuf_ring_copy_span(ring->data + off, iter, first);
+	done = bbuf_ring_copy_linear(ring->data + off, iter, first);
 	if (unlikely(n > first) && done == first)
-		done += bbuf_ring_copy_span(ring->data, iter, n - first);
+		done += bbuf_ring_copy_linear(ring->data, iter, n - first);
 	return done;
 }
 
