@@ -177,8 +177,8 @@ static bool bbuf_iocb_nowait(struct kiocb *iocb)
 }
 
 /* io_uring and RWF_NOWAIT say @nowait with each call, fcntl(2) once for a file. */
-static struct bbuf_manner bbuf_manner(const struct file *file, bool nowait,
-				      struct bbuf_restart_call *call)
+static struct bbuf_io_opts bbuf_file_io_opts(const struct file *file, bool nowait,
+					     struct bbuf_restart_call *call)
 {
 	const struct bbuf_file *bf = file->private_data;
 	bool write = call->kind == BBUF_RESTART_WRITE;
@@ -187,7 +187,7 @@ static struct bbuf_manner bbuf_manner(const struct file *file, bool nowait,
 	if (!bbuf_restart_take(call))
 		call->value = bbuf_deadline(atomic64_read(write ? &bf->write_timeout :
 								  &bf->read_timeout));
-	return (struct bbuf_manner) {
+	return (struct bbuf_io_opts) {
 		.nowait = nowait || (file->f_flags & O_NONBLOCK),
 		.framed = flags & BBUF_FRAMED,
 		.lease_framed = flags & BBUF_LEASE_FRAMED,
@@ -204,13 +204,13 @@ static noinline ssize_t bbuf_file_read_slowly(struct file *file, struct iov_iter
 {
 	const struct bbuf_file *bf = file->private_data;
 	struct bbuf_restart_call call = bbuf_file_call(bf, BBUF_RESTART_READ, iocb);
-	struct bbuf_manner how = bbuf_manner(file, bbuf_iocb_nowait(iocb), &call);
+	struct bbuf_io_opts opts = bbuf_file_io_opts(file, bbuf_iocb_nowait(iocb), &call);
 	ssize_t ret = 0;
 
 	if (!bf->holder)
-		ret = bbuf_read(&bf->node->queue, to, how);
+		ret = bbuf_read(&bf->node->queue, to, opts);
 	else if (iov_iter_count(to))
-		ret = bbuf_lend(&bf->node->queue, bf->holder, to, how, NULL);
+		ret = bbuf_lend(&bf->node->queue, bf->holder, to, opts, NULL);
 	return bbuf_restart_end(&call, ret);
 }
 
@@ -250,15 +250,15 @@ static noinline ssize_t bbuf_file_write_slowly(struct file *file, struct iov_ite
 {
 	struct bbuf_file *bf = file->private_data;
 	struct bbuf_restart_call call = bbuf_file_call(bf, BBUF_RESTART_WRITE, iocb);
-	struct bbuf_manner how = bbuf_manner(file, bbuf_iocb_nowait(iocb), &call);
+	struct bbuf_io_opts opts = bbuf_file_io_opts(file, bbuf_iocb_nowait(iocb), &call);
 	size_t refused = 0;
 	ssize_t ret;
 
-	how.refused = &refused;
+	opts.refused = &refused;
 	if (!bf->holder || bf->node->queue.type == BBUF_RECORD)
-		ret = bbuf_write(&bf->node->queue, from, how);
+		ret = bbuf_write(&bf->node->queue, from, opts);
 	else
-		ret = bbuf_lend_tokens_back(&bf->node->queue, bf->holder, from, how);
+		ret = bbuf_lend_tokens_back(&bf->node->queue, bf->holder, from, opts);
 	if (ret > 0 || ret == -EAGAIN)
 		bbuf_file_set_refused(bf, ret > 0 ? 0 : refused);
 	return bbuf_restart_end(&call, ret);
@@ -543,7 +543,7 @@ static long bbuf_ioctl_lease(struct file *file, unsigned int cmd, void __user *a
 	struct bbuf_file *bf = file->private_data;
 	struct bbuf_queue *q = &bf->node->queue;
 	struct bbuf_restart_call call = bbuf_file_call(bf, BBUF_RESTART_LEASE, NULL);
-	struct bbuf_manner how;
+	struct bbuf_io_opts opts;
 	struct bbuf_lease lease;
 	struct iov_iter to;
 	long ret;
@@ -554,12 +554,12 @@ static long bbuf_ioctl_lease(struct file *file, unsigned int cmd, void __user *a
 	if (!bbuf_file_leases_records(file) || lease.lease || lease.len || lease.deliveries ||
 	    (lease.flags & ~BBUF_LEASE_NOWAIT) || lease.reserved)
 		return -EINVAL;
-	how = bbuf_manner(file, lease.flags & BBUF_LEASE_NOWAIT, &call);
-	how.framed = false;
+	opts = bbuf_file_io_opts(file, lease.flags & BBUF_LEASE_NOWAIT, &call);
+	opts.framed = false;
 	ret = bbuf_ioctl_buffer(&to, lease.buffer, lease.size);
 	if (ret)
 		return ret;
-	ret = bbuf_lend(q, bf->holder, &to, how, &lease);
+	ret = bbuf_lend(q, bf->holder, &to, opts, &lease);
 	if (ret <= 0 && ret != -EMSGSIZE)
 		return bbuf_restart_end(&call, ret);
 	if (!bbuf_return_struct(arg, cmd, &lease, sizeof(lease)))
@@ -578,7 +578,7 @@ static long bbuf_ioctl_settle(struct file *file, unsigned int cmd, void __user *
 	ret = bbuf_copy_struct(&settle, sizeof(settle), cmd, arg);
 	if (ret)
 		return ret;
-	if (!bbuf_file_leases_records(file) || settle.how > BBUF_RENEW ||
+	if (!bbuf_file_leases_records(file) || settle.action > BBUF_RENEW ||
 	    (settle.flags & ~BBUF_SETTLE_ALL) || (settle.flags && settle.lease))
 		return -EINVAL;
 	return bbuf_lease_settle(&bf->node->queue, bf->holder, &settle);

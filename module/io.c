@@ -19,21 +19,21 @@
 #include "io.h"
 #include "trace.h"
 
-static const struct bbuf_manner bbuf_at_once = { .nowait = true, .deadline = BBUF_NEVER };
+static const struct bbuf_io_opts bbuf_nowait_opts = { .nowait = true, .deadline = BBUF_NEVER };
 
 /**
  * bbuf_waiter_init() - begin a call
  * @waiter: the call
- * @how: whether and how long to wait
+ * @opts: whether and how long to wait
  * @len: bytes that it wants to move
  */
-void bbuf_waiter_init(struct bbuf_waiter *waiter, struct bbuf_manner how, size_t len)
+void bbuf_waiter_init(struct bbuf_waiter *waiter, struct bbuf_io_opts opts, size_t len)
 {
 	INIT_LIST_HEAD(&waiter->node);
 	waiter->len = len;
 	waiter->left = len;
-	waiter->deadline = how.deadline;
-	waiter->nowait = how.nowait;
+	waiter->deadline = opts.deadline;
+	waiter->nowait = opts.nowait;
 	waiter->peeks = false;
 	waiter->yields = false;
 	waiter->resizes = false;
@@ -600,22 +600,22 @@ static int bbuf_put_piece(struct bbuf_queue *q, struct bbuf_waiter *waiter, stru
 
 /* Tell the file how much room a refused write needs, for poll. */
 static int bbuf_write_refused(const struct bbuf_side *side, const struct bbuf_waiter *waiter,
-			      struct bbuf_manner how, int ret)
+			      struct bbuf_io_opts opts, int ret)
 {
-	if (ret == -EAGAIN && how.refused)
-		*how.refused = bbuf_side_need(side, waiter);
+	if (ret == -EAGAIN && opts.refused)
+		*opts.refused = bbuf_side_need(side, waiter);
 	return ret;
 }
 
 static ssize_t bbuf_write_stream(struct bbuf_queue *q, struct iov_iter *from,
-				 struct bbuf_manner how)
+				 struct bbuf_io_opts opts)
 {
 	struct bbuf_side *side = &q->producer;
 	struct bbuf_waiter waiter;
 	bool pieces;
 	int ret;
 
-	bbuf_waiter_init(&waiter, how, iov_iter_count(from));
+	bbuf_waiter_init(&waiter, opts, iov_iter_count(from));
 	mutex_lock(&side->lock);
 	do {
 		ret = bbuf_side_enter(side, &waiter);
@@ -628,7 +628,7 @@ static ssize_t bbuf_write_stream(struct bbuf_queue *q, struct iov_iter *from,
 		if (pieces && !ret && waiter.left)
 			bbuf_side_pause(side, &waiter);
 	} while (!ret && waiter.left && !waiter.nowait && !fatal_signal_pending(current));
-	ret = bbuf_write_refused(side, &waiter, how, ret);
+	ret = bbuf_write_refused(side, &waiter, opts, ret);
 	bbuf_side_exit(side, &waiter);
 
 	return waiter.left < waiter.len ? waiter.len - waiter.left : ret;
@@ -666,16 +666,16 @@ static int bbuf_put_record(struct bbuf_queue *q, struct iov_iter *from, size_t l
 }
 
 static int bbuf_write_record(struct bbuf_queue *q, struct iov_iter *from, size_t len,
-			     struct bbuf_manner how)
+			     struct bbuf_io_opts opts)
 {
 	struct bbuf_side *side = &q->producer;
 	struct bbuf_waiter waiter;
 	int ret;
 
-	bbuf_waiter_init(&waiter, how, len);
+	bbuf_waiter_init(&waiter, opts, len);
 	mutex_lock(&side->lock);
 	ret = bbuf_put_record(q, from, len, &waiter);
-	ret = bbuf_write_refused(side, &waiter, how, ret);
+	ret = bbuf_write_refused(side, &waiter, opts, ret);
 	bbuf_side_exit(side, &waiter);
 	return ret;
 }
@@ -775,7 +775,7 @@ static noinline void bbuf_try_write_batch(struct bbuf_queue *q, struct iov_iter 
 }
 
 static ssize_t bbuf_write_framed(struct bbuf_queue *q, struct iov_iter *from,
-				 struct bbuf_manner how)
+				 struct bbuf_io_opts opts)
 {
 	size_t len = iov_iter_count(from), left;
 	struct bbuf_frame frame;
@@ -789,7 +789,7 @@ static ssize_t bbuf_write_framed(struct bbuf_queue *q, struct iov_iter *from,
 		if (iov_iter_count(from) == left) {
 			ret = bbuf_next_frame(from, &frame);
 			if (!ret)
-				ret = bbuf_write_record(q, from, frame.len, how);
+				ret = bbuf_write_record(q, from, frame.len, opts);
 			if (ret)
 				break;
 			bbuf_skip_padding(from, &frame);
@@ -803,7 +803,7 @@ static ssize_t bbuf_write_framed(struct bbuf_queue *q, struct iov_iter *from,
  * bbuf_write() - put bytes or records into a queue
  * @q: the queue
  * @from: the bytes: for a stream, one record, or records with their frames
- * @how: whether and how long to wait, and whether there are frames
+ * @opts: whether and how long to wait, and whether there are frames
  *
  * A write to a stream of up to the capacity waits for room for all of it and goes
  * in whole, a larger one in pieces, both with no other writer's bytes in between;
@@ -818,17 +818,17 @@ static ssize_t bbuf_write_framed(struct bbuf_queue *q, struct iov_iter *from,
  * capacity), -EINVAL (a bad frame), -EPIPE (shut down), -ENODEV (destroyed). An error after some
  * of it gives the count.
  */
-ssize_t bbuf_write(struct bbuf_queue *q, struct iov_iter *from, struct bbuf_manner how)
+ssize_t bbuf_write(struct bbuf_queue *q, struct iov_iter *from, struct bbuf_io_opts opts)
 {
 	size_t len = iov_iter_count(from);
 
 	if (!len)
 		return 0;
 	if (q->type == BBUF_STREAM)
-		return bbuf_write_stream(q, from, how);
-	if (how.framed)
-		return bbuf_write_framed(q, from, how);
-	return bbuf_write_record(q, from, len, how) ?: len;
+		return bbuf_write_stream(q, from, opts);
+	if (opts.framed)
+		return bbuf_write_framed(q, from, opts);
+	return bbuf_write_record(q, from, len, opts) ?: len;
 }
 
 static size_t bbuf_write_record_at_once(struct bbuf_queue *q, struct iov_iter *from, size_t len)
@@ -1022,7 +1022,7 @@ static noinline ssize_t bbuf_get_batch(struct bbuf_queue *q, struct bbuf_waiter 
  * bbuf_read() - take bytes or records out of a queue
  * @q: the queue
  * @to: where they go
- * @how: whether and how long to wait, and whether to have frames
+ * @opts: whether and how long to wait, and whether to have frames
  *
  * Takes what is there, up to what @to holds, as soon as there is enough; of a record
  * queue one record, or, with frames, as many as fit. What can't be delivered stays
@@ -1035,7 +1035,7 @@ static noinline ssize_t bbuf_get_batch(struct bbuf_queue *q, struct bbuf_waiter 
  * -ERESTARTSYS or -ERESTARTNOHAND (a signal), -EFAULT (a bad address), -EMSGSIZE (the record
  * is longer), -ENODEV (destroyed).
  */
-ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_manner how)
+ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_io_opts opts)
 {
 	struct bbuf_side *side = &q->consumer;
 	struct bbuf_waiter waiter;
@@ -1043,7 +1043,7 @@ ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_manner 
 
 	if (!iov_iter_count(to))
 		return 0;
-	bbuf_waiter_init(&waiter, how, iov_iter_count(to));
+	bbuf_waiter_init(&waiter, opts, iov_iter_count(to));
 	mutex_lock(&side->lock);
 	ret = bbuf_side_enter(side, &waiter);
 	if (ret == BBUF_THE_END)
@@ -1051,7 +1051,7 @@ ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_manner 
 	else if (!ret && q->type == BBUF_STREAM)
 		ret = bbuf_get_stream(q, &waiter, to);
 	else if (!ret)
-		ret = how.framed ? bbuf_get_batch(q, &waiter, to) : bbuf_get_one(q, &waiter, to);
+		ret = opts.framed ? bbuf_get_batch(q, &waiter, to) : bbuf_get_one(q, &waiter, to);
 	bbuf_side_exit(side, &waiter);
 	return ret;
 }
@@ -1146,7 +1146,7 @@ ssize_t bbuf_peek(struct bbuf_queue *q, struct iov_iter *to)
 	size_t before;
 	ssize_t ret;
 
-	bbuf_waiter_init(&waiter, bbuf_at_once, iov_iter_count(to));
+	bbuf_waiter_init(&waiter, bbuf_nowait_opts, iov_iter_count(to));
 	waiter.peeks = true;
 	do {
 		before = iov_iter_count(to);

@@ -15,7 +15,7 @@
 #define BBUF_LONG_COPY		SZ_16K
 
 /**
- * struct bbuf_manner - how a file, or one call, wants to move bytes
+ * struct bbuf_io_opts - how a file, or one call, wants to move bytes
  * @nowait: never sleep for the other side
  * @framed: records with their frames
  * @lease_framed: with those that tell of their leases
@@ -23,7 +23,7 @@
  * @refused: where a write that must not wait, and finds too little room, tells how much it
  *           needs; or NULL
  */
-struct bbuf_manner {
+struct bbuf_io_opts {
 	bool nowait;
 	bool framed;
 	bool lease_framed;
@@ -71,11 +71,11 @@ int bbuf_side_copy(struct bbuf_side *side, struct bbuf_waiter *waiter,
 ssize_t bbuf_waiter_fault_in(struct bbuf_waiter *waiter, struct iov_iter *iter, size_t want,
 			     size_t least);
 int bbuf_peek_fault_in(struct bbuf_waiter *waiter, struct iov_iter *iter, bool whole);
-void bbuf_waiter_init(struct bbuf_waiter *waiter, struct bbuf_manner how, size_t len);
+void bbuf_waiter_init(struct bbuf_waiter *waiter, struct bbuf_io_opts opts, size_t len);
 size_t bbuf_write_at_once(struct bbuf_queue *q, struct iov_iter *from);
 size_t bbuf_read_at_once(struct bbuf_queue *q, struct iov_iter *to);
-ssize_t bbuf_write(struct bbuf_queue *q, struct iov_iter *from, struct bbuf_manner how);
-ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_manner how);
+ssize_t bbuf_write(struct bbuf_queue *q, struct iov_iter *from, struct bbuf_io_opts opts);
+ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_io_opts opts);
 ssize_t bbuf_peek(struct bbuf_queue *q, struct iov_iter *to);
 size_t bbuf_readable(struct bbuf_queue *q);
 

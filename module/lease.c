@@ -406,14 +406,14 @@ static void bbuf_lease_end_dead(struct bbuf_queue *q, struct bbuf_item *item,
 /* Put it where the dead letters go, if there is such a place; true if it is gone from here. */
 static bool bbuf_lease_bury(struct bbuf_queue *q, struct bbuf_item *item)
 {
-	const struct bbuf_manner at_once = { .nowait = true, .deadline = BBUF_NEVER };
+	const struct bbuf_io_opts nowait_opts = { .nowait = true, .deadline = BBUF_NEVER };
 	struct kvec vec = { .iov_base = item->data, .iov_len = item->len };
 	struct iov_iter from;
 
 	if (!q->leases->grave)
 		return true;
 	iov_iter_kvec(&from, ITER_SOURCE, &vec, 1, item->len);
-	return bbuf_write(q->leases->grave, &from, at_once) == item->len;
+	return bbuf_write(q->leases->grave, &from, nowait_opts) == item->len;
 }
 
 /* Delivered so often that it is not to go back? */
@@ -423,26 +423,26 @@ static bool bbuf_lease_spent(const struct bbuf_leases *leases, const struct bbuf
 }
 
 /**
- * struct bbuf_returning - how leases go back
+ * struct bbuf_return_opts - how leases go back
  * @last: behind all that is queued, instead of where they were
  * @expired: because their time is over
  */
-struct bbuf_returning {
+struct bbuf_return_opts {
 	bool last;
 	bool expired;
 };
 
 static void bbuf_lease_go_back(struct bbuf_queue *q, struct bbuf_item *item,
-			       struct bbuf_returning how, struct bbuf_lease_changes *changes)
+			       struct bbuf_return_opts opts, struct bbuf_lease_changes *changes)
 {
 	q->leases->returned++;
-	q->leases->expired += how.expired;
-	bbuf_lease_return(q, item, how.last, changes);
+	q->leases->expired += opts.expired;
+	bbuf_lease_return(q, item, opts.last, changes);
 }
 
 /* Those of @items that may go back do; the others are nobody's, and stay in @items. */
 static void bbuf_leases_return(struct bbuf_queue *q, struct list_head *items,
-			       struct bbuf_returning how, struct bbuf_lease_changes *changes)
+			       struct bbuf_return_opts opts, struct bbuf_lease_changes *changes)
 {
 	struct bbuf_item *item, *next;
 
@@ -450,25 +450,25 @@ static void bbuf_leases_return(struct bbuf_queue *q, struct list_head *items,
 		if (bbuf_lease_spent(q->leases, item))
 			bbuf_lease_take_back(q->leases, item);
 		else
-			bbuf_lease_go_back(q, item, how, changes);
+			bbuf_lease_go_back(q, item, opts, changes);
 	}
 }
 
 /* The others: to the dead letters, or, if that can't be, behind all that is queued. */
 static void bbuf_leases_bury(struct bbuf_queue *q, struct list_head *items,
-			     struct bbuf_returning how, struct bbuf_lease_changes *changes)
+			     struct bbuf_return_opts opts, struct bbuf_lease_changes *changes)
 {
 	struct bbuf_item *item, *next;
 	bool gone;
 
-	how.last = true;
+	opts.last = true;
 	list_for_each_entry_safe(item, next, items, link) {
 		gone = bbuf_lease_bury(q, item);
 		mutex_lock(&q->consumer.lock);
 		if (gone)
 			bbuf_lease_end_dead(q, item, changes);
 		else
-			bbuf_lease_go_back(q, item, how, changes);
+			bbuf_lease_go_back(q, item, opts, changes);
 		bbuf_leases_collect_unblocked(q->leases, changes);
 		mutex_unlock(&q->consumer.lock);
 	}
@@ -495,7 +495,7 @@ static u64 bbuf_leases_pick_late(struct bbuf_leases *leases, struct list_head *i
 static void bbuf_leases_expire(struct work_struct *work)
 {
 	struct bbuf_leases *leases = container_of(work, struct bbuf_leases, expiry.work);
-	const struct bbuf_returning how = { .expired = true };
+	const struct bbuf_return_opts opts = { .expired = true };
 	struct bbuf_queue *q = leases->queue;
 	struct bbuf_lease_changes changes = { };
 	LIST_HEAD(late);
@@ -507,10 +507,10 @@ static void bbuf_leases_expire(struct work_struct *work)
 	leases->due = BBUF_NEVER;
 	bbuf_leases_arm(leases, due);
 	trace_bbuf_batch(q, "expire", 0, n);
-	bbuf_leases_return(q, &late, how, &changes);
+	bbuf_leases_return(q, &late, opts, &changes);
 	bbuf_leases_collect_unblocked(leases, &changes);
 	mutex_unlock(&q->consumer.lock);
-	bbuf_leases_bury(q, &late, how, &changes);
+	bbuf_leases_bury(q, &late, opts, &changes);
 	bbuf_leases_notify(q, &changes);
 }
 
@@ -648,13 +648,13 @@ static long bbuf_settle_reject(struct bbuf_queue *q, struct list_head *items,
 }
 
 /* The consumers' lock is held; what is left in @items is to be buried, or freed. */
-static long bbuf_settle_picked(struct bbuf_queue *q, u32 how, struct list_head *items,
+static long bbuf_settle_picked(struct bbuf_queue *q, u32 action, struct list_head *items,
 			       struct bbuf_settled *state, struct bbuf_lease_changes *changes)
 {
-	const struct bbuf_returning returning = { .last = how == BBUF_RETURN_LAST };
+	const struct bbuf_return_opts opts = { .last = action == BBUF_RETURN_LAST };
 
 	trace_bbuf_batch(q, "settle", 0, state->n);
-	switch (how) {
+	switch (action) {
 	case BBUF_ACK:
 		return bbuf_settle_ack(q, items, changes);
 	case BBUF_RENEW:
@@ -662,7 +662,7 @@ static long bbuf_settle_picked(struct bbuf_queue *q, u32 how, struct list_head *
 	case BBUF_REJECT:
 		return bbuf_settle_reject(q, items, state, changes);
 	default:
-		bbuf_leases_return(q, items, returning, changes);
+		bbuf_leases_return(q, items, opts, changes);
 		return state->n;
 	}
 }
@@ -671,8 +671,8 @@ static long bbuf_settle_picked(struct bbuf_queue *q, u32 how, struct list_head *
 static long bbuf_settle_some(struct bbuf_queue *q, struct bbuf_holder *holder,
 			     const struct bbuf_settle *settle, struct bbuf_settled *state)
 {
-	const struct bbuf_returning how = { .last = settle->how == BBUF_RETURN_LAST };
-	bool back = settle->how == BBUF_RETURN || how.last;
+	const struct bbuf_return_opts opts = { .last = settle->action == BBUF_RETURN_LAST };
+	bool back = settle->action == BBUF_RETURN || opts.last;
 	struct bbuf_lease_changes changes = { };
 	LIST_HEAD(items);
 	long ret;
@@ -681,15 +681,15 @@ static long bbuf_settle_some(struct bbuf_queue *q, struct bbuf_holder *holder,
 	ret = bbuf_side_error(&q->consumer) ?:
 	      bbuf_settle_pick(q, holder, settle, state, &items);
 	if (!ret)
-		ret = bbuf_settle_picked(q, settle->how, &items, state, &changes);
+		ret = bbuf_settle_picked(q, settle->action, &items, state, &changes);
 	bbuf_leases_collect_unblocked(q->leases, &changes);
 	mutex_unlock(&q->consumer.lock);
 
 	if (back)
-		bbuf_leases_bury(q, &items, how, &changes);
+		bbuf_leases_bury(q, &items, opts, &changes);
 	else
 		bbuf_leases_free(&items);
-	if (ret > 0 && settle->how != BBUF_RENEW)
+	if (ret > 0 && settle->action != BBUF_RENEW)
 		bbuf_leases_notify(q, &changes);
 	return ret;
 }
@@ -846,7 +846,7 @@ struct bbuf_holder *bbuf_holder_get(struct bbuf_queue *q)
 /* Some of what a file that is closed has leased goes back; false if that was all. */
 static bool bbuf_holder_return(struct bbuf_queue *q, struct bbuf_holder *holder)
 {
-	const struct bbuf_returning how = { };
+	const struct bbuf_return_opts opts = { };
 	struct bbuf_lease_changes changes = { };
 	struct rb_node *first;
 	LIST_HEAD(items);
@@ -858,10 +858,10 @@ static bool bbuf_holder_return(struct bbuf_queue *q, struct bbuf_holder *holder)
 		n++;
 	}
 	trace_bbuf_batch(q, "close", 0, n);
-	bbuf_leases_return(q, &items, how, &changes);
+	bbuf_leases_return(q, &items, opts, &changes);
 	bbuf_leases_collect_unblocked(q->leases, &changes);
 	mutex_unlock(&q->consumer.lock);
-	bbuf_leases_bury(q, &items, how, &changes);
+	bbuf_leases_bury(q, &items, opts, &changes);
 	bbuf_leases_notify(q, &changes);
 	return n == BBUF_LOCKED_RECORDS;
 }

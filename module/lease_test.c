@@ -13,7 +13,7 @@
 #define QUEUED		3	/* records that are there at the start */
 #define LONG		20000	/* steps of a walk at random */
 
-static const struct bbuf_manner at_once = { .nowait = true };
+static const struct bbuf_io_opts nowait_opts = { .nowait = true };
 
 /* What can be done: write one, lease one, settle the first or last that is leased, flush. */
 enum step { PUT, LEASE, SETTLE, FLUSH = SETTLE + 6, CHOICES };
@@ -112,7 +112,7 @@ static void model_put(struct kunit *test, struct model *m)
 		m->written++;
 	}
 	iov_iter_kvec(&from, ITER_SOURCE, &vec, 1, vec.iov_len);
-	KUNIT_ASSERT_EQ(test, bbuf_write(m->q, &from, at_once), fits);
+	KUNIT_ASSERT_EQ(test, bbuf_write(m->q, &from, nowait_opts), fits);
 }
 
 static struct entry *model_first_queued(struct model *m)
@@ -135,7 +135,7 @@ static void model_lease(struct kunit *test, struct model *m)
 	ssize_t ret;
 
 	iov_iter_kvec(&to, ITER_DEST, &vec, 1, vec.iov_len);
-	ret = bbuf_lend(m->q, m->holder, &to, at_once, &lease);
+	ret = bbuf_lend(m->q, m->holder, &to, nowait_opts, &lease);
 	if (!e) {
 		KUNIT_ASSERT_EQ(test, ret, -EAGAIN);
 		return;
@@ -148,9 +148,9 @@ static void model_lease(struct kunit *test, struct model *m)
 }
 
 /* The first or the last in the list that is leased, or nothing. */
-static void model_settle(struct kunit *test, struct model *m, bool last, u32 how)
+static void model_settle(struct kunit *test, struct model *m, bool last, u32 action)
 {
-	struct bbuf_settle settle = { .how = how };
+	struct bbuf_settle settle = { .action = action };
 	struct entry e;
 	size_t at, i;
 
@@ -164,12 +164,12 @@ static void model_settle(struct kunit *test, struct model *m, bool last, u32 how
 	KUNIT_ASSERT_EQ(test, bbuf_lease_settle(m->q, m->holder, &settle), 1);
 
 	e.lease = 0;
-	if (how == BBUF_RETURN) {
+	if (action == BBUF_RETURN) {
 		m->entries[at] = e;
 		return;
 	}
 	model_remove(m, at);
-	if (how == BBUF_RETURN_LAST)
+	if (action == BBUF_RETURN_LAST)
 		m->entries[m->n++] = e;
 }
 

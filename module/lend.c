@@ -45,7 +45,7 @@ struct bbuf_next {
  * struct bbuf_lending - a read
  * @holder: the file's
  * @to: where it goes
- * @how: whether to have frames
+ * @opts: whether to have frames
  * @lease: where to tell of the one record; or NULL
  * @records: how many have been leased
  * @bytes: of them
@@ -55,7 +55,7 @@ struct bbuf_next {
 struct bbuf_lending {
 	struct bbuf_holder *holder;
 	struct iov_iter *to;
-	struct bbuf_manner how;
+	struct bbuf_io_opts opts;
 	struct bbuf_lease *lease;
 	size_t records;
 	size_t bytes;
@@ -133,11 +133,11 @@ static struct bbuf_item *bbuf_item_make(struct bbuf_queue *q, struct bbuf_waiter
 	return item;
 }
 
-static size_t bbuf_lend_frame(struct bbuf_manner how)
+static size_t bbuf_lend_frame(struct bbuf_io_opts opts)
 {
-	if (!how.framed)
+	if (!opts.framed)
 		return 0;
-	return how.lease_framed ? sizeof(struct bbuf_lease_frame) : sizeof(struct bbuf_frame);
+	return opts.lease_framed ? sizeof(struct bbuf_lease_frame) : sizeof(struct bbuf_frame);
 }
 
 /*
@@ -145,7 +145,7 @@ static size_t bbuf_lend_frame(struct bbuf_manner how)
  * between, and then what is first stays that.
  */
 static int bbuf_next_copy(struct bbuf_queue *q, struct bbuf_waiter *waiter,
-			  const struct bbuf_next *next, struct bbuf_manner how,
+			  const struct bbuf_next *next, struct bbuf_io_opts opts,
 			  struct iov_iter *to)
 {
 	const struct bbuf_lease_frame lease_frame = {
@@ -161,8 +161,8 @@ static int bbuf_next_copy(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 		.ring = next->item ? &data : &q->ring,
 		.off = next->item ? 0 : bbuf_ring_step(&q->ring, q->consumer.off, next->head),
 		.len = next->len,
-		.frame = how.lease_framed ? (const void *)&lease_frame : &frame,
-		.frame_size = bbuf_lend_frame(how),
+		.frame = opts.lease_framed ? (const void *)&lease_frame : &frame,
+		.frame_size = bbuf_lend_frame(opts),
 	};
 	size_t before = iov_iter_count(to);
 	int ret;
@@ -196,13 +196,13 @@ static int bbuf_lend_one(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 		return 1;
 	if (what->lease)
 		what->lease->len = next.len;
-	if (bbuf_lend_frame(what->how) + next.len > before)
+	if (bbuf_lend_frame(what->opts) + next.len > before)
 		return -EMSGSIZE;
 	if (bbuf_holder_full(q, what->holder))
 		return -EBUSY;
 	if (what->records && what->bytes + next.len > BBUF_LOCKED_BATCH)
 		return 1;
-	ret = bbuf_next_copy(q, waiter, &next, what->how, what->to);
+	ret = bbuf_next_copy(q, waiter, &next, what->opts, what->to);
 	if (ret)
 		return ret;
 	if (fatal_signal_pending(current))
@@ -225,7 +225,7 @@ static int bbuf_lend_one(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 static int bbuf_lend_some(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 			  struct bbuf_lending *what)
 {
-	bool many = q->type == BBUF_STREAM || what->how.framed;
+	bool many = q->type == BBUF_STREAM || what->opts.framed;
 	int ret;
 
 	do {
@@ -273,7 +273,7 @@ static int bbuf_lend_fault_in(struct bbuf_waiter *waiter, struct bbuf_lending *w
 	size_t want = waiter->missing;
 	ssize_t ret;
 
-	if (what->how.framed)
+	if (what->opts.framed)
 		want = max_t(size_t, want, BBUF_LOCKED_BATCH);
 	ret = bbuf_waiter_fault_in(waiter, what->to, want, waiter->missing);
 	return min_t(ssize_t, ret, 0);
@@ -314,7 +314,7 @@ static int bbuf_lend_again(struct bbuf_queue *q, struct bbuf_waiter *waiter,
  * @q: the queue, with BBUF_LEASE
  * @holder: the file's
  * @to: where it goes
- * @how: whether and how long to wait, and whether to have frames
+ * @opts: whether and how long to wait, and whether to have frames
  * @lease: where to tell of the one record, without frames; or NULL
  *
  * As bbuf_read(), but what was read is in the holder's hands. It is leased when its bytes are
@@ -326,15 +326,15 @@ static int bbuf_lend_again(struct bbuf_queue *q, struct bbuf_waiter *waiter,
  * Return: as bbuf_read(); and -EBUSY (the holder may not lease more records), -ENOMEM.
  */
 ssize_t bbuf_lend(struct bbuf_queue *q, struct bbuf_holder *holder, struct iov_iter *to,
-		  struct bbuf_manner how, struct bbuf_lease *lease)
+		  struct bbuf_io_opts opts, struct bbuf_lease *lease)
 {
-	struct bbuf_lending what = { .holder = holder, .to = to, .how = how, .lease = lease };
+	struct bbuf_lending what = { .holder = holder, .to = to, .opts = opts, .lease = lease };
 	size_t before = iov_iter_count(to);
 	unsigned int tries = 0;
 	struct bbuf_waiter waiter;
 	int ret;
 
-	bbuf_waiter_init(&waiter, how, max_t(size_t, before, 1));
+	bbuf_waiter_init(&waiter, opts, max_t(size_t, before, 1));
 	do {
 		waiter.yields = tries < BBUF_FAULT_TRIES;
 		ret = bbuf_lend_now(q, &waiter, &what);
@@ -378,7 +378,7 @@ static size_t bbuf_tokens_return(struct bbuf_queue *q, struct bbuf_holder *holde
 
 /* Some bytes, all of them leased by the holder or none. */
 static ssize_t bbuf_tokens_write(struct bbuf_queue *q, struct bbuf_holder *holder,
-				 struct iov_iter *from, struct bbuf_manner how)
+				 struct iov_iter *from, struct bbuf_io_opts opts)
 {
 	u8 bytes[BBUF_TOKENS_AT_ONCE];
 	struct kvec vec = { .iov_base = bytes };
@@ -394,7 +394,7 @@ static ssize_t bbuf_tokens_write(struct bbuf_queue *q, struct bbuf_holder *holde
 	if (!leased) {
 		vec.iov_len = ret;
 		iov_iter_kvec(&fresh, ITER_SOURCE, &vec, 1, vec.iov_len);
-		ret = bbuf_write(q, &fresh, how);
+		ret = bbuf_write(q, &fresh, opts);
 	}
 	iov_iter_revert(from, n - max_t(ssize_t, ret, 0));
 	return ret;
@@ -405,7 +405,7 @@ static ssize_t bbuf_tokens_write(struct bbuf_queue *q, struct bbuf_holder *holde
  * @q: the queue
  * @holder: the file's
  * @from: the bytes
- * @how: whether and how long to wait
+ * @opts: whether and how long to wait
  *
  * Bytes that the holder has leased go back, behind what is queued: they need no room. Others
  * are new, and go in as any.
@@ -414,7 +414,7 @@ static ssize_t bbuf_tokens_write(struct bbuf_queue *q, struct bbuf_holder *holde
  * Return: as bbuf_write(); an error after some bytes gives their count.
  */
 ssize_t bbuf_lend_tokens_back(struct bbuf_queue *q, struct bbuf_holder *holder,
-			      struct iov_iter *from, struct bbuf_manner how)
+			      struct iov_iter *from, struct bbuf_io_opts opts)
 {
 	ssize_t done = 0, ret = 0;
 
@@ -423,9 +423,9 @@ ssize_t bbuf_lend_tokens_back(struct bbuf_queue *q, struct bbuf_holder *holder,
 		if (READ_ONCE(q->state) & BBUF_DESTROYED)
 			ret = -ENODEV;
 		else if (READ_ONCE(holder->count))
-			ret = bbuf_tokens_write(q, holder, from, how);
+			ret = bbuf_tokens_write(q, holder, from, opts);
 		else
-			ret = bbuf_write(q, from, how);
+			ret = bbuf_write(q, from, opts);
 		if (ret <= 0)
 			break;
 		done += ret;
@@ -518,12 +518,12 @@ static ssize_t bbuf_peek_stream_try(struct bbuf_queue *q, struct bbuf_waiter *wa
 
 static ssize_t bbuf_peek_stream(struct bbuf_queue *q, struct iov_iter *to)
 {
-	const struct bbuf_manner at_once = { .nowait = true, .deadline = BBUF_NEVER };
+	const struct bbuf_io_opts nowait_opts = { .nowait = true, .deadline = BBUF_NEVER };
 	unsigned int tries = 0;
 	struct bbuf_waiter waiter;
 	ssize_t ret;
 
-	bbuf_waiter_init(&waiter, at_once, iov_iter_count(to));
+	bbuf_waiter_init(&waiter, nowait_opts, iov_iter_count(to));
 	do {
 		waiter.yields = tries++ < BBUF_FAULT_TRIES;
 		ret = bbuf_peek_stream_try(q, &waiter, to);
@@ -537,7 +537,7 @@ static ssize_t bbuf_peek_stream(struct bbuf_queue *q, struct iov_iter *to)
 static ssize_t bbuf_peek_record_now(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 				    struct iov_iter *to)
 {
-	const struct bbuf_manner plain = { };
+	const struct bbuf_io_opts plain = { };
 	struct bbuf_side *side = &q->consumer;
 	struct bbuf_next next;
 	ssize_t ret;
@@ -554,12 +554,12 @@ static ssize_t bbuf_peek_record_now(struct bbuf_queue *q, struct bbuf_waiter *wa
 
 static ssize_t bbuf_peek_record(struct bbuf_queue *q, struct iov_iter *to)
 {
-	const struct bbuf_manner at_once = { .nowait = true, .deadline = BBUF_NEVER };
+	const struct bbuf_io_opts nowait_opts = { .nowait = true, .deadline = BBUF_NEVER };
 	unsigned int tries = 0;
 	struct bbuf_waiter waiter;
 	ssize_t ret;
 
-	bbuf_waiter_init(&waiter, at_once, iov_iter_count(to));
+	bbuf_waiter_init(&waiter, nowait_opts, iov_iter_count(to));
 	waiter.peeks = true;
 	do {
 		waiter.yields = tries++ < BBUF_FAULT_TRIES;

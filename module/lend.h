@@ -9,9 +9,9 @@
 #include "lease.h"
 
 ssize_t bbuf_lend(struct bbuf_queue *q, struct bbuf_holder *holder, struct iov_iter *to,
-		  struct bbuf_manner how, struct bbuf_lease *lease);
+		  struct bbuf_io_opts opts, struct bbuf_lease *lease);
 ssize_t bbuf_lend_tokens_back(struct bbuf_queue *q, struct bbuf_holder *holder,
-			      struct iov_iter *from, struct bbuf_manner how);
+			      struct iov_iter *from, struct bbuf_io_opts opts);
 ssize_t bbuf_lend_peek(struct bbuf_queue *q, struct iov_iter *to);
 size_t bbuf_lend_readable(struct bbuf_queue *q);
 

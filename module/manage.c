@@ -316,10 +316,10 @@ struct bbuf_resize {
 
 static void bbuf_resize_begin(struct bbuf_queue *q, struct bbuf_resize *resize)
 {
-	const struct bbuf_manner patient = { .deadline = BBUF_NEVER };
+	const struct bbuf_io_opts blocking_opts = { .deadline = BBUF_NEVER };
 
-	bbuf_waiter_init(&resize->writer, patient, 1);
-	bbuf_waiter_init(&resize->reader, patient, 1);
+	bbuf_waiter_init(&resize->writer, blocking_opts, 1);
+	bbuf_waiter_init(&resize->reader, blocking_opts, 1);
 	resize->writer.resizes = true;
 	resize->reader.resizes = true;
 	bbuf_side_set_busy(&q->producer, true);

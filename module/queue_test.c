@@ -17,7 +17,7 @@
 #define SMALL	7
 #define LARGE	300
 
-static const struct bbuf_manner at_once = { .nowait = true };
+static const struct bbuf_io_opts nowait_opts = { .nowait = true };
 
 static struct bbuf_queue *queue_make(struct kunit *test, u32 type, size_t capacity, u32 policy)
 {
@@ -53,7 +53,7 @@ static ssize_t put(struct bbuf_queue *q, size_t n, size_t *count)
 	for (i = 0; i < n; i++)
 		bytes[i] = pattern(*count + i);
 	iov_iter_kvec(&iter, ITER_SOURCE, &vec, 1, n);
-	ret = bbuf_write_at_once(q, &iter) ?: bbuf_write(q, &iter, at_once);
+	ret = bbuf_write_at_once(q, &iter) ?: bbuf_write(q, &iter, nowait_opts);
 	*count += max_t(ssize_t, ret, 0);
 	return ret;
 }
@@ -67,7 +67,7 @@ static ssize_t get(struct kunit *test, struct bbuf_queue *q, size_t n, size_t *c
 	ssize_t ret, i;
 
 	iov_iter_kvec(&iter, ITER_DEST, &vec, 1, n);
-	ret = bbuf_read_at_once(q, &iter) ?: bbuf_read(q, &iter, at_once);
+	ret = bbuf_read_at_once(q, &iter) ?: bbuf_read(q, &iter, nowait_opts);
 	for (i = 0; i < ret; i++)
 		KUNIT_ASSERT_EQ(test, bytes[i], pattern(*count + i));
 	*count += max_t(ssize_t, ret, 0);
@@ -337,7 +337,7 @@ static void needs(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		q = queue_make(test, cases[i].type, cases[i].capacity, 0);
-		bbuf_waiter_init(&waiter, (struct bbuf_manner) { .nowait = cases[i].nowait },
+		bbuf_waiter_init(&waiter, (struct bbuf_io_opts) { .nowait = cases[i].nowait },
 			       cases[i].len);
 		side = &q->consumer;
 		if (cases[i].writes)

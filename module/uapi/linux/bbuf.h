@@ -343,7 +343,7 @@ struct bbuf_lease {
 };
 
 /**
- * enum bbuf_settling - what becomes of a leased record
+ * enum bbuf_settle_action - what becomes of a leased record
  * @BBUF_ACK: it is done with, and gone
  * @BBUF_RETURN: it goes back to where it was
  * @BBUF_RETURN_LAST: it goes back behind all that is queued
@@ -354,7 +354,7 @@ struct bbuf_lease {
  * One that goes back is never lost: if it was delivered as often as may be, and the
  * dead-letter queue has no room or was destroyed, it goes behind all that is queued.
  */
-enum bbuf_settling {
+enum bbuf_settle_action {
 	BBUF_ACK		= 0,
 	BBUF_RETURN		= 1,
 	BBUF_RETURN_LAST	= 2,
@@ -367,7 +367,7 @@ enum bbuf_settling {
 /**
  * struct bbuf_settle - be done with leases: BBUF_IOC_SETTLE
  * @lease: which, of this file; 0 for the one that it has had longest, or with BBUF_SETTLE_ALL
- * @how: one of enum bbuf_settling
+ * @action: one of enum bbuf_settle_action
  * @flags: BBUF_SETTLE_ALL, or 0
  *
  * Never waits. The ioctl returns how many it was. A record that another thread of the
@@ -380,7 +380,7 @@ enum bbuf_settling {
  */
 struct bbuf_settle {
 	__u64 lease;
-	__u32 how;
+	__u32 action;
 	__u32 flags;
 };
 
