@@ -17,7 +17,7 @@
  * @size: bytes of @frames; the last may be cut short
  * @to: a part of the ring, @size bytes at the least
  * @room: bytes of records that there is room for
- * @haul: what is copied is added to it
+ * @batch: what is copied is added to it
  *
  * Stops at a record that is not short, not whole or has no room, and at a bad frame.
  *
@@ -25,7 +25,7 @@
  * last has less of it.
  */
 size_t bbuf_frames_put(const struct bbuf_frames *frames, size_t size, u8 *to, size_t room,
-		       struct bbuf_haul *haul)
+		       struct bbuf_batch_count *batch)
 {
 	const struct bbuf_frame *frame;
 	size_t at = 0, len, most;
@@ -43,7 +43,7 @@ size_t bbuf_frames_put(const struct bbuf_frames *frames, size_t size, u8 *to, si
 		to += BBUF_SHORT_HEAD + len;
 		room -= len;
 		at += BBUF_FRAME_SPACE(len);
-		bbuf_haul_add(haul, len, BBUF_SHORT_HEAD);
+		bbuf_batch_count_add(batch, len, BBUF_SHORT_HEAD);
 	}
 	return at;
 }
@@ -54,14 +54,14 @@ size_t bbuf_frames_put(const struct bbuf_frames *frames, size_t size, u8 *to, si
  * @size: bytes that @frames is to have; the padding of the last may go beyond
  * @from: a part of the ring, @size bytes at the least, that begins with a record
  * @avail: bytes of records that are there
- * @haul: what is copied is added to it
+ * @batch: what is copied is added to it
  *
  * Stops at a record that is not short or doesn't fit.
  *
  * Return: as bbuf_frames_put().
  */
 size_t bbuf_frames_get(struct bbuf_frames *frames, size_t size, const u8 *from, size_t avail,
-		       struct bbuf_haul *haul)
+		       struct bbuf_batch_count *batch)
 {
 	struct bbuf_frame *frame;
 	size_t at = 0, len;
@@ -79,7 +79,7 @@ size_t bbuf_frames_get(struct bbuf_frames *frames, size_t size, const u8 *from, 
 		memcpy(frame + 1, from + BBUF_SHORT_HEAD, len);
 		from += BBUF_SHORT_HEAD + len;
 		avail -= len;
-		bbuf_haul_add(haul, len, BBUF_SHORT_HEAD);
+		bbuf_batch_count_add(batch, len, BBUF_SHORT_HEAD);
 	}
 	return at;
 }

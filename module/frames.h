@@ -30,8 +30,8 @@ struct bbuf_frames {
 };
 
 size_t bbuf_frames_put(const struct bbuf_frames *frames, size_t size, u8 *to, size_t room,
-		       struct bbuf_haul *haul);
+		       struct bbuf_batch_count *batch);
 size_t bbuf_frames_get(struct bbuf_frames *frames, size_t size, const u8 *from, size_t avail,
-		       struct bbuf_haul *haul);
+		       struct bbuf_batch_count *batch);
 
 #endif /* BBUF_FRAMES_H */

@@ -391,14 +391,15 @@ int bbuf_side_copy(struct bbuf_side *side, struct bbuf_waiter *waiter,
 }
 
 /* The record that follows, and where it is in the ring. */
-static struct bbuf_extent bbuf_haul_next(const struct bbuf_queue *q, const struct bbuf_haul *haul)
+static struct bbuf_extent bbuf_batch_next_record(const struct bbuf_queue *q,
+						 const struct bbuf_batch_count *batch)
 {
 	const struct bbuf_ring *ring = &q->ring;
 	struct bbuf_extent extent = { };
 	size_t off, head;
 
 	extent.ring = ring;
-	off = bbuf_ring_step(ring, q->consumer.off, haul->stored);
+	off = bbuf_ring_step(ring, q->consumer.off, batch->stored);
 	head = bbuf_ring_get_length(ring, off, &extent.len);
 	extent.off = bbuf_ring_step(ring, off, head);
 	extent.head = head;
@@ -406,38 +407,38 @@ static struct bbuf_extent bbuf_haul_next(const struct bbuf_queue *q, const struc
 }
 
 /* Each frame takes as much, with the shortest record. */
-#define BBUF_FRAMES_MOST	(BBUF_FRAMES_SIZE / BBUF_FRAME_SPACE(1))
+#define BBUF_FRAMES_MAX	(BBUF_FRAMES_SIZE / BBUF_FRAME_SPACE(1))
 
 /* How often that many are copied for none of them, with the lock held. */
-#define BBUF_FRAMES_VAIN	8
+#define BBUF_FRAMES_MAX_MISSES	8
 
 /* Must the batch be published, as the next frames could exceed what one lock may be held for? */
-static bool bbuf_haul_full(const struct bbuf_haul *haul)
+static bool bbuf_batch_is_full(const struct bbuf_batch_count *batch)
 {
-	return haul->bytes + BBUF_FRAMES_SIZE > BBUF_LOCKED_BATCH ||
-	       haul->records + BBUF_FRAMES_MOST > BBUF_LOCKED_RECORDS;
+	return batch->bytes + BBUF_FRAMES_SIZE > BBUF_LOCKED_BATCH ||
+	       batch->records + BBUF_FRAMES_MAX > BBUF_LOCKED_RECORDS;
 }
 
-static void bbuf_haul_record(const struct bbuf_queue *q, struct bbuf_haul *haul)
+static void bbuf_batch_add_next(const struct bbuf_queue *q, struct bbuf_batch_count *batch)
 {
-	struct bbuf_extent extent = bbuf_haul_next(q, haul);
+	struct bbuf_extent extent = bbuf_batch_next_record(q, batch);
 
-	bbuf_haul_add(haul, extent.len, extent.head);
+	bbuf_batch_count_add(batch, extent.len, extent.head);
 }
 
-static void bbuf_publish_write(struct bbuf_queue *q, const struct bbuf_haul *haul)
+static void bbuf_publish_write(struct bbuf_queue *q, const struct bbuf_batch_count *batch)
 {
-	bbuf_side_moved(&q->producer, haul->bytes, haul->stored, haul->records);
-	trace_bbuf_write(q, haul->bytes, haul->records);
+	bbuf_side_moved(&q->producer, batch->bytes, batch->stored, batch->records);
+	trace_bbuf_write(q, batch->bytes, batch->records);
 }
 
-static void bbuf_publish_read(struct bbuf_queue *q, struct bbuf_haul *haul)
+static void bbuf_publish_read(struct bbuf_queue *q, struct bbuf_batch_count *batch)
 {
-	bbuf_side_moved(&q->consumer, haul->bytes, haul->stored, haul->records);
-	trace_bbuf_read(q, haul->bytes, haul->records);
-	if (haul->records > 1)
-		trace_bbuf_batch(q, "read", haul->bytes, haul->records);
-	*haul = (struct bbuf_haul) { };
+	bbuf_side_moved(&q->consumer, batch->bytes, batch->stored, batch->records);
+	trace_bbuf_read(q, batch->bytes, batch->records);
+	if (batch->records > 1)
+		trace_bbuf_batch(q, "read", batch->bytes, batch->records);
+	*batch = (struct bbuf_batch_count) { };
 }
 
 /*
@@ -453,22 +454,22 @@ static inline bool bbuf_try_stream(struct bbuf_side *side, struct iov_iter *iter
 	return true;
 }
 
-/* The same for a record, behind those that are in @haul already, and not published yet. */
-static bool bbuf_try_put_record(struct bbuf_queue *q, struct bbuf_haul *haul,
+/* The same for a record, behind those that are in @batch already, and not published yet. */
+static bool bbuf_try_put_record(struct bbuf_queue *q, struct bbuf_batch_count *batch,
 				struct iov_iter *from, size_t len)
 {
-	size_t off = bbuf_ring_step(&q->ring, q->producer.off, haul->stored);
+	size_t off = bbuf_ring_step(&q->ring, q->producer.off, batch->stored);
 	struct bbuf_extent extent = { .len = len };
 
-	if (bbuf_side_spare(&q->producer) < haul->bytes + len)
+	if (bbuf_side_spare(&q->producer) < batch->bytes + len)
 		return false;
-	if (haul->records && haul->bytes + len > BBUF_LOCKED_BATCH)
+	if (batch->records && batch->bytes + len > BBUF_LOCKED_BATCH)
 		return false;
 	extent.head = bbuf_ring_put_length(&q->ring, off, len);
 	extent.off = bbuf_ring_step(&q->ring, off, extent.head);
 	if (!bbuf_try_copy(&q->producer, extent.off, from, len))
 		return false;
-	bbuf_haul_add(haul, extent.len, extent.head);
+	bbuf_batch_count_add(batch, extent.len, extent.head);
 	return true;
 }
 
@@ -485,30 +486,31 @@ static bool bbuf_spare_records(const struct bbuf_queue *q)
 		(u32)READ_ONCE(q->producer.records) - (u32)side->records > side->waiters);
 }
 
-static bool bbuf_try_get_record(struct bbuf_queue *q, struct bbuf_haul *haul, struct iov_iter *to)
+static bool bbuf_try_get_record(struct bbuf_queue *q, struct bbuf_batch_count *batch,
+				struct iov_iter *to)
 {
 	size_t room = iov_iter_count(to);
 	struct bbuf_extent extent;
 
 	if (!bbuf_spare_records(q))
 		return false;
-	extent = bbuf_haul_next(q, haul);
+	extent = bbuf_batch_next_record(q, batch);
 	if (extent.len > room || !bbuf_try_copy(&q->consumer, extent.off, to, extent.len))
 		return false;
-	bbuf_haul_add(haul, extent.len, extent.head);
+	bbuf_batch_count_add(batch, extent.len, extent.head);
 	return true;
 }
 
 /* As many of the oldest records as it takes to have @want bytes, or as can be dropped at once. */
-static struct bbuf_haul bbuf_oldest(const struct bbuf_queue *q, size_t want)
+static struct bbuf_batch_count bbuf_batch_oldest(const struct bbuf_queue *q, size_t want)
 {
-	struct bbuf_haul haul = { };
+	struct bbuf_batch_count batch = { };
 
 	if (q->type == BBUF_STREAM)
-		return (struct bbuf_haul) { .bytes = want, .stored = want };
-	while (haul.bytes < want && haul.records < BBUF_LOCKED_RECORDS)
-		bbuf_haul_record(q, &haul);
-	return haul;
+		return (struct bbuf_batch_count) { .bytes = want, .stored = want };
+	while (batch.bytes < want && batch.records < BBUF_LOCKED_RECORDS)
+		bbuf_batch_add_next(q, &batch);
+	return batch;
 }
 
 /*
@@ -518,20 +520,20 @@ static struct bbuf_haul bbuf_oldest(const struct bbuf_queue *q, size_t want)
 static bool bbuf_drop(struct bbuf_queue *q, size_t want)
 {
 	struct bbuf_side *side = &q->consumer;
-	struct bbuf_haul haul = { };
+	struct bbuf_batch_count batch = { };
 	size_t room;
 
 	mutex_lock(&side->lock);
 	room = bbuf_side_avail(&q->producer);
 	if (!side->busy && room < want) {
-		haul = bbuf_oldest(q, want - room);
-		bbuf_side_moved(side, haul.bytes, haul.stored, haul.records);
-		q->dropped_bytes += haul.bytes;
-		q->dropped_records += haul.records;
-		trace_bbuf_batch(q, "drop", 0, haul.records);
+		batch = bbuf_batch_oldest(q, want - room);
+		bbuf_side_moved(side, batch.bytes, batch.stored, batch.records);
+		q->dropped_bytes += batch.bytes;
+		q->dropped_records += batch.records;
+		trace_bbuf_batch(q, "drop", 0, batch.records);
 	}
 	mutex_unlock(&side->lock);
-	return haul.bytes;
+	return batch.bytes;
 }
 
 /*
@@ -706,21 +708,21 @@ static size_t bbuf_frames_room(const struct bbuf_ring *ring, size_t off,
 }
 
 /* The next records with their frames, as many as are short, without a page fault. */
-static bool bbuf_try_put_frames(struct bbuf_queue *q, struct bbuf_haul *haul,
+static bool bbuf_try_put_frames(struct bbuf_queue *q, struct bbuf_batch_count *batch,
 				struct iov_iter *from, struct bbuf_frames *frames)
 {
 	struct bbuf_side *side = &q->producer;
-	size_t off = bbuf_ring_step(&q->ring, side->off, haul->stored);
+	size_t off = bbuf_ring_step(&q->ring, side->off, batch->stored);
 	size_t size = bbuf_frames_room(&q->ring, off, from);
 	size_t spare = bbuf_side_spare(side);
 	size_t done;
 
-	if (spare <= haul->bytes)
+	if (spare <= batch->bytes)
 		return false;
 	pagefault_disable();
 	size = copy_from_iter(frames->bytes, size, from);
 	pagefault_enable();
-	done = bbuf_frames_put(frames, size, q->ring.data + off, spare - haul->bytes, haul);
+	done = bbuf_frames_put(frames, size, q->ring.data + off, spare - batch->bytes, batch);
 	if (done < size)
 		iov_iter_revert(from, size - done);
 	else
@@ -729,7 +731,7 @@ static bool bbuf_try_put_frames(struct bbuf_queue *q, struct bbuf_haul *haul,
 }
 
 /* The next record with its frame, likewise. Returns its length, or 0. */
-static size_t bbuf_try_put_frame(struct bbuf_queue *q, struct bbuf_haul *haul,
+static size_t bbuf_try_put_frame(struct bbuf_queue *q, struct bbuf_batch_count *batch,
 				 struct iov_iter *from)
 {
 	size_t before = iov_iter_count(from);
@@ -739,7 +741,7 @@ static size_t bbuf_try_put_frame(struct bbuf_queue *q, struct bbuf_haul *haul,
 	pagefault_disable();
 	ret = bbuf_next_frame(from, &frame);
 	pagefault_enable();
-	if (!ret && bbuf_try_put_record(q, haul, from, frame.len)) {
+	if (!ret && bbuf_try_put_record(q, batch, from, frame.len)) {
 		bbuf_skip_padding(from, &frame);
 		return frame.len;
 	}
@@ -751,26 +753,26 @@ static size_t bbuf_try_put_frame(struct bbuf_queue *q, struct bbuf_haul *haul,
 static noinline void bbuf_try_write_batch(struct bbuf_queue *q, struct iov_iter *from)
 {
 	struct bbuf_side *side = &q->producer;
-	struct bbuf_haul haul = { };
+	struct bbuf_batch_count batch = { };
 	struct bbuf_frames frames;
-	unsigned int vain = 0;
+	unsigned int misses = 0;
 	size_t len = 0;
 
 	mutex_lock(&side->lock);
-	while (!bbuf_haul_full(&haul)) {
+	while (!bbuf_batch_is_full(&batch)) {
 		/* After a long record probably comes another. */
-		if (len <= BBUF_SHORT && vain < BBUF_FRAMES_VAIN) {
-			if (bbuf_try_put_frames(q, &haul, from, &frames))
+		if (len <= BBUF_SHORT && misses < BBUF_FRAMES_MAX_MISSES) {
+			if (bbuf_try_put_frames(q, &batch, from, &frames))
 				continue;
-			vain++;
+			misses++;
 		}
-		len = bbuf_try_put_frame(q, &haul, from);
+		len = bbuf_try_put_frame(q, &batch, from);
 		if (!len)
 			break;
 	}
-	trace_bbuf_batch(q, "write", haul.bytes, haul.records);
-	if (haul.records)
-		bbuf_publish_write(q, &haul);
+	trace_bbuf_batch(q, "write", batch.bytes, batch.records);
+	if (batch.records)
+		bbuf_publish_write(q, &batch);
 	mutex_unlock(&side->lock);
 }
 
@@ -833,13 +835,13 @@ ssize_t bbuf_write(struct bbuf_queue *q, struct iov_iter *from, struct bbuf_io_o
 
 static size_t bbuf_write_record_at_once(struct bbuf_queue *q, struct iov_iter *from, size_t len)
 {
-	struct bbuf_haul haul = { };
+	struct bbuf_batch_count batch = { };
 
 	mutex_lock(&q->producer.lock);
-	if (bbuf_try_put_record(q, &haul, from, len))
-		bbuf_publish_write(q, &haul);
+	if (bbuf_try_put_record(q, &batch, from, len))
+		bbuf_publish_write(q, &batch);
 	mutex_unlock(&q->producer.lock);
-	return haul.bytes;
+	return batch.bytes;
 }
 
 /**
@@ -898,7 +900,7 @@ static ssize_t bbuf_get_stream(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 
 /* Copy the record that follows, @extent: its length, or why it can't be delivered. */
 static ssize_t bbuf_get_record(struct bbuf_queue *q, struct bbuf_waiter *waiter,
-			       struct iov_iter *to, struct bbuf_haul *haul,
+			       struct iov_iter *to, struct bbuf_batch_count *batch,
 			       const struct bbuf_extent *extent)
 {
 	size_t before = iov_iter_count(to);
@@ -911,42 +913,42 @@ static ssize_t bbuf_get_record(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 		iov_iter_revert(to, before - iov_iter_count(to));
 		return ret;
 	}
-	bbuf_haul_add(haul, extent->len, extent->head);
+	bbuf_batch_count_add(batch, extent->len, extent->head);
 	return extent->len;
 }
 
 static ssize_t bbuf_get_one(struct bbuf_queue *q, struct bbuf_waiter *waiter, struct iov_iter *to)
 {
-	struct bbuf_haul haul = { };
+	struct bbuf_batch_count batch = { };
 	struct bbuf_extent extent;
 	ssize_t ret;
 
 	if (!bbuf_side_avail(&q->consumer))
 		return 0;
-	extent = bbuf_haul_next(q, &haul);
-	ret = bbuf_get_record(q, waiter, to, &haul, &extent);
+	extent = bbuf_batch_next_record(q, &batch);
+	ret = bbuf_get_record(q, waiter, to, &batch, &extent);
 	if (waiter->peeks || ret < 0)
 		return ret;
 	if (fatal_signal_pending(current))
 		return -EINTR;	/* nobody would know: it stays */
-	bbuf_publish_read(q, &haul);
+	bbuf_publish_read(q, &batch);
 	return ret;
 }
 
 /* The next records with their frames, as many as are short, without a page fault. */
-static bool bbuf_try_get_frames(struct bbuf_queue *q, struct bbuf_haul *haul, struct iov_iter *to,
-				struct bbuf_frames *frames)
+static bool bbuf_try_get_frames(struct bbuf_queue *q, struct bbuf_batch_count *batch,
+				struct iov_iter *to, struct bbuf_frames *frames)
 {
 	struct bbuf_side *side = &q->consumer;
-	size_t off = bbuf_ring_step(&q->ring, side->off, haul->stored);
+	size_t off = bbuf_ring_step(&q->ring, side->off, batch->stored);
 	size_t size = bbuf_frames_room(&q->ring, off, to);
-	struct bbuf_haul more = *haul;
+	struct bbuf_batch_count more = *batch;
 	size_t want, done;
 
 	if (bbuf_iter_allocates(to))
 		return false;
 	want = bbuf_frames_get(frames, size, q->ring.data + off,
-			       bbuf_side_avail(side) - haul->bytes, &more);
+			       bbuf_side_avail(side) - batch->bytes, &more);
 	if (!want)
 		return false;
 	want = min(want, iov_iter_count(to));
@@ -957,28 +959,28 @@ static bool bbuf_try_get_frames(struct bbuf_queue *q, struct bbuf_haul *haul, st
 		iov_iter_revert(to, done);
 		return false;
 	}
-	*haul = more;
+	*batch = more;
 	return true;
 }
 
 /*
- * The next record of a batch. The records in @haul are not published yet: if the call dropped the
+ * The next record of a batch. The records in @batch are not published yet: if the call dropped the
  * lock and were ended, another reader would read them again. So it yields while there are any.
  */
 static ssize_t bbuf_get_next(struct bbuf_queue *q, struct bbuf_waiter *waiter, struct iov_iter *to,
-			     struct bbuf_haul *haul)
+			     struct bbuf_batch_count *batch)
 {
-	struct bbuf_extent extent = bbuf_haul_next(q, haul);
+	struct bbuf_extent extent = bbuf_batch_next_record(q, batch);
 	const struct bbuf_frame frame = { .len = extent.len };
 	ssize_t len;
 
 	extent.frame = &frame;
 	extent.frame_size = sizeof(frame);
-	if (haul->records &&
-	    (bbuf_iter_allocates(to) || haul->bytes + extent.len > BBUF_LOCKED_BATCH))
+	if (batch->records &&
+	    (bbuf_iter_allocates(to) || batch->bytes + extent.len > BBUF_LOCKED_BATCH))
 		return BBUF_FAULT;
-	waiter->yields = haul->records;
-	len = bbuf_get_record(q, waiter, to, haul, &extent);
+	waiter->yields = batch->records;
+	len = bbuf_get_record(q, waiter, to, batch, &extent);
 	waiter->yields = false;
 	return len;
 }
@@ -992,17 +994,17 @@ static noinline ssize_t bbuf_get_batch(struct bbuf_queue *q, struct bbuf_waiter 
 {
 	struct bbuf_side *side = &q->consumer;
 	size_t before = iov_iter_count(to), done;
-	struct bbuf_haul haul = { };
+	struct bbuf_batch_count batch = { };
 	struct bbuf_frames frames;
 	ssize_t len = 0;
 
-	while (haul.bytes < bbuf_side_avail(side)) {
-		if (len > BBUF_SHORT || !bbuf_try_get_frames(q, &haul, to, &frames))
-			len = bbuf_get_next(q, waiter, to, &haul);
+	while (batch.bytes < bbuf_side_avail(side)) {
+		if (len > BBUF_SHORT || !bbuf_try_get_frames(q, &batch, to, &frames))
+			len = bbuf_get_next(q, waiter, to, &batch);
 		if (len < 0 && len != BBUF_FAULT)
 			break;
-		if (bbuf_haul_full(&haul) || len == BBUF_FAULT) {
-			bbuf_publish_read(q, &haul);
+		if (bbuf_batch_is_full(&batch) || len == BBUF_FAULT) {
+			bbuf_publish_read(q, &batch);
 			if (bbuf_side_pause(side, waiter))
 				break;
 		}
@@ -1010,10 +1012,10 @@ static noinline ssize_t bbuf_get_batch(struct bbuf_queue *q, struct bbuf_waiter 
 			break;
 	}
 	done = before - iov_iter_count(to);
-	if (haul.bytes) {
+	if (batch.bytes) {
 		if (fatal_signal_pending(current))
 			return -EINTR;	/* nobody would know: they stay */
-		bbuf_publish_read(q, &haul);
+		bbuf_publish_read(q, &batch);
 	}
 	return done ?: (waiter->over ?: len);
 }
@@ -1058,13 +1060,13 @@ ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_io_opts
 
 static size_t bbuf_read_record_at_once(struct bbuf_queue *q, struct iov_iter *to)
 {
-	struct bbuf_haul haul = { };
+	struct bbuf_batch_count batch = { };
 	size_t len = 0;
 
 	mutex_lock(&q->consumer.lock);
-	if (bbuf_try_get_record(q, &haul, to)) {
-		len = haul.bytes;
-		bbuf_publish_read(q, &haul);
+	if (bbuf_try_get_record(q, &batch, to)) {
+		len = batch.bytes;
+		bbuf_publish_read(q, &batch);
 	}
 	mutex_unlock(&q->consumer.lock);
 	return len;

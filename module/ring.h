@@ -32,12 +32,12 @@ struct bbuf_ring {
 #define BBUF_LENGTH_MORE	BIT(BBUF_LENGTH_BITS)
 
 /**
- * struct bbuf_haul - records that are moved together
+ * struct bbuf_batch_count - records that are moved together
  * @bytes: of them
  * @stored: bytes of the ring that they take
  * @records: how many
  */
-struct bbuf_haul {
+struct bbuf_batch_count {
 	size_t bytes;
 	size_t stored;
 	size_t records;
@@ -70,16 +70,16 @@ static inline size_t bbuf_ring_step(const struct bbuf_ring *ring, size_t off, si
 }
 
 /**
- * bbuf_haul_add() - have one record more
- * @haul: those before it
+ * bbuf_batch_count_add() - have one record more
+ * @batch: those before it
  * @len: bytes of the record
  * @head: bytes that its length takes in the ring
  */
-static inline void bbuf_haul_add(struct bbuf_haul *haul, size_t len, size_t head)
+static inline void bbuf_batch_count_add(struct bbuf_batch_count *batch, size_t len, size_t head)
 {
-	haul->bytes += len;
-	haul->stored += head + len;
-	haul->records++;
+	batch->bytes += len;
+	batch->stored += head + len;
+	batch->records++;
 }
 
 /*
