@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the parts of the module know of each other. They depend one way:
- * main -> control -> registry -> devtmpfs, file, sysfs -> lend, manage -> lease -> io ->
- * queue -> ring; main, file -> restart.
+ * main -> control -> registry -> devtmpfs, file, sysfs -> lease_read, manage -> lease ->
+ * io -> queue -> ring; main, file -> restart.
  */
 #ifndef BBUF_H
 #define BBUF_H

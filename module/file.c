@@ -24,7 +24,7 @@
 #include "bbuf.h"
 #include "compat.h"
 #include "io.h"
-#include "lend.h"
+#include "lease_read.h"
 #include "restart.h"
 
 /**
@@ -210,7 +210,7 @@ static noinline ssize_t bbuf_file_read_slowly(struct file *file, struct iov_iter
 	if (!bf->holder)
 		ret = bbuf_read(&bf->node->queue, to, opts);
 	else if (iov_iter_count(to))
-		ret = bbuf_lend(&bf->node->queue, bf->holder, to, opts, NULL);
+		ret = bbuf_lease_read(&bf->node->queue, bf->holder, to, opts, NULL);
 	return bbuf_restart_end(&call, ret);
 }
 
@@ -258,7 +258,7 @@ static noinline ssize_t bbuf_file_write_slowly(struct file *file, struct iov_ite
 	if (!bf->holder || bf->node->queue.type == BBUF_RECORD)
 		ret = bbuf_write(&bf->node->queue, from, opts);
 	else
-		ret = bbuf_lend_tokens_back(&bf->node->queue, bf->holder, from, opts);
+		ret = bbuf_token_write(&bf->node->queue, bf->holder, from, opts);
 	if (ret > 0 || ret == -EAGAIN)
 		bbuf_file_set_refused(bf, ret > 0 ? 0 : refused);
 	return bbuf_restart_end(&call, ret);
@@ -527,7 +527,7 @@ static long bbuf_ioctl_peek(struct file *file, unsigned int cmd, void __user *ar
 					min_t(u64, peek.size, READ_ONCE(q->producer.window)));
 	if (ret)
 		return ret;
-	return q->leases ? bbuf_lend_peek(q, &to) : bbuf_peek(q, &to);
+	return q->leases ? bbuf_lease_peek(q, &to) : bbuf_peek(q, &to);
 }
 
 static bool bbuf_file_leases_records(const struct file *file)
@@ -559,7 +559,7 @@ static long bbuf_ioctl_lease(struct file *file, unsigned int cmd, void __user *a
 	ret = bbuf_ioctl_buffer(&to, lease.buffer, lease.size);
 	if (ret)
 		return ret;
-	ret = bbuf_lend(q, bf->holder, &to, opts, &lease);
+	ret = bbuf_lease_read(q, bf->holder, &to, opts, &lease);
 	if (ret <= 0 && ret != -EMSGSIZE)
 		return bbuf_restart_end(&call, ret);
 	if (!bbuf_return_struct(arg, cmd, &lease, sizeof(lease)))
@@ -602,7 +602,7 @@ static long bbuf_ioctl_reopen(struct file *file, unsigned int cmd, void __user *
 static long bbuf_ioctl_readable(struct file *file, unsigned int cmd, void __user *arg)
 {
 	struct bbuf_queue *q = bbuf_file_queue(file);
-	size_t len = q->leases ? bbuf_lend_readable(q) : bbuf_readable(q);
+	size_t len = q->leases ? bbuf_lease_readable(q) : bbuf_readable(q);
 
 	return put_user((int)len, (int __user *)arg);
 }

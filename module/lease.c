@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Leases: what consumers have read, and may not be done with. How it is read: lend.c.
+ * Leases: what consumers have read, and may not be done with. How it is read: lease_read.c.
  *
  * What is read from a queue with BBUF_LEASE leaves the ring for memory of its own, an
  * item. Leased, nobody else can read it, and it counts against the capacity still. If it
@@ -825,7 +825,7 @@ struct bbuf_holder *bbuf_holder_get(struct bbuf_queue *q)
 	if (!fresh)
 		return NULL;
 	fresh->leases = RB_ROOT_CACHED;
-	init_waitqueue_head(&fresh->unfull);
+	init_waitqueue_head(&fresh->wait);
 	if (q->type == BBUF_RECORD) {
 		fresh->files = 1;
 		return fresh;
@@ -915,14 +915,14 @@ bool bbuf_holder_full(const struct bbuf_queue *q, const struct bbuf_holder *hold
 void bbuf_holder_wake(struct bbuf_holder *holder)
 {
 	/* A: the count, then who waits; see B. */
-	if (wq_has_sleeper(&holder->unfull))
-		wake_up_interruptible(&holder->unfull);
+	if (wq_has_sleeper(&holder->wait))
+		wake_up_interruptible(&holder->wait);
 }
 
 /* Is there something for one more, beside those that are on their way? Or nothing at all? */
 static void bbuf_holder_wake_next(const struct bbuf_queue *q, struct bbuf_holder *holder)
 {
-	unsigned int taken = READ_ONCE(holder->count) + atomic_read(&holder->coming);
+	unsigned int taken = READ_ONCE(holder->count) + atomic_read(&holder->admitted);
 
 	if (taken < bbuf_leases_of_file(q->leases) || READ_ONCE(q->state) & BBUF_DESTROYED)
 		bbuf_holder_wake(holder);
@@ -987,15 +987,16 @@ static int bbuf_holder_sleeps(const struct bbuf_queue *q, const struct bbuf_hold
 }
 
 /**
- * struct bbuf_unfull - a task that waits until its holder may lease more
- * @entry: in bbuf_holder.unfull
+ * struct bbuf_holder_waiter - a task that waits until its holder may lease more
+ * @entry: in bbuf_holder.wait
  * @holder: the holder
- * @coming: it is counted in bbuf_holder.coming; the task's own while it is not in the wait queue
+ * @admitted: it is counted in bbuf_holder.admitted; the task's own while it is not in the wait
+ *            queue
  */
-struct bbuf_unfull {
+struct bbuf_holder_waiter {
 	struct wait_queue_entry entry;
 	struct bbuf_holder *holder;
-	bool coming;
+	bool admitted;
 };
 
 /*
@@ -1003,26 +1004,27 @@ struct bbuf_unfull {
  * it is to have. That is done first, as it may be gone as soon as it is woken; it isn't woken if it
  * runs already, for another reason.
  */
-static int bbuf_unfull_wake(struct wait_queue_entry *entry, unsigned int mode, int flags, void *key)
+static int bbuf_holder_waiter_wake(struct wait_queue_entry *entry, unsigned int mode, int flags,
+				   void *key)
 {
-	struct bbuf_unfull *unfull = container_of(entry, struct bbuf_unfull, entry);
-	struct bbuf_holder *holder = unfull->holder;
+	struct bbuf_holder_waiter *self = container_of(entry, struct bbuf_holder_waiter, entry);
+	struct bbuf_holder *holder = self->holder;
 
-	atomic_inc(&holder->coming);
-	unfull->coming = true;
+	atomic_inc(&holder->admitted);
+	self->admitted = true;
 	if (autoremove_wake_function(entry, mode, flags, key))
 		return 1;
-	unfull->coming = false;
-	atomic_dec(&holder->coming);
+	self->admitted = false;
+	atomic_dec(&holder->admitted);
 	return 0;
 }
 
 /* Out of the wait queue: does it come? */
-static void bbuf_unfull_set(struct bbuf_unfull *unfull, bool coming)
+static void bbuf_holder_waiter_admit(struct bbuf_holder_waiter *self, bool admitted)
 {
-	if (coming != unfull->coming)
-		atomic_add(coming ? 1 : -1, &unfull->holder->coming);
-	unfull->coming = coming;
+	if (admitted != self->admitted)
+		atomic_add(admitted ? 1 : -1, &self->holder->admitted);
+	self->admitted = admitted;
 }
 
 /**
@@ -1033,24 +1035,24 @@ static void bbuf_unfull_set(struct bbuf_unfull *unfull, bool coming)
  *
  * Context: process context; sleeps, unless the call must not wait.
  * Return: 0, -EAGAIN, -ENODEV, -ETIMEDOUT, or what bbuf_waiter_interrupted() says. With 0 the call
- * counts as coming, until bbuf_holder_came().
+ * counts as coming, until bbuf_holder_end_wait().
  */
 int bbuf_holder_wait(struct bbuf_queue *q, struct bbuf_holder *holder,
 		     const struct bbuf_waiter *waiter)
 {
-	struct bbuf_unfull unfull = { .holder = holder };
+	struct bbuf_holder_waiter self = { .holder = holder };
 	int ret;
 
-	init_wait(&unfull.entry);
-	unfull.entry.func = bbuf_unfull_wake;
+	init_wait(&self.entry);
+	self.entry.func = bbuf_holder_waiter_wake;
 	do {
 		/* B: the wait queue, then the count; see bbuf_holder_wake(). */
-		prepare_to_wait_exclusive(&holder->unfull, &unfull.entry, TASK_INTERRUPTIBLE);
+		prepare_to_wait_exclusive(&holder->wait, &self.entry, TASK_INTERRUPTIBLE);
 		ret = bbuf_holder_sleeps(q, holder, waiter);
 		if (ret > 0)
 			schedule_timeout(bbuf_waiter_timeout(waiter, ktime_get_ns()));
-		finish_wait(&holder->unfull, &unfull.entry);
-		bbuf_unfull_set(&unfull, !ret);
+		finish_wait(&holder->wait, &self.entry);
+		bbuf_holder_waiter_admit(&self, !ret);
 	} while (ret > 0);
 	/* Whatever has woken this one may serve another one as well, or instead. */
 	bbuf_holder_wake_next(q, holder);
@@ -1058,13 +1060,13 @@ int bbuf_holder_wait(struct bbuf_queue *q, struct bbuf_holder *holder,
 }
 
 /**
- * bbuf_holder_came() - tell that a call that has waited has what it wanted, or does without
+ * bbuf_holder_end_wait() - tell that a call that has waited has what it wanted, or does without
  * @q: the queue
  * @holder: whose it is
  */
-void bbuf_holder_came(struct bbuf_queue *q, struct bbuf_holder *holder)
+void bbuf_holder_end_wait(struct bbuf_queue *q, struct bbuf_holder *holder)
 {
-	atomic_dec(&holder->coming);
+	atomic_dec(&holder->admitted);
 	bbuf_holder_wake_next(q, holder);
 }
 

@@ -96,10 +96,10 @@ struct bbuf_leases {
  * @full: it is one of bbuf_leases.full
  * @owner: who opened it; of a record queue NULL
  * @files: how many there are
- * @unfull: of a stream, tasks that wait until they may lease more
- * @coming: tasks that were woken there, or have looked, and are to lease something now
+ * @wait: of a stream, tasks that wait until they may lease more
+ * @admitted: tasks that were woken there, or have looked, and are to lease something now
  *
- * Under the consumers' lock, but for @unfull and @coming.
+ * Under the consumers' lock, but for @wait and @admitted.
  */
 struct bbuf_holder {
 	struct rb_node node;
@@ -108,8 +108,8 @@ struct bbuf_holder {
 	bool full;
 	struct pid *owner;
 	unsigned int files;
-	wait_queue_head_t unfull;
-	atomic_t coming;
+	wait_queue_head_t wait;
+	atomic_t admitted;
 };
 
 /**
@@ -195,6 +195,6 @@ void bbuf_holder_put(struct bbuf_queue *q, struct bbuf_holder *holder);
 bool bbuf_holder_full(const struct bbuf_queue *q, const struct bbuf_holder *holder);
 int bbuf_holder_wait(struct bbuf_queue *q, struct bbuf_holder *holder,
 		     const struct bbuf_waiter *waiter);
-void bbuf_holder_came(struct bbuf_queue *q, struct bbuf_holder *holder);
+void bbuf_holder_end_wait(struct bbuf_queue *q, struct bbuf_holder *holder);
 
 #endif /* BBUF_LEASE_H */

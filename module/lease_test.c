@@ -6,7 +6,7 @@
 #include <kunit/test.h>
 #include <linux/prandom.h>
 
-#include "lend.h"
+#include "lease_read.h"
 
 #define CAPACITY	16
 #define STEPS		4	/* that are done one after the other */
@@ -135,7 +135,7 @@ static void model_lease(struct kunit *test, struct model *m)
 	ssize_t ret;
 
 	iov_iter_kvec(&to, ITER_DEST, &vec, 1, vec.iov_len);
-	ret = bbuf_lend(m->q, m->holder, &to, nowait_opts, &lease);
+	ret = bbuf_lease_read(m->q, m->holder, &to, nowait_opts, &lease);
 	if (!e) {
 		KUNIT_ASSERT_EQ(test, ret, -EAGAIN);
 		return;

@@ -10,7 +10,7 @@
 #include "queue.c"
 #include "io.c"
 #include "lease.c"
-#include "lend.c"
+#include "lease_read.c"
 #include "manage.c"
 
 /* Capacities up to this are tried with everything; records up to that have longer heads. */

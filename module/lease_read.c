@@ -20,7 +20,7 @@
 #include <linux/uaccess.h>
 #include <linux/uio.h>
 
-#include "lend.h"
+#include "lease_read.h"
 #include "trace.h"
 
 /* For so much there mostly is memory at once. */
@@ -42,7 +42,7 @@ struct bbuf_next {
 };
 
 /**
- * struct bbuf_lending - a read
+ * struct bbuf_lease_reader - a read
  * @holder: the file's
  * @to: where it goes
  * @opts: whether to have frames
@@ -50,9 +50,9 @@ struct bbuf_next {
  * @records: how many have been leased
  * @bytes: of them
  * @first: the holder had no token before, and can write one back now, which poll reports
- * @comes: it has waited until its holder might lease more: bbuf_holder_came() is to be called
+ * @admitted: it has waited until its holder might lease more: bbuf_holder_end_wait() must be called
  */
-struct bbuf_lending {
+struct bbuf_lease_reader {
 	struct bbuf_holder *holder;
 	struct iov_iter *to;
 	struct bbuf_io_opts opts;
@@ -60,11 +60,11 @@ struct bbuf_lending {
 	size_t records;
 	size_t bytes;
 	bool first;
-	bool comes;
+	bool admitted;
 };
 
 /* The consumers' lock is held. False if nothing is queued. */
-static bool bbuf_lend_next(const struct bbuf_queue *q, struct bbuf_next *next)
+static bool bbuf_next_find(const struct bbuf_queue *q, struct bbuf_next *next)
 {
 	*next = (struct bbuf_next) { .item = bbuf_leases_first(q) };
 	if (next->item)
@@ -133,7 +133,7 @@ static struct bbuf_item *bbuf_item_make(struct bbuf_queue *q, struct bbuf_waiter
 	return item;
 }
 
-static size_t bbuf_lend_frame(struct bbuf_io_opts opts)
+static size_t bbuf_opts_frame_size(struct bbuf_io_opts opts)
 {
 	if (!opts.framed)
 		return 0;
@@ -162,7 +162,7 @@ static int bbuf_next_copy(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 		.off = next->item ? 0 : bbuf_ring_step(&q->ring, q->consumer.off, next->head),
 		.len = next->len,
 		.frame = opts.lease_framed ? (const void *)&lease_frame : &frame,
-		.frame_size = bbuf_lend_frame(opts),
+		.frame_size = bbuf_opts_frame_size(opts),
 	};
 	size_t before = iov_iter_count(to);
 	int ret;
@@ -173,7 +173,7 @@ static int bbuf_next_copy(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 	return ret;
 }
 
-static void bbuf_lend_tell(struct bbuf_lease *lease, const struct bbuf_item *item)
+static void bbuf_lease_describe(struct bbuf_lease *lease, const struct bbuf_item *item)
 {
 	lease->lease = item->id;
 	lease->deliveries = item->deliveries;
@@ -184,59 +184,59 @@ static void bbuf_lend_tell(struct bbuf_lease *lease, const struct bbuf_item *ite
  * nothing is held for one whose page does not come. Returns 1 if nothing is queued that can be
  * leased now.
  */
-static int bbuf_lend_one(struct bbuf_queue *q, struct bbuf_waiter *waiter,
-			 struct bbuf_lending *what)
+static int bbuf_lease_read_one(struct bbuf_queue *q, struct bbuf_waiter *waiter,
+			       struct bbuf_lease_reader *reader)
 {
-	size_t before = iov_iter_count(what->to);
+	size_t before = iov_iter_count(reader->to);
 	struct bbuf_item *item;
 	struct bbuf_next next;
 	int ret;
 
-	if (!bbuf_lend_next(q, &next) || q->lease_full)
+	if (!bbuf_next_find(q, &next) || q->lease_full)
 		return 1;
-	if (what->lease)
-		what->lease->len = next.len;
-	if (bbuf_lend_frame(what->opts) + next.len > before)
+	if (reader->lease)
+		reader->lease->len = next.len;
+	if (bbuf_opts_frame_size(reader->opts) + next.len > before)
 		return -EMSGSIZE;
-	if (bbuf_holder_full(q, what->holder))
+	if (bbuf_holder_full(q, reader->holder))
 		return -EBUSY;
-	if (what->records && what->bytes + next.len > BBUF_LOCKED_BATCH)
+	if (reader->records && reader->bytes + next.len > BBUF_LOCKED_BATCH)
 		return 1;
-	ret = bbuf_next_copy(q, waiter, &next, what->opts, what->to);
+	ret = bbuf_next_copy(q, waiter, &next, reader->opts, reader->to);
 	if (ret)
 		return ret;
 	if (fatal_signal_pending(current))
 		return -EINTR;	/* no one would learn of it: it stays queued */
 	item = next.item ?: bbuf_item_make(q, waiter, &next);
 	if (IS_ERR(item)) {
-		iov_iter_revert(what->to, before - iov_iter_count(what->to));
+		iov_iter_revert(reader->to, before - iov_iter_count(reader->to));
 		return PTR_ERR(item);
 	}
-	what->first |= q->type == BBUF_STREAM && !what->holder->count;
-	bbuf_lease_give(q, what->holder, item, next.item ? 0 : next.head + next.len);
-	what->records++;
-	what->bytes += next.len;
-	if (what->lease)
-		bbuf_lend_tell(what->lease, item);
+	reader->first |= q->type == BBUF_STREAM && !reader->holder->count;
+	bbuf_lease_give(q, reader->holder, item, next.item ? 0 : next.head + next.len);
+	reader->records++;
+	reader->bytes += next.len;
+	if (reader->lease)
+		bbuf_lease_describe(reader->lease, item);
 	return 0;
 }
 
 /* One record, or as many bytes, or records with frames, as there are and fit. */
-static int bbuf_lend_some(struct bbuf_queue *q, struct bbuf_waiter *waiter,
-			  struct bbuf_lending *what)
+static int bbuf_lease_read_batch(struct bbuf_queue *q, struct bbuf_waiter *waiter,
+				 struct bbuf_lease_reader *reader)
 {
-	bool many = q->type == BBUF_STREAM || what->opts.framed;
+	bool many = q->type == BBUF_STREAM || reader->opts.framed;
 	int ret;
 
 	do {
-		ret = bbuf_lend_one(q, waiter, what);
-	} while (!ret && many && iov_iter_count(what->to) && what->bytes < BBUF_LOCKED_BATCH &&
-		 what->records < BBUF_LOCKED_RECORDS);
+		ret = bbuf_lease_read_one(q, waiter, reader);
+	} while (!ret && many && iov_iter_count(reader->to) && reader->bytes < BBUF_LOCKED_BATCH &&
+		 reader->records < BBUF_LOCKED_RECORDS);
 	return ret;
 }
 
 /* Trace the work since the lock was taken. The pieces of a long record were traced as copies. */
-static void bbuf_lend_trace(const struct bbuf_queue *q, size_t bytes, size_t records)
+static void bbuf_lease_read_trace(const struct bbuf_queue *q, size_t bytes, size_t records)
 {
 	bool alone = records == 1 && bytes > BBUF_LOCKED_BATCH;
 
@@ -246,71 +246,71 @@ static void bbuf_lend_trace(const struct bbuf_queue *q, size_t bytes, size_t rec
 }
 
 /* As far as it goes with the pages that are there. */
-static int bbuf_lend_now(struct bbuf_queue *q, struct bbuf_waiter *waiter,
-			 struct bbuf_lending *what)
+static int bbuf_lease_read_now(struct bbuf_queue *q, struct bbuf_waiter *waiter,
+			       struct bbuf_lease_reader *reader)
 {
 	struct bbuf_side *side = &q->consumer;
 	size_t records, bytes;
 	int ret;
 
 	mutex_lock(&side->lock);
-	records = what->records;
-	bytes = what->bytes;
+	records = reader->records;
+	bytes = reader->bytes;
 	ret = bbuf_side_error(side);
-	if (!ret && bbuf_holder_full(q, what->holder))
+	if (!ret && bbuf_holder_full(q, reader->holder))
 		ret = -EBUSY;
 	ret = ret ?: bbuf_side_enter(side, waiter);
 	if (!ret)
-		ret = bbuf_lend_some(q, waiter, what);
-	bbuf_lend_trace(q, what->bytes - bytes, what->records - records);
+		ret = bbuf_lease_read_batch(q, waiter, reader);
+	bbuf_lease_read_trace(q, reader->bytes - bytes, reader->records - records);
 	bbuf_side_exit(side, waiter);
 	return ret;
 }
 
 /* Where many may come, the memory of the next ones is likely to be missing, too. */
-static int bbuf_lend_fault_in(struct bbuf_waiter *waiter, struct bbuf_lending *what)
+static int bbuf_lease_read_fault_in(struct bbuf_waiter *waiter, struct bbuf_lease_reader *reader)
 {
 	size_t want = waiter->missing;
 	ssize_t ret;
 
-	if (what->opts.framed)
+	if (reader->opts.framed)
 		want = max_t(size_t, want, BBUF_LOCKED_BATCH);
-	ret = bbuf_waiter_fault_in(waiter, what->to, want, waiter->missing);
+	ret = bbuf_waiter_fault_in(waiter, reader->to, want, waiter->missing);
 	return min_t(ssize_t, ret, 0);
 }
 
 /* A holder of all the tokens that it may have waits for one like any other reader. */
-static int bbuf_lend_wait(struct bbuf_queue *q, struct bbuf_waiter *waiter,
-			  struct bbuf_lending *what)
+static int bbuf_lease_read_wait(struct bbuf_queue *q, struct bbuf_waiter *waiter,
+				struct bbuf_lease_reader *reader)
 {
-	int ret = bbuf_holder_wait(q, what->holder, waiter);
+	int ret = bbuf_holder_wait(q, reader->holder, waiter);
 
-	what->comes = !ret;
+	reader->admitted = !ret;
 	return ret;
 }
 
 /* A reader that waits for a page leaves nothing to be kept for it: others may go on. */
-static void bbuf_lend_came(struct bbuf_queue *q, struct bbuf_lending *what)
+static void bbuf_lease_read_end_wait(struct bbuf_queue *q, struct bbuf_lease_reader *reader)
 {
-	if (what->comes)
-		bbuf_holder_came(q, what->holder);
-	what->comes = false;
+	if (reader->admitted)
+		bbuf_holder_end_wait(q, reader->holder);
+	reader->admitted = false;
 }
 
 /* Whether a read that got no further for the reason @ret comes again: 0, or what it returns. */
-static int bbuf_lend_again(struct bbuf_queue *q, struct bbuf_waiter *waiter,
-			   struct bbuf_lending *what, int ret)
+static int bbuf_lease_read_retry(struct bbuf_queue *q, struct bbuf_waiter *waiter,
+				 struct bbuf_lease_reader *reader, int ret)
 {
 	/* With something in hand it does not wait for a page: that is an answer. */
-	if (ret == BBUF_FAULT && !what->records)
-		return bbuf_lend_fault_in(waiter, what);
-	if (ret == -EBUSY && q->type == BBUF_STREAM && !what->records)
-		return bbuf_lend_wait(q, waiter, what);
+	if (ret == BBUF_FAULT && !reader->records)
+		return bbuf_lease_read_fault_in(waiter, reader);
+	if (ret == -EBUSY && q->type == BBUF_STREAM && !reader->records)
+		return bbuf_lease_read_wait(q, waiter, reader);
 	return ret;
 }
 
 /**
- * bbuf_lend() - read, and lease what is read
+ * bbuf_lease_read() - read, and lease what is read
  * @q: the queue, with BBUF_LEASE
  * @holder: the file's
  * @to: where it goes
@@ -325,10 +325,12 @@ static int bbuf_lend_again(struct bbuf_queue *q, struct bbuf_waiter *waiter,
  * memory and pages of the caller's.
  * Return: as bbuf_read(); and -EBUSY (the holder may not lease more records), -ENOMEM.
  */
-ssize_t bbuf_lend(struct bbuf_queue *q, struct bbuf_holder *holder, struct iov_iter *to,
-		  struct bbuf_io_opts opts, struct bbuf_lease *lease)
+ssize_t bbuf_lease_read(struct bbuf_queue *q, struct bbuf_holder *holder, struct iov_iter *to,
+			struct bbuf_io_opts opts, struct bbuf_lease *lease)
 {
-	struct bbuf_lending what = { .holder = holder, .to = to, .opts = opts, .lease = lease };
+	struct bbuf_lease_reader reader = {
+		.holder = holder, .to = to, .opts = opts, .lease = lease,
+	};
 	size_t before = iov_iter_count(to);
 	unsigned int tries = 0;
 	struct bbuf_waiter waiter;
@@ -337,15 +339,15 @@ ssize_t bbuf_lend(struct bbuf_queue *q, struct bbuf_holder *holder, struct iov_i
 	bbuf_waiter_init(&waiter, opts, max_t(size_t, before, 1));
 	do {
 		waiter.yields = tries < BBUF_FAULT_TRIES;
-		ret = bbuf_lend_now(q, &waiter, &what);
-		bbuf_lend_came(q, &what);
+		ret = bbuf_lease_read_now(q, &waiter, &reader);
+		bbuf_lease_read_end_wait(q, &reader);
 		tries += ret == BBUF_FAULT;
-		ret = ret ? bbuf_lend_again(q, &waiter, &what, ret) : 1;
+		ret = ret ? bbuf_lease_read_retry(q, &waiter, &reader, ret) : 1;
 	} while (!ret);
 
-	if (what.first)
+	if (reader.first)
 		bbuf_side_recheck_pollers(&q->producer);
-	if (what.records)
+	if (reader.records)
 		return before - iov_iter_count(to);
 	return ret == BBUF_THE_END ? 0 : ret;
 }
@@ -354,8 +356,8 @@ ssize_t bbuf_lend(struct bbuf_queue *q, struct bbuf_holder *holder, struct iov_i
  * How many of the bytes, from the first on, are like it: leased to the holder, and then they
  * are put back, or not?
  */
-static size_t bbuf_tokens_return(struct bbuf_queue *q, struct bbuf_holder *holder,
-				 const u8 *bytes, size_t n, bool *leased)
+static size_t bbuf_token_return_some(struct bbuf_queue *q, struct bbuf_holder *holder,
+				     const u8 *bytes, size_t n, bool *leased)
 {
 	struct bbuf_lease_changes changes = { };
 	size_t i = 0;
@@ -377,8 +379,8 @@ static size_t bbuf_tokens_return(struct bbuf_queue *q, struct bbuf_holder *holde
 }
 
 /* Some bytes, all of them leased by the holder or none. */
-static ssize_t bbuf_tokens_write(struct bbuf_queue *q, struct bbuf_holder *holder,
-				 struct iov_iter *from, struct bbuf_io_opts opts)
+static ssize_t bbuf_token_write_some(struct bbuf_queue *q, struct bbuf_holder *holder,
+				     struct iov_iter *from, struct bbuf_io_opts opts)
 {
 	u8 bytes[BBUF_TOKENS_AT_ONCE];
 	struct kvec vec = { .iov_base = bytes };
@@ -390,7 +392,7 @@ static ssize_t bbuf_tokens_write(struct bbuf_queue *q, struct bbuf_holder *holde
 	n = copy_from_iter(bytes, min(sizeof(bytes), iov_iter_count(from)), from);
 	if (!n)
 		return -EFAULT;
-	ret = bbuf_tokens_return(q, holder, bytes, n, &leased);
+	ret = bbuf_token_return_some(q, holder, bytes, n, &leased);
 	if (!leased) {
 		vec.iov_len = ret;
 		iov_iter_kvec(&fresh, ITER_SOURCE, &vec, 1, vec.iov_len);
@@ -401,7 +403,7 @@ static ssize_t bbuf_tokens_write(struct bbuf_queue *q, struct bbuf_holder *holde
 }
 
 /**
- * bbuf_lend_tokens_back() - write to a stream whose consumers lease
+ * bbuf_token_write() - write to a stream whose consumers lease
  * @q: the queue
  * @holder: the file's
  * @from: the bytes
@@ -413,8 +415,8 @@ static ssize_t bbuf_tokens_write(struct bbuf_queue *q, struct bbuf_holder *holde
  * Context: as bbuf_write().
  * Return: as bbuf_write(); an error after some bytes gives their count.
  */
-ssize_t bbuf_lend_tokens_back(struct bbuf_queue *q, struct bbuf_holder *holder,
-			      struct iov_iter *from, struct bbuf_io_opts opts)
+ssize_t bbuf_token_write(struct bbuf_queue *q, struct bbuf_holder *holder,
+			 struct iov_iter *from, struct bbuf_io_opts opts)
 {
 	ssize_t done = 0, ret = 0;
 
@@ -423,7 +425,7 @@ ssize_t bbuf_lend_tokens_back(struct bbuf_queue *q, struct bbuf_holder *holder,
 		if (READ_ONCE(q->state) & BBUF_DESTROYED)
 			ret = -ENODEV;
 		else if (READ_ONCE(holder->count))
-			ret = bbuf_tokens_write(q, holder, from, opts);
+			ret = bbuf_token_write_some(q, holder, from, opts);
 		else
 			ret = bbuf_write(q, from, opts);
 		if (ret <= 0)
@@ -468,7 +470,7 @@ static int bbuf_peek_next(const struct bbuf_queue *q, struct bbuf_next *next)
 
 	if (bbuf_side_error(side))
 		return -ENODEV;
-	if (!bbuf_lend_next(q, next))
+	if (!bbuf_next_find(q, next))
 		return side->ended ? 0 : -EAGAIN;
 	return side->busy ? -EAGAIN : 1;
 }
@@ -572,30 +574,30 @@ static ssize_t bbuf_peek_record(struct bbuf_queue *q, struct iov_iter *to)
 }
 
 /**
- * bbuf_lend_peek() - copy what is queued first, and leave it there
+ * bbuf_lease_peek() - copy what is queued first, and leave it there
  * @q: the queue, with BBUF_LEASE
  * @to: where it goes
  *
  * Return: as bbuf_peek(), of a stream no more than BBUF_LOCKED_BATCH; and -ENOMEM.
  */
-ssize_t bbuf_lend_peek(struct bbuf_queue *q, struct iov_iter *to)
+ssize_t bbuf_lease_peek(struct bbuf_queue *q, struct iov_iter *to)
 {
 	return q->type == BBUF_STREAM ? bbuf_peek_stream(q, to) : bbuf_peek_record(q, to);
 }
 
 /**
- * bbuf_lend_readable() - what FIONREAD tells
+ * bbuf_lease_readable() - what FIONREAD tells
  * @q: the queue, with BBUF_LEASE
  *
  * Return: as bbuf_readable().
  */
-size_t bbuf_lend_readable(struct bbuf_queue *q)
+size_t bbuf_lease_readable(struct bbuf_queue *q)
 {
 	struct bbuf_next next = { };
 	size_t len;
 
 	mutex_lock(&q->consumer.lock);
-	bbuf_lend_next(q, &next);
+	bbuf_next_find(q, &next);
 	len = q->type == BBUF_STREAM ? bbuf_side_avail(&q->consumer) : next.len;
 	if (q->lease_full)
 		len = 0;
