@@ -106,12 +106,12 @@ static void bbuf_leases_collect_unblocked(struct bbuf_leases *leases,
 struct bbuf_item *bbuf_leases_first(const struct bbuf_queue *q)
 {
 	const struct bbuf_leases *leases = q->leases;
-	struct rb_node *first = rb_first_cached(&leases->aside);
+	struct rb_node *first = rb_first_cached(&leases->requeued);
 	struct bbuf_item *item;
 
 	if (!first)
 		return NULL;
-	item = rb_entry(first, struct bbuf_item, aside);
+	item = rb_entry(first, struct bbuf_item, requeued);
 	if (item->place <= leases->head || leases->count >= leases->limit)
 		return item;
 	return bbuf_queue_in_ring(q) ? NULL : item;
@@ -125,8 +125,8 @@ static bool bbuf_item_older(struct rb_node *a, const struct rb_node *b)
 
 static bool bbuf_item_before(struct rb_node *a, const struct rb_node *b)
 {
-	const struct bbuf_item *this = rb_entry(a, struct bbuf_item, aside);
-	const struct bbuf_item *that = rb_entry(b, struct bbuf_item, aside);
+	const struct bbuf_item *this = rb_entry(a, struct bbuf_item, requeued);
+	const struct bbuf_item *that = rb_entry(b, struct bbuf_item, requeued);
 
 	return this->place < that->place ||
 	       (this->place == that->place && this->turn < that->turn);
@@ -191,7 +191,7 @@ static void bbuf_holder_count(struct bbuf_leases *leases, struct bbuf_holder *ho
 static void bbuf_leases_update_full(struct bbuf_queue *q)
 {
 	struct bbuf_leases *leases = q->leases;
-	bool full = leases->count >= leases->limit && !leases->returned_count;
+	bool full = leases->count >= leases->limit && !leases->requeued_count;
 
 	if (full == q->lease_full)
 		return;
@@ -298,9 +298,9 @@ void bbuf_lease_give(struct bbuf_queue *q, struct bbuf_holder *holder, struct bb
 		side->off = bbuf_ring_step(&q->ring, side->off, stored);
 		leases->head += item->len;
 	} else {
-		rb_erase_cached(&item->aside, &leases->aside);
-		leases->returned_count--;
-		q->aside -= item->len;
+		rb_erase_cached(&item->requeued, &leases->requeued);
+		leases->requeued_count--;
+		q->requeued -= item->len;
 	}
 	item->deliveries++;
 	item->id = ++leases->last;
@@ -334,9 +334,9 @@ static void bbuf_lease_return(struct bbuf_queue *q, struct bbuf_item *item, bool
 		item->place = leases->head + bbuf_queue_in_ring(q);
 		item->turn = ++leases->turns;
 	}
-	rb_add_cached(&item->aside, &leases->aside, bbuf_item_before);
-	leases->returned_count++;
-	q->aside += item->len;
+	rb_add_cached(&item->requeued, &leases->requeued, bbuf_item_before);
+	leases->requeued_count++;
+	q->requeued += item->len;
 	bbuf_leases_move_back(q, item->len);
 	bbuf_leases_update_full(q);
 	bbuf_queue_update_end(q);
@@ -1088,13 +1088,13 @@ size_t bbuf_leases_flush(struct bbuf_queue *q, size_t n, struct list_head *items
 	size_t i;
 
 	n = min_t(size_t, n, BBUF_LOCKED_RECORDS);
-	for (i = 0; i < n && (first = rb_first_cached(&leases->aside)); i++) {
-		struct bbuf_item *item = rb_entry(first, struct bbuf_item, aside);
+	for (i = 0; i < n && (first = rb_first_cached(&leases->requeued)); i++) {
+		struct bbuf_item *item = rb_entry(first, struct bbuf_item, requeued);
 
-		rb_erase_cached(&item->aside, &leases->aside);
+		rb_erase_cached(&item->requeued, &leases->requeued);
 		list_add_tail(&item->link, items);
-		leases->returned_count--;
-		q->aside -= item->len;
+		leases->requeued_count--;
+		q->requeued -= item->len;
 		q->flushed_bytes += item->len;
 		q->flushed_records += bbuf_leases_records(q);
 		side->bytes += item->len;
@@ -1120,7 +1120,7 @@ void bbuf_leases_flush_ring(struct bbuf_queue *q, size_t stored, struct bbuf_lea
 	struct bbuf_side *side = &q->consumer;
 
 	if (bbuf_leases_records(q))
-		records = q->producer.records - side->records - leases->returned_count;
+		records = q->producer.records - side->records - leases->requeued_count;
 	leases->head += bytes;
 	side->off = bbuf_ring_step(&q->ring, side->off, stored);
 	q->flushed_bytes += bytes;
@@ -1209,7 +1209,7 @@ int bbuf_leases_init(struct bbuf_queue *q, const struct bbuf_create *what,
 		return -ENOMEM;
 	leases->queue = q;
 	leases->items = RB_ROOT_CACHED;
-	leases->aside = RB_ROOT_CACHED;
+	leases->requeued = RB_ROOT_CACHED;
 	leases->timed = RB_ROOT_CACHED;
 	leases->holders = RB_ROOT;
 	INIT_DELAYED_WORK(&leases->expiry, bbuf_leases_expire);

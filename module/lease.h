@@ -31,12 +31,12 @@
  * @last: the newest lease's number
  * @turns: how many went behind all that was queued
  * @items: all that is leased or came back, by where it was written
- * @aside: what came back, by where it is to be read
+ * @requeued: what came back, by where it is to be read
  * @timed: what is leased for a time only, by when that is over
  * @holders: of a stream, all that lease, by their owners
  * @count: items
  * @limit: most items that there may be; beyond it readers wait
- * @returned_count: items that are in @aside
+ * @requeued_count: items that are in @requeued
  * @records: that are leased
  * @files: that have leased something
  * @full: files that have leased as much as they may; read by who wakes others without a lock
@@ -64,12 +64,12 @@ struct bbuf_leases {
 	u64 last;
 	u64 turns;
 	struct rb_root_cached items;
-	struct rb_root_cached aside;
+	struct rb_root_cached requeued;
 	struct rb_root_cached timed;
 	struct rb_root holders;
 	size_t count;
 	size_t limit;
-	size_t returned_count;
+	size_t requeued_count;
 	size_t records;
 	size_t files;
 	size_t full;
@@ -116,7 +116,7 @@ struct bbuf_holder {
  * struct bbuf_item - a record that is leased or came back, or a byte of a stream
  * @node: in bbuf_leases.items
  * @held: in bbuf_holder.leases, if it is leased
- * @aside: in bbuf_leases.aside, if it came back
+ * @requeued: in bbuf_leases.requeued, if it came back
  * @link: in a list of the task that settles it
  * @timed: in bbuf_leases.timed, or empty
  * @holder: whose it is; NULL if nobody's
@@ -135,7 +135,7 @@ struct bbuf_item {
 	struct rb_node node;
 	union {
 		struct rb_node held;
-		struct rb_node aside;
+		struct rb_node requeued;
 		struct list_head link;
 	};
 	struct rb_node timed;

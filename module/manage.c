@@ -264,7 +264,7 @@ static void bbuf_queue_flush_ring(struct bbuf_queue *q)
  */
 static int bbuf_queue_flush_leases(struct bbuf_queue *q, bool nowait)
 {
-	size_t left = q->leases->returned_count;
+	size_t left = q->leases->requeued_count;
 	struct bbuf_lease_changes changes = { };
 	LIST_HEAD(items);
 	int ret = 0;
@@ -272,7 +272,7 @@ static int bbuf_queue_flush_leases(struct bbuf_queue *q, bool nowait)
 	bbuf_leases_flush_ring(q, bbuf_queue_stored(q), &changes);
 	for (;;) {
 		left -= bbuf_leases_flush(q, left, &items, &changes);
-		left = min(left, q->leases->returned_count);
+		left = min(left, q->leases->requeued_count);
 		bbuf_queue_unlock(q);
 		bbuf_leases_free(&items);
 		bbuf_leases_notify(q, &changes);

@@ -146,7 +146,7 @@ struct bbuf_side {
  * @idle: tasks that wait until no side is busy
  * @leases: of a queue with BBUF_LEASE, see lease.h; constant
  * @leased: bytes that are leased; under the consumers' lock
- * @aside: bytes that are queued, but not in the ring: they were leased and came back; under
+ * @requeued: bytes that are queued, but not in the ring: they were leased and came back; under
  *         the consumers' lock
  * @lease_full: as much is leased or was returned as may be, and nothing that was returned can
  *              be delivered: readers wait for a settled lease; written under the consumers'
@@ -180,7 +180,7 @@ struct bbuf_queue {
 	wait_queue_head_t idle;
 	struct bbuf_leases *leases;
 	size_t leased;
-	size_t aside;
+	size_t requeued;
 	bool lease_full;
 	bool mark_lowered;
 	atomic_t refused_files;
@@ -303,7 +303,7 @@ static inline size_t bbuf_side_avail(const struct bbuf_side *side)
  */
 static inline size_t bbuf_queue_in_ring(const struct bbuf_queue *q)
 {
-	return bbuf_side_avail(&q->consumer) - q->aside;
+	return bbuf_side_avail(&q->consumer) - q->requeued;
 }
 
 /**
