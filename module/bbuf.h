@@ -31,7 +31,7 @@
  * @gid: group of the node
  * @adds_traffic: files that sysfs makes now are the node's owner's, not root's; protected by
  *                the registry's mutex
- * @grave: the node of the queue that dead letters go to, or NULL; constant
+ * @dead_letters: the node of the queue that dead letters go to, or NULL; constant
  * @name: of the queue
  * @queue: the queue
  */
@@ -44,7 +44,7 @@ struct bbuf_node {
 	kuid_t uid;
 	kgid_t gid;
 	bool adds_traffic;
-	struct bbuf_node *grave;
+	struct bbuf_node *dead_letters;
 	char name[BBUF_NAME_SIZE];
 	struct bbuf_queue queue;
 };

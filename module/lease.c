@@ -368,8 +368,8 @@ static void bbuf_leases_free_room(struct bbuf_leases *leases, size_t bytes)
 }
 
 /* Remove an item whose bytes are consumed; the caller frees it. */
-static void bbuf_item_end(struct bbuf_queue *q, struct bbuf_item *item,
-			  struct bbuf_lease_changes *changes)
+static void bbuf_item_consume(struct bbuf_queue *q, struct bbuf_item *item,
+			      struct bbuf_lease_changes *changes)
 {
 	struct bbuf_leases *leases = q->leases;
 
@@ -384,40 +384,40 @@ static void bbuf_item_end(struct bbuf_queue *q, struct bbuf_item *item,
 }
 
 /* Remove a leased item that was picked and is consumed now; the caller frees it. */
-static void bbuf_lease_end(struct bbuf_queue *q, struct bbuf_item *item,
-			   struct bbuf_lease_changes *changes)
+static void bbuf_lease_consume(struct bbuf_queue *q, struct bbuf_item *item,
+			       struct bbuf_lease_changes *changes)
 {
 	bbuf_lease_take_back(q->leases, item);
 	q->leased -= item->len;
 	q->leases->records -= bbuf_leases_records(q);
-	bbuf_item_end(q, item, changes);
+	bbuf_item_consume(q, item, changes);
 	trace_bbuf_settle(q, item->len, bbuf_leases_records(q));
 }
 
 /* Remove a leased item that went to the dead letters, or was dropped instead. */
-static void bbuf_lease_end_dead(struct bbuf_queue *q, struct bbuf_item *item,
-				struct bbuf_lease_changes *changes)
+static void bbuf_lease_consume_dead_letter(struct bbuf_queue *q, struct bbuf_item *item,
+					   struct bbuf_lease_changes *changes)
 {
-	q->leases->dead++;
-	q->leases->dead_bytes += item->len;
-	bbuf_lease_end(q, item, changes);
+	q->leases->dead_lettered++;
+	q->leases->dead_lettered_bytes += item->len;
+	bbuf_lease_consume(q, item, changes);
 }
 
 /* Put it where the dead letters go, if there is such a place; true if it is gone from here. */
-static bool bbuf_lease_bury(struct bbuf_queue *q, struct bbuf_item *item)
+static bool bbuf_item_dead_letter(struct bbuf_queue *q, struct bbuf_item *item)
 {
 	const struct bbuf_io_opts nowait_opts = { .nowait = true, .deadline = BBUF_NEVER };
 	struct kvec vec = { .iov_base = item->data, .iov_len = item->len };
 	struct iov_iter from;
 
-	if (!q->leases->grave)
+	if (!q->leases->dead_letters)
 		return true;
 	iov_iter_kvec(&from, ITER_SOURCE, &vec, 1, item->len);
-	return bbuf_write(q->leases->grave, &from, nowait_opts) == item->len;
+	return bbuf_write(q->leases->dead_letters, &from, nowait_opts) == item->len;
 }
 
 /* Delivered so often that it is not to go back? */
-static bool bbuf_lease_spent(const struct bbuf_leases *leases, const struct bbuf_item *item)
+static bool bbuf_item_is_exhausted(const struct bbuf_leases *leases, const struct bbuf_item *item)
 {
 	return leases->max_deliveries && item->deliveries >= leases->max_deliveries;
 }
@@ -441,13 +441,14 @@ static void bbuf_lease_go_back(struct bbuf_queue *q, struct bbuf_item *item,
 }
 
 /* Those of @items that may go back do; the others are nobody's, and stay in @items. */
-static void bbuf_leases_return(struct bbuf_queue *q, struct list_head *items,
-			       struct bbuf_return_opts opts, struct bbuf_lease_changes *changes)
+static void bbuf_leases_return_list(struct bbuf_queue *q, struct list_head *items,
+				    struct bbuf_return_opts opts,
+				    struct bbuf_lease_changes *changes)
 {
 	struct bbuf_item *item, *next;
 
 	list_for_each_entry_safe(item, next, items, link) {
-		if (bbuf_lease_spent(q->leases, item))
+		if (bbuf_item_is_exhausted(q->leases, item))
 			bbuf_lease_take_back(q->leases, item);
 		else
 			bbuf_lease_go_back(q, item, opts, changes);
@@ -455,18 +456,19 @@ static void bbuf_leases_return(struct bbuf_queue *q, struct list_head *items,
 }
 
 /* The others: to the dead letters, or, if that can't be, behind all that is queued. */
-static void bbuf_leases_bury(struct bbuf_queue *q, struct list_head *items,
-			     struct bbuf_return_opts opts, struct bbuf_lease_changes *changes)
+static void bbuf_leases_dead_letter_list(struct bbuf_queue *q, struct list_head *items,
+					 struct bbuf_return_opts opts,
+					 struct bbuf_lease_changes *changes)
 {
 	struct bbuf_item *item, *next;
 	bool gone;
 
 	opts.last = true;
 	list_for_each_entry_safe(item, next, items, link) {
-		gone = bbuf_lease_bury(q, item);
+		gone = bbuf_item_dead_letter(q, item);
 		mutex_lock(&q->consumer.lock);
 		if (gone)
-			bbuf_lease_end_dead(q, item, changes);
+			bbuf_lease_consume_dead_letter(q, item, changes);
 		else
 			bbuf_lease_go_back(q, item, opts, changes);
 		bbuf_leases_collect_unblocked(q->leases, changes);
@@ -507,10 +509,10 @@ static void bbuf_leases_expire(struct work_struct *work)
 	leases->due = BBUF_NEVER;
 	bbuf_leases_arm(leases, due);
 	trace_bbuf_batch(q, "expire", 0, n);
-	bbuf_leases_return(q, &late, opts, &changes);
+	bbuf_leases_return_list(q, &late, opts, &changes);
 	bbuf_leases_collect_unblocked(leases, &changes);
 	mutex_unlock(&q->consumer.lock);
-	bbuf_leases_bury(q, &late, opts, &changes);
+	bbuf_leases_dead_letter_list(q, &late, opts, &changes);
 	bbuf_leases_notify(q, &changes);
 }
 
@@ -600,7 +602,7 @@ static long bbuf_settle_ack(struct bbuf_queue *q, struct list_head *items,
 	long n = 0;
 
 	list_for_each_entry(item, items, link) {
-		bbuf_lease_end(q, item, changes);
+		bbuf_lease_consume(q, item, changes);
 		n++;
 	}
 	return n;
@@ -631,14 +633,14 @@ static long bbuf_settle_reject(struct bbuf_queue *q, struct list_head *items,
 
 	mutex_unlock(&q->consumer.lock);
 	list_for_each_entry_safe(item, next, items, link) {
-		all = bbuf_lease_bury(q, item);
+		all = bbuf_item_dead_letter(q, item);
 		if (!all)
 			break;
 		list_move_tail(&item->link, &gone);
 	}
 	mutex_lock(&q->consumer.lock);
 	list_for_each_entry(item, &gone, link) {
-		bbuf_lease_end_dead(q, item, changes);
+		bbuf_lease_consume_dead_letter(q, item, changes);
 		n++;
 	}
 	bbuf_settle_renew(q, items);
@@ -662,7 +664,7 @@ static long bbuf_settle_picked(struct bbuf_queue *q, u32 action, struct list_hea
 	case BBUF_REJECT:
 		return bbuf_settle_reject(q, items, state, changes);
 	default:
-		bbuf_leases_return(q, items, opts, changes);
+		bbuf_leases_return_list(q, items, opts, changes);
 		return state->n;
 	}
 }
@@ -686,7 +688,7 @@ static long bbuf_settle_some(struct bbuf_queue *q, struct bbuf_holder *holder,
 	mutex_unlock(&q->consumer.lock);
 
 	if (back)
-		bbuf_leases_bury(q, &items, opts, &changes);
+		bbuf_leases_dead_letter_list(q, &items, opts, &changes);
 	else
 		bbuf_leases_free(&items);
 	if (ret > 0 && settle->action != BBUF_RENEW)
@@ -858,10 +860,10 @@ static bool bbuf_holder_return(struct bbuf_queue *q, struct bbuf_holder *holder)
 		n++;
 	}
 	trace_bbuf_batch(q, "close", 0, n);
-	bbuf_leases_return(q, &items, opts, &changes);
+	bbuf_leases_return_list(q, &items, opts, &changes);
 	bbuf_leases_collect_unblocked(q->leases, &changes);
 	mutex_unlock(&q->consumer.lock);
-	bbuf_leases_bury(q, &items, opts, &changes);
+	bbuf_leases_dead_letter_list(q, &items, opts, &changes);
 	bbuf_leases_notify(q, &changes);
 	return n == BBUF_LOCKED_RECORDS;
 }
@@ -1100,7 +1102,7 @@ size_t bbuf_leases_flush(struct bbuf_queue *q, size_t n, struct list_head *items
 		side->bytes += item->len;
 		WRITE_ONCE(side->records, side->records + bbuf_leases_records(q));
 		WRITE_ONCE(side->pos, side->pos + item->len);
-		bbuf_item_end(q, item, changes);
+		bbuf_item_consume(q, item, changes);
 	}
 	bbuf_leases_collect_unblocked(leases, changes);
 	trace_bbuf_batch(q, "flush", 0, i);
@@ -1177,31 +1179,31 @@ void bbuf_leases_info(const struct bbuf_queue *q, struct bbuf_info *info)
 {
 	const struct bbuf_leases *leases = q->leases;
 
-	info->out.bytes -= q->leased + leases->dead_bytes;
-	info->out.records -= leases->records + leases->dead;
+	info->out.bytes -= q->leased + leases->dead_lettered_bytes;
+	info->out.records -= leases->records + leases->dead_lettered;
 	info->leased_bytes = q->leased;
 	info->leased_records = leases->records;
 	info->leasing_files = leases->files;
 	info->returned = leases->returned;
 	info->expired = leases->expired;
-	info->dead_records = leases->dead;
+	info->dead_lettered = leases->dead_lettered;
 	info->lease_timeout = leases->timeout;
 	info->max_leases = leases->max_leases;
 	info->max_deliveries = leases->max_deliveries;
-	if (leases->grave)
-		strscpy(info->dead_letters, leases->grave->name, sizeof(info->dead_letters));
+	if (leases->dead_letters)
+		strscpy(info->dead_letters, leases->dead_letters->name, sizeof(info->dead_letters));
 }
 
 /**
  * bbuf_leases_init() - make a queue one whose consumers lease
  * @q: the queue, which nobody uses yet
  * @what: what it is to be
- * @grave: the queue that its dead letters go to, or NULL; stays
+ * @dead_letters: the queue that its dead letters go to, or NULL; stays
  *
  * Return: 0 or -ENOMEM.
  */
 int bbuf_leases_init(struct bbuf_queue *q, const struct bbuf_create *what,
-		     struct bbuf_queue *grave)
+		     struct bbuf_queue *dead_letters)
 {
 	struct bbuf_leases *leases = kzalloc(sizeof(*leases), GFP_KERNEL_ACCOUNT);
 
@@ -1217,7 +1219,7 @@ int bbuf_leases_init(struct bbuf_queue *q, const struct bbuf_create *what,
 	leases->timeout = what->lease_timeout;
 	leases->max_leases = what->max_leases ?: BBUF_MAX_LEASES_DEFAULT;
 	leases->max_deliveries = what->max_deliveries;
-	leases->grave = grave;
+	leases->dead_letters = dead_letters;
 	bbuf_leases_set_limit(leases);
 	q->leases = leases;
 	q->producer.limit = &leases->freed;

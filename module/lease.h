@@ -44,12 +44,12 @@
  * @unblocked: somebody may lease who could not before, and is to be told
  * @returned: records, or bytes of a stream, that came back
  * @expired: how many of them because their time was over
- * @dead: records that were delivered too often, or rejected
- * @dead_bytes: the same in bytes
+ * @dead_lettered: records that were delivered too often, or rejected
+ * @dead_lettered_bytes: the same in bytes
  * @timeout: nanoseconds that a lease lasts; 0 for ever
  * @max_leases: of a file
  * @max_deliveries: of a record; 0 for any number
- * @grave: where those go that are dead, or NULL; constant
+ * @dead_letters: where those go that are dead, or NULL; constant
  * @expiry: ends what lasts too long
  * @due: when @expiry is to run, in nanoseconds of CLOCK_MONOTONIC, or BBUF_NEVER
  *
@@ -77,12 +77,12 @@ struct bbuf_leases {
 	bool unblocked;
 	u64 returned;
 	u64 expired;
-	u64 dead;
-	u64 dead_bytes;
+	u64 dead_lettered;
+	u64 dead_lettered_bytes;
 	u64 timeout;
 	u32 max_leases;
 	u32 max_deliveries;
-	struct bbuf_queue *grave;
+	struct bbuf_queue *dead_letters;
 	struct delayed_work expiry;
 	u64 due;
 };
@@ -167,7 +167,7 @@ struct bbuf_lease_changes {
 };
 
 int bbuf_leases_init(struct bbuf_queue *q, const struct bbuf_create *what,
-		     struct bbuf_queue *grave);
+		     struct bbuf_queue *dead_letters);
 void bbuf_leases_uninit(struct bbuf_queue *q);
 void bbuf_leases_set(struct bbuf_queue *q, const struct bbuf_set *set);
 void bbuf_leases_info(const struct bbuf_queue *q, struct bbuf_info *info);

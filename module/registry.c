@@ -86,8 +86,8 @@ static void bbuf_node_release(struct device *dev)
 	struct bbuf_node *node = container_of(dev, struct bbuf_node, dev);
 
 	bbuf_queue_uninit(&node->queue);
-	if (node->grave)
-		put_device(&node->grave->dev);
+	if (node->dead_letters)
+		put_device(&node->dead_letters->dev);
 	bbuf_minor_free(node->minor);
 	kfree(node);
 }
@@ -157,16 +157,16 @@ static struct bbuf_node *bbuf_node_alloc(const struct bbuf_create *what)
 }
 
 /* Where its dead letters go, which must be there already, and have none itself: so no chain. */
-static int bbuf_node_find_grave(struct bbuf_node *node, const char *name)
+static int bbuf_node_find_dead_letters(struct bbuf_node *node, const char *name)
 {
-	struct bbuf_node *grave = bbuf_find(name);
+	struct bbuf_node *dead_letters = bbuf_find(name);
 
-	if (!grave)
+	if (!dead_letters)
 		return -ENOENT;
-	if (grave->queue.type != BBUF_RECORD || grave->grave)
+	if (dead_letters->queue.type != BBUF_RECORD || dead_letters->dead_letters)
 		return -EINVAL;
-	get_device(&grave->dev);
-	node->grave = grave;
+	get_device(&dead_letters->dev);
+	node->dead_letters = dead_letters;
 	return 0;
 }
 
@@ -177,9 +177,9 @@ static int bbuf_node_init_leases(struct bbuf_node *node, const struct bbuf_creat
 	if (!(what->policy & BBUF_LEASE))
 		return 0;
 	if (what->dead_letters[0])
-		ret = bbuf_node_find_grave(node, what->dead_letters);
+		ret = bbuf_node_find_dead_letters(node, what->dead_letters);
 	return ret ?: bbuf_leases_init(&node->queue, what,
-				       node->grave ? &node->grave->queue : NULL);
+				       node->dead_letters ? &node->dead_letters->queue : NULL);
 }
 
 /* The node goes, and its users are sent home. */

@@ -338,7 +338,7 @@ static bool bbuf_restart_clean(unsigned long *saves)
 {
 	struct bbuf_restart *restart, *next;
 	unsigned long todo;
-	LIST_HEAD(dead);
+	LIST_HEAD(stale);
 
 	spin_lock(&bbuf_restart_lock);
 	for (todo = bbuf_restart_count; todo && !list_empty(&bbuf_restart_list); todo--) {
@@ -346,7 +346,7 @@ static bool bbuf_restart_clean(unsigned long *saves)
 		list_move_tail(&restart->link, &bbuf_restart_list);
 		if (!bbuf_task_has_tag(restart->task)) {
 			bbuf_restart_remove(restart);
-			list_add(&restart->link, &dead);
+			list_add(&restart->link, &stale);
 		}
 		if (todo % BBUF_RESTART_BATCH)
 			continue;
@@ -358,7 +358,7 @@ static bool bbuf_restart_clean(unsigned long *saves)
 	todo = bbuf_restart_count;
 	spin_unlock(&bbuf_restart_lock);
 
-	list_for_each_entry_safe(restart, next, &dead, link) {
+	list_for_each_entry_safe(restart, next, &stale, link) {
 		bbuf_restart_free(restart);
 		cond_resched();
 	}

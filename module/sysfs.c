@@ -53,7 +53,7 @@ BBUF_SETTING(write_mark, "%zu", READ_ONCE(q->producer.mark));
 BBUF_SETTING(lease_timeout_ns, "%llu", bbuf_sysfs_lease_timeout(q));
 BBUF_SETTING(max_leases, "%u", READ_ONCE(q->leases->max_leases));
 BBUF_SETTING(max_deliveries, "%u", READ_ONCE(q->leases->max_deliveries));
-BBUF_SETTING(dead_letters, "%s", q->leases->grave ? q->leases->grave->name : "");
+BBUF_SETTING(dead_letters, "%s", q->leases->dead_letters ? q->leases->dead_letters->name : "");
 
 static ssize_t state_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
@@ -101,7 +101,7 @@ BBUF_NUMBER(leased_records, leased_records);
 BBUF_NUMBER(leasing_files, leasing_files);
 BBUF_NUMBER(returned, returned);
 BBUF_NUMBER(expired, expired);
-BBUF_NUMBER(dead_records, dead_records);
+BBUF_NUMBER(dead_lettered, dead_lettered);
 
 /* What a queue is: for everybody. */
 static struct attribute *bbuf_public_attrs[] = {
@@ -156,7 +156,7 @@ static struct attribute *bbuf_traffic_lease_attrs[] = {
 	&dev_attr_leasing_files.attr,
 	&dev_attr_returned.attr,
 	&dev_attr_expired.attr,
-	&dev_attr_dead_records.attr,
+	&dev_attr_dead_lettered.attr,
 	NULL
 };
 

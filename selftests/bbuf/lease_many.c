@@ -228,7 +228,7 @@ TEST_F_TIMEOUT(lease_many, are_settled_by_number_in_any_order, TEST_SECONDS)
 	}
 	info = queue_info(self->fd);
 	ASSERT_EQ(0, info.leased_records);
-	ASSERT_EQ(n, info.dead_records);
+	ASSERT_EQ(n, info.dead_lettered);
 	ASSERT_EQ(2 * n, info.returned);
 	ASSERT_EQ(2 * n, info.records);
 	ASSERT_EQ(2 * n * sizeof(__u64), info.bytes);

@@ -131,7 +131,7 @@ static const struct number numbers[] = {
 	LEASE_NUMBER("leasing_files", leasing_files),
 	LEASE_NUMBER("returned", returned),
 	LEASE_NUMBER("expired", expired),
-	LEASE_NUMBER("dead_records", dead_records),
+	LEASE_NUMBER("dead_lettered", dead_lettered),
 	LEASE_NUMBER("lease_timeout_ns", lease_timeout),
 	LEASE_NUMBER("max_leases", max_leases),
 	LEASE_NUMBER("max_deliveries", max_deliveries),

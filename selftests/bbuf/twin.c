@@ -545,7 +545,7 @@ static void return_all(struct twin *t, struct twin_holder *holder, size_t n, boo
 	}
 	for (i = 0; i < spent.n; i++) {
 		if (bury(t, &spent.piece[i]))
-			t->info.dead_records++;
+			t->info.dead_lettered++;
 		else
 			go_back(t, spent.piece[i], true, expired);
 	}
@@ -559,7 +559,7 @@ static long reject_all(struct twin *t, struct twin_holder *holder, size_t n)
 		if (!bury(t, &holder->leases.piece[0]))
 			return i ? (long)i : -EAGAIN;
 		lent_back(t, holder, 0);
-		t->info.dead_records++;
+		t->info.dead_lettered++;
 	}
 	return n;
 }

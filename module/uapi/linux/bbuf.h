@@ -156,7 +156,7 @@ struct bbuf_side_info {
  * @returned: records that went back after they were leased; bytes of a stream that did so
  *            other than by being written
  * @expired: how many of them because the lease timed out
- * @dead_records: records that went to the dead-letter queue, or were dropped as it has none:
+ * @dead_lettered: records that went to the dead-letter queue, or were dropped as it has none:
  *                none of them is in @returned for that
  * @lease_timeout: as struct bbuf_create has it
  * @max_leases: likewise, but never 0 with BBUF_LEASE
@@ -189,7 +189,7 @@ struct bbuf_info {
 	__u64 leasing_files;
 	__u64 returned;
 	__u64 expired;
-	__u64 dead_records;
+	__u64 dead_lettered;
 	__u64 lease_timeout;
 	__u32 max_leases;
 	__u32 max_deliveries;
