@@ -112,15 +112,15 @@ struct bbuf_item *bbuf_leases_first(const struct bbuf_queue *q)
 	if (!first)
 		return NULL;
 	item = rb_entry(first, struct bbuf_item, requeued);
-	if (item->place <= leases->head || leases->count >= leases->limit)
+	if (item->pos <= leases->head || leases->count >= leases->limit)
 		return item;
 	return bbuf_queue_in_ring(q) ? NULL : item;
 }
 
 static bool bbuf_item_older(struct rb_node *a, const struct rb_node *b)
 {
-	return rb_entry(a, struct bbuf_item, node)->born <
-	       rb_entry(b, struct bbuf_item, node)->born;
+	return rb_entry(a, struct bbuf_item, node)->written_pos <
+	       rb_entry(b, struct bbuf_item, node)->written_pos;
 }
 
 static bool bbuf_item_before(struct rb_node *a, const struct rb_node *b)
@@ -128,8 +128,8 @@ static bool bbuf_item_before(struct rb_node *a, const struct rb_node *b)
 	const struct bbuf_item *this = rb_entry(a, struct bbuf_item, requeued);
 	const struct bbuf_item *that = rb_entry(b, struct bbuf_item, requeued);
 
-	return this->place < that->place ||
-	       (this->place == that->place && this->turn < that->turn);
+	return this->pos < that->pos ||
+	       (this->pos == that->pos && this->seq < that->seq);
 }
 
 static bool bbuf_item_due_before(struct rb_node *a, const struct rb_node *b)
@@ -289,9 +289,9 @@ void bbuf_lease_give(struct bbuf_queue *q, struct bbuf_holder *holder, struct bb
 	lockdep_assert_held(&side->lock);
 
 	if (stored) {
-		item->born = leases->head;
-		item->place = leases->head;
-		item->turn = U64_MAX;	/* what went behind others was there before */
+		item->written_pos = leases->head;
+		item->pos = leases->head;
+		item->seq = U64_MAX;	/* what went behind others was there before */
 		RB_CLEAR_NODE(&item->timed);
 		rb_add_cached(&item->node, &leases->items, bbuf_item_older);
 		leases->count++;
@@ -303,7 +303,7 @@ void bbuf_lease_give(struct bbuf_queue *q, struct bbuf_holder *holder, struct bb
 		q->requeued -= item->len;
 	}
 	item->deliveries++;
-	item->id = ++leases->last;
+	item->id = ++leases->last_id;
 	item->holder = holder;
 	bbuf_holder_count(leases, holder, 1);
 	bbuf_leases_move_on(q, item->len);
@@ -331,8 +331,8 @@ static void bbuf_lease_return(struct bbuf_queue *q, struct bbuf_item *item, bool
 	list_del(&item->link);
 	bbuf_lease_take_back(leases, item);
 	if (last) {
-		item->place = leases->head + bbuf_queue_in_ring(q);
-		item->turn = ++leases->turns;
+		item->pos = leases->head + bbuf_queue_in_ring(q);
+		item->seq = ++leases->last_seq;
 	}
 	rb_add_cached(&item->requeued, &leases->requeued, bbuf_item_before);
 	leases->requeued_count++;
@@ -352,7 +352,7 @@ static void bbuf_leases_settle_up(struct bbuf_leases *leases)
 	u64 settled = leases->head;
 
 	if (first)
-		settled = rb_entry(first, struct bbuf_item, node)->born;
+		settled = rb_entry(first, struct bbuf_item, node)->written_pos;
 	/* Release: readers are done with it; see bbuf_queue_wake_drainers(). */
 	atomic64_set_release(&leases->settled, settled);
 }
@@ -583,7 +583,7 @@ static int bbuf_settle_pick(struct bbuf_queue *q, struct bbuf_holder *holder,
 		return 0;
 	}
 	if (!state->to)
-		state->to = q->leases->last;
+		state->to = q->leases->last_id;
 	state->n = 0;
 	while (state->n < BBUF_LOCKED_RECORDS && (item = bbuf_settle_next(holder, state))) {
 		bbuf_holder_pick(q->leases, item, items);

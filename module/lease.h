@@ -28,8 +28,8 @@
  *         beyond it
  * @settled: the position before which all is gone for good
  * @head: bytes that have left the ring; the position of what is first there
- * @last: the newest lease's number
- * @turns: how many went behind all that was queued
+ * @last_id: the newest lease's number
+ * @last_seq: how many went behind all that was queued
  * @items: all that is leased or came back, by where it was written
  * @requeued: what came back, by where it is to be read
  * @timed: what is leased for a time only, by when that is over
@@ -61,8 +61,8 @@ struct bbuf_leases {
 	unsigned long freed;
 	atomic64_t settled;
 	u64 head;
-	u64 last;
-	u64 turns;
+	u64 last_id;
+	u64 last_seq;
 	struct rb_root_cached items;
 	struct rb_root_cached requeued;
 	struct rb_root_cached timed;
@@ -120,9 +120,9 @@ struct bbuf_holder {
  * @link: in a list of the task that settles it
  * @timed: in bbuf_leases.timed, or empty
  * @holder: whose it is; NULL if nobody's
- * @place: the position at which it is to be read again
- * @turn: what comes first of those with the same @place
- * @born: the position at which it was written
+ * @pos: the position at which it is to be read again
+ * @seq: what comes first of those with the same @pos
+ * @written_pos: the position at which it was written
  * @id: of the lease
  * @deadline: if it is in @timed: nanoseconds of CLOCK_MONOTONIC at which it goes back
  * @len: bytes
@@ -140,9 +140,9 @@ struct bbuf_item {
 	};
 	struct rb_node timed;
 	struct bbuf_holder *holder;
-	u64 place;
-	u64 turn;
-	u64 born;
+	u64 pos;
+	u64 seq;
+	u64 written_pos;
 	u64 id;
 	u64 deadline;
 	u32 len;

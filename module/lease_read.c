@@ -151,7 +151,7 @@ static int bbuf_next_copy(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 	const struct bbuf_lease_frame lease_frame = {
 		.len = next->len,
 		.deliveries = next->item ? next->item->deliveries + 1 : 1,
-		.lease = q->leases->last + 1,
+		.lease = q->leases->last_id + 1,
 	};
 	const struct bbuf_frame frame = { .len = next->len };
 	const struct bbuf_ring data = {
@@ -446,7 +446,7 @@ static size_t bbuf_peek_bytes(const struct bbuf_queue *q, u8 *to, size_t n)
 	for (; n; n -= step, to += step, done += step) {
 		const struct bbuf_item *item = rb_entry_safe(node, struct bbuf_item, requeued);
 
-		if (item && (item->place <= pos || !left || limited)) {
+		if (item && (item->pos <= pos || !left || limited)) {
 			if (items++ == BBUF_LOCKED_RECORDS)
 				break;
 			step = 1;
@@ -454,7 +454,7 @@ static size_t bbuf_peek_bytes(const struct bbuf_queue *q, u8 *to, size_t n)
 			node = rb_next(node);
 			continue;
 		}
-		step = min_t(u64, min(n, left), item ? item->place - pos : U64_MAX);
+		step = min_t(u64, min(n, left), item ? item->pos - pos : U64_MAX);
 		bbuf_ring_read(&q->ring, off, to, step);
 		off = bbuf_ring_step(&q->ring, off, step);
 		pos += step;
