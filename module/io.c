@@ -38,7 +38,7 @@ void bbuf_waiter_init(struct bbuf_waiter *waiter, struct bbuf_io_opts opts, size
 	waiter->yields = false;
 	waiter->resizes = false;
 	waiter->no_bypass = false;
-	waiter->over = 0;
+	waiter->result = 0;
 }
 
 /* How many bytes it is for a user who has @room: the last frame may lack its padding. */
@@ -284,7 +284,7 @@ int bbuf_side_lock_busy(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
 	cond_resched();
 	mutex_lock(&side->lock);
-	if (!waiter->over)	/* otherwise who ended it has said so */
+	if (!waiter->result)	/* otherwise who ended it has said so */
 		bbuf_side_set_busy(side, false);
 	return bbuf_waiter_error(side, waiter);
 }
@@ -1017,7 +1017,7 @@ static noinline ssize_t bbuf_get_batch(struct bbuf_queue *q, struct bbuf_waiter 
 			return -EINTR;	/* nobody would know: they stay */
 		bbuf_publish_read(q, &batch);
 	}
-	return done ?: (waiter->over ?: len);
+	return done ?: (waiter->result ?: len);
 }
 
 /**
@@ -1048,7 +1048,7 @@ ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_io_opts
 	bbuf_waiter_init(&waiter, opts, iov_iter_count(to));
 	mutex_lock(&side->lock);
 	ret = bbuf_side_enter(side, &waiter);
-	if (ret == BBUF_THE_END)
+	if (ret == BBUF_EOF)
 		ret = 0;
 	else if (!ret && q->type == BBUF_STREAM)
 		ret = bbuf_get_stream(q, &waiter, to);

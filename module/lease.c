@@ -308,7 +308,7 @@ void bbuf_lease_give(struct bbuf_queue *q, struct bbuf_holder *holder, struct bb
 	bbuf_holder_count(leases, holder, 1);
 	bbuf_leases_move_on(q, item->len);
 	bbuf_leases_update_full(q);
-	bbuf_queue_update_end(q);
+	bbuf_queue_update_eof(q);
 	bbuf_holder_keep(leases, item);
 }
 
@@ -339,7 +339,7 @@ static void bbuf_lease_return(struct bbuf_queue *q, struct bbuf_item *item, bool
 	q->requeued += item->len;
 	bbuf_leases_move_back(q, item->len);
 	bbuf_leases_update_full(q);
-	bbuf_queue_update_end(q);
+	bbuf_queue_update_eof(q);
 	changes->requeued++;
 	changes->requeued_bytes += item->len;
 	trace_bbuf_return(q, item->len, bbuf_leases_records(q));
@@ -378,7 +378,7 @@ static void bbuf_item_consume(struct bbuf_queue *q, struct bbuf_item *item,
 	bbuf_leases_settle_up(leases);
 	bbuf_leases_free_room(leases, item->len);
 	bbuf_leases_update_full(q);
-	bbuf_queue_update_end(q);
+	bbuf_queue_update_eof(q);
 	changes->consumed++;
 	changes->consumed_bytes += item->len;
 }
@@ -1132,7 +1132,7 @@ void bbuf_leases_flush_ring(struct bbuf_queue *q, size_t stored, struct bbuf_lea
 	WRITE_ONCE(side->pos, side->pos + bytes);
 	bbuf_leases_settle_up(leases);
 	bbuf_leases_free_room(leases, bytes);
-	bbuf_queue_update_end(q);
+	bbuf_queue_update_eof(q);
 	changes->consumed += records ?: bytes;
 	changes->consumed_bytes += bytes;
 }

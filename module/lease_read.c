@@ -349,7 +349,7 @@ ssize_t bbuf_lease_read(struct bbuf_queue *q, struct bbuf_holder *holder, struct
 		bbuf_side_recheck_pollers(&q->producer);
 	if (reader.records)
 		return before - iov_iter_count(to);
-	return ret == BBUF_THE_END ? 0 : ret;
+	return ret == BBUF_EOF ? 0 : ret;
 }
 
 /*

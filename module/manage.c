@@ -23,7 +23,7 @@ static void bbuf_queue_set_state(struct bbuf_queue *q, u32 state)
 	WRITE_ONCE(q->state, state);
 	/* Release: who sees the end sees the last position, and the state. */
 	smp_store_release(&q->producer.ended, state);
-	bbuf_queue_update_end(q);
+	bbuf_queue_update_eof(q);
 }
 
 static void bbuf_queue_lock(struct bbuf_queue *q)
@@ -81,27 +81,27 @@ static void bbuf_queue_notify(struct bbuf_queue *q)
 }
 
 /**
- * struct bbuf_ending - calls that wait while a queue ends
+ * struct bbuf_end_list - calls that wait while a queue ends
  * @writers: producers that joined the line before as many had are to be ended, or 0
  * @readers: the same for consumers
  * @error: what the writers get; readers get it, too, if the queue was destroyed
  */
-struct bbuf_ending {
+struct bbuf_end_list {
 	u64 writers;
 	u64 readers;
 	int error;
 };
 
 /* Those that wait now. Both sides' locks are held. */
-static struct bbuf_ending bbuf_queue_ending(const struct bbuf_queue *q)
+static struct bbuf_end_list bbuf_queue_select_waiters(const struct bbuf_queue *q)
 {
 	const struct bbuf_side *side = &q->consumer;
 	bool destroyed = q->state & BBUF_DESTROYED;
-	bool over = destroyed || (side->ended && !bbuf_side_avail(side));
+	bool eof = destroyed || (side->ended && !bbuf_side_avail(side));
 
-	return (struct bbuf_ending) {
+	return (struct bbuf_end_list) {
 		.writers = q->producer.joined,
-		.readers = over ? side->joined : 0,
+		.readers = eof ? side->joined : 0,
 		.error = destroyed ? -ENODEV : -EPIPE,
 	};
 }
@@ -119,15 +119,15 @@ static void bbuf_queue_relock(struct bbuf_queue *q)
  * wake up. Readers of what is still queued get that first, and see no end if it has
  * been taken back by then. Both sides' locks are held, and dropped.
  */
-static void bbuf_queue_unlock_ended(struct bbuf_queue *q)
+static void bbuf_queue_unlock_and_end(struct bbuf_queue *q)
 {
-	const struct bbuf_ending ending = bbuf_queue_ending(q);
-	int end = ending.error == -ENODEV ? -ENODEV : BBUF_THE_END;
+	const struct bbuf_end_list end_list = bbuf_queue_select_waiters(q);
+	int end = end_list.error == -ENODEV ? -ENODEV : BBUF_EOF;
 
-	while (bbuf_side_end_waiters(&q->producer, ending.error, ending.writers))
+	while (bbuf_side_end_waiters(&q->producer, end_list.error, end_list.writers))
 		bbuf_queue_relock(q);
 	bbuf_queue_relock(q);
-	while (bbuf_side_end_waiters(&q->consumer, end, ending.readers))
+	while (bbuf_side_end_waiters(&q->consumer, end, end_list.readers))
 		bbuf_queue_relock(q);
 	bbuf_queue_unlock(q);
 	bbuf_queue_notify(q);
@@ -143,7 +143,7 @@ static int bbuf_queue_change_state(struct bbuf_queue *q, u32 set, u32 clear)
 	}
 	bbuf_queue_set_state(q, (q->state | set) & ~clear);
 	if (set) {
-		bbuf_queue_unlock_ended(q);
+		bbuf_queue_unlock_and_end(q);
 		return 0;
 	}
 	bbuf_queue_unlock(q);
@@ -232,7 +232,7 @@ void bbuf_queue_release(struct bbuf_queue *q, fmode_t mode)
 		return;
 	}
 	bbuf_queue_set_state(q, q->state | BBUF_LEFT);
-	bbuf_queue_unlock_ended(q);
+	bbuf_queue_unlock_and_end(q);
 }
 
 /* Bytes of the ring that what is queued in it takes. Both sides' locks are held. */
@@ -331,11 +331,11 @@ static void bbuf_resize_begin(struct bbuf_queue *q, struct bbuf_resize *resize)
 /* Returns whether both sides were this call's all the time, until the queue was destroyed. */
 static bool bbuf_resize_whole(struct bbuf_queue *q, struct bbuf_resize *resize)
 {
-	if (!resize->writer.over)
+	if (!resize->writer.result)
 		bbuf_side_set_busy(&q->producer, false);
-	if (!resize->reader.over)
+	if (!resize->reader.result)
 		bbuf_side_set_busy(&q->consumer, false);
-	return !resize->writer.over && !resize->reader.over;
+	return !resize->writer.result && !resize->reader.result;
 }
 
 /* Both sides' locks are held, and dropped. */

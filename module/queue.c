@@ -503,14 +503,14 @@ int bbuf_side_pause(struct bbuf_side *side, struct bbuf_waiter *waiter)
 	mutex_unlock(&side->lock);
 	cond_resched();
 	mutex_lock(&side->lock);
-	while (!waiter->over && bbuf_side_head(side) != waiter) {
+	while (!waiter->result && bbuf_side_head(side) != waiter) {
 		if (waiter->nowait)
 			return -EAGAIN;
 		mutex_unlock(&side->lock);
 		wait_event(side->queue->idle, !READ_ONCE(side->busy));
 		mutex_lock(&side->lock);
 	}
-	return waiter->over;
+	return waiter->result;
 }
 
 /* A producer won't wait for room, but consumers shall not wait for more data either. */
@@ -620,7 +620,7 @@ static int bbuf_side_sleep(struct bbuf_side *side, struct bbuf_waiter *waiter)
 	now = ktime_get_ns();
 	side->blocked_ns += now - start;
 
-	if (ret > 0 && !waiter->over)
+	if (ret > 0 && !waiter->result)
 		side->wakeups++;
 	if (ret < 0)
 		return bbuf_waiter_interrupted(waiter);
@@ -651,7 +651,7 @@ static int bbuf_side_wait(struct bbuf_side *side, struct bbuf_waiter *waiter)
 
 	lockdep_assert_held(&side->lock);
 
-	while (!ret && !waiter->over &&
+	while (!ret && !waiter->result &&
 	       !bbuf_waiter_may_proceed(side, waiter, bbuf_side_need(side, waiter))) {
 		if (bbuf_waiter_too_long(side, waiter))
 			return -EMSGSIZE;
@@ -665,8 +665,8 @@ static int bbuf_side_wait(struct bbuf_side *side, struct bbuf_waiter *waiter)
 		bbuf_side_wake_head(side);
 		ret = bbuf_side_await(side, waiter);
 	}
-	if (waiter->over)
-		return waiter->over;
+	if (waiter->result)
+		return waiter->result;
 	/* It may have come at the end; and a reader rather has less than it wanted than nothing. */
 	need = bbuf_side_produces(side) ? bbuf_side_need(side, waiter) : 1;
 	return ret == -ETIMEDOUT && bbuf_waiter_may_proceed(side, waiter, need) ? 0 : ret;
@@ -693,11 +693,11 @@ int bbuf_side_error(const struct bbuf_side *side)
  * @side: the side; its lock is held
  * @waiter: the call
  *
- * Return: 0, BBUF_THE_END, or what the call gets.
+ * Return: 0, BBUF_EOF, or what the call gets.
  */
 int bbuf_waiter_error(const struct bbuf_side *side, const struct bbuf_waiter *waiter)
 {
-	return waiter->over ?: bbuf_side_error(side);
+	return waiter->result ?: bbuf_side_error(side);
 }
 
 /**
@@ -707,7 +707,7 @@ int bbuf_waiter_error(const struct bbuf_side *side, const struct bbuf_waiter *wa
  * @waiter: the call
  *
  * Return: 0: the call may go on, with as many bytes as it needs, or fewer if the
- * side has ended or may drop what is queued. BBUF_THE_END: no more is to come.
+ * side has ended or may drop what is queued. BBUF_EOF: no more is to come.
  * -EAGAIN, -ETIMEDOUT, -ERESTARTSYS or, with a deadline, -ERESTARTNOHAND (a signal), -EMSGSIZE
  * (a record that a smaller capacity has no place for), or what bbuf_side_error() says.
  */
@@ -715,8 +715,8 @@ int bbuf_side_enter(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
 	int ret = bbuf_side_error(side);
 
-	if (ret || waiter->over)
-		return waiter->over ?: ret;
+	if (ret || waiter->result)
+		return waiter->result ?: ret;
 	if (waiter->nowait) {
 		ret = bbuf_side_bypass(side, waiter);
 	} else if (!list_empty(&waiter->node)) {
@@ -805,30 +805,30 @@ static void bbuf_side_wake_next(struct bbuf_side *side, bool bypass_allowed)
  * Take a call out of the line, wherever it sleeps. One that is at work, or whose page does not
  * come, sees it when it has the lock again, and leaves the ring alone then.
  */
-static bool bbuf_side_expel(struct bbuf_side *side, struct bbuf_waiter *waiter, int over)
+static bool bbuf_side_remove_waiter(struct bbuf_side *side, struct bbuf_waiter *waiter, int result)
 {
 	bool bypass_allowed;
 
 	if (side->busy && bbuf_side_head(side) == waiter)
 		bbuf_side_set_busy(side, false);
 	bypass_allowed = bbuf_side_leave(side, waiter);
-	waiter->over = over;
+	waiter->result = result;
 	complete(&waiter->woken);
 	return bypass_allowed;
 }
 
 /* Is it to be left alone, as it came later, or is to get what it has in hand before the end? */
-static bool bbuf_side_spares(struct bbuf_side *side, const struct bbuf_waiter *waiter, int over,
-			     u64 before)
+static bool bbuf_waiter_is_spared(struct bbuf_side *side, const struct bbuf_waiter *waiter,
+				  int result, u64 before)
 {
-	return waiter->ticket >= before || (waiter->resizes && over != -ENODEV) ||
-	       (over == BBUF_THE_END && side->busy && waiter == bbuf_side_head(side));
+	return waiter->ticket >= before || (waiter->resizes && result != -ENODEV) ||
+	       (result == BBUF_EOF && side->busy && waiter == bbuf_side_head(side));
 }
 
 /**
  * bbuf_side_end_waiters() - end calls that are in line
  * @side: the side; its lock is held
- * @over: how: a negative errno, or BBUF_THE_END
+ * @result: how: a negative errno, or BBUF_EOF
  * @before: only those that joined the line before as many had
  *
  * They leave the line at once, also one that is at work. The caller is to notify the side
@@ -836,7 +836,7 @@ static bool bbuf_side_spares(struct bbuf_side *side, const struct bbuf_waiter *w
  *
  * Return: whether some are left: the caller drops the lock, and comes again.
  */
-bool bbuf_side_end_waiters(struct bbuf_side *side, int over, u64 before)
+bool bbuf_side_end_waiters(struct bbuf_side *side, int result, u64 before)
 {
 	struct bbuf_waiter *waiter, *next;
 	bool more = false;
@@ -845,7 +845,7 @@ bool bbuf_side_end_waiters(struct bbuf_side *side, int over, u64 before)
 	lockdep_assert_held(&side->lock);
 
 	list_for_each_entry_safe(waiter, next, &side->wait_list, node) {
-		if (bbuf_side_spares(side, waiter, over, before)) {
+		if (bbuf_waiter_is_spared(side, waiter, result, before)) {
 			if (waiter->no_bypass)
 				continue;	/* it may stand before older ones */
 			break;
@@ -853,7 +853,7 @@ bool bbuf_side_end_waiters(struct bbuf_side *side, int over, u64 before)
 		more = n == BBUF_LOCKED_RECORDS;
 		if (more)
 			break;
-		bbuf_side_expel(side, waiter, over);
+		bbuf_side_remove_waiter(side, waiter, result);
 		n++;
 	}
 	trace_bbuf_batch(side->queue, "end", 0, n);
@@ -871,8 +871,8 @@ void bbuf_side_expire(struct bbuf_side *side, struct bbuf_waiter *waiter)
 
 	mutex_lock(&side->lock);
 	if (!list_empty(&waiter->node))
-		bypass_allowed = bbuf_side_expel(side, waiter,
-						 waiter->nowait ? -EAGAIN : -ETIMEDOUT);
+		bypass_allowed = bbuf_side_remove_waiter(side, waiter,
+							 waiter->nowait ? -EAGAIN : -ETIMEDOUT);
 	mutex_unlock(&side->lock);
 	bbuf_side_wake_next(side, bypass_allowed);
 }
@@ -892,7 +892,7 @@ void bbuf_side_exit_wait_list(struct bbuf_side *side, struct bbuf_waiter *waiter
 }
 
 /* Has what the call waits for been read, or will it never be? @drain_lock is held. */
-static bool bbuf_drain_over(const struct bbuf_queue *q, const struct bbuf_drainer *d)
+static bool bbuf_drainer_is_done(const struct bbuf_queue *q, const struct bbuf_drainer *d)
 {
 	if (READ_ONCE(q->state) & BBUF_DESTROYED)
 		return true;
@@ -922,7 +922,7 @@ void bbuf_queue_wake_drainers(struct bbuf_queue *q)
 	spin_lock(&q->drain_lock);
 	while ((node = rb_first_cached(&q->drains))) {
 		d = rb_entry(node, struct bbuf_drainer, node);
-		if (n++ == BBUF_LOCKED_WAKES || !bbuf_drain_over(q, d))
+		if (n++ == BBUF_LOCKED_WAKES || !bbuf_drainer_is_done(q, d))
 			break;	/* nor those after it */
 		rb_erase_cached(node, &q->drains);
 		RB_CLEAR_NODE(node);
@@ -932,7 +932,7 @@ void bbuf_queue_wake_drainers(struct bbuf_queue *q)
 }
 
 /**
- * bbuf_queue_update_end() - do consumers see the end?
+ * bbuf_queue_update_eof() - do consumers see the end?
  * @q: the queue; the consumers' lock is held, and its state, or what is leased, has changed
  *
  * What is leased may come back, so they don't before that is settled. There it is one word
@@ -940,7 +940,7 @@ void bbuf_queue_wake_drainers(struct bbuf_queue *q)
  * queued nor leased while it is on its way. The caller is to tell those who wait or poll, when
  * it has dropped the lock: see bbuf_queue_end_readers().
  */
-void bbuf_queue_update_end(struct bbuf_queue *q)
+void bbuf_queue_update_eof(struct bbuf_queue *q)
 {
 	struct bbuf_side *side = &q->consumer;
 	bool left = q->leases && (q->leased || bbuf_side_avail(side));
@@ -961,7 +961,7 @@ void bbuf_queue_update_end(struct bbuf_queue *q)
 void bbuf_queue_end_readers(struct bbuf_queue *q)
 {
 	struct bbuf_side *side = &q->consumer;
-	int over = BBUF_THE_END;
+	int result = BBUF_EOF;
 	bool more;
 	u64 before;
 
@@ -969,9 +969,9 @@ void bbuf_queue_end_readers(struct bbuf_queue *q)
 	more = side->ended && !bbuf_side_avail(side);
 	before = side->joined;
 	if (bbuf_side_error(side))
-		over = bbuf_side_error(side);
+		result = bbuf_side_error(side);
 	while (more) {
-		more = bbuf_side_end_waiters(side, over, before);
+		more = bbuf_side_end_waiters(side, result, before);
 		mutex_unlock(&side->lock);
 		cond_resched();
 		mutex_lock(&side->lock);

@@ -206,7 +206,7 @@ struct bbuf_queue {
  * @missing: bytes of its memory that it is to have present then
  * @resizes: it is a change of the capacity, which only the destruction of the queue ends
  * @no_bypass: nobody goes past it: somebody did, or it is at work
- * @over: it was ended, and taken out of the line: a negative errno, or BBUF_THE_END
+ * @result: it was ended, and taken out of the line: a negative errno, or BBUF_EOF
  *
  * Lives on its task's stack; @node changes under both locks of the side, the rest
  * under the mutex.
@@ -225,11 +225,11 @@ struct bbuf_waiter {
 	bool yields;
 	bool resizes;
 	bool no_bypass;
-	int over;
+	int result;
 };
 
 /* What bbuf_side_enter() returns to a reader when no more is to come. */
-#define BBUF_THE_END	1
+#define BBUF_EOF	1
 
 extern struct workqueue_struct *bbuf_workqueue;
 
@@ -253,12 +253,12 @@ bool bbuf_queue_has_room(struct bbuf_queue *q, size_t need);
 void bbuf_side_notify(struct bbuf_side *side, size_t bytes, size_t records);
 void bbuf_side_recheck_pollers(struct bbuf_side *side);
 void bbuf_queue_wake_drainers(struct bbuf_queue *q);
-void bbuf_queue_update_end(struct bbuf_queue *q);
+void bbuf_queue_update_eof(struct bbuf_queue *q);
 void bbuf_queue_end_readers(struct bbuf_queue *q);
 size_t bbuf_queue_ring_size(const struct bbuf_queue *q, size_t capacity);
 void bbuf_queue_set_limits(struct bbuf_queue *q, size_t capacity, size_t read_mark,
 			   size_t write_mark);
-bool bbuf_side_end_waiters(struct bbuf_side *side, int over, u64 before);
+bool bbuf_side_end_waiters(struct bbuf_side *side, int result, u64 before);
 void bbuf_side_expire(struct bbuf_side *side, struct bbuf_waiter *waiter);
 int bbuf_side_enter(struct bbuf_side *side, struct bbuf_waiter *waiter);
 void bbuf_side_hold(struct bbuf_side *side, struct bbuf_waiter *waiter);

@@ -152,7 +152,7 @@ inline unlock(which)
 chan wait_list[2] = [TASKS] of { byte };
 bool no_bypass[TASKS];
 bool woken[TASKS];
-byte over[TASKS];
+byte result[TASKS];
 byte need[TASKS];
 byte reservation[TASKS];
 byte reserved[2];
@@ -176,7 +176,7 @@ byte done;
 
 /* What a call comes to. */
 #define GO_ON		0
-#define THE_END		1
+#define EOF		1
 #define EPIPE		2
 #define ENODEV		3
 #define EAGAIN		4
@@ -214,7 +214,7 @@ inline forget_call()
 	d_step {
 		no_bypass[_pid] = false;
 		woken[_pid] = false;
-		over[_pid] = 0;
+		result[_pid] = 0;
 		need[_pid] = 0;
 		bypassed[_pid] = false;
 		bypassing[_pid] = 0
@@ -422,7 +422,7 @@ inline sleep(side)
 inline wait(side)
 {
 	do
-	:: ret || over[_pid] -> break
+	:: ret || result[_pid] -> break
 	:: else ->
 		go = wait_list[side]?[eval(_pid)];
 		WHEN(go, can_move(side, need[_pid]));
@@ -446,7 +446,7 @@ inline wait(side)
 #endif
 		sleep(side)
 	od;
-	ret = (over[_pid] -> over[_pid] : ret);
+	ret = (result[_pid] -> result[_pid] : ret);
 	forget()
 }
 
@@ -459,7 +459,7 @@ inline find_error(side)
 			ret = (LOAD(DESTROYED) -> ENODEV : (side == PRODUCERS -> EPIPE : GO_ON))
 		:: else
 		fi;
-		ret = (over[_pid] -> over[_pid] : ret)
+		ret = (result[_pid] -> result[_pid] : ret)
 	}
 }
 
@@ -705,7 +705,7 @@ inline move(side)
 	assert(avail >= 0 && avail <= CAPACITY);
 	assert(!waits || empty(wait_list[side]) || wait_list[side]?[eval(_pid)]);
 	if
-	:: much == 0 -> ret = THE_END
+	:: much == 0 -> ret = EOF
 	:: else ->
 		copy(side, much);
 		if
@@ -803,7 +803,7 @@ proctype mover(bool side; byte times; byte size; bool waits)
 				move(side)
 			fi
 		od;
-		assert(ret != THE_END || total[PRODUCERS] == total[CONSUMERS]);
+		assert(ret != EOF || total[PRODUCERS] == total[CONSUMERS]);
 		times = (left == 0 -> times - 1 : times);
 		exit(side)
 	od;
@@ -813,7 +813,7 @@ proctype mover(bool side; byte times; byte size; bool waits)
 /*
  * The end
  */
-inline end_calls(side, how)
+inline end_waiters(side, outcome)
 {
 	atomic {
 		lock(WAIT_LOCK(side));
@@ -824,11 +824,11 @@ inline end_calls(side, how)
 			wait_list[side]!first;
 #ifdef WAKE_THE_HEAD_ALONE
 			if
-			:: n == len(wait_list[side]) -> over[first] = how; woken[first] = true
+			:: n == len(wait_list[side]) -> result[first] = outcome; woken[first] = true
 			:: else
 			fi;
 #else
-			over[first] = how;
+			result[first] = outcome;
 			woken[first] = true;
 #endif
 			n--
@@ -862,11 +862,11 @@ proctype ender(byte after)
 	store(ENDED(CONSUMERS), 1);
 	shut = true;
 #ifndef NO_WORD_OF_THE_END
-	end_calls(PRODUCERS, (destroy -> ENODEV : EPIPE));
+	end_waiters(PRODUCERS, (destroy -> ENODEV : EPIPE));
 	find_avail(CONSUMERS);
 	if
-	:: destroy -> end_calls(CONSUMERS, ENODEV)
-	:: !destroy && avail == 0 -> end_calls(CONSUMERS, THE_END)
+	:: destroy -> end_waiters(CONSUMERS, ENODEV)
+	:: !destroy && avail == 0 -> end_waiters(CONSUMERS, EOF)
 	:: else
 	fi;
 #endif
@@ -949,7 +949,7 @@ inline fill()
 #define READER(times, size)		run mover(CONSUMERS, times, size, true)
 #define POLLING_WRITER(times, size)	run mover(PRODUCERS, times, size, false)
 #define POLLING_READER(times, size)	run mover(CONSUMERS, times, size, false)
-#define UNTIL_THE_END			9
+#define UNTIL_EOF			9
 
 init {
 	byte task, pos;
@@ -1004,22 +1004,22 @@ init {
 #elif defined(MARKS)		/* a reader would rather have more */
 		WRITER(1, 1);
 		WRITER(1, 2);
-		READER(UNTIL_THE_END, 2);
+		READER(UNTIL_EOF, 2);
 		run ender(2)
 #elif defined(MARKS_POLL)
 		WRITER(2, 1);
 		POLLING_WRITER(1, 2);
-		READER(UNTIL_THE_END, 2);
+		READER(UNTIL_EOF, 2);
 		run ender(2)
 #elif defined(MARKS_ASK)
 		WRITER(1, 1);
 		POLLING_WRITER(1, 2);
-		READER(UNTIL_THE_END, 2);
+		READER(UNTIL_EOF, 2);
 		run ender(2)
 #elif defined(PIECES)		/* more than there is room for */
 		WRITER(1, 3);
 		WRITER(1, 1);
-		READER(UNTIL_THE_END, 2);
+		READER(UNTIL_EOF, 2);
 		run ender(2)
 #elif defined(BYPASS_ONCE)	/* one has a missing page, the other doesn't wait */
 		WRITER(1, 1);
