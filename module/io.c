@@ -428,13 +428,13 @@ static void bbuf_batch_add_next(const struct bbuf_queue *q, struct bbuf_batch_co
 
 static void bbuf_publish_write(struct bbuf_queue *q, const struct bbuf_batch_count *batch)
 {
-	bbuf_side_moved(&q->producer, batch->bytes, batch->stored, batch->records);
+	bbuf_side_advance(&q->producer, batch->bytes, batch->stored, batch->records);
 	trace_bbuf_write(q, batch->bytes, batch->records);
 }
 
 static void bbuf_publish_read(struct bbuf_queue *q, struct bbuf_batch_count *batch)
 {
-	bbuf_side_moved(&q->consumer, batch->bytes, batch->stored, batch->records);
+	bbuf_side_advance(&q->consumer, batch->bytes, batch->stored, batch->records);
 	trace_bbuf_read(q, batch->bytes, batch->records);
 	if (batch->records > 1)
 		trace_bbuf_batch(q, "read", batch->bytes, batch->records);
@@ -450,7 +450,7 @@ static inline bool bbuf_try_stream(struct bbuf_side *side, struct iov_iter *iter
 {
 	if (!bbuf_try_copy(side, side->off, iter, len))
 		return false;
-	bbuf_side_moved(side, len, len, 0);
+	bbuf_side_advance(side, len, len, 0);
 	return true;
 }
 
@@ -527,7 +527,7 @@ static bool bbuf_drop(struct bbuf_queue *q, size_t want)
 	room = bbuf_side_avail(&q->producer);
 	if (!side->busy && room < want) {
 		batch = bbuf_batch_oldest(q, want - room);
-		bbuf_side_moved(side, batch.bytes, batch.stored, batch.records);
+		bbuf_side_advance(side, batch.bytes, batch.stored, batch.records);
 		q->dropped_bytes += batch.bytes;
 		q->dropped_records += batch.records;
 		trace_bbuf_batch(q, "drop", 0, batch.records);
@@ -593,7 +593,7 @@ static int bbuf_put_piece(struct bbuf_queue *q, struct bbuf_waiter *waiter, stru
 		return ret;
 	}
 	extent.len = before - iov_iter_count(from);
-	bbuf_side_moved(side, extent.len, extent.len, 0);
+	bbuf_side_advance(side, extent.len, extent.len, 0);
 	if (extent.len)
 		trace_bbuf_write(q, extent.len, 0);
 	waiter->left -= extent.len;
@@ -662,7 +662,7 @@ static int bbuf_put_record(struct bbuf_queue *q, struct iov_iter *from, size_t l
 	ret = bbuf_side_copy(side, waiter, &extent, from);
 	if (ret)
 		return ret;
-	bbuf_side_moved(side, len, head + len, 1);
+	bbuf_side_advance(side, len, head + len, 1);
 	trace_bbuf_write(q, len, 1);
 	return 0;
 }
@@ -892,7 +892,7 @@ static ssize_t bbuf_get_stream(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 		return ret;
 	done = before - iov_iter_count(to);
 	if (done && !waiter->peeks) {
-		bbuf_side_moved(side, done, done, 0);
+		bbuf_side_advance(side, done, done, 0);
 		trace_bbuf_read(q, done, 0);
 	}
 	return done ?: -EFAULT;

@@ -201,7 +201,7 @@ static void bbuf_leases_update_full(struct bbuf_queue *q)
 }
 
 /* So much more is leased; the consumers move on. */
-static void bbuf_leases_move_on(struct bbuf_queue *q, size_t bytes)
+static void bbuf_leases_advance(struct bbuf_queue *q, size_t bytes)
 {
 	struct bbuf_side *side = &q->consumer;
 	size_t records = bbuf_leases_records(q);
@@ -214,7 +214,7 @@ static void bbuf_leases_move_on(struct bbuf_queue *q, size_t bytes)
 }
 
 /* So much less is; they move back. */
-static void bbuf_leases_move_back(struct bbuf_queue *q, size_t bytes)
+static void bbuf_leases_rewind(struct bbuf_queue *q, size_t bytes)
 {
 	struct bbuf_side *side = &q->consumer;
 	size_t records = bbuf_leases_records(q);
@@ -306,7 +306,7 @@ void bbuf_lease_give(struct bbuf_queue *q, struct bbuf_holder *holder, struct bb
 	item->id = ++leases->last_id;
 	item->holder = holder;
 	bbuf_holder_count(leases, holder, 1);
-	bbuf_leases_move_on(q, item->len);
+	bbuf_leases_advance(q, item->len);
 	bbuf_leases_update_full(q);
 	bbuf_queue_update_eof(q);
 	bbuf_holder_keep(leases, item);
@@ -337,7 +337,7 @@ static void bbuf_lease_return(struct bbuf_queue *q, struct bbuf_item *item, bool
 	rb_add_cached(&item->requeued, &leases->requeued, bbuf_item_before);
 	leases->requeued_count++;
 	q->requeued += item->len;
-	bbuf_leases_move_back(q, item->len);
+	bbuf_leases_rewind(q, item->len);
 	bbuf_leases_update_full(q);
 	bbuf_queue_update_eof(q);
 	changes->requeued++;

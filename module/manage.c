@@ -254,7 +254,7 @@ static void bbuf_queue_flush_ring(struct bbuf_queue *q)
 
 	q->flushed_bytes += bytes;
 	q->flushed_records += records;
-	bbuf_side_moved(side, bytes, bbuf_queue_stored(q), records);
+	bbuf_side_advance(side, bytes, bbuf_queue_stored(q), records);
 	trace_bbuf_batch(q, "flush", 0, !!bytes);
 }
 

@@ -97,7 +97,7 @@
  *
  *   The bytes themselves are ordered by a second pair:
  *
- *     C  copy, then store-release of @pos.           bbuf_side_moved()
+ *     C  copy, then store-release of @pos.           bbuf_side_advance()
  *     D  load-acquire of the peer's @pos, then copy. bbuf_side_avail()
  *
  * What bounds the work under a lock
@@ -980,13 +980,13 @@ void bbuf_queue_end_readers(struct bbuf_queue *q)
 }
 
 /**
- * bbuf_side_moved() - publish what has been copied, and tell whom it concerns
+ * bbuf_side_advance() - publish what has been copied, and tell whom it concerns
  * @side: the side; its lock is held
  * @bytes: that were moved
  * @stored: bytes of the ring that they take
  * @records: that they are
  */
-void bbuf_side_moved(struct bbuf_side *side, size_t bytes, size_t stored, size_t records)
+void bbuf_side_advance(struct bbuf_side *side, size_t bytes, size_t stored, size_t records)
 {
 	struct bbuf_queue *q = side->queue;
 

@@ -269,7 +269,7 @@ int bbuf_waiter_interrupted(const struct bbuf_waiter *waiter);
 long bbuf_waiter_timeout(const struct bbuf_waiter *waiter, u64 now);
 size_t bbuf_side_need(const struct bbuf_side *side, const struct bbuf_waiter *waiter);
 void bbuf_side_set_busy(struct bbuf_side *side, bool busy);
-void bbuf_side_moved(struct bbuf_side *side, size_t bytes, size_t stored, size_t records);
+void bbuf_side_advance(struct bbuf_side *side, size_t bytes, size_t stored, size_t records);
 int bbuf_side_error(const struct bbuf_side *side);
 int bbuf_waiter_error(const struct bbuf_side *side, const struct bbuf_waiter *waiter);
 size_t bbuf_side_spare_to_bypass(const struct bbuf_side *side, size_t avail);

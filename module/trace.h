@@ -14,7 +14,7 @@
 #include "compat.h"
 #include "queue.h"
 
-DECLARE_EVENT_CLASS(bbuf_moved,
+DECLARE_EVENT_CLASS(bbuf_transfer,
 	TP_PROTO(const struct bbuf_queue *q, size_t bytes, size_t records),
 	TP_ARGS(q, bytes, records),
 	TP_STRUCT__entry(
@@ -34,25 +34,25 @@ DECLARE_EVENT_CLASS(bbuf_moved,
 );
 
 /* Bytes have been queued. */
-DEFINE_EVENT(bbuf_moved, bbuf_write,
+DEFINE_EVENT(bbuf_transfer, bbuf_write,
 	TP_PROTO(const struct bbuf_queue *q, size_t bytes, size_t records),
 	TP_ARGS(q, bytes, records)
 );
 
 /* Bytes have been taken. */
-DEFINE_EVENT(bbuf_moved, bbuf_read,
+DEFINE_EVENT(bbuf_transfer, bbuf_read,
 	TP_PROTO(const struct bbuf_queue *q, size_t bytes, size_t records),
 	TP_ARGS(q, bytes, records)
 );
 
 /* What was leased is gone for good. */
-DEFINE_EVENT(bbuf_moved, bbuf_settle,
+DEFINE_EVENT(bbuf_transfer, bbuf_settle,
 	TP_PROTO(const struct bbuf_queue *q, size_t bytes, size_t records),
 	TP_ARGS(q, bytes, records)
 );
 
 /* What was leased is queued again. */
-DEFINE_EVENT(bbuf_moved, bbuf_return,
+DEFINE_EVENT(bbuf_transfer, bbuf_return,
 	TP_PROTO(const struct bbuf_queue *q, size_t bytes, size_t records),
 	TP_ARGS(q, bytes, records)
 );

@@ -14,7 +14,7 @@
  *   - Each byte is read once, in its place, in order; no position passes the other one or
  *     the capacity; who copies without the lock has the side for itself.  move(), copy()
  *   - Nothing is queued after the end, and nobody is told of the end, in a read or by
- *     poll, before all is read.                               move(), moved(), watcher()
+ *     poll, before all is read.                               move(), advance(), watcher()
  *   - Who waits is passed by those who don't wait once at most; besides, by no more than
  *     a share of bytes, of whoever runs and leaves enough for all in line.
  *                                                         bypass(), move(), count_bypass()
@@ -647,7 +647,7 @@ inline publish(side, much)
 	store(POS(side), total[side])
 }
 
-inline moved(side, much)
+inline advance(side, much)
 {
 	assert(total[side] == LOAD(POS(side)));
 	assert(side == CONSUMERS || !shut);
@@ -715,7 +715,7 @@ inline move(side)
 		if
 		:: !ret ->
 			left = (side == PRODUCERS -> left - much : 0);
-			moved(side, much)
+			advance(side, much)
 		:: else
 		fi
 	fi;
@@ -762,7 +762,7 @@ inline move_at_once(side)
 #ifdef TELL_NOBODY_AT_ONCE
 	publish(side, much);
 #else
-	moved(side, much);
+	advance(side, much);
 #endif
 	much = 0;
 	forget()
