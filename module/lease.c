@@ -117,13 +117,13 @@ struct bbuf_item *bbuf_leases_first(const struct bbuf_queue *q)
 	return bbuf_queue_in_ring(q) ? NULL : item;
 }
 
-static bool bbuf_item_older(struct rb_node *a, const struct rb_node *b)
+static bool bbuf_item_written_before(struct rb_node *a, const struct rb_node *b)
 {
 	return rb_entry(a, struct bbuf_item, node)->written_pos <
 	       rb_entry(b, struct bbuf_item, node)->written_pos;
 }
 
-static bool bbuf_item_before(struct rb_node *a, const struct rb_node *b)
+static bool bbuf_item_read_before(struct rb_node *a, const struct rb_node *b)
 {
 	const struct bbuf_item *this = rb_entry(a, struct bbuf_item, requeued);
 	const struct bbuf_item *that = rb_entry(b, struct bbuf_item, requeued);
@@ -139,7 +139,7 @@ static bool bbuf_item_due_before(struct rb_node *a, const struct rb_node *b)
 }
 
 /* Tokens are found by their bytes, records only by their leases. */
-static bool bbuf_item_given_before(struct rb_node *a, const struct rb_node *b)
+static bool bbuf_item_held_before(struct rb_node *a, const struct rb_node *b)
 {
 	const struct bbuf_item *this = rb_entry(a, struct bbuf_item, held);
 	const struct bbuf_item *that = rb_entry(b, struct bbuf_item, held);
@@ -149,7 +149,7 @@ static bool bbuf_item_given_before(struct rb_node *a, const struct rb_node *b)
 	return this->id < that->id;
 }
 
-static void bbuf_item_untime(struct bbuf_leases *leases, struct bbuf_item *item)
+static void bbuf_item_stop_timer(struct bbuf_leases *leases, struct bbuf_item *item)
 {
 	if (RB_EMPTY_NODE(&item->timed))
 		return;
@@ -157,15 +157,15 @@ static void bbuf_item_untime(struct bbuf_leases *leases, struct bbuf_item *item)
 	RB_CLEAR_NODE(&item->timed);
 }
 
-static unsigned int bbuf_leases_of_file(const struct bbuf_leases *leases)
+static unsigned int bbuf_leases_file_limit(const struct bbuf_leases *leases)
 {
 	return min_t(size_t, READ_ONCE(leases->max_leases), READ_ONCE(leases->limit));
 }
 
 /* It has more, or less, or may have. */
-static void bbuf_holder_fill(struct bbuf_leases *leases, struct bbuf_holder *holder)
+static void bbuf_holder_update_full(struct bbuf_leases *leases, struct bbuf_holder *holder)
 {
-	bool full = holder->count >= bbuf_leases_of_file(leases);
+	bool full = holder->count >= bbuf_leases_file_limit(leases);
 
 	if (!full && (holder->full || leases->full_stale))
 		leases->unblocked = true;
@@ -175,14 +175,14 @@ static void bbuf_holder_fill(struct bbuf_leases *leases, struct bbuf_holder *hol
 	WRITE_ONCE(leases->full, leases->full + (full ? 1 : -1));
 }
 
-static void bbuf_holder_count(struct bbuf_leases *leases, struct bbuf_holder *holder, int n)
+static void bbuf_holder_add_count(struct bbuf_leases *leases, struct bbuf_holder *holder, int n)
 {
 	if (!holder->count)
 		leases->files++;
 	WRITE_ONCE(holder->count, holder->count + n);
 	if (!holder->count)
 		leases->files--;
-	bbuf_holder_fill(leases, holder);
+	bbuf_holder_update_full(leases, holder);
 	if (!leases->files)
 		WRITE_ONCE(leases->full_stale, false);
 }
@@ -241,11 +241,11 @@ static void bbuf_leases_arm(struct bbuf_leases *leases, u64 deadline)
 }
 
 /* Its time begins, or begins anew. */
-static void bbuf_lease_begin(struct bbuf_leases *leases, struct bbuf_item *item)
+static void bbuf_item_start_timer(struct bbuf_leases *leases, struct bbuf_item *item)
 {
 	u64 now;
 
-	bbuf_item_untime(leases, item);
+	bbuf_item_stop_timer(leases, item);
 	if (!leases->timeout)
 		return;
 	now = ktime_get_ns();
@@ -257,10 +257,10 @@ static void bbuf_lease_begin(struct bbuf_leases *leases, struct bbuf_item *item)
 }
 
 /* It can be found again by its holder, and called back. */
-static void bbuf_holder_keep(struct bbuf_leases *leases, struct bbuf_item *item)
+static void bbuf_holder_track(struct bbuf_leases *leases, struct bbuf_item *item)
 {
-	rb_add_cached(&item->held, &item->holder->leases, bbuf_item_given_before);
-	bbuf_lease_begin(leases, item);
+	rb_add_cached(&item->held, &item->holder->leases, bbuf_item_held_before);
+	bbuf_item_start_timer(leases, item);
 }
 
 /* It is the caller's, in its list; it counts as leased still. */
@@ -268,20 +268,20 @@ static void bbuf_holder_pick(struct bbuf_leases *leases, struct bbuf_item *item,
 			     struct list_head *items)
 {
 	rb_erase_cached(&item->held, &item->holder->leases);
-	bbuf_item_untime(leases, item);
+	bbuf_item_stop_timer(leases, item);
 	list_add_tail(&item->link, items);
 }
 
 /**
- * bbuf_lease_give() - lease what is first in the queue
+ * bbuf_lease_grant() - lease what is first in the queue
  * @q: the queue; the consumers' lock is held
  * @holder: to whom
  * @item: what is first: of bbuf_leases_first(), or a new one with a copy of what is in
  *        the ring; its bytes have reached the user
  * @stored: bytes of the ring that this takes; 0 if it is not there
  */
-void bbuf_lease_give(struct bbuf_queue *q, struct bbuf_holder *holder, struct bbuf_item *item,
-		     size_t stored)
+void bbuf_lease_grant(struct bbuf_queue *q, struct bbuf_holder *holder, struct bbuf_item *item,
+		      size_t stored)
 {
 	struct bbuf_leases *leases = q->leases;
 	struct bbuf_side *side = &q->consumer;
@@ -293,7 +293,7 @@ void bbuf_lease_give(struct bbuf_queue *q, struct bbuf_holder *holder, struct bb
 		item->pos = leases->head;
 		item->seq = U64_MAX;	/* what went behind others was there before */
 		RB_CLEAR_NODE(&item->timed);
-		rb_add_cached(&item->node, &leases->items, bbuf_item_older);
+		rb_add_cached(&item->node, &leases->items, bbuf_item_written_before);
 		leases->count++;
 		side->off = bbuf_ring_step(&q->ring, side->off, stored);
 		leases->head += item->len;
@@ -305,36 +305,36 @@ void bbuf_lease_give(struct bbuf_queue *q, struct bbuf_holder *holder, struct bb
 	item->deliveries++;
 	item->id = ++leases->last_id;
 	item->holder = holder;
-	bbuf_holder_count(leases, holder, 1);
+	bbuf_holder_add_count(leases, holder, 1);
 	bbuf_leases_advance(q, item->len);
 	bbuf_leases_update_full(q);
 	bbuf_queue_update_eof(q);
-	bbuf_holder_keep(leases, item);
+	bbuf_holder_track(leases, item);
 }
 
 /* It is nobody's any more, and is still out. */
-static void bbuf_lease_take_back(struct bbuf_leases *leases, struct bbuf_item *item)
+static void bbuf_item_detach(struct bbuf_leases *leases, struct bbuf_item *item)
 {
 	if (item->holder)
-		bbuf_holder_count(leases, item->holder, -1);
+		bbuf_holder_add_count(leases, item->holder, -1);
 	item->holder = NULL;
 }
 
 /* Put a leased item, that was picked, back into the queue: where it was, or at the back. */
-static void bbuf_lease_return(struct bbuf_queue *q, struct bbuf_item *item, bool last,
-			      struct bbuf_lease_changes *changes)
+static void bbuf_lease_requeue(struct bbuf_queue *q, struct bbuf_item *item, bool last,
+			       struct bbuf_lease_changes *changes)
 {
 	struct bbuf_leases *leases = q->leases;
 
 	lockdep_assert_held(&q->consumer.lock);
 
 	list_del(&item->link);
-	bbuf_lease_take_back(leases, item);
+	bbuf_item_detach(leases, item);
 	if (last) {
 		item->pos = leases->head + bbuf_queue_in_ring(q);
 		item->seq = ++leases->last_seq;
 	}
-	rb_add_cached(&item->requeued, &leases->requeued, bbuf_item_before);
+	rb_add_cached(&item->requeued, &leases->requeued, bbuf_item_read_before);
 	leases->requeued_count++;
 	q->requeued += item->len;
 	bbuf_leases_rewind(q, item->len);
@@ -346,7 +346,7 @@ static void bbuf_lease_return(struct bbuf_queue *q, struct bbuf_item *item, bool
 }
 
 /* Up to where is nothing left? */
-static void bbuf_leases_settle_up(struct bbuf_leases *leases)
+static void bbuf_leases_update_settled(struct bbuf_leases *leases)
 {
 	struct rb_node *first = rb_first_cached(&leases->items);
 	u64 settled = leases->head;
@@ -375,7 +375,7 @@ static void bbuf_item_consume(struct bbuf_queue *q, struct bbuf_item *item,
 
 	rb_erase_cached(&item->node, &leases->items);
 	leases->count--;
-	bbuf_leases_settle_up(leases);
+	bbuf_leases_update_settled(leases);
 	bbuf_leases_free_room(leases, item->len);
 	bbuf_leases_update_full(q);
 	bbuf_queue_update_eof(q);
@@ -387,7 +387,7 @@ static void bbuf_item_consume(struct bbuf_queue *q, struct bbuf_item *item,
 static void bbuf_lease_consume(struct bbuf_queue *q, struct bbuf_item *item,
 			       struct bbuf_lease_changes *changes)
 {
-	bbuf_lease_take_back(q->leases, item);
+	bbuf_item_detach(q->leases, item);
 	q->leased -= item->len;
 	q->leases->records -= bbuf_leases_records(q);
 	bbuf_item_consume(q, item, changes);
@@ -432,12 +432,12 @@ struct bbuf_return_opts {
 	bool expired;
 };
 
-static void bbuf_lease_go_back(struct bbuf_queue *q, struct bbuf_item *item,
-			       struct bbuf_return_opts opts, struct bbuf_lease_changes *changes)
+static void bbuf_lease_return(struct bbuf_queue *q, struct bbuf_item *item,
+			      struct bbuf_return_opts opts, struct bbuf_lease_changes *changes)
 {
 	q->leases->returned++;
 	q->leases->expired += opts.expired;
-	bbuf_lease_return(q, item, opts.last, changes);
+	bbuf_lease_requeue(q, item, opts.last, changes);
 }
 
 /* Those of @items that may go back do; the others are nobody's, and stay in @items. */
@@ -449,9 +449,9 @@ static void bbuf_leases_return_list(struct bbuf_queue *q, struct list_head *item
 
 	list_for_each_entry_safe(item, next, items, link) {
 		if (bbuf_item_is_exhausted(q->leases, item))
-			bbuf_lease_take_back(q->leases, item);
+			bbuf_item_detach(q->leases, item);
 		else
-			bbuf_lease_go_back(q, item, opts, changes);
+			bbuf_lease_return(q, item, opts, changes);
 	}
 }
 
@@ -470,7 +470,7 @@ static void bbuf_leases_dead_letter_list(struct bbuf_queue *q, struct list_head 
 		if (gone)
 			bbuf_lease_consume_dead_letter(q, item, changes);
 		else
-			bbuf_lease_go_back(q, item, opts, changes);
+			bbuf_lease_return(q, item, opts, changes);
 		bbuf_leases_collect_unblocked(q->leases, changes);
 		mutex_unlock(&q->consumer.lock);
 	}
@@ -478,7 +478,7 @@ static void bbuf_leases_dead_letter_list(struct bbuf_queue *q, struct list_head 
 }
 
 /* Pick leases that have timed out, one batch at most. Returns when the next one is due. */
-static u64 bbuf_leases_pick_late(struct bbuf_leases *leases, struct list_head *items, size_t *n)
+static u64 bbuf_leases_pick_expired(struct bbuf_leases *leases, struct list_head *items, size_t *n)
 {
 	u64 now = ktime_get_ns();
 	struct bbuf_item *item;
@@ -500,19 +500,19 @@ static void bbuf_leases_expire(struct work_struct *work)
 	const struct bbuf_return_opts opts = { .expired = true };
 	struct bbuf_queue *q = leases->queue;
 	struct bbuf_lease_changes changes = { };
-	LIST_HEAD(late);
+	LIST_HEAD(expired);
 	size_t n;
 	u64 due;
 
 	mutex_lock(&q->consumer.lock);
-	due = bbuf_leases_pick_late(leases, &late, &n);
+	due = bbuf_leases_pick_expired(leases, &expired, &n);
 	leases->due = BBUF_NEVER;
 	bbuf_leases_arm(leases, due);
 	trace_bbuf_batch(q, "expire", 0, n);
-	bbuf_leases_return_list(q, &late, opts, &changes);
+	bbuf_leases_return_list(q, &expired, opts, &changes);
 	bbuf_leases_collect_unblocked(leases, &changes);
 	mutex_unlock(&q->consumer.lock);
-	bbuf_leases_dead_letter_list(q, &late, opts, &changes);
+	bbuf_leases_dead_letter_list(q, &expired, opts, &changes);
 	bbuf_leases_notify(q, &changes);
 }
 
@@ -542,13 +542,13 @@ static struct bbuf_item *bbuf_holder_find(const struct bbuf_holder *holder, u64 
 }
 
 /**
- * struct bbuf_settled - how far a settling of many leases has come
+ * struct bbuf_settle_progress - how far a settling of many leases has come
  * @from: number from which the next ones count
  * @to: number up to which they do: those that come later are not meant
  * @n: how many are settled now
  * @more: there may be more of them
  */
-struct bbuf_settled {
+struct bbuf_settle_progress {
 	u64 from;
 	u64 to;
 	size_t n;
@@ -557,19 +557,19 @@ struct bbuf_settled {
 
 /* The next lease that is meant; or NULL. */
 static struct bbuf_item *bbuf_settle_next(const struct bbuf_holder *holder,
-					  struct bbuf_settled *state)
+					  struct bbuf_settle_progress *progress)
 {
-	struct bbuf_item *item = bbuf_holder_next(holder, state->from);
+	struct bbuf_item *item = bbuf_holder_next(holder, progress->from);
 
-	if (!item || item->id > state->to)
+	if (!item || item->id > progress->to)
 		return NULL;
-	state->from = item->id + 1;
+	progress->from = item->id + 1;
 	return item;
 }
 
 /* Move the leases to settle from the holder to @items, one batch at most. */
 static int bbuf_settle_pick(struct bbuf_queue *q, struct bbuf_holder *holder,
-			    const struct bbuf_settle *settle, struct bbuf_settled *state,
+			    const struct bbuf_settle *settle, struct bbuf_settle_progress *progress,
 			    struct list_head *items)
 {
 	struct bbuf_item *item;
@@ -579,17 +579,17 @@ static int bbuf_settle_pick(struct bbuf_queue *q, struct bbuf_holder *holder,
 		if (!item)
 			return settle->lease ? -ESTALE : -ENOENT;
 		bbuf_holder_pick(q->leases, item, items);
-		state->n = 1;
+		progress->n = 1;
 		return 0;
 	}
-	if (!state->to)
-		state->to = q->leases->last_id;
-	state->n = 0;
-	while (state->n < BBUF_LOCKED_RECORDS && (item = bbuf_settle_next(holder, state))) {
+	if (!progress->to)
+		progress->to = q->leases->last_id;
+	progress->n = 0;
+	while (progress->n < BBUF_LOCKED_RECORDS && (item = bbuf_settle_next(holder, progress))) {
 		bbuf_holder_pick(q->leases, item, items);
-		state->n++;
+		progress->n++;
 	}
-	state->more = state->n == BBUF_LOCKED_RECORDS;
+	progress->more = progress->n == BBUF_LOCKED_RECORDS;
 	return 0;
 }
 
@@ -616,7 +616,7 @@ static long bbuf_settle_renew(struct bbuf_queue *q, struct list_head *items)
 
 	list_for_each_entry_safe(item, next, items, link) {
 		list_del(&item->link);
-		bbuf_holder_keep(q->leases, item);
+		bbuf_holder_track(q->leases, item);
 		n++;
 	}
 	return n;
@@ -624,7 +624,8 @@ static long bbuf_settle_renew(struct bbuf_queue *q, struct list_head *items)
 
 /* Until one can't be: it and the rest stay leased. */
 static long bbuf_settle_reject(struct bbuf_queue *q, struct list_head *items,
-			       struct bbuf_settled *state, struct bbuf_lease_changes *changes)
+			       struct bbuf_settle_progress *progress,
+			       struct bbuf_lease_changes *changes)
 {
 	struct bbuf_item *item, *next;
 	LIST_HEAD(gone);
@@ -645,49 +646,51 @@ static long bbuf_settle_reject(struct bbuf_queue *q, struct list_head *items,
 	}
 	bbuf_settle_renew(q, items);
 	list_splice(&gone, items);
-	state->more &= all;
+	progress->more &= all;
 	return n || all ? n : -EAGAIN;
 }
 
 /* The consumers' lock is held; what is left in @items is to be buried, or freed. */
 static long bbuf_settle_picked(struct bbuf_queue *q, u32 action, struct list_head *items,
-			       struct bbuf_settled *state, struct bbuf_lease_changes *changes)
+			       struct bbuf_settle_progress *progress,
+			       struct bbuf_lease_changes *changes)
 {
 	const struct bbuf_return_opts opts = { .last = action == BBUF_RETURN_LAST };
 
-	trace_bbuf_batch(q, "settle", 0, state->n);
+	trace_bbuf_batch(q, "settle", 0, progress->n);
 	switch (action) {
 	case BBUF_ACK:
 		return bbuf_settle_ack(q, items, changes);
 	case BBUF_RENEW:
 		return bbuf_settle_renew(q, items);
 	case BBUF_REJECT:
-		return bbuf_settle_reject(q, items, state, changes);
+		return bbuf_settle_reject(q, items, progress, changes);
 	default:
 		bbuf_leases_return_list(q, items, opts, changes);
-		return state->n;
+		return progress->n;
 	}
 }
 
 /* As many as can be settled without letting others have the lock. */
-static long bbuf_settle_some(struct bbuf_queue *q, struct bbuf_holder *holder,
-			     const struct bbuf_settle *settle, struct bbuf_settled *state)
+static long bbuf_settle_batch(struct bbuf_queue *q, struct bbuf_holder *holder,
+			      const struct bbuf_settle *settle,
+			      struct bbuf_settle_progress *progress)
 {
 	const struct bbuf_return_opts opts = { .last = settle->action == BBUF_RETURN_LAST };
-	bool back = settle->action == BBUF_RETURN || opts.last;
+	bool returns = settle->action == BBUF_RETURN || opts.last;
 	struct bbuf_lease_changes changes = { };
 	LIST_HEAD(items);
 	long ret;
 
 	mutex_lock(&q->consumer.lock);
 	ret = bbuf_side_error(&q->consumer) ?:
-	      bbuf_settle_pick(q, holder, settle, state, &items);
+	      bbuf_settle_pick(q, holder, settle, progress, &items);
 	if (!ret)
-		ret = bbuf_settle_picked(q, settle->action, &items, state, &changes);
+		ret = bbuf_settle_picked(q, settle->action, &items, progress, &changes);
 	bbuf_leases_collect_unblocked(q->leases, &changes);
 	mutex_unlock(&q->consumer.lock);
 
-	if (back)
+	if (returns)
 		bbuf_leases_dead_letter_list(q, &items, opts, &changes);
 	else
 		bbuf_leases_free(&items);
@@ -708,14 +711,14 @@ static long bbuf_settle_some(struct bbuf_queue *q, struct bbuf_holder *holder,
 long bbuf_lease_settle(struct bbuf_queue *q, struct bbuf_holder *holder,
 		       const struct bbuf_settle *settle)
 {
-	struct bbuf_settled state = { };
+	struct bbuf_settle_progress progress = { };
 	long ret, done = 0;
 
 	do {
-		ret = bbuf_settle_some(q, holder, settle, &state);
+		ret = bbuf_settle_batch(q, holder, settle, &progress);
 		done += max(ret, 0L);
 		cond_resched();
-	} while (ret > 0 && state.more);
+	} while (ret > 0 && progress.more);
 	return done ?: ret;
 }
 
@@ -736,7 +739,7 @@ void bbuf_lease_undo(struct bbuf_queue *q, struct bbuf_holder *holder, u64 id)
 	if (item) {
 		bbuf_holder_pick(q->leases, item, &items);
 		item->deliveries--;
-		bbuf_lease_return(q, item, false, &changes);
+		bbuf_lease_requeue(q, item, false, &changes);
 	}
 	bbuf_leases_collect_unblocked(q->leases, &changes);
 	mutex_unlock(&q->consumer.lock);
@@ -771,7 +774,7 @@ bool bbuf_holder_has_token(const struct bbuf_holder *holder, u8 byte)
 }
 
 /**
- * bbuf_lease_return_token() - put a token behind all that is queued
+ * bbuf_token_requeue() - put a token behind all that is queued
  * @q: the queue, a stream; the consumers' lock is held
  * @holder: who has leased it
  * @byte: the token
@@ -779,8 +782,8 @@ bool bbuf_holder_has_token(const struct bbuf_holder *holder, u8 byte)
  *
  * Return: whether the holder has leased such a token.
  */
-bool bbuf_lease_return_token(struct bbuf_queue *q, struct bbuf_holder *holder, u8 byte,
-			     struct bbuf_lease_changes *changes)
+bool bbuf_token_requeue(struct bbuf_queue *q, struct bbuf_holder *holder, u8 byte,
+			struct bbuf_lease_changes *changes)
 {
 	struct bbuf_item *item = bbuf_holder_token(holder, byte);
 	LIST_HEAD(items);
@@ -788,13 +791,14 @@ bool bbuf_lease_return_token(struct bbuf_queue *q, struct bbuf_holder *holder, u
 	if (!item)
 		return false;
 	bbuf_holder_pick(q->leases, item, &items);
-	bbuf_lease_return(q, item, true, changes);
+	bbuf_lease_requeue(q, item, true, changes);
 	bbuf_leases_collect_unblocked(q->leases, changes);
 	return true;
 }
 
 /* Of a stream, the files that this process has open already; or @fresh, which is added. */
-static struct bbuf_holder *bbuf_holder_mine(struct bbuf_leases *leases, struct bbuf_holder *fresh)
+static struct bbuf_holder *bbuf_holder_find_or_add(struct bbuf_leases *leases,
+						   struct bbuf_holder *fresh)
 {
 	struct rb_node **link = &leases->holders.rb_node, *parent = NULL;
 
@@ -835,7 +839,7 @@ struct bbuf_holder *bbuf_holder_get(struct bbuf_queue *q)
 	fresh->owner = get_pid(task_tgid(current));
 
 	mutex_lock(&q->consumer.lock);
-	holder = bbuf_holder_mine(q->leases, fresh);
+	holder = bbuf_holder_find_or_add(q->leases, fresh);
 	holder->files++;
 	mutex_unlock(&q->consumer.lock);
 	if (holder != fresh) {
@@ -905,7 +909,7 @@ void bbuf_holder_put(struct bbuf_queue *q, struct bbuf_holder *holder)
  */
 bool bbuf_holder_full(const struct bbuf_queue *q, const struct bbuf_holder *holder)
 {
-	return READ_ONCE(holder->count) >= bbuf_leases_of_file(q->leases);
+	return READ_ONCE(holder->count) >= bbuf_leases_file_limit(q->leases);
 }
 
 /**
@@ -926,13 +930,13 @@ static void bbuf_holder_wake_next(const struct bbuf_queue *q, struct bbuf_holder
 {
 	unsigned int taken = READ_ONCE(holder->count) + atomic_read(&holder->admitted);
 
-	if (taken < bbuf_leases_of_file(q->leases) || READ_ONCE(q->state) & BBUF_DESTROYED)
+	if (taken < bbuf_leases_file_limit(q->leases) || READ_ONCE(q->state) & BBUF_DESTROYED)
 		bbuf_holder_wake(holder);
 }
 
 /* The next holder of a stream behind @owner, or NULL. */
-static struct bbuf_holder *bbuf_holder_behind(const struct bbuf_leases *leases,
-					      const struct pid *owner)
+static struct bbuf_holder *bbuf_holder_after(const struct bbuf_leases *leases,
+					     const struct pid *owner)
 {
 	struct rb_node *node = leases->holders.rb_node;
 	struct bbuf_holder *holder, *found = NULL;
@@ -962,7 +966,7 @@ void bbuf_leases_wake_full(struct bbuf_queue *q)
 	do {
 		mutex_lock(&q->consumer.lock);
 		for (n = 0; n < BBUF_LOCKED_RECORDS; n++) {
-			holder = bbuf_holder_behind(q->leases, owner);
+			holder = bbuf_holder_after(q->leases, owner);
 			if (!holder)
 				break;
 			owner = holder->owner;
@@ -974,8 +978,8 @@ void bbuf_leases_wake_full(struct bbuf_queue *q)
 }
 
 /* Why a call need not wait for its holder, or not any longer; 1 if it is to sleep. */
-static int bbuf_holder_sleeps(const struct bbuf_queue *q, const struct bbuf_holder *holder,
-			      const struct bbuf_waiter *waiter)
+static int bbuf_holder_check_wait(const struct bbuf_queue *q, const struct bbuf_holder *holder,
+				  const struct bbuf_waiter *waiter)
 {
 	if (READ_ONCE(q->state) & BBUF_DESTROYED)
 		return -ENODEV;
@@ -1050,7 +1054,7 @@ int bbuf_holder_wait(struct bbuf_queue *q, struct bbuf_holder *holder,
 	do {
 		/* B: the wait queue, then the count; see bbuf_holder_wake(). */
 		prepare_to_wait_exclusive(&holder->wait, &self.entry, TASK_INTERRUPTIBLE);
-		ret = bbuf_holder_sleeps(q, holder, waiter);
+		ret = bbuf_holder_check_wait(q, holder, waiter);
 		if (ret > 0)
 			schedule_timeout(bbuf_waiter_timeout(waiter, ktime_get_ns()));
 		finish_wait(&holder->wait, &self.entry);
@@ -1130,7 +1134,7 @@ void bbuf_leases_flush_ring(struct bbuf_queue *q, size_t stored, struct bbuf_lea
 	side->bytes += bytes;
 	WRITE_ONCE(side->records, side->records + records);
 	WRITE_ONCE(side->pos, side->pos + bytes);
-	bbuf_leases_settle_up(leases);
+	bbuf_leases_update_settled(leases);
 	bbuf_leases_free_room(leases, bytes);
 	bbuf_queue_update_eof(q);
 	changes->consumed += records ?: bytes;
@@ -1142,7 +1146,7 @@ static void bbuf_leases_set_limit(struct bbuf_leases *leases)
 {
 	size_t capacity = leases->queue->producer.window;
 
-	WRITE_ONCE(leases->limit, max_t(size_t, capacity / BBUF_BYTES_PER_ITEM, BBUF_ITEMS_LEAST));
+	WRITE_ONCE(leases->limit, max_t(size_t, capacity / BBUF_BYTES_PER_ITEM, BBUF_ITEMS_MIN));
 }
 
 /**
@@ -1155,7 +1159,7 @@ static void bbuf_leases_set_limit(struct bbuf_leases *leases)
 void bbuf_leases_set(struct bbuf_queue *q, const struct bbuf_set *set)
 {
 	struct bbuf_leases *leases = q->leases;
-	unsigned int before = bbuf_leases_of_file(leases);
+	unsigned int before = bbuf_leases_file_limit(leases);
 
 	if (set->fields & BBUF_SET_LEASE_TIMEOUT)
 		WRITE_ONCE(leases->timeout, set->lease_timeout);
@@ -1166,7 +1170,7 @@ void bbuf_leases_set(struct bbuf_queue *q, const struct bbuf_set *set)
 	bbuf_leases_set_limit(leases);
 	bbuf_leases_update_full(q);
 	/* Which files are full now is not looked for: there may be any number of files. */
-	if (leases->files && bbuf_leases_of_file(leases) != before)
+	if (leases->files && bbuf_leases_file_limit(leases) != before)
 		WRITE_ONCE(leases->full_stale, true);
 }
 

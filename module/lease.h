@@ -16,10 +16,10 @@
 
 /*
  * A queue holds at most one item for each BBUF_BYTES_PER_ITEM bytes of its capacity, but may hold
- * BBUF_ITEMS_LEAST: that bounds the memory of short records. See "Memory" in bbuf(4).
+ * BBUF_ITEMS_MIN: that bounds the memory of short records. See "Memory" in bbuf(4).
  */
 #define BBUF_BYTES_PER_ITEM	64
-#define BBUF_ITEMS_LEAST	4096
+#define BBUF_ITEMS_MIN	4096
 
 /**
  * struct bbuf_leases - of a queue with BBUF_LEASE
@@ -180,13 +180,13 @@ void bbuf_leases_wake_full(struct bbuf_queue *q);
 void bbuf_leases_free(struct list_head *items);
 struct bbuf_item *bbuf_leases_first(const struct bbuf_queue *q);
 
-void bbuf_lease_give(struct bbuf_queue *q, struct bbuf_holder *holder, struct bbuf_item *item,
-		     size_t stored);
+void bbuf_lease_grant(struct bbuf_queue *q, struct bbuf_holder *holder, struct bbuf_item *item,
+		      size_t stored);
 void bbuf_lease_undo(struct bbuf_queue *q, struct bbuf_holder *holder, u64 id);
 long bbuf_lease_settle(struct bbuf_queue *q, struct bbuf_holder *holder,
 		       const struct bbuf_settle *settle);
-bool bbuf_lease_return_token(struct bbuf_queue *q, struct bbuf_holder *holder, u8 byte,
-			     struct bbuf_lease_changes *changes);
+bool bbuf_token_requeue(struct bbuf_queue *q, struct bbuf_holder *holder, u8 byte,
+			struct bbuf_lease_changes *changes);
 void bbuf_holder_wake(struct bbuf_holder *holder);
 bool bbuf_holder_has_token(const struct bbuf_holder *holder, u8 byte);
 

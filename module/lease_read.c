@@ -101,8 +101,8 @@ static void bbuf_item_fill(const struct bbuf_queue *q, struct bbuf_item *item, s
  * Memory may take long to come, and so may a long copy. Meanwhile the call is in front of
  * the line, without the lock, and as it is busy the ring stays as it is.
  */
-static struct bbuf_item *bbuf_item_make_slowly(struct bbuf_queue *q, struct bbuf_waiter *waiter,
-					       const struct bbuf_next *next)
+static struct bbuf_item *bbuf_item_make_slow(struct bbuf_queue *q, struct bbuf_waiter *waiter,
+					     const struct bbuf_next *next)
 {
 	struct bbuf_side *side = &q->consumer;
 	struct bbuf_item *item;
@@ -128,7 +128,7 @@ static struct bbuf_item *bbuf_item_make(struct bbuf_queue *q, struct bbuf_waiter
 	if (next->len <= BBUF_NOWAIT_BYTES)
 		item = bbuf_item_alloc(next->len, GFP_NOWAIT | __GFP_ACCOUNT | __GFP_NOWARN);
 	if (!item)
-		return bbuf_item_make_slowly(q, waiter, next);
+		return bbuf_item_make_slow(q, waiter, next);
 	bbuf_item_fill(q, item, next->head);
 	return item;
 }
@@ -213,7 +213,7 @@ static int bbuf_lease_read_one(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 		return PTR_ERR(item);
 	}
 	reader->first |= q->type == BBUF_STREAM && !reader->holder->count;
-	bbuf_lease_give(q, reader->holder, item, next.item ? 0 : next.head + next.len);
+	bbuf_lease_grant(q, reader->holder, item, next.item ? 0 : next.head + next.len);
 	reader->records++;
 	reader->bytes += next.len;
 	if (reader->lease)
@@ -356,8 +356,8 @@ ssize_t bbuf_lease_read(struct bbuf_queue *q, struct bbuf_holder *holder, struct
  * How many of the bytes, from the first on, are like it: leased to the holder, and then they
  * are put back, or not?
  */
-static size_t bbuf_token_return_some(struct bbuf_queue *q, struct bbuf_holder *holder,
-				     const u8 *bytes, size_t n, bool *leased)
+static size_t bbuf_token_requeue_some(struct bbuf_queue *q, struct bbuf_holder *holder,
+				      const u8 *bytes, size_t n, bool *leased)
 {
 	struct bbuf_lease_changes changes = { };
 	size_t i = 0;
@@ -365,7 +365,7 @@ static size_t bbuf_token_return_some(struct bbuf_queue *q, struct bbuf_holder *h
 	mutex_lock(&q->consumer.lock);
 	*leased = bbuf_holder_has_token(holder, bytes[0]);
 	if (*leased)
-		while (i < n && bbuf_lease_return_token(q, holder, bytes[i], &changes))
+		while (i < n && bbuf_token_requeue(q, holder, bytes[i], &changes))
 			i++;
 	else
 		while (i < n && !bbuf_holder_has_token(holder, bytes[i]))
@@ -392,7 +392,7 @@ static ssize_t bbuf_token_write_some(struct bbuf_queue *q, struct bbuf_holder *h
 	n = copy_from_iter(bytes, min(sizeof(bytes), iov_iter_count(from)), from);
 	if (!n)
 		return -EFAULT;
-	ret = bbuf_token_return_some(q, holder, bytes, n, &leased);
+	ret = bbuf_token_requeue_some(q, holder, bytes, n, &leased);
 	if (!leased) {
 		vec.iov_len = ret;
 		iov_iter_kvec(&fresh, ITER_SOURCE, &vec, 1, vec.iov_len);

@@ -115,7 +115,7 @@
  *     flushing what is in the ring                         one step, whatever it is
  *     flushing what came back                              a batch, bbuf_leases_flush()
  *     leasing with frames, or tokens                       a batch, and the read returns
- *     settling all leases of a file, closing it            a batch, bbuf_settle_some(),
+ *     settling all leases of a file, closing it            a batch, bbuf_settle_batch(),
  *                                                          bbuf_holder_return()
  *     leases that expire                                   a batch, then the work comes again
  *     peeking at tokens that came back                     a batch, and no more are returned
