@@ -41,8 +41,8 @@
  * @picky: the file is counted in bbuf_queue.picky_files
  * @refused_lock: protects @picky, that count and bbuf_queue.refused_files, and writing @refused
  * @holder: of what it leases; NULL if the queue is without
- * @reads_plainly: neither frames nor leases: what is there may be read at once
- * @writes_plainly: the same for writes
+ * @fast_reads: neither frames nor leases: what is there may be read at once
+ * @fast_writes: the same for writes
  */
 struct bbuf_file {
 	struct bbuf_node *node;
@@ -54,8 +54,8 @@ struct bbuf_file {
 	bool picky;
 	spinlock_t refused_lock;	/* for refused and picky */
 	struct bbuf_holder *holder;
-	bool reads_plainly;
-	bool writes_plainly;
+	bool fast_reads;
+	bool fast_writes;
 };
 
 static struct bbuf_queue *bbuf_file_queue(const struct file *file)
@@ -70,8 +70,8 @@ static void bbuf_file_set_flags(struct bbuf_file *bf, u32 flags)
 	bool tokens = bf->holder && bf->node->queue.type == BBUF_STREAM;
 
 	WRITE_ONCE(bf->flags, flags);
-	WRITE_ONCE(bf->reads_plainly, !(flags & BBUF_FRAMED) && !bf->holder);
-	WRITE_ONCE(bf->writes_plainly, !(flags & BBUF_FRAMED) && !tokens);
+	WRITE_ONCE(bf->fast_reads, !(flags & BBUF_FRAMED) && !bf->holder);
+	WRITE_ONCE(bf->fast_writes, !(flags & BBUF_FRAMED) && !tokens);
 }
 
 /*
@@ -199,8 +199,8 @@ static struct bbuf_io_opts bbuf_file_io_opts(const struct file *file, bool nowai
  * Out of line, because what most calls don't need takes its time: the kernel may clear
  * what is on a stack.
  */
-static noinline ssize_t bbuf_file_read_slowly(struct file *file, struct iov_iter *to,
-					      struct kiocb *iocb)
+static noinline ssize_t bbuf_file_read_slow(struct file *file, struct iov_iter *to,
+					    struct kiocb *iocb)
 {
 	const struct bbuf_file *bf = file->private_data;
 	struct bbuf_restart_call call = bbuf_file_call(bf, BBUF_RESTART_READ, iocb);
@@ -245,8 +245,8 @@ static void bbuf_file_set_refused(struct bbuf_file *bf, size_t need)
 		bbuf_side_notify(&q->producer, 0, 0);
 }
 
-static noinline ssize_t bbuf_file_write_slowly(struct file *file, struct iov_iter *from,
-					       struct kiocb *iocb)
+static noinline ssize_t bbuf_file_write_slow(struct file *file, struct iov_iter *from,
+					     struct kiocb *iocb)
 {
 	struct bbuf_file *bf = file->private_data;
 	struct bbuf_restart_call call = bbuf_file_call(bf, BBUF_RESTART_WRITE, iocb);
@@ -271,9 +271,9 @@ static inline ssize_t bbuf_file_read(struct file *file, struct iov_iter *to,
 	struct bbuf_file *bf = file->private_data;
 	size_t done = 0;
 
-	if (READ_ONCE(bf->reads_plainly) && !bbuf_restart_tagged())
-		done = bbuf_read_at_once(&bf->node->queue, to);
-	return done ?: bbuf_file_read_slowly(file, to, iocb);
+	if (READ_ONCE(bf->fast_reads) && !bbuf_restart_tagged())
+		done = bbuf_read_fast(&bf->node->queue, to);
+	return done ?: bbuf_file_read_slow(file, to, iocb);
 }
 
 static inline ssize_t bbuf_file_write(struct file *file, struct iov_iter *from,
@@ -282,10 +282,10 @@ static inline ssize_t bbuf_file_write(struct file *file, struct iov_iter *from,
 	struct bbuf_file *bf = file->private_data;
 	size_t done = 0;
 
-	if (READ_ONCE(bf->writes_plainly) && !bbuf_restart_tagged())
-		done = bbuf_write_at_once(&bf->node->queue, from);
+	if (READ_ONCE(bf->fast_writes) && !bbuf_restart_tagged())
+		done = bbuf_write_fast(&bf->node->queue, from);
 	if (!done)
-		return bbuf_file_write_slowly(file, from, iocb);
+		return bbuf_file_write_slow(file, from, iocb);
 	if (unlikely(READ_ONCE(bf->refused)))
 		bbuf_file_set_refused(bf, 0);
 	return done;

@@ -833,7 +833,7 @@ ssize_t bbuf_write(struct bbuf_queue *q, struct iov_iter *from, struct bbuf_io_o
 	return bbuf_write_record(q, from, len, opts) ?: len;
 }
 
-static size_t bbuf_write_record_at_once(struct bbuf_queue *q, struct iov_iter *from, size_t len)
+static size_t bbuf_write_record_fast(struct bbuf_queue *q, struct iov_iter *from, size_t len)
 {
 	struct bbuf_batch_count batch = { };
 
@@ -845,7 +845,7 @@ static size_t bbuf_write_record_at_once(struct bbuf_queue *q, struct iov_iter *f
 }
 
 /**
- * bbuf_write_at_once() - put bytes or a record into a queue that has room to spare
+ * bbuf_write_fast() - put bytes or a record into a queue that has room to spare
  * @q: the queue
  * @from: the bytes: for a stream, or one record
  *
@@ -854,7 +854,7 @@ static size_t bbuf_write_record_at_once(struct bbuf_queue *q, struct iov_iter *f
  * Context: as bbuf_write(), but sleeps for the side's lock at most.
  * Return: bytes taken from @from, or 0: nothing has happened, bbuf_write() is to do it.
  */
-size_t bbuf_write_at_once(struct bbuf_queue *q, struct iov_iter *from)
+size_t bbuf_write_fast(struct bbuf_queue *q, struct iov_iter *from)
 {
 	struct bbuf_side *side = &q->producer;
 	size_t len = iov_iter_count(from);
@@ -862,7 +862,7 @@ size_t bbuf_write_at_once(struct bbuf_queue *q, struct iov_iter *from)
 	if (!len)
 		return 0;
 	if (q->type == BBUF_RECORD)
-		return bbuf_write_record_at_once(q, from, len);
+		return bbuf_write_record_fast(q, from, len);
 	mutex_lock(&side->lock);
 	if (likely(bbuf_side_spare(side) >= len) && bbuf_try_stream(side, from, len))
 		trace_bbuf_write(q, len, 0);
@@ -1058,7 +1058,7 @@ ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_io_opts
 	return ret;
 }
 
-static size_t bbuf_read_record_at_once(struct bbuf_queue *q, struct iov_iter *to)
+static size_t bbuf_read_record_fast(struct bbuf_queue *q, struct iov_iter *to)
 {
 	struct bbuf_batch_count batch = { };
 	size_t len = 0;
@@ -1086,16 +1086,16 @@ static size_t bbuf_spare_bytes(const struct bbuf_side *side, size_t room)
 }
 
 /**
- * bbuf_read_at_once() - take bytes or a record of which there are some to spare
+ * bbuf_read_fast() - take bytes or a record of which there are some to spare
  * @q: the queue
  * @to: where they go
  *
- * What most reads come to. See bbuf_write_at_once().
+ * What most reads come to. See bbuf_write_fast().
  *
  * Context: as bbuf_read(), but sleeps for the side's lock at most.
  * Return: bytes delivered, or 0: nothing has happened, bbuf_read() is to do it.
  */
-size_t bbuf_read_at_once(struct bbuf_queue *q, struct iov_iter *to)
+size_t bbuf_read_fast(struct bbuf_queue *q, struct iov_iter *to)
 {
 	struct bbuf_side *side = &q->consumer;
 	size_t room = iov_iter_count(to), len;
@@ -1103,7 +1103,7 @@ size_t bbuf_read_at_once(struct bbuf_queue *q, struct iov_iter *to)
 	if (!room)
 		return 0;
 	if (q->type == BBUF_RECORD)
-		return bbuf_read_record_at_once(q, to);
+		return bbuf_read_record_fast(q, to);
 	mutex_lock(&side->lock);
 	len = bbuf_spare_bytes(side, room);
 	if (likely(len && len >= min(room, side->mark)) && bbuf_try_stream(side, to, len))

@@ -72,8 +72,8 @@ ssize_t bbuf_waiter_fault_in(struct bbuf_waiter *waiter, struct iov_iter *iter, 
 			     size_t least);
 int bbuf_peek_fault_in(struct bbuf_waiter *waiter, struct iov_iter *iter, bool whole);
 void bbuf_waiter_init(struct bbuf_waiter *waiter, struct bbuf_io_opts opts, size_t len);
-size_t bbuf_write_at_once(struct bbuf_queue *q, struct iov_iter *from);
-size_t bbuf_read_at_once(struct bbuf_queue *q, struct iov_iter *to);
+size_t bbuf_write_fast(struct bbuf_queue *q, struct iov_iter *from);
+size_t bbuf_read_fast(struct bbuf_queue *q, struct iov_iter *to);
 ssize_t bbuf_write(struct bbuf_queue *q, struct iov_iter *from, struct bbuf_io_opts opts);
 ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_io_opts opts);
 ssize_t bbuf_peek(struct bbuf_queue *q, struct iov_iter *to);

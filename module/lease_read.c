@@ -27,7 +27,7 @@
 #define BBUF_NOWAIT_BYTES	SZ_2K
 
 /* Tokens that are looked at together when they are written back. */
-#define BBUF_TOKENS_AT_ONCE	64
+#define BBUF_TOKEN_BATCH	64
 
 /**
  * struct bbuf_next - what is to be read next: a record, or a byte
@@ -382,7 +382,7 @@ static size_t bbuf_token_requeue_some(struct bbuf_queue *q, struct bbuf_holder *
 static ssize_t bbuf_token_write_some(struct bbuf_queue *q, struct bbuf_holder *holder,
 				     struct iov_iter *from, struct bbuf_io_opts opts)
 {
-	u8 bytes[BBUF_TOKENS_AT_ONCE];
+	u8 bytes[BBUF_TOKEN_BATCH];
 	struct kvec vec = { .iov_base = bytes };
 	struct iov_iter fresh;
 	bool leased = false;

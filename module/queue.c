@@ -41,7 +41,7 @@
  *   one.
  *
  *   Before it sleeps it looks whether the other side is at work, and awaits that, if it is
- *   no longer than to sleep and be called would take.   bbuf_side_await_peer()
+ *   no longer than to sleep and be called would take.   bbuf_side_spin_on_peer()
  *
  *   It takes a while from being called to being there. Whoever runs meanwhile and finds
  *   enough for itself beyond what all in line may take goes past them: they get theirs
@@ -143,7 +143,7 @@
 #include "trace.h"
 
 /* As long as the longest copy with a lock, mostly, and less than a wakeup takes. */
-#define BBUF_AWAIT_NS	(50 * NSEC_PER_USEC)
+#define BBUF_SPIN_NS	(50 * NSEC_PER_USEC)
 
 /**
  * struct bbuf_drainer - a call that waits until a position has been read
@@ -587,7 +587,7 @@ static bool bbuf_waiter_should_stop_spinning(struct bbuf_waiter *waiter, u64 unt
  * take that lock: if it had to wait for it, it would be held up there, and then hold up
  * others. Returns whether the call was called meanwhile.
  */
-static bool bbuf_side_await_peer(struct bbuf_side *side, struct bbuf_waiter *waiter)
+static bool bbuf_side_spin_on_peer(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
 	struct mutex *lock = &side->peer->lock;
 	u64 until;
@@ -595,7 +595,7 @@ static bool bbuf_side_await_peer(struct bbuf_side *side, struct bbuf_waiter *wai
 	if (bbuf_side_head(side) != waiter || !mutex_is_locked(lock) || num_online_cpus() == 1)
 		return completion_done(&waiter->woken);
 	mutex_unlock(&side->lock);
-	until = local_clock() + BBUF_AWAIT_NS;
+	until = local_clock() + BBUF_SPIN_NS;
 	while (mutex_is_locked(lock) && !bbuf_waiter_should_stop_spinning(waiter, until))
 		cpu_relax();
 	mutex_lock(&side->lock);
@@ -629,9 +629,9 @@ static int bbuf_side_sleep(struct bbuf_side *side, struct bbuf_waiter *waiter)
 }
 
 /* As long as it is called for nothing its time goes on, too. */
-static int bbuf_side_await(struct bbuf_side *side, struct bbuf_waiter *waiter)
+static int bbuf_side_spin_or_sleep(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
-	if (!bbuf_side_await_peer(side, waiter))
+	if (!bbuf_side_spin_on_peer(side, waiter))
 		return bbuf_side_sleep(side, waiter);
 	return ktime_get_ns() >= waiter->deadline ? -ETIMEDOUT : 0;
 }
@@ -663,7 +663,7 @@ static int bbuf_side_wait(struct bbuf_side *side, struct bbuf_waiter *waiter)
 
 		smp_mb();	/* B: wanted, then position; see A */
 		bbuf_side_wake_head(side);
-		ret = bbuf_side_await(side, waiter);
+		ret = bbuf_side_spin_or_sleep(side, waiter);
 	}
 	if (waiter->result)
 		return waiter->result;

@@ -463,7 +463,7 @@ inline find_error(side)
 	}
 }
 
-inline enter_at_once(side)
+inline enter_nowait(side)
 {
 	find_error(side);
 	WHEN(!ret, bypass(side))
@@ -723,7 +723,7 @@ inline move(side)
 }
 
 /* A reader takes no less because somebody waits; a writer always goes whole. */
-inline can_move_at_once(side)
+inline can_move_fast(side)
 {
 	d_step {
 		find_avail(side);
@@ -747,19 +747,19 @@ inline count_bypass(side)
  */
 inline enter_past_wait_list(side)
 {
-	can_move_at_once(side);
+	can_move_fast(side);
 	if
 	:: go -> WHEN(nempty(wait_list[side]), count_bypass(side))
 	:: !go || faults > 0 || nempty(wait_list[side]) -> forget(); much = 0
 	fi
 }
 
-inline move_at_once(side)
+inline move_fast(side)
 {
 	WHEN(AHEAD, wake_head_for(PEER(side), much));
 	transfer(side, much);
 	left = (side == PRODUCERS -> left - much : 0);
-#ifdef TELL_NOBODY_AT_ONCE
+#ifdef WAKE_NOBODY_IN_FAST_PATH
 	publish(side, much);
 #else
 	advance(side, much);
@@ -787,14 +787,14 @@ proctype mover(bool side; byte times; byte size; bool waits)
 			ret = GO_ON;
 			enter_past_wait_list(side)
 		};
-		WHEN(go, move_at_once(side));
+		WHEN(go, move_fast(side));
 		do
 		:: ret || left == 0 -> break
 		:: else ->
 			find_need(side);
 			if
 			:: waits -> enter(side)
-			:: else -> enter_at_once(side)
+			:: else -> enter_nowait(side)
 			fi;
 			if
 			:: ret
