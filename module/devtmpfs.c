@@ -41,7 +41,7 @@ static bool bbuf_is_node(const struct path *path, dev_t devt)
  * What is wrong with the node, or NULL. What is mounted over a name in /dev hides the
  * node from this caller only, and may not be taken for it.
  */
-static const char *bbuf_devtmpfs_problem(const struct path *dir, const char *node, dev_t devt)
+static const char *bbuf_devtmpfs_check_node(const struct path *dir, const char *node, dev_t devt)
 {
 	const char *problem = NULL;
 	struct path path;
@@ -57,7 +57,7 @@ static const char *bbuf_devtmpfs_problem(const struct path *dir, const char *nod
 }
 
 /* Nothing is known, and NULL returned, where the caller's /dev is not devtmpfs. */
-static const char *bbuf_devtmpfs_look(const char *node, dev_t devt)
+static const char *bbuf_devtmpfs_find_problem(const char *node, dev_t devt)
 {
 	const char *problem = NULL;
 	struct path dir;
@@ -65,7 +65,7 @@ static const char *bbuf_devtmpfs_look(const char *node, dev_t devt)
 	if (kern_path("/dev", LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &dir))
 		return NULL;
 	if (bbuf_is_devtmpfs(&dir))
-		problem = bbuf_devtmpfs_problem(&dir, node, devt);
+		problem = bbuf_devtmpfs_check_node(&dir, node, devt);
 	path_put(&dir);
 	return problem;
 }
@@ -84,7 +84,7 @@ void bbuf_devtmpfs_check(const char *name, umode_t mode, dev_t devt)
 	const char *problem;
 
 	snprintf(node, sizeof(node), "/dev/%s", name);
-	problem = bbuf_devtmpfs_look(node, devt);
+	problem = bbuf_devtmpfs_find_problem(node, devt);
 	if (problem)
 		pr_warn_ratelimited("device %u:%u has no node: %s %s; make it with `mknod -m %04o %s c %u %u'\n",
 				    MAJOR(devt), MINOR(devt), node, problem, mode, node,

@@ -161,8 +161,9 @@ static u64 bbuf_deadline(u64 timeout)
 }
 
 /* @iocb: as the file operation has it, or NULL: it is a plain system call. */
-static struct bbuf_restart_call bbuf_file_call(const struct bbuf_file *bf,
-					       enum bbuf_restart_kind kind, struct kiocb *iocb)
+static struct bbuf_restart_call bbuf_file_restart_call(const struct bbuf_file *bf,
+						       enum bbuf_restart_kind kind,
+						       struct kiocb *iocb)
 {
 	return (struct bbuf_restart_call) {
 		.file = bf->serial,
@@ -203,7 +204,7 @@ static noinline ssize_t bbuf_file_read_slow(struct file *file, struct iov_iter *
 					    struct kiocb *iocb)
 {
 	const struct bbuf_file *bf = file->private_data;
-	struct bbuf_restart_call call = bbuf_file_call(bf, BBUF_RESTART_READ, iocb);
+	struct bbuf_restart_call call = bbuf_file_restart_call(bf, BBUF_RESTART_READ, iocb);
 	struct bbuf_io_opts opts = bbuf_file_io_opts(file, bbuf_iocb_nowait(iocb), &call);
 	ssize_t ret = 0;
 
@@ -249,7 +250,7 @@ static noinline ssize_t bbuf_file_write_slow(struct file *file, struct iov_iter 
 					     struct kiocb *iocb)
 {
 	struct bbuf_file *bf = file->private_data;
-	struct bbuf_restart_call call = bbuf_file_call(bf, BBUF_RESTART_WRITE, iocb);
+	struct bbuf_restart_call call = bbuf_file_restart_call(bf, BBUF_RESTART_WRITE, iocb);
 	struct bbuf_io_opts opts = bbuf_file_io_opts(file, bbuf_iocb_nowait(iocb), &call);
 	size_t refused = 0;
 	ssize_t ret;
@@ -329,7 +330,7 @@ static __poll_t bbuf_poll_holder(const struct file *file, __poll_t events)
 
 	if (events & EPOLLERR)
 		return events;
-	if (bbuf_holder_full(q, bf->holder))
+	if (bbuf_holder_is_full(q, bf->holder))
 		events &= ~(EPOLLIN | EPOLLRDNORM);
 	/* Unless it was just sent away with a token that is new: it would spin. */
 	if (q->type == BBUF_STREAM && (file->f_mode & FMODE_WRITE) &&
@@ -362,7 +363,7 @@ static int bbuf_fasync(int fd, struct file *file, int on)
 static int bbuf_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 {
 	struct bbuf_restart_call call =
-		bbuf_file_call(file->private_data, BBUF_RESTART_FSYNC, NULL);
+		bbuf_file_restart_call(file->private_data, BBUF_RESTART_FSYNC, NULL);
 	bool again;
 
 	if (!(file->f_mode & (FMODE_READ | FMODE_WRITE)))
@@ -542,7 +543,7 @@ static long bbuf_ioctl_lease(struct file *file, unsigned int cmd, void __user *a
 {
 	struct bbuf_file *bf = file->private_data;
 	struct bbuf_queue *q = &bf->node->queue;
-	struct bbuf_restart_call call = bbuf_file_call(bf, BBUF_RESTART_LEASE, NULL);
+	struct bbuf_restart_call call = bbuf_file_restart_call(bf, BBUF_RESTART_LEASE, NULL);
 	struct bbuf_io_opts opts;
 	struct bbuf_lease lease;
 	struct iov_iter to;

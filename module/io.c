@@ -123,7 +123,7 @@ static inline bool bbuf_all_or_nothing(struct iov_iter *iter, size_t done, size_
 }
 
 /* The side to wake ahead: a long copy that is moved at once leaves it time to wake up. */
-static struct bbuf_side *bbuf_side_ahead(const struct bbuf_side *side, size_t len)
+static struct bbuf_side *bbuf_side_to_wake_ahead(const struct bbuf_side *side, size_t len)
 {
 	return len >= BBUF_LONG_COPY && len <= BBUF_LOCKED_BATCH ? side->peer : NULL;
 }
@@ -137,7 +137,7 @@ static noinline bool bbuf_try_copy_long(const struct bbuf_side *side, size_t off
 
 	if (len > BBUF_LOCKED_BATCH)
 		return false;
-	done = bbuf_extent_copy_nofault(&extent, 0, len, iter, bbuf_side_ahead(side, len));
+	done = bbuf_extent_copy_nofault(&extent, 0, len, iter, bbuf_side_to_wake_ahead(side, len));
 	return bbuf_all_or_nothing(iter, done, len);
 }
 
@@ -289,7 +289,7 @@ int bbuf_side_lock_busy(struct bbuf_side *side, struct bbuf_waiter *waiter)
 	return bbuf_waiter_error(side, waiter);
 }
 
-static int bbuf_side_let_others(struct bbuf_side *side, struct bbuf_waiter *waiter)
+static int bbuf_side_yield_lock(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
 	bbuf_side_unlock_busy(side, waiter);
 	return bbuf_side_lock_busy(side, waiter);
@@ -359,7 +359,7 @@ int bbuf_side_copy(struct bbuf_side *side, struct bbuf_waiter *waiter,
 
 	/* To lease makes no room. */
 	if (!waiter->peeks && (!side->queue->leases || side == &side->queue->producer))
-		ahead = bbuf_side_ahead(side, extent->len);
+		ahead = bbuf_side_to_wake_ahead(side, extent->len);
 	while (!ret && done < want) {
 		/* A batch with its frame is copied at once, too. */
 		piece = want - done;
@@ -380,7 +380,7 @@ int bbuf_side_copy(struct bbuf_side *side, struct bbuf_waiter *waiter,
 			ret = tries > BBUF_FAULT_TRIES ? -EFAULT :
 			      bbuf_side_fault_in(side, waiter, iter, piece - n);
 		else if (done < want)
-			ret = bbuf_side_let_others(side, waiter);
+			ret = bbuf_side_yield_lock(side, waiter);
 		/* No one would learn how far the copy got. */
 		if ((!ret || ret == -EFAULT) && done < want && user_backed_iter(iter) &&
 		    fatal_signal_pending(current))
@@ -477,7 +477,7 @@ static bool bbuf_try_put_record(struct bbuf_queue *q, struct bbuf_batch_count *b
  * Is there a record, and one for each reader in line? What is just being published may be
  * counted already, and is there at once; taken is only what is there.
  */
-static bool bbuf_spare_records(const struct bbuf_queue *q)
+static bool bbuf_queue_has_spare_record(const struct bbuf_queue *q)
 {
 	const struct bbuf_side *side = &q->consumer;
 
@@ -492,7 +492,7 @@ static bool bbuf_try_get_record(struct bbuf_queue *q, struct bbuf_batch_count *b
 	size_t room = iov_iter_count(to);
 	struct bbuf_extent extent;
 
-	if (!bbuf_spare_records(q))
+	if (!bbuf_queue_has_spare_record(q))
 		return false;
 	extent = bbuf_batch_next_record(q, batch);
 	if (extent.len > room || !bbuf_try_copy(&q->consumer, extent.off, to, extent.len))
@@ -517,7 +517,7 @@ static struct bbuf_batch_count bbuf_batch_oldest(const struct bbuf_queue *q, siz
  * Lose the oldest of what is queued to have room for @want bytes, no more than the capacity; or
  * nothing, if a reader has the oldest in hand: then there is still too little.
  */
-static bool bbuf_drop(struct bbuf_queue *q, size_t want)
+static bool bbuf_drop_oldest(struct bbuf_queue *q, size_t want)
 {
 	struct bbuf_side *side = &q->consumer;
 	struct bbuf_batch_count batch = { };
@@ -547,7 +547,7 @@ static ssize_t bbuf_make_room(struct bbuf_queue *q, struct bbuf_waiter *waiter, 
 	int ret;
 
 	while (bbuf_side_avail(side) < min(want, side->window) &&
-	       (q->policy & BBUF_DROP_OLDEST) && bbuf_drop(q, min(want, side->window))) {
+	       (q->policy & BBUF_DROP_OLDEST) && bbuf_drop_oldest(q, min(want, side->window))) {
 		if (bbuf_side_avail(side) >= min(want, side->window))
 			break;
 		ret = bbuf_side_pause(side, waiter) ?: bbuf_side_error(side);
@@ -558,7 +558,8 @@ static ssize_t bbuf_make_room(struct bbuf_queue *q, struct bbuf_waiter *waiter, 
 }
 
 /* The newest is lost instead: a reader has the oldest in hand. */
-static void bbuf_drop_new(struct bbuf_queue *q, struct bbuf_waiter *waiter, struct iov_iter *from)
+static void bbuf_drop_newest(struct bbuf_queue *q, struct bbuf_waiter *waiter,
+			     struct iov_iter *from)
 {
 	size_t record = q->type == BBUF_RECORD;
 
@@ -583,7 +584,7 @@ static int bbuf_put_piece(struct bbuf_queue *q, struct bbuf_waiter *waiter, stru
 		return ret;
 	extent.len = ret;
 	if ((q->policy & BBUF_DROP_OLDEST) && extent.len < min(waiter->left, side->window)) {
-		bbuf_drop_new(q, waiter, from);
+		bbuf_drop_newest(q, waiter, from);
 		return 0;
 	}
 	extent.off = side->off;
@@ -654,7 +655,7 @@ static int bbuf_put_record(struct bbuf_queue *q, struct iov_iter *from, size_t l
 		/* In between the queue may have been made to wait instead of dropping. */
 	} while (ret < len && (len > side->window || !(q->policy & BBUF_DROP_OLDEST)));
 	if (ret < len) {
-		bbuf_drop_new(q, waiter, from);
+		bbuf_drop_newest(q, waiter, from);
 		return 0;
 	}
 	head = bbuf_ring_put_length(&q->ring, side->off, len);
@@ -784,7 +785,7 @@ static ssize_t bbuf_write_framed(struct bbuf_queue *q, struct iov_iter *from,
 	ssize_t done = 0;
 	int ret = 0;
 
-	while (iov_iter_count(from) && !(done && bbuf_signalled())) {
+	while (iov_iter_count(from) && !(done && bbuf_signal_is_pending())) {
 		cond_resched();
 		left = iov_iter_count(from);
 		bbuf_try_write_batch(q, from);
@@ -1008,7 +1009,7 @@ static noinline ssize_t bbuf_get_batch(struct bbuf_queue *q, struct bbuf_waiter 
 			if (bbuf_side_pause(side, waiter))
 				break;
 		}
-		if (bbuf_signalled())
+		if (bbuf_signal_is_pending())
 			break;
 	}
 	done = before - iov_iter_count(to);
@@ -1076,7 +1077,7 @@ static size_t bbuf_read_record_fast(struct bbuf_queue *q, struct iov_iter *to)
  * A reader gets all that it would get if nobody were in line, or waits: what is in a stream
  * may have a form, and is not cut where the line happens to want it.
  */
-static size_t bbuf_spare_bytes(const struct bbuf_side *side, size_t room)
+static size_t bbuf_side_spare_bytes(const struct bbuf_side *side, size_t room)
 {
 	size_t len = min(room, bbuf_side_spare(side));
 
@@ -1105,7 +1106,7 @@ size_t bbuf_read_fast(struct bbuf_queue *q, struct iov_iter *to)
 	if (q->type == BBUF_RECORD)
 		return bbuf_read_record_fast(q, to);
 	mutex_lock(&side->lock);
-	len = bbuf_spare_bytes(side, room);
+	len = bbuf_side_spare_bytes(side, room);
 	if (likely(len && len >= min(room, side->mark)) && bbuf_try_stream(side, to, len))
 		trace_bbuf_read(q, len, 0);
 	else

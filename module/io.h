@@ -59,7 +59,7 @@ struct bbuf_extent {
  * Is there a signal, for which a call ends that has moved something? A prefix is an answer,
  * too. Other work of the task, such as io_uring has all the time, can wait for the rest.
  */
-static inline bool bbuf_signalled(void)
+static inline bool bbuf_signal_is_pending(void)
 {
 	return task_sigpending(current);
 }

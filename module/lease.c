@@ -47,7 +47,7 @@
 #include "lease.h"
 #include "trace.h"
 
-static bool bbuf_leases_records(const struct bbuf_queue *q)
+static bool bbuf_item_records(const struct bbuf_queue *q)
 {
 	return q->type == BBUF_RECORD;
 }
@@ -98,12 +98,12 @@ static void bbuf_leases_collect_unblocked(struct bbuf_leases *leases,
 }
 
 /**
- * bbuf_leases_first() - what came back, and is to be read before the ring
+ * bbuf_leases_first_requeued() - what came back, and is to be read before the ring
  * @q: the queue; the consumers' lock is held
  *
  * Return: the item, or NULL if the next is in the ring, or nothing is queued.
  */
-struct bbuf_item *bbuf_leases_first(const struct bbuf_queue *q)
+struct bbuf_item *bbuf_leases_first_requeued(const struct bbuf_queue *q)
 {
 	const struct bbuf_leases *leases = q->leases;
 	struct rb_node *first = rb_first_cached(&leases->requeued);
@@ -204,7 +204,7 @@ static void bbuf_leases_update_full(struct bbuf_queue *q)
 static void bbuf_leases_advance(struct bbuf_queue *q, size_t bytes)
 {
 	struct bbuf_side *side = &q->consumer;
-	size_t records = bbuf_leases_records(q);
+	size_t records = bbuf_item_records(q);
 
 	q->leased += bytes;
 	q->leases->records += records;
@@ -217,7 +217,7 @@ static void bbuf_leases_advance(struct bbuf_queue *q, size_t bytes)
 static void bbuf_leases_rewind(struct bbuf_queue *q, size_t bytes)
 {
 	struct bbuf_side *side = &q->consumer;
-	size_t records = bbuf_leases_records(q);
+	size_t records = bbuf_item_records(q);
 
 	q->leased -= bytes;
 	q->leases->records -= records;
@@ -276,7 +276,7 @@ static void bbuf_holder_pick(struct bbuf_leases *leases, struct bbuf_item *item,
  * bbuf_lease_grant() - lease what is first in the queue
  * @q: the queue; the consumers' lock is held
  * @holder: to whom
- * @item: what is first: of bbuf_leases_first(), or a new one with a copy of what is in
+ * @item: what is first: of bbuf_leases_first_requeued(), or a new one with a copy of what is in
  *        the ring; its bytes have reached the user
  * @stored: bytes of the ring that this takes; 0 if it is not there
  */
@@ -342,7 +342,7 @@ static void bbuf_lease_requeue(struct bbuf_queue *q, struct bbuf_item *item, boo
 	bbuf_queue_update_eof(q);
 	changes->requeued++;
 	changes->requeued_bytes += item->len;
-	trace_bbuf_return(q, item->len, bbuf_leases_records(q));
+	trace_bbuf_return(q, item->len, bbuf_item_records(q));
 }
 
 /* Up to where is nothing left? */
@@ -389,9 +389,9 @@ static void bbuf_lease_consume(struct bbuf_queue *q, struct bbuf_item *item,
 {
 	bbuf_item_detach(q->leases, item);
 	q->leased -= item->len;
-	q->leases->records -= bbuf_leases_records(q);
+	q->leases->records -= bbuf_item_records(q);
 	bbuf_item_consume(q, item, changes);
-	trace_bbuf_settle(q, item->len, bbuf_leases_records(q));
+	trace_bbuf_settle(q, item->len, bbuf_item_records(q));
 }
 
 /* Remove a leased item that went to the dead letters, or was dropped instead. */
@@ -901,13 +901,13 @@ void bbuf_holder_put(struct bbuf_queue *q, struct bbuf_holder *holder)
 }
 
 /**
- * bbuf_holder_full() - has a file leased as much as it may?
+ * bbuf_holder_is_full() - has a file leased as much as it may?
  * @q: the queue
  * @holder: the file's
  *
  * Return: whether it has.
  */
-bool bbuf_holder_full(const struct bbuf_queue *q, const struct bbuf_holder *holder)
+bool bbuf_holder_is_full(const struct bbuf_queue *q, const struct bbuf_holder *holder)
 {
 	return READ_ONCE(holder->count) >= bbuf_leases_file_limit(q->leases);
 }
@@ -983,7 +983,7 @@ static int bbuf_holder_check_wait(const struct bbuf_queue *q, const struct bbuf_
 {
 	if (READ_ONCE(q->state) & BBUF_DESTROYED)
 		return -ENODEV;
-	if (!bbuf_holder_full(q, holder))
+	if (!bbuf_holder_is_full(q, holder))
 		return 0;
 	if (waiter->nowait)
 		return -EAGAIN;
@@ -1102,9 +1102,9 @@ size_t bbuf_leases_flush(struct bbuf_queue *q, size_t n, struct list_head *items
 		leases->requeued_count--;
 		q->requeued -= item->len;
 		q->flushed_bytes += item->len;
-		q->flushed_records += bbuf_leases_records(q);
+		q->flushed_records += bbuf_item_records(q);
 		side->bytes += item->len;
-		WRITE_ONCE(side->records, side->records + bbuf_leases_records(q));
+		WRITE_ONCE(side->records, side->records + bbuf_item_records(q));
 		WRITE_ONCE(side->pos, side->pos + item->len);
 		bbuf_item_consume(q, item, changes);
 	}
@@ -1125,7 +1125,7 @@ void bbuf_leases_flush_ring(struct bbuf_queue *q, size_t stored, struct bbuf_lea
 	struct bbuf_leases *leases = q->leases;
 	struct bbuf_side *side = &q->consumer;
 
-	if (bbuf_leases_records(q))
+	if (bbuf_item_records(q))
 		records = q->producer.records - side->records - leases->requeued_count;
 	leases->head += bytes;
 	side->off = bbuf_ring_step(&q->ring, side->off, stored);

@@ -178,7 +178,7 @@ void bbuf_leases_flush_ring(struct bbuf_queue *q, size_t stored,
 void bbuf_leases_notify(struct bbuf_queue *q, const struct bbuf_lease_changes *changes);
 void bbuf_leases_wake_full(struct bbuf_queue *q);
 void bbuf_leases_free(struct list_head *items);
-struct bbuf_item *bbuf_leases_first(const struct bbuf_queue *q);
+struct bbuf_item *bbuf_leases_first_requeued(const struct bbuf_queue *q);
 
 void bbuf_lease_grant(struct bbuf_queue *q, struct bbuf_holder *holder, struct bbuf_item *item,
 		      size_t stored);
@@ -192,7 +192,7 @@ bool bbuf_holder_has_token(const struct bbuf_holder *holder, u8 byte);
 
 struct bbuf_holder *bbuf_holder_get(struct bbuf_queue *q);
 void bbuf_holder_put(struct bbuf_queue *q, struct bbuf_holder *holder);
-bool bbuf_holder_full(const struct bbuf_queue *q, const struct bbuf_holder *holder);
+bool bbuf_holder_is_full(const struct bbuf_queue *q, const struct bbuf_holder *holder);
 int bbuf_holder_wait(struct bbuf_queue *q, struct bbuf_holder *holder,
 		     const struct bbuf_waiter *waiter);
 void bbuf_holder_end_wait(struct bbuf_queue *q, struct bbuf_holder *holder);

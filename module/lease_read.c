@@ -66,7 +66,7 @@ struct bbuf_lease_reader {
 /* The consumers' lock is held. False if nothing is queued. */
 static bool bbuf_next_find(const struct bbuf_queue *q, struct bbuf_next *next)
 {
-	*next = (struct bbuf_next) { .item = bbuf_leases_first(q) };
+	*next = (struct bbuf_next) { .item = bbuf_leases_first_requeued(q) };
 	if (next->item)
 		next->len = next->item->len;
 	else if (!bbuf_queue_in_ring(q))
@@ -198,7 +198,7 @@ static int bbuf_lease_read_one(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 		reader->lease->len = next.len;
 	if (bbuf_opts_frame_size(reader->opts) + next.len > before)
 		return -EMSGSIZE;
-	if (bbuf_holder_full(q, reader->holder))
+	if (bbuf_holder_is_full(q, reader->holder))
 		return -EBUSY;
 	if (reader->records && reader->bytes + next.len > BBUF_LOCKED_BATCH)
 		return 1;
@@ -257,7 +257,7 @@ static int bbuf_lease_read_now(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 	records = reader->records;
 	bytes = reader->bytes;
 	ret = bbuf_side_error(side);
-	if (!ret && bbuf_holder_full(q, reader->holder))
+	if (!ret && bbuf_holder_is_full(q, reader->holder))
 		ret = -EBUSY;
 	ret = ret ?: bbuf_side_enter(side, waiter);
 	if (!ret)
@@ -420,7 +420,7 @@ ssize_t bbuf_token_write(struct bbuf_queue *q, struct bbuf_holder *holder,
 {
 	ssize_t done = 0, ret = 0;
 
-	while (iov_iter_count(from) && !(done && bbuf_signalled())) {
+	while (iov_iter_count(from) && !(done && bbuf_signal_is_pending())) {
 		cond_resched();
 		if (READ_ONCE(q->state) & BBUF_DESTROYED)
 			ret = -ENODEV;

@@ -42,7 +42,7 @@ static void bbuf_queue_unlock(struct bbuf_queue *q)
  * Nobody copies, or, for a flush, takes what is queued; or it doesn't matter any more. What a
  * producer is just writing is not queued.
  */
-static bool bbuf_queue_idle(const struct bbuf_queue *q, bool flush)
+static bool bbuf_queue_is_idle(const struct bbuf_queue *q, bool flush)
 {
 	if (READ_ONCE(q->state) & BBUF_DESTROYED)
 		return true;
@@ -57,13 +57,13 @@ static int bbuf_queue_lock_idle(struct bbuf_queue *q, bool flush, bool nowait)
 	for (;;) {
 		bbuf_queue_lock(q);
 		ret = q->state & BBUF_DESTROYED ? -ENODEV : 0;
-		if (!ret && bbuf_queue_idle(q, flush))
+		if (!ret && bbuf_queue_is_idle(q, flush))
 			return 0;
 		bbuf_queue_unlock(q);
 		if (!ret && nowait)
 			ret = -EAGAIN;
 		if (!ret)
-			ret = wait_event_interruptible(q->idle, bbuf_queue_idle(q, flush));
+			ret = wait_event_interruptible(q->idle, bbuf_queue_is_idle(q, flush));
 		if (ret)
 			return ret;
 	}
@@ -107,7 +107,7 @@ static struct bbuf_end_list bbuf_queue_select_waiters(const struct bbuf_queue *q
 }
 
 /* The locks are dropped each time that some of one side have been ended. */
-static void bbuf_queue_relock(struct bbuf_queue *q)
+static void bbuf_queue_yield_locks(struct bbuf_queue *q)
 {
 	bbuf_queue_unlock(q);
 	cond_resched();
@@ -125,10 +125,10 @@ static void bbuf_queue_unlock_and_end(struct bbuf_queue *q)
 	int end = end_list.error == -ENODEV ? -ENODEV : BBUF_EOF;
 
 	while (bbuf_side_end_waiters(&q->producer, end_list.error, end_list.writers))
-		bbuf_queue_relock(q);
-	bbuf_queue_relock(q);
+		bbuf_queue_yield_locks(q);
+	bbuf_queue_yield_locks(q);
 	while (bbuf_side_end_waiters(&q->consumer, end, end_list.readers))
-		bbuf_queue_relock(q);
+		bbuf_queue_yield_locks(q);
 	bbuf_queue_unlock(q);
 	bbuf_queue_notify(q);
 }
@@ -329,7 +329,7 @@ static void bbuf_resize_begin(struct bbuf_queue *q, struct bbuf_resize *resize)
 }
 
 /* Returns whether both sides were this call's all the time, until the queue was destroyed. */
-static bool bbuf_resize_whole(struct bbuf_queue *q, struct bbuf_resize *resize)
+static bool bbuf_resize_clear_busy(struct bbuf_queue *q, struct bbuf_resize *resize)
 {
 	if (!resize->writer.result)
 		bbuf_side_set_busy(&q->producer, false);
@@ -365,7 +365,7 @@ static bool bbuf_resize_copy(struct bbuf_queue *q, struct bbuf_ring *fresh,
 		cond_resched();
 	}
 	bbuf_queue_lock(q);
-	return bbuf_resize_whole(q, resize);
+	return bbuf_resize_clear_busy(q, resize);
 }
 
 /* The copy takes the place of the ring; @fresh has the old one's memory then. */
@@ -379,8 +379,8 @@ static void bbuf_queue_set_ring(struct bbuf_queue *q, struct bbuf_ring *fresh)
 }
 
 /* The marks that @set asks for, with @capacity, or that follow from it. */
-static int bbuf_queue_marks(const struct bbuf_queue *q, const struct bbuf_set *set,
-			    size_t capacity, size_t *read_mark, size_t *write_mark)
+static int bbuf_queue_check_marks(const struct bbuf_queue *q, const struct bbuf_set *set,
+				  size_t capacity, size_t *read_mark, size_t *write_mark)
 {
 	size_t most;
 
@@ -409,7 +409,7 @@ static int bbuf_queue_check(const struct bbuf_queue *q, const struct bbuf_set *s
 	*capacity = q->producer.window;
 	if (set->fields & BBUF_SET_CAPACITY)
 		*capacity = set->capacity;
-	ret = bbuf_queue_marks(q, set, *capacity, read_mark, write_mark);
+	ret = bbuf_queue_check_marks(q, set, *capacity, read_mark, write_mark);
 	if (ret)
 		return ret;
 	return q->producer.window - bbuf_side_avail(&q->producer) > *capacity ? -EBUSY : 0;

@@ -93,7 +93,7 @@
  *   front alone: it may be at work, and take its time.   bbuf_side_end_waiters()
  *
  *   Those who poll exclusively are woken in the number that can be served by what has
- *   moved.   bbuf_side_servable()
+ *   moved.   bbuf_side_count_servable()
  *
  *   The bytes themselves are ordered by a second pair:
  *
@@ -161,13 +161,13 @@ struct bbuf_drainer {
 /* Work that queues leave to others, who may take their time: on any processor. */
 struct workqueue_struct *bbuf_workqueue;
 
-static bool bbuf_side_produces(const struct bbuf_side *side)
+static bool bbuf_side_is_producer(const struct bbuf_side *side)
 {
 	return side == &side->queue->producer;
 }
 
 /* Does its front wait, and is not at work with what it needs? */
-static bool bbuf_side_waits(const struct bbuf_side *side)
+static bool bbuf_side_head_waits(const struct bbuf_side *side)
 {
 	return !list_empty(&side->wait_list) && !READ_ONCE(side->busy);
 }
@@ -187,20 +187,20 @@ static bool bbuf_side_can_move(const struct bbuf_side *side, size_t need)
 	/* Acquire: the position that is read next is the last. */
 	if (smp_load_acquire(&side->ended))
 		return true;
-	if (!bbuf_side_produces(side) && READ_ONCE(side->queue->lease_full))
+	if (!bbuf_side_is_producer(side) && READ_ONCE(side->queue->lease_full))
 		return false;
 	avail = bbuf_side_avail(side);
 	if (avail >= need)
 		return true;
-	if (bbuf_side_produces(side))
+	if (bbuf_side_is_producer(side))
 		return READ_ONCE(side->queue->policy) & BBUF_DROP_OLDEST;
-	return avail && (bbuf_side_waits(side->peer) ||
+	return avail && (bbuf_side_head_waits(side->peer) ||
 			 READ_ONCE(side->peer->short_of_room) ||
 			 READ_ONCE(side->peer->ended));
 }
 
 /* Would a call that doesn't wait find something to do? This is what poll reports. */
-static bool bbuf_side_ready(const struct bbuf_side *side)
+static bool bbuf_side_is_ready(const struct bbuf_side *side)
 {
 	return !READ_ONCE(side->no_bypass) && bbuf_side_can_move(side, READ_ONCE(side->mark));
 }
@@ -208,12 +208,12 @@ static bool bbuf_side_ready(const struct bbuf_side *side)
 /* What poll reports. */
 static __poll_t bbuf_side_events(const struct bbuf_side *side)
 {
-	__poll_t events = bbuf_side_ready(side) ? side->events : 0;
+	__poll_t events = bbuf_side_is_ready(side) ? side->events : 0;
 	u32 state = READ_ONCE(side->queue->state);
 
 	if (state & BBUF_DESTROYED)
 		return EPOLLHUP | EPOLLERR;
-	if (bbuf_side_produces(side))
+	if (bbuf_side_is_producer(side))
 		return READ_ONCE(side->ended) ? EPOLLERR : events;
 	if (READ_ONCE(side->peer->ended))
 		events |= EPOLLRDHUP;
@@ -229,9 +229,9 @@ static struct bbuf_waiter *bbuf_side_head(struct bbuf_side *side)
 }
 
 /* A record that a smaller capacity has no place for will never be queued. */
-static bool bbuf_waiter_too_long(const struct bbuf_side *side, const struct bbuf_waiter *waiter)
+static bool bbuf_waiter_is_too_long(const struct bbuf_side *side, const struct bbuf_waiter *waiter)
 {
-	return bbuf_side_produces(side) && side->queue->type == BBUF_RECORD &&
+	return bbuf_side_is_producer(side) && side->queue->type == BBUF_RECORD &&
 	       waiter->len > side->window;
 }
 
@@ -247,7 +247,7 @@ size_t bbuf_side_need(const struct bbuf_side *side, const struct bbuf_waiter *wa
 	const struct bbuf_queue *q = side->queue;
 	size_t capacity = q->producer.window;
 
-	if (!bbuf_side_produces(side))
+	if (!bbuf_side_is_producer(side))
 		return waiter->nowait ? 1 : min(side->mark, waiter->left);
 	if (q->type == BBUF_RECORD)
 		return min(waiter->len, capacity);
@@ -286,7 +286,7 @@ void bbuf_side_wake_head_for(struct bbuf_side *side, size_t upcoming)
 	if (side->wanted && bbuf_side_could_move(side, side->wanted, upcoming)) {
 		WRITE_ONCE(side->wanted, 0);
 		complete(&bbuf_side_head(side)->woken);
-		trace_bbuf_wake(side->queue, bbuf_side_produces(side));
+		trace_bbuf_wake(side->queue, bbuf_side_is_producer(side));
 	}
 	spin_unlock(&side->wait_lock);
 }
@@ -301,14 +301,14 @@ static void bbuf_side_wake_head(struct bbuf_side *side)
  * How many exclusive pollers can @bytes and @records more serve? How much one of them takes out of
  * a stream is not known, so that is one, unless a read mark or tokens tell.
  */
-static int bbuf_side_servable(const struct bbuf_side *side, size_t bytes, size_t records)
+static int bbuf_side_count_servable(const struct bbuf_side *side, size_t bytes, size_t records)
 {
 	const struct bbuf_queue *q = side->queue;
 	size_t mark = READ_ONCE(side->mark), avail, n = 1;
 
 	if (bytes == SIZE_MAX)
 		return INT_MAX;		/* any number of events may have been missed */
-	if (bbuf_side_produces(side)) {
+	if (bbuf_side_is_producer(side)) {
 		avail = bbuf_side_avail(side);
 		n = max(records, avail / mark - (avail - min(avail, bytes)) / mark);
 	} else if (q->type == BBUF_RECORD) {
@@ -331,7 +331,7 @@ static bool bbuf_side_picky(const struct bbuf_side *side)
 {
 	const struct bbuf_queue *q = side->queue;
 
-	if (bbuf_side_produces(side))
+	if (bbuf_side_is_producer(side))
 		return atomic_read(&q->picky_files) || READ_ONCE(q->mark_lowered);
 	return q->leases &&
 	       (READ_ONCE(q->leases->full) || READ_ONCE(q->leases->full_stale));
@@ -361,7 +361,8 @@ static void bbuf_side_wake_pollers(struct bbuf_side *side, size_t bytes, size_t 
 	if (READ_ONCE(side->ended))
 		wake_up_interruptible_all(&side->poll);	/* the end is for everybody */
 	else if (polled)
-		bbuf_side_wake_poll_queue(side, events, bbuf_side_servable(side, bytes, records));
+		bbuf_side_wake_poll_queue(side, events,
+					  bbuf_side_count_servable(side, bytes, records));
 	kill_fasync(&side->fasync, SIGIO, side->band);
 }
 
@@ -371,7 +372,7 @@ static void bbuf_side_wake_all_pollers(struct bbuf_side *side)
 	const struct bbuf_queue *q = side->queue;
 	u64 records = 0;
 
-	if (!bbuf_side_produces(side))
+	if (!bbuf_side_is_producer(side))
 		records = READ_ONCE(q->producer.records) - READ_ONCE(side->records);
 	/* Read at different times the counts may be wrong, but not too small. */
 	bbuf_side_wake_pollers(side, bbuf_side_avail(side), min_t(u64, records, INT_MAX));
@@ -430,7 +431,7 @@ void bbuf_side_recheck_pollers(struct bbuf_side *side)
  */
 static size_t bbuf_side_reservation(const struct bbuf_side *side, const struct bbuf_waiter *waiter)
 {
-	return !bbuf_side_produces(side) && side->queue->type == BBUF_RECORD ? 1 : waiter->left;
+	return !bbuf_side_is_producer(side) && side->queue->type == BBUF_RECORD ? 1 : waiter->left;
 }
 
 /* Take a place in the line, the last or, for who is at work, the first. */
@@ -532,7 +533,7 @@ static int bbuf_side_bypass(struct bbuf_side *side, struct bbuf_waiter *waiter)
 	if (side->no_bypass)
 		return -EAGAIN;
 	if (!bbuf_side_can_move(side, bbuf_side_need(side, waiter))) {
-		if (bbuf_side_produces(side))
+		if (bbuf_side_is_producer(side))
 			bbuf_side_ask_for_room(side);
 		return -EAGAIN;
 	}
@@ -608,7 +609,7 @@ static int bbuf_side_sleep(struct bbuf_side *side, struct bbuf_waiter *waiter)
 	u64 start = ktime_get_ns(), now;
 	long ret;
 
-	if (bbuf_side_produces(side))
+	if (bbuf_side_is_producer(side))
 		trace_bbuf_full(side->queue, bbuf_side_need(side, waiter));
 	else
 		trace_bbuf_empty(side->queue, bbuf_side_need(side, waiter));
@@ -653,7 +654,7 @@ static int bbuf_side_wait(struct bbuf_side *side, struct bbuf_waiter *waiter)
 
 	while (!ret && !waiter->result &&
 	       !bbuf_waiter_may_proceed(side, waiter, bbuf_side_need(side, waiter))) {
-		if (bbuf_waiter_too_long(side, waiter))
+		if (bbuf_waiter_is_too_long(side, waiter))
 			return -EMSGSIZE;
 		spin_lock(&side->wait_lock);
 		reinit_completion(&waiter->woken);
@@ -668,7 +669,7 @@ static int bbuf_side_wait(struct bbuf_side *side, struct bbuf_waiter *waiter)
 	if (waiter->result)
 		return waiter->result;
 	/* It may have come at the end; and a reader rather has less than it wanted than nothing. */
-	need = bbuf_side_produces(side) ? bbuf_side_need(side, waiter) : 1;
+	need = bbuf_side_is_producer(side) ? bbuf_side_need(side, waiter) : 1;
 	return ret == -ETIMEDOUT && bbuf_waiter_may_proceed(side, waiter, need) ? 0 : ret;
 }
 
@@ -685,7 +686,7 @@ int bbuf_side_error(const struct bbuf_side *side)
 		return 0;
 	if (READ_ONCE(side->queue->state) & BBUF_DESTROYED)
 		return -ENODEV;
-	return bbuf_side_produces(side) ? -EPIPE : 0;
+	return bbuf_side_is_producer(side) ? -EPIPE : 0;
 }
 
 /**
@@ -724,7 +725,7 @@ int bbuf_side_enter(struct bbuf_side *side, struct bbuf_waiter *waiter)
 	} else if (!list_empty(&side->wait_list) ||
 		   !bbuf_side_can_move(side, bbuf_side_need(side, waiter))) {
 		bbuf_side_join(side, waiter);
-		if (bbuf_side_produces(side))
+		if (bbuf_side_is_producer(side))
 			bbuf_side_notify(side->peer, 0, 0);	/* it may wait for more */
 		ret = bbuf_side_wait(side, waiter);
 	}
@@ -755,10 +756,10 @@ size_t bbuf_side_spare_to_bypass(const struct bbuf_side *side, size_t avail)
 }
 
 /* Set what the front of the line, which sleeps, is woken for. @wait_lock is held, too. */
-static void bbuf_side_want(struct bbuf_side *side)
+static void bbuf_side_set_wanted(struct bbuf_side *side)
 {
 	struct bbuf_waiter *head = bbuf_side_head(side);
-	bool too_long = head && bbuf_waiter_too_long(side, head);
+	bool too_long = head && bbuf_waiter_is_too_long(side, head);
 
 	if (too_long)
 		complete(&head->woken);	/* it leaves, and then the next one is looked at */
@@ -781,7 +782,7 @@ static bool bbuf_side_leave(struct bbuf_side *side, struct bbuf_waiter *waiter)
 	if (was_head) {
 		next = bbuf_side_head(side);
 		side->bypass_start = side->bytes;
-		bbuf_side_want(side);
+		bbuf_side_set_wanted(side);
 		WRITE_ONCE(side->no_bypass, next && next->no_bypass);
 	}
 	spin_unlock(&side->wait_lock);
@@ -796,7 +797,7 @@ static void bbuf_side_wake_next(struct bbuf_side *side, bool bypass_allowed)
 	if (bypass_allowed)
 		bbuf_side_wake_all_pollers(side);
 	/* Writers behind a busy one wait now: readers with a mark must not wait as well. */
-	if (bbuf_side_produces(side) && READ_ONCE(side->peer->mark) > 1 &&
+	if (bbuf_side_is_producer(side) && READ_ONCE(side->peer->mark) > 1 &&
 	    !list_empty(&side->wait_list))
 		bbuf_side_notify(side->peer, 0, 0);
 }
@@ -1005,7 +1006,7 @@ void bbuf_side_advance(struct bbuf_side *side, size_t bytes, size_t stored, size
 
 	if (unlikely(bbuf_side_has_watchers(side->peer)))	/* A, also for the drains below */
 		bbuf_side_wake_watchers(side->peer, bytes, records);
-	if (bbuf_side_produces(side)) {
+	if (bbuf_side_is_producer(side)) {
 		q->peak = max(q->peak, side->window - bbuf_side_avail(side));
 		return;
 	}
@@ -1166,11 +1167,11 @@ static void bbuf_side_set_limits(struct bbuf_side *side, size_t window, size_t m
 }
 
 /* What the front of the line needs may have changed. */
-static void bbuf_side_want_anew(struct bbuf_side *side)
+static void bbuf_side_update_wanted(struct bbuf_side *side)
 {
 	spin_lock(&side->wait_lock);
 	if (side->wanted)
-		bbuf_side_want(side);
+		bbuf_side_set_wanted(side);
 	spin_unlock(&side->wait_lock);
 }
 
@@ -1197,8 +1198,8 @@ void bbuf_queue_set_limits(struct bbuf_queue *q, size_t capacity, size_t read_ma
 	smp_mb();
 	if (write_mark < before && atomic_read(&q->refused_files))
 		WRITE_ONCE(q->mark_lowered, true);
-	bbuf_side_want_anew(&q->producer);
-	bbuf_side_want_anew(&q->consumer);
+	bbuf_side_update_wanted(&q->producer);
+	bbuf_side_update_wanted(&q->consumer);
 }
 
 static void bbuf_side_init(struct bbuf_side *side, struct bbuf_queue *q, struct bbuf_side *peer)

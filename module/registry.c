@@ -104,7 +104,7 @@ static u64 bbuf_name_hash(const char *name)
 	return siphash(name, strlen(name), &bbuf_nodes_key);
 }
 
-static struct bbuf_node *bbuf_find(const char *name)
+static struct bbuf_node *bbuf_node_find(const char *name)
 {
 	struct bbuf_node *node;
 
@@ -159,7 +159,7 @@ static struct bbuf_node *bbuf_node_alloc(const struct bbuf_create *what)
 /* Where its dead letters go, which must be there already, and have none itself: so no chain. */
 static int bbuf_node_find_dead_letters(struct bbuf_node *node, const char *name)
 {
-	struct bbuf_node *dead_letters = bbuf_find(name);
+	struct bbuf_node *dead_letters = bbuf_node_find(name);
 
 	if (!dead_letters)
 		return -ENOENT;
@@ -221,7 +221,7 @@ static int bbuf_node_add(struct bbuf_node *node, const struct bbuf_create *what)
 	int ret;
 
 	mutex_lock(&bbuf_nodes_lock);
-	ret = bbuf_find(node->name) ? -EEXIST : bbuf_node_init_leases(node, what);
+	ret = bbuf_node_find(node->name) ? -EEXIST : bbuf_node_init_leases(node, what);
 	if (!ret)
 		ret = bbuf_node_show(node);
 	if (!ret) {
@@ -282,7 +282,7 @@ int bbuf_registry_destroy(const char *name)
 	struct bbuf_node *node;
 
 	mutex_lock(&bbuf_nodes_lock);
-	node = bbuf_find(name);
+	node = bbuf_node_find(name);
 	if (node)
 		bbuf_node_remove(node);
 	mutex_unlock(&bbuf_nodes_lock);
