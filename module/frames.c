@@ -9,7 +9,7 @@
 #include "frames.h"
 
 /* What the length of a short record takes in the ring: less than a frame. */
-#define BBUF_SHORT_HEAD		1
+#define BBUF_SHORT_PREFIX	1
 
 /**
  * bbuf_frames_put() - copy short records into the ring
@@ -39,11 +39,11 @@ size_t bbuf_frames_put(const struct bbuf_frames *frames, size_t size, u8 *to, si
 		len = array_index_nospec(len, most + 1);
 
 		*to = len;
-		memcpy(to + BBUF_SHORT_HEAD, frame + 1, len);
-		to += BBUF_SHORT_HEAD + len;
+		memcpy(to + BBUF_SHORT_PREFIX, frame + 1, len);
+		to += BBUF_SHORT_PREFIX + len;
 		room -= len;
 		at += BBUF_FRAME_SPACE(len);
-		bbuf_batch_count_add(batch, len, BBUF_SHORT_HEAD);
+		bbuf_batch_count_add(batch, len, BBUF_SHORT_PREFIX);
 	}
 	return at;
 }
@@ -76,10 +76,10 @@ size_t bbuf_frames_get(struct bbuf_frames *frames, size_t size, const u8 *from, 
 		/* The padding, if there is any: it ends here. */
 		memset(&frames->bytes[at - BBUF_FRAME_ALIGN], 0, BBUF_FRAME_ALIGN);
 		*frame = (struct bbuf_frame) { .len = len };
-		memcpy(frame + 1, from + BBUF_SHORT_HEAD, len);
-		from += BBUF_SHORT_HEAD + len;
+		memcpy(frame + 1, from + BBUF_SHORT_PREFIX, len);
+		from += BBUF_SHORT_PREFIX + len;
 		avail -= len;
-		bbuf_batch_count_add(batch, len, BBUF_SHORT_HEAD);
+		bbuf_batch_count_add(batch, len, BBUF_SHORT_PREFIX);
 	}
 	return at;
 }

@@ -396,13 +396,13 @@ static struct bbuf_extent bbuf_batch_next_record(const struct bbuf_queue *q,
 {
 	const struct bbuf_ring *ring = &q->ring;
 	struct bbuf_extent extent = { };
-	size_t off, head;
+	size_t off, prefix;
 
 	extent.ring = ring;
 	off = bbuf_ring_step(ring, q->consumer.off, batch->stored);
-	head = bbuf_ring_get_length(ring, off, &extent.len);
-	extent.off = bbuf_ring_step(ring, off, head);
-	extent.head = head;
+	prefix = bbuf_ring_get_length(ring, off, &extent.len);
+	extent.off = bbuf_ring_step(ring, off, prefix);
+	extent.prefix = prefix;
 	return extent;
 }
 
@@ -423,7 +423,7 @@ static void bbuf_batch_add_next(const struct bbuf_queue *q, struct bbuf_batch_co
 {
 	struct bbuf_extent extent = bbuf_batch_next_record(q, batch);
 
-	bbuf_batch_count_add(batch, extent.len, extent.head);
+	bbuf_batch_count_add(batch, extent.len, extent.prefix);
 }
 
 static void bbuf_publish_write(struct bbuf_queue *q, const struct bbuf_batch_count *batch)
@@ -465,11 +465,11 @@ static bool bbuf_try_put_record(struct bbuf_queue *q, struct bbuf_batch_count *b
 		return false;
 	if (batch->records && batch->bytes + len > BBUF_LOCKED_BATCH)
 		return false;
-	extent.head = bbuf_ring_put_length(&q->ring, off, len);
-	extent.off = bbuf_ring_step(&q->ring, off, extent.head);
+	extent.prefix = bbuf_ring_put_length(&q->ring, off, len);
+	extent.off = bbuf_ring_step(&q->ring, off, extent.prefix);
 	if (!bbuf_try_copy(&q->producer, extent.off, from, len))
 		return false;
-	bbuf_batch_count_add(batch, extent.len, extent.head);
+	bbuf_batch_count_add(batch, extent.len, extent.prefix);
 	return true;
 }
 
@@ -497,7 +497,7 @@ static bool bbuf_try_get_record(struct bbuf_queue *q, struct bbuf_batch_count *b
 	extent = bbuf_batch_next_record(q, batch);
 	if (extent.len > room || !bbuf_try_copy(&q->consumer, extent.off, to, extent.len))
 		return false;
-	bbuf_batch_count_add(batch, extent.len, extent.head);
+	bbuf_batch_count_add(batch, extent.len, extent.prefix);
 	return true;
 }
 
@@ -644,7 +644,7 @@ static int bbuf_put_record(struct bbuf_queue *q, struct iov_iter *from, size_t l
 	struct bbuf_side *side = &q->producer;
 	struct bbuf_extent extent = { .ring = &q->ring, .len = len };
 	ssize_t ret;
-	size_t head;
+	size_t prefix;
 
 	do {
 		if (len > side->window)
@@ -658,12 +658,12 @@ static int bbuf_put_record(struct bbuf_queue *q, struct iov_iter *from, size_t l
 		bbuf_drop_newest(q, waiter, from);
 		return 0;
 	}
-	head = bbuf_ring_put_length(&q->ring, side->off, len);
-	extent.off = bbuf_ring_step(&q->ring, side->off, head);
+	prefix = bbuf_ring_put_length(&q->ring, side->off, len);
+	extent.off = bbuf_ring_step(&q->ring, side->off, prefix);
 	ret = bbuf_side_copy(side, waiter, &extent, from);
 	if (ret)
 		return ret;
-	bbuf_side_advance(side, len, head + len, 1);
+	bbuf_side_advance(side, len, prefix + len, 1);
 	trace_bbuf_write(q, len, 1);
 	return 0;
 }
@@ -914,7 +914,7 @@ static ssize_t bbuf_get_record(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 		iov_iter_revert(to, before - iov_iter_count(to));
 		return ret;
 	}
-	bbuf_batch_count_add(batch, extent->len, extent->head);
+	bbuf_batch_count_add(batch, extent->len, extent->prefix);
 	return extent->len;
 }
 

@@ -36,7 +36,7 @@ struct bbuf_io_opts {
  * @ring: where it is, or goes
  * @off: where in the ring it begins
  * @len: how many bytes
- * @head: of a record, bytes of the ring before it that hold its length
+ * @prefix: of a record, bytes of the ring before it that hold its length
  * @frame: what the user has before it
  * @frame_size: bytes of @frame; 0 without one, and then there is no padding either
  */
@@ -44,7 +44,7 @@ struct bbuf_extent {
 	const struct bbuf_ring *ring;
 	size_t off;
 	size_t len;
-	size_t head;
+	size_t prefix;
 	const void *frame;
 	size_t frame_size;
 };

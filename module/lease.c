@@ -112,7 +112,7 @@ struct bbuf_item *bbuf_leases_first_requeued(const struct bbuf_queue *q)
 	if (!first)
 		return NULL;
 	item = rb_entry(first, struct bbuf_item, requeued);
-	if (item->pos <= leases->head || leases->count >= leases->limit)
+	if (item->pos <= leases->ring_pos || leases->count >= leases->limit)
 		return item;
 	return bbuf_queue_in_ring(q) ? NULL : item;
 }
@@ -289,14 +289,14 @@ void bbuf_lease_grant(struct bbuf_queue *q, struct bbuf_holder *holder, struct b
 	lockdep_assert_held(&side->lock);
 
 	if (stored) {
-		item->written_pos = leases->head;
-		item->pos = leases->head;
+		item->written_pos = leases->ring_pos;
+		item->pos = leases->ring_pos;
 		item->seq = U64_MAX;	/* what went behind others was there before */
 		RB_CLEAR_NODE(&item->timed);
 		rb_add_cached(&item->node, &leases->items, bbuf_item_written_before);
 		leases->count++;
 		side->off = bbuf_ring_step(&q->ring, side->off, stored);
-		leases->head += item->len;
+		leases->ring_pos += item->len;
 	} else {
 		rb_erase_cached(&item->requeued, &leases->requeued);
 		leases->requeued_count--;
@@ -331,7 +331,7 @@ static void bbuf_lease_requeue(struct bbuf_queue *q, struct bbuf_item *item, boo
 	list_del(&item->link);
 	bbuf_item_detach(leases, item);
 	if (last) {
-		item->pos = leases->head + bbuf_queue_in_ring(q);
+		item->pos = leases->ring_pos + bbuf_queue_in_ring(q);
 		item->seq = ++leases->last_seq;
 	}
 	rb_add_cached(&item->requeued, &leases->requeued, bbuf_item_read_before);
@@ -349,7 +349,7 @@ static void bbuf_lease_requeue(struct bbuf_queue *q, struct bbuf_item *item, boo
 static void bbuf_leases_update_settled(struct bbuf_leases *leases)
 {
 	struct rb_node *first = rb_first_cached(&leases->items);
-	u64 settled = leases->head;
+	u64 settled = leases->ring_pos;
 
 	if (first)
 		settled = rb_entry(first, struct bbuf_item, node)->written_pos;
@@ -1127,7 +1127,7 @@ void bbuf_leases_flush_ring(struct bbuf_queue *q, size_t stored, struct bbuf_lea
 
 	if (bbuf_item_records(q))
 		records = q->producer.records - side->records - leases->requeued_count;
-	leases->head += bytes;
+	leases->ring_pos += bytes;
 	side->off = bbuf_ring_step(&q->ring, side->off, stored);
 	q->flushed_bytes += bytes;
 	q->flushed_records += records;

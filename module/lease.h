@@ -27,7 +27,7 @@
  * @freed: bytes that are gone for good, as a position: producers may go to the capacity
  *         beyond it
  * @settled: the position before which all is gone for good
- * @head: bytes that have left the ring; the position of what is first there
+ * @ring_pos: bytes that have left the ring; the position of what is first there
  * @last_id: the newest lease's number
  * @last_seq: how many went behind all that was queued
  * @items: all that is leased or came back, by where it was written
@@ -60,7 +60,7 @@ struct bbuf_leases {
 	struct bbuf_queue *queue;
 	unsigned long freed;
 	atomic64_t settled;
-	u64 head;
+	u64 ring_pos;
 	u64 last_id;
 	u64 last_seq;
 	struct rb_root_cached items;

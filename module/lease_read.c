@@ -33,12 +33,12 @@
  * struct bbuf_next - what is to be read next: a record, or a byte
  * @item: of what came back; NULL if it is in the ring
  * @len: bytes of it
- * @head: of a record in the ring, bytes before it that hold its length
+ * @prefix: of a record in the ring, bytes before it that hold its length
  */
 struct bbuf_next {
 	struct bbuf_item *item;
 	size_t len;
-	size_t head;
+	size_t prefix;
 };
 
 /**
@@ -74,7 +74,7 @@ static bool bbuf_next_find(const struct bbuf_queue *q, struct bbuf_next *next)
 	else if (q->type == BBUF_STREAM)
 		next->len = 1;
 	else
-		next->head = bbuf_ring_get_length(&q->ring, q->consumer.off, &next->len);
+		next->prefix = bbuf_ring_get_length(&q->ring, q->consumer.off, &next->len);
 	return true;
 }
 
@@ -90,11 +90,11 @@ static struct bbuf_item *bbuf_item_alloc(size_t len, gfp_t gfp)
 }
 
 /* A copy of what is first in the ring. */
-static void bbuf_item_fill(const struct bbuf_queue *q, struct bbuf_item *item, size_t head)
+static void bbuf_item_fill(const struct bbuf_queue *q, struct bbuf_item *item, size_t prefix)
 {
 	const struct bbuf_ring *ring = &q->ring;
 
-	bbuf_ring_read(ring, bbuf_ring_step(ring, q->consumer.off, head), item->data, item->len);
+	bbuf_ring_read(ring, bbuf_ring_step(ring, q->consumer.off, prefix), item->data, item->len);
 }
 
 /*
@@ -112,7 +112,7 @@ static struct bbuf_item *bbuf_item_make_slow(struct bbuf_queue *q, struct bbuf_w
 	item = bbuf_item_alloc(next->len,
 			       GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	if (item)
-		bbuf_item_fill(q, item, next->head);
+		bbuf_item_fill(q, item, next->prefix);
 	ret = bbuf_side_lock_busy(side, waiter);
 	if (item && !ret)
 		return item;
@@ -129,7 +129,7 @@ static struct bbuf_item *bbuf_item_make(struct bbuf_queue *q, struct bbuf_waiter
 		item = bbuf_item_alloc(next->len, GFP_NOWAIT | __GFP_ACCOUNT | __GFP_NOWARN);
 	if (!item)
 		return bbuf_item_make_slow(q, waiter, next);
-	bbuf_item_fill(q, item, next->head);
+	bbuf_item_fill(q, item, next->prefix);
 	return item;
 }
 
@@ -159,7 +159,7 @@ static int bbuf_next_copy(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 	};
 	const struct bbuf_extent extent = {
 		.ring = next->item ? &data : &q->ring,
-		.off = next->item ? 0 : bbuf_ring_step(&q->ring, q->consumer.off, next->head),
+		.off = next->item ? 0 : bbuf_ring_step(&q->ring, q->consumer.off, next->prefix),
 		.len = next->len,
 		.frame = opts.lease_framed ? (const void *)&lease_frame : &frame,
 		.frame_size = bbuf_opts_frame_size(opts),
@@ -213,7 +213,7 @@ static int bbuf_lease_read_one(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 		return PTR_ERR(item);
 	}
 	reader->first |= q->type == BBUF_STREAM && !reader->holder->count;
-	bbuf_lease_grant(q, reader->holder, item, next.item ? 0 : next.head + next.len);
+	bbuf_lease_grant(q, reader->holder, item, next.item ? 0 : next.prefix + next.len);
 	reader->records++;
 	reader->bytes += next.len;
 	if (reader->lease)
@@ -441,7 +441,7 @@ static size_t bbuf_peek_bytes(const struct bbuf_queue *q, u8 *to, size_t n)
 	size_t left = bbuf_queue_in_ring(q), off = q->consumer.off, step, done = 0, items = 0;
 	struct rb_node *node = rb_first_cached(&q->leases->requeued);
 	bool limited = q->leases->count >= q->leases->limit;
-	u64 pos = q->leases->head;
+	u64 pos = q->leases->ring_pos;
 
 	for (; n; n -= step, to += step, done += step) {
 		const struct bbuf_item *item = rb_entry_safe(node, struct bbuf_item, requeued);

@@ -67,7 +67,7 @@ static void model_begin(struct kunit *test, struct model *m, unsigned long pos)
 	q->consumer.pos = pos;
 	q->leases->freed = pos;
 	atomic64_set(&q->leases->settled, pos);
-	q->leases->head = pos;
+	q->leases->ring_pos = pos;
 	m->holder = bbuf_holder_get(q);
 	KUNIT_ASSERT_NOT_NULL(test, m->holder);
 	m->n = 0;

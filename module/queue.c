@@ -1026,7 +1026,7 @@ static bool bbuf_drainer_less(struct rb_node *node, const struct rb_node *other)
 static u64 bbuf_drain_target(const struct bbuf_queue *q)
 {
 	if (q->leases)
-		return q->leases->head + bbuf_queue_in_ring(q);
+		return q->leases->ring_pos + bbuf_queue_in_ring(q);
 	return q->consumer.bytes + bbuf_side_avail(&q->consumer);
 }
 

@@ -73,12 +73,12 @@ static inline size_t bbuf_ring_step(const struct bbuf_ring *ring, size_t off, si
  * bbuf_batch_count_add() - have one record more
  * @batch: those before it
  * @len: bytes of the record
- * @head: bytes that its length takes in the ring
+ * @prefix: bytes that its length takes in the ring
  */
-static inline void bbuf_batch_count_add(struct bbuf_batch_count *batch, size_t len, size_t head)
+static inline void bbuf_batch_count_add(struct bbuf_batch_count *batch, size_t len, size_t prefix)
 {
 	batch->bytes += len;
-	batch->stored += head + len;
+	batch->stored += prefix + len;
 	batch->records++;
 }
 
