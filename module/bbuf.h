@@ -80,7 +80,7 @@ void bbuf_devtmpfs_check(const char *name, umode_t mode, dev_t devt);
 
 int bbuf_registry_init(void);
 void bbuf_registry_uninit(void);
-int bbuf_registry_create(const struct bbuf_create *what);
+int bbuf_registry_create(const struct bbuf_create *create);
 int bbuf_registry_destroy(const char *name);
 
 #endif /* BBUF_H */

@@ -1201,12 +1201,12 @@ void bbuf_leases_info(const struct bbuf_queue *q, struct bbuf_info *info)
 /**
  * bbuf_leases_init() - make a queue one whose consumers lease
  * @q: the queue, which nobody uses yet
- * @what: what it is to be
+ * @create: what it is to be
  * @dead_letters: the queue that its dead letters go to, or NULL; stays
  *
  * Return: 0 or -ENOMEM.
  */
-int bbuf_leases_init(struct bbuf_queue *q, const struct bbuf_create *what,
+int bbuf_leases_init(struct bbuf_queue *q, const struct bbuf_create *create,
 		     struct bbuf_queue *dead_letters)
 {
 	struct bbuf_leases *leases = kzalloc(sizeof(*leases), GFP_KERNEL_ACCOUNT);
@@ -1220,9 +1220,9 @@ int bbuf_leases_init(struct bbuf_queue *q, const struct bbuf_create *what,
 	leases->holders = RB_ROOT;
 	INIT_DELAYED_WORK(&leases->expiry, bbuf_leases_expire);
 	leases->due = BBUF_NEVER;
-	leases->timeout = what->lease_timeout;
-	leases->max_leases = what->max_leases ?: BBUF_MAX_LEASES_DEFAULT;
-	leases->max_deliveries = what->max_deliveries;
+	leases->timeout = create->lease_timeout;
+	leases->max_leases = create->max_leases ?: BBUF_MAX_LEASES_DEFAULT;
+	leases->max_deliveries = create->max_deliveries;
 	leases->dead_letters = dead_letters;
 	bbuf_leases_set_limit(leases);
 	q->leases = leases;

@@ -166,7 +166,7 @@ struct bbuf_lease_changes {
 	bool unblocked;
 };
 
-int bbuf_leases_init(struct bbuf_queue *q, const struct bbuf_create *what,
+int bbuf_leases_init(struct bbuf_queue *q, const struct bbuf_create *create,
 		     struct bbuf_queue *dead_letters);
 void bbuf_leases_uninit(struct bbuf_queue *q);
 void bbuf_leases_set(struct bbuf_queue *q, const struct bbuf_set *set);

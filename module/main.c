@@ -126,7 +126,7 @@ MODULE_PARM_DESC(mode, "Permissions of /dev/bbuf, in octal (default 0600)");
 /* /dev/bbuf, which is there from the start. */
 static int __init bbuf_create_default(void)
 {
-	struct bbuf_create what = {
+	struct bbuf_create create = {
 		.name		= BBUF_DEFAULT_NAME,
 		.capacity	= capacity,
 		.type		= BBUF_STREAM,
@@ -135,7 +135,7 @@ static int __init bbuf_create_default(void)
 		.gid		= BBUF_ID_CALLER,
 	};
 
-	return bbuf_registry_create(&what);
+	return bbuf_registry_create(&create);
 }
 
 static int __init bbuf_init(void)

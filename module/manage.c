@@ -503,13 +503,13 @@ int bbuf_queue_set(struct bbuf_queue *q, const struct bbuf_set *set, bool nowait
 
 	bbuf_ring_init(&fresh, bbuf_queue_ring_size(q, set->capacity));
 	if (nowait)
-		ret = mutex_trylock(&q->setting) ? 0 : -EAGAIN;
+		ret = mutex_trylock(&q->set_lock) ? 0 : -EAGAIN;
 	else
-		ret = mutex_lock_interruptible(&q->setting) ? -ERESTARTSYS : 0;
+		ret = mutex_lock_interruptible(&q->set_lock) ? -ERESTARTSYS : 0;
 	if (ret)
 		return ret;
 	ret = bbuf_queue_set_locked(q, set, &fresh, nowait);
-	mutex_unlock(&q->setting);
+	mutex_unlock(&q->set_lock);
 	bbuf_ring_uninit(&fresh);
 	return ret;
 }

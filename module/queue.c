@@ -24,7 +24,7 @@
  *                    under the mutex, and whoever calls the front under the
  *                    spinlock. @wanted is written under the spinlock, @no_bypass
  *                    under the mutex, both are read without.
- *   q->setting       Mutex, outside of all others: for who changes what the queue is,
+ *   q->set_lock      Mutex, outside of all others: for who changes what the queue is,
  *                    which takes memory. A call that may not wait only tries it.
  *   q->drain_lock    Spinlock, inside the consumers' mutex: those in fsync.
  *   side->poll.lock  Of the wait queue; inside a mutex or none, not in a spinlock.
@@ -327,7 +327,7 @@ static int bbuf_side_count_servable(const struct bbuf_side *side, size_t bytes, 
  * io_uring takes the key's word for it. Where there may be such files all pollers are woken,
  * without a key if that can be, and each looks for itself.
  */
-static bool bbuf_side_picky(const struct bbuf_side *side)
+static bool bbuf_side_has_picky_files(const struct bbuf_side *side)
 {
 	const struct bbuf_queue *q = side->queue;
 
@@ -339,10 +339,10 @@ static bool bbuf_side_picky(const struct bbuf_side *side)
 
 static void bbuf_side_wake_poll_queue(struct bbuf_side *side, __poll_t events, int n)
 {
-	if (!bbuf_side_picky(side))
+	if (!bbuf_side_has_picky_files(side))
 		__wake_up(&side->poll, TASK_INTERRUPTIBLE, n, poll_to_key(events));
 	/* A file may have become one before its poller was woken. */
-	if (bbuf_side_picky(side))
+	if (bbuf_side_has_picky_files(side))
 		__wake_up(&side->poll, TASK_INTERRUPTIBLE, 0, bbuf_doubtful_key(events));
 }
 
@@ -1242,7 +1242,7 @@ int bbuf_queue_init(struct bbuf_queue *q, const char *name, u32 type, size_t cap
 
 	bbuf_side_init(&q->consumer, q, &q->producer);
 	mutex_init(&q->consumer.lock);
-	mutex_init(&q->setting);
+	mutex_init(&q->set_lock);
 	q->consumer.events = EPOLLIN | EPOLLRDNORM;
 	q->consumer.band = POLL_IN;
 	bbuf_queue_set_limits(q, capacity, 1, 0);
@@ -1256,7 +1256,7 @@ int bbuf_queue_init(struct bbuf_queue *q, const char *name, u32 type, size_t cap
 void bbuf_queue_uninit(struct bbuf_queue *q)
 {
 	bbuf_leases_uninit(q);
-	mutex_destroy(&q->setting);
+	mutex_destroy(&q->set_lock);
 	mutex_destroy(&q->consumer.lock);
 	mutex_destroy(&q->producer.lock);
 	bbuf_ring_uninit(&q->ring);

@@ -134,7 +134,7 @@ struct bbuf_side {
  * @state: of BBUF_SHUT, BBUF_LEFT, BBUF_DESTROYED; as @policy
  * @write_mark: the producers' mark as it was set, 0 if it never was; under both
  *              sides' locks
- * @setting: held by who changes what the queue is, outside of all other locks
+ * @set_lock: held by who changes what the queue is, outside of all other locks
  * @peak: most bytes that were queued at once; under the producers' lock
  * @dropped_bytes: lost to BBUF_DROP_OLDEST; under the producers' lock
  * @dropped_records: the same in records
@@ -169,7 +169,7 @@ struct bbuf_queue {
 	u32 policy;
 	u32 state;
 	size_t write_mark;
-	struct mutex setting;	/* for bbuf_queue_set() */
+	struct mutex set_lock;	/* for bbuf_queue_set() */
 	size_t peak;
 	u64 dropped_bytes;
 	u64 dropped_records;

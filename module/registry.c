@@ -125,7 +125,7 @@ static int bbuf_node_set_owner(struct bbuf_node *node, u32 uid, u32 gid)
 }
 
 /* Its memory, with that of the queue, and its number; put_device() frees them. */
-static struct bbuf_node *bbuf_node_alloc(const struct bbuf_create *what)
+static struct bbuf_node *bbuf_node_alloc(const struct bbuf_create *create)
 {
 	struct bbuf_node *node;
 	int minor, ret;
@@ -139,9 +139,9 @@ static struct bbuf_node *bbuf_node_alloc(const struct bbuf_create *what)
 		return ERR_PTR(minor);
 	}
 
-	strscpy(node->name, what->name, sizeof(node->name));
+	strscpy(node->name, create->name, sizeof(node->name));
 	node->minor = minor;
-	node->mode = what->mode;
+	node->mode = create->mode;
 	cdev_init(&node->cdev, &bbuf_fops);
 	node->cdev.owner = THIS_MODULE;
 
@@ -149,7 +149,8 @@ static struct bbuf_node *bbuf_node_alloc(const struct bbuf_create *what)
 	node->dev.class = &bbuf_class;
 	node->dev.type = &bbuf_node_type;
 	node->dev.devt = bbuf_region + minor;
-	ret = bbuf_queue_init(&node->queue, node->name, what->type, what->capacity, what->policy);
+	ret = bbuf_queue_init(&node->queue, node->name, create->type, create->capacity,
+			      create->policy);
 	if (!ret)
 		return node;
 	put_device(&node->dev);
@@ -170,15 +171,15 @@ static int bbuf_node_find_dead_letters(struct bbuf_node *node, const char *name)
 	return 0;
 }
 
-static int bbuf_node_init_leases(struct bbuf_node *node, const struct bbuf_create *what)
+static int bbuf_node_init_leases(struct bbuf_node *node, const struct bbuf_create *create)
 {
 	int ret = 0;
 
-	if (!(what->policy & BBUF_LEASE))
+	if (!(create->policy & BBUF_LEASE))
 		return 0;
-	if (what->dead_letters[0])
-		ret = bbuf_node_find_dead_letters(node, what->dead_letters);
-	return ret ?: bbuf_leases_init(&node->queue, what,
+	if (create->dead_letters[0])
+		ret = bbuf_node_find_dead_letters(node, create->dead_letters);
+	return ret ?: bbuf_leases_init(&node->queue, create,
 				       node->dead_letters ? &node->dead_letters->queue : NULL);
 }
 
@@ -216,12 +217,12 @@ static void bbuf_node_check(struct bbuf_node *node)
 	kfree(name);
 }
 
-static int bbuf_node_add(struct bbuf_node *node, const struct bbuf_create *what)
+static int bbuf_node_add(struct bbuf_node *node, const struct bbuf_create *create)
 {
 	int ret;
 
 	mutex_lock(&bbuf_nodes_lock);
-	ret = bbuf_node_find(node->name) ? -EEXIST : bbuf_node_init_leases(node, what);
+	ret = bbuf_node_find(node->name) ? -EEXIST : bbuf_node_init_leases(node, create);
 	if (!ret)
 		ret = bbuf_node_show(node);
 	if (!ret) {
@@ -246,25 +247,25 @@ static void bbuf_node_remove(struct bbuf_node *node)
 
 /**
  * bbuf_registry_create() - make a queue and show it in /dev
- * @what: its name, type, capacity, policy, mode, owner: checked, but for the last
+ * @create: its name, type, capacity, policy, mode, owner: checked, but for the last
  *
  * Context: process context; may sleep.
  * Return: 0, -EEXIST, -EINVAL (an owner that is none here, dead letters to a queue that can't
  * take them), -ENOENT (or that is not there), -ENOSPC (no numbers left),
  * -ENOMEM, or what the device core says.
  */
-int bbuf_registry_create(const struct bbuf_create *what)
+int bbuf_registry_create(const struct bbuf_create *create)
 {
-	struct bbuf_node *node = bbuf_node_alloc(what);
+	struct bbuf_node *node = bbuf_node_alloc(create);
 	int ret;
 
 	if (IS_ERR(node))
 		return PTR_ERR(node);
-	ret = bbuf_node_set_owner(node, what->uid, what->gid);
+	ret = bbuf_node_set_owner(node, create->uid, create->gid);
 	if (!ret)
 		ret = dev_set_name(&node->dev, "%s", node->name);
 	if (!ret)
-		ret = bbuf_node_add(node, what);
+		ret = bbuf_node_add(node, create);
 	if (ret)
 		put_device(&node->dev);
 	return ret;
