@@ -1,33 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Leases: what consumers have read, and may not be done with. How it is read: lease_read.c.
+ * Leases: records that consumers have read, and may not be done with. How they are read:
+ * lease_read.c.
  *
- * What is read from a queue with BBUF_LEASE leaves the ring for memory of its own, an
- * item. Leased, nobody else can read it, and it counts against the capacity still. If it
- * comes back it is aside, and is read before what is behind its place in the ring.
+ * A record that is read from a queue with BBUF_LEASE leaves the ring for memory of its own, an
+ * item. While it is leased no one else can read it, and it still counts against the capacity. If it
+ * is returned it is requeued, and is read before the records that are behind its position in the
+ * ring.
  *
- * The positions of the two sides remain what they are to queue.c, with two differences.
- * The consumers' goes back when something comes back. And producers look at @freed
- * instead, which counts what is gone for good, in whatever order it went. Who waits for
- * the consumers in fsync looks at @settled, before which nothing is left at all.
+ * The positions of the two sides remain what they are to queue.c, with two differences. The
+ * consumers' position moves back when a record is requeued. And producers compare with @freed,
+ * which counts the bytes that were consumed, in any order. Callers of fsync compare with @settled,
+ * before which everything was consumed.
  *
  *	leased	=  consumer.pos - freed		in items
- *	queued	=  producer.pos - consumer.pos	in items that are aside, and in the ring
+ *	queued	=  producer.pos - consumer.pos	in requeued items, and in the ring
  *
- * All of it is done under the consumers' lock, and never needs the producers'. Who frees
- * something, or brings it back, is a mover as queue.c has it: first the position, and then
- * whom it concerns, by bbuf_leases_notify().
+ * All of it is done under the consumers' lock, and never needs the producers'. A task that consumes
+ * or returns an item is a mover in the sense of queue.c: it publishes the position first, then
+ * wakes waiters and pollers, by bbuf_leases_notify().
  *
- * An item becomes its holder's when its bytes have reached the user, with the lock still held:
- * so a reader whose page does not come holds nothing. It is in the tree of its holder then, and
- * can be settled, or be called back when its time is over. On its way to the queue of dead
- * letters it belongs to the task that carries it, which needs no lock for it.
+ * An item becomes its holder's when its bytes have reached the user, with the lock still held: so a
+ * reader whose page does not arrive holds nothing. From then on it is in the tree of its holder,
+ * and can be settled, or time out. On its way to the dead-letter queue it belongs to the task that
+ * moves it, which needs no lock for it.
  *
  * Each operation on one item takes O(log n). Operations on many items handle BBUF_LOCKED_RECORDS of
- * them at a time and drop the lock in between; each batch leaves the queue consistent. There are
- * no more items than bbuf_leases.limit: a reader that would need another one waits. If all items
- * that were returned stand behind the ring then, they are read before it, as otherwise nothing
- * could be read.
+ * them at a time and drop the lock in between; each batch leaves the queue consistent. There are at
+ * most bbuf_leases.limit items: a reader that would need another one waits. If all requeued items
+ * are behind the ring then, they are read before it, as otherwise nothing could be read.
  */
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
@@ -54,7 +55,7 @@ static bool bbuf_item_records(const struct bbuf_queue *q)
 
 /**
  * bbuf_leases_free() - free items that are in no tree of the queue any more
- * @items: linked by their @link
+ * @items: list of items, by their @link
  */
 void bbuf_leases_free(struct list_head *items)
 {
@@ -66,30 +67,30 @@ void bbuf_leases_free(struct list_head *items)
 }
 
 /**
- * bbuf_leases_notify() - wake those whom it concerns that leases were settled, or came back
+ * bbuf_leases_notify() - wake waiters and pollers after leases were settled or returned
  * @q: the queue; no lock is held
- * @changes: what has been done
+ * @changes: the changes
  *
- * An item that was returned makes no room, so producers are not woken for it.
+ * A requeued item makes no room, so producers are not woken for it.
  */
 void bbuf_leases_notify(struct bbuf_queue *q, const struct bbuf_lease_changes *changes)
 {
 	bool ended;
 
 	if (changes->consumed) {
-		bbuf_side_notify(&q->producer, changes->consumed_bytes, changes->consumed); /* A */
-		bbuf_queue_wake_drainers(q);
+		bbuf_side_notify(&q->producer, changes->consumed_bytes, changes->consumed);
+		bbuf_queue_wake_drainers(q);	/* follows the (A) in bbuf_side_notify() */
 	}
 	ended = READ_ONCE(q->consumer.ended);
 	if (ended)
 		bbuf_queue_end_readers(q);
 	if (changes->unblocked || ended)
-		bbuf_side_notify(&q->consumer, SIZE_MAX, SIZE_MAX);		/* A */
+		bbuf_side_notify(&q->consumer, SIZE_MAX, SIZE_MAX);
 	else if (changes->requeued)
-		bbuf_side_notify(&q->consumer, changes->requeued_bytes, changes->requeued); /* A */
+		bbuf_side_notify(&q->consumer, changes->requeued_bytes, changes->requeued);
 }
 
-/* Under the lock: whether readers are to be told, too. */
+/* Under the lock: collect whether readers must be woken as well. */
 static void bbuf_leases_collect_unblocked(struct bbuf_leases *leases,
 					  struct bbuf_lease_changes *changes)
 {
@@ -98,10 +99,10 @@ static void bbuf_leases_collect_unblocked(struct bbuf_leases *leases,
 }
 
 /**
- * bbuf_leases_first_requeued() - what came back, and is to be read before the ring
+ * bbuf_leases_first_requeued() - get the requeued item that must be read before the ring
  * @q: the queue; the consumers' lock is held
  *
- * Return: the item, or NULL if the next is in the ring, or nothing is queued.
+ * Return: the item, or NULL if the next record is in the ring, or nothing is queued.
  */
 struct bbuf_item *bbuf_leases_first_requeued(const struct bbuf_queue *q)
 {
@@ -138,7 +139,7 @@ static bool bbuf_item_due_before(struct rb_node *a, const struct rb_node *b)
 	       rb_entry(b, struct bbuf_item, timed)->deadline;
 }
 
-/* Tokens are found by their bytes, records only by their leases. */
+/* Tokens are looked up by their bytes, records only by their ids. */
 static bool bbuf_item_held_before(struct rb_node *a, const struct rb_node *b)
 {
 	const struct bbuf_item *this = rb_entry(a, struct bbuf_item, held);
@@ -162,7 +163,7 @@ static unsigned int bbuf_leases_file_limit(const struct bbuf_leases *leases)
 	return min_t(size_t, READ_ONCE(leases->max_leases), READ_ONCE(leases->limit));
 }
 
-/* It has more, or less, or may have. */
+/* Call this after the number of leases, or its limit, has changed. */
 static void bbuf_holder_update_full(struct bbuf_leases *leases, struct bbuf_holder *holder)
 {
 	bool full = holder->count >= bbuf_leases_file_limit(leases);
@@ -187,7 +188,7 @@ static void bbuf_holder_add_count(struct bbuf_leases *leases, struct bbuf_holder
 		WRITE_ONCE(leases->full_stale, false);
 }
 
-/* Can anything be leased at all? A reader that waits for that is to be told. */
+/* Update whether anything can be leased at all. Readers that wait for that must be woken. */
 static void bbuf_leases_update_full(struct bbuf_queue *q)
 {
 	struct bbuf_leases *leases = q->leases;
@@ -200,7 +201,7 @@ static void bbuf_leases_update_full(struct bbuf_queue *q)
 		leases->unblocked = true;
 }
 
-/* So much more is leased; the consumers move on. */
+/* Count @bytes more as leased; the consumers' position advances. */
 static void bbuf_leases_advance(struct bbuf_queue *q, size_t bytes)
 {
 	struct bbuf_side *side = &q->consumer;
@@ -213,7 +214,7 @@ static void bbuf_leases_advance(struct bbuf_queue *q, size_t bytes)
 	WRITE_ONCE(side->pos, side->pos + bytes);
 }
 
-/* So much less is; they move back. */
+/* Count @bytes less as leased; the consumers' position moves back. */
 static void bbuf_leases_rewind(struct bbuf_queue *q, size_t bytes)
 {
 	struct bbuf_side *side = &q->consumer;
@@ -226,7 +227,7 @@ static void bbuf_leases_rewind(struct bbuf_queue *q, size_t bytes)
 	WRITE_ONCE(side->pos, side->pos - bytes);
 }
 
-/* Look again when the first of what is leased is due. */
+/* Run @expiry when the first lease times out. */
 static void bbuf_leases_arm(struct bbuf_leases *leases, u64 deadline)
 {
 	u64 now, delay = 0;
@@ -240,7 +241,7 @@ static void bbuf_leases_arm(struct bbuf_leases *leases, u64 deadline)
 	mod_delayed_work(bbuf_workqueue, &leases->expiry, min_t(u64, delay, MAX_JIFFY_OFFSET));
 }
 
-/* Its time begins, or begins anew. */
+/* Start the timeout of a lease, or start it again. */
 static void bbuf_item_start_timer(struct bbuf_leases *leases, struct bbuf_item *item)
 {
 	u64 now;
@@ -256,14 +257,14 @@ static void bbuf_item_start_timer(struct bbuf_leases *leases, struct bbuf_item *
 	bbuf_leases_arm(leases, item->deadline);
 }
 
-/* It can be found again by its holder, and called back. */
+/* Add a lease to its holder, which can find it again, and to the timeouts. */
 static void bbuf_holder_track(struct bbuf_leases *leases, struct bbuf_item *item)
 {
 	rb_add_cached(&item->held, &item->holder->leases, bbuf_item_held_before);
 	bbuf_item_start_timer(leases, item);
 }
 
-/* It is the caller's, in its list; it counts as leased still. */
+/* Move a lease from its holder to the list @items of the caller; it still counts as leased. */
 static void bbuf_holder_pick(struct bbuf_leases *leases, struct bbuf_item *item,
 			     struct list_head *items)
 {
@@ -273,12 +274,12 @@ static void bbuf_holder_pick(struct bbuf_leases *leases, struct bbuf_item *item,
 }
 
 /**
- * bbuf_lease_grant() - lease what is first in the queue
+ * bbuf_lease_grant() - lease the first record of the queue
  * @q: the queue; the consumers' lock is held
- * @holder: to whom
- * @item: what is first: of bbuf_leases_first_requeued(), or a new one with a copy of what is in
- *        the ring; its bytes have reached the user
- * @stored: bytes of the ring that this takes; 0 if it is not there
+ * @holder: new holder
+ * @item: first record: from bbuf_leases_first_requeued(), or a new item with a copy of the ring's;
+ *        its bytes have reached the user
+ * @stored: bytes of the ring that it occupies; 0 if it is not there
  */
 void bbuf_lease_grant(struct bbuf_queue *q, struct bbuf_holder *holder, struct bbuf_item *item,
 		      size_t stored)
@@ -291,7 +292,7 @@ void bbuf_lease_grant(struct bbuf_queue *q, struct bbuf_holder *holder, struct b
 	if (stored) {
 		item->written_pos = leases->ring_pos;
 		item->pos = leases->ring_pos;
-		item->seq = U64_MAX;	/* what went behind others was there before */
+		item->seq = U64_MAX;	/* behind items requeued at this position */
 		RB_CLEAR_NODE(&item->timed);
 		rb_add_cached(&item->node, &leases->items, bbuf_item_written_before);
 		leases->count++;
@@ -312,7 +313,7 @@ void bbuf_lease_grant(struct bbuf_queue *q, struct bbuf_holder *holder, struct b
 	bbuf_holder_track(leases, item);
 }
 
-/* It is nobody's any more, and is still out. */
+/* Detach @item from its holder. It stays in flight. */
 static void bbuf_item_detach(struct bbuf_leases *leases, struct bbuf_item *item)
 {
 	if (item->holder)
@@ -320,7 +321,7 @@ static void bbuf_item_detach(struct bbuf_leases *leases, struct bbuf_item *item)
 	item->holder = NULL;
 }
 
-/* Put a leased item, that was picked, back into the queue: where it was, or at the back. */
+/* Requeue a lease that was picked: at its own position, or behind all that is queued. */
 static void bbuf_lease_requeue(struct bbuf_queue *q, struct bbuf_item *item, bool last,
 			       struct bbuf_lease_changes *changes)
 {
@@ -345,7 +346,7 @@ static void bbuf_lease_requeue(struct bbuf_queue *q, struct bbuf_item *item, boo
 	trace_bbuf_return(q, item->len, bbuf_item_records(q));
 }
 
-/* Up to where is nothing left? */
+/* Update the position before which everything was consumed. */
 static void bbuf_leases_update_settled(struct bbuf_leases *leases)
 {
 	struct rb_node *first = rb_first_cached(&leases->items);
@@ -353,17 +354,23 @@ static void bbuf_leases_update_settled(struct bbuf_leases *leases)
 
 	if (first)
 		settled = rb_entry(first, struct bbuf_item, node)->written_pos;
-	/* Release: readers are done with it; see bbuf_queue_wake_drainers(). */
+	/*
+	 * Release: pairs with the acquire in bbuf_drainer_is_done(): readers are done with the
+	 * bytes.
+	 */
 	atomic64_set_release(&leases->settled, settled);
 }
 
-/* So many bytes are gone for good, and their room is free. */
+/* Count @bytes as consumed: producers may use their room. */
 static void bbuf_leases_free_room(struct bbuf_leases *leases, size_t bytes)
 {
-	/* Before the room: who finds too little of it even so asks anew. */
+	/* Before the room: a writer that finds too little even so sets it again. */
 	if (READ_ONCE(leases->queue->producer.short_of_room))
 		WRITE_ONCE(leases->queue->producer.short_of_room, false);
-	/* C: who finds this room knows that the bytes were copied. */
+	/*
+	 * (C) pairs with (D) in bbuf_side_avail(): a writer that finds the room finds the bytes
+	 * copied.
+	 */
 	smp_store_release(&leases->freed, leases->freed + bytes);
 }
 
@@ -383,7 +390,7 @@ static void bbuf_item_consume(struct bbuf_queue *q, struct bbuf_item *item,
 	changes->consumed_bytes += item->len;
 }
 
-/* Remove a leased item that was picked and is consumed now; the caller frees it. */
+/* Remove a lease that was picked, and is consumed; the caller frees it. */
 static void bbuf_lease_consume(struct bbuf_queue *q, struct bbuf_item *item,
 			       struct bbuf_lease_changes *changes)
 {
@@ -394,7 +401,7 @@ static void bbuf_lease_consume(struct bbuf_queue *q, struct bbuf_item *item,
 	trace_bbuf_settle(q, item->len, bbuf_item_records(q));
 }
 
-/* Remove a leased item that went to the dead letters, or was dropped instead. */
+/* Remove a lease that was moved to the dead-letter queue, or dropped for want of one. */
 static void bbuf_lease_consume_dead_letter(struct bbuf_queue *q, struct bbuf_item *item,
 					   struct bbuf_lease_changes *changes)
 {
@@ -403,7 +410,7 @@ static void bbuf_lease_consume_dead_letter(struct bbuf_queue *q, struct bbuf_ite
 	bbuf_lease_consume(q, item, changes);
 }
 
-/* Put it where the dead letters go, if there is such a place; true if it is gone from here. */
+/* Write a record to the dead-letter queue, if there is one; true if it must be removed here. */
 static bool bbuf_item_dead_letter(struct bbuf_queue *q, struct bbuf_item *item)
 {
 	const struct bbuf_io_opts nowait_opts = { .nowait = true, .deadline = BBUF_NEVER };
@@ -416,16 +423,16 @@ static bool bbuf_item_dead_letter(struct bbuf_queue *q, struct bbuf_item *item)
 	return bbuf_write(q->leases->dead_letters, &from, nowait_opts) == item->len;
 }
 
-/* Delivered so often that it is not to go back? */
+/* Check whether a record was delivered too often to be returned. */
 static bool bbuf_item_is_exhausted(const struct bbuf_leases *leases, const struct bbuf_item *item)
 {
 	return leases->max_deliveries && item->deliveries >= leases->max_deliveries;
 }
 
 /**
- * struct bbuf_return_opts - how leases go back
- * @last: behind all that is queued, instead of where they were
- * @expired: because their time is over
+ * struct bbuf_return_opts - how leases are returned
+ * @last: behind all that is queued, instead of to their own positions
+ * @expired: because they timed out
  */
 struct bbuf_return_opts {
 	bool last;
@@ -440,7 +447,7 @@ static void bbuf_lease_return(struct bbuf_queue *q, struct bbuf_item *item,
 	bbuf_lease_requeue(q, item, opts.last, changes);
 }
 
-/* Those of @items that may go back do; the others are nobody's, and stay in @items. */
+/* Return those of @items that may be returned; the others are detached, and stay in @items. */
 static void bbuf_leases_return_list(struct bbuf_queue *q, struct list_head *items,
 				    struct bbuf_return_opts opts,
 				    struct bbuf_lease_changes *changes)
@@ -455,7 +462,7 @@ static void bbuf_leases_return_list(struct bbuf_queue *q, struct list_head *item
 	}
 }
 
-/* The others: to the dead letters, or, if that can't be, behind all that is queued. */
+/* Dead-letter @items or, where that is impossible, return them behind all that is queued. */
 static void bbuf_leases_dead_letter_list(struct bbuf_queue *q, struct list_head *items,
 					 struct bbuf_return_opts opts,
 					 struct bbuf_lease_changes *changes)
@@ -477,7 +484,7 @@ static void bbuf_leases_dead_letter_list(struct bbuf_queue *q, struct list_head 
 	bbuf_leases_free(items);
 }
 
-/* Pick leases that have timed out, one batch at most. Returns when the next one is due. */
+/* Pick leases that have timed out, at most one batch. Returns the deadline of the next one. */
 static u64 bbuf_leases_pick_expired(struct bbuf_leases *leases, struct list_head *items, size_t *n)
 {
 	u64 now = ktime_get_ns();
@@ -493,7 +500,7 @@ static u64 bbuf_leases_pick_expired(struct bbuf_leases *leases, struct list_head
 	return BBUF_NEVER;
 }
 
-/* Ends what lasts too long, and comes again when the next is due. */
+/* End leases that have timed out, and run again when the next one does. */
 static void bbuf_leases_expire(struct work_struct *work)
 {
 	struct bbuf_leases *leases = container_of(work, struct bbuf_leases, expiry.work);
@@ -516,7 +523,7 @@ static void bbuf_leases_expire(struct work_struct *work)
 	bbuf_leases_notify(q, &changes);
 }
 
-/* The first lease of a file with a number from @id on. */
+/* Find the first lease of a holder whose id is at least @id. */
 static struct bbuf_item *bbuf_holder_next(const struct bbuf_holder *holder, u64 id)
 {
 	struct rb_node *node = holder->leases.rb_root.rb_node;
@@ -542,11 +549,11 @@ static struct bbuf_item *bbuf_holder_find(const struct bbuf_holder *holder, u64 
 }
 
 /**
- * struct bbuf_settle_progress - how far a settling of many leases has come
- * @from: number from which the next ones count
- * @to: number up to which they do: those that come later are not meant
- * @n: how many are settled now
- * @more: there may be more of them
+ * struct bbuf_settle_progress - progress of settling many leases
+ * @from: smallest id of the leases that are left
+ * @to: largest id to settle: newer leases are left alone
+ * @n: leases that are being settled now
+ * @more: whether there may be more
  */
 struct bbuf_settle_progress {
 	u64 from;
@@ -555,7 +562,7 @@ struct bbuf_settle_progress {
 	bool more;
 };
 
-/* The next lease that is meant; or NULL. */
+/* Find the next lease to settle; or NULL. */
 static struct bbuf_item *bbuf_settle_next(const struct bbuf_holder *holder,
 					  struct bbuf_settle_progress *progress)
 {
@@ -567,7 +574,7 @@ static struct bbuf_item *bbuf_settle_next(const struct bbuf_holder *holder,
 	return item;
 }
 
-/* Move the leases to settle from the holder to @items, one batch at most. */
+/* Move the leases to settle from the holder to @items, at most one batch. */
 static int bbuf_settle_pick(struct bbuf_queue *q, struct bbuf_holder *holder,
 			    const struct bbuf_settle *settle, struct bbuf_settle_progress *progress,
 			    struct list_head *items)
@@ -593,7 +600,7 @@ static int bbuf_settle_pick(struct bbuf_queue *q, struct bbuf_holder *holder,
 	return 0;
 }
 
-/* These return how many it was. */
+/* The following functions return the number of leases that they have settled. */
 
 static long bbuf_settle_ack(struct bbuf_queue *q, struct list_head *items,
 			    struct bbuf_lease_changes *changes)
@@ -608,7 +615,7 @@ static long bbuf_settle_ack(struct bbuf_queue *q, struct list_head *items,
 	return n;
 }
 
-/* Give leases back to their holder; their time starts again. */
+/* Give leases back to their holder; their timeouts start again. */
 static long bbuf_settle_renew(struct bbuf_queue *q, struct list_head *items)
 {
 	struct bbuf_item *item, *next;
@@ -622,7 +629,7 @@ static long bbuf_settle_renew(struct bbuf_queue *q, struct list_head *items)
 	return n;
 }
 
-/* Until one can't be: it and the rest stay leased. */
+/* Stops at the first one that can't be dead-lettered: that one and the rest stay leased. */
 static long bbuf_settle_reject(struct bbuf_queue *q, struct list_head *items,
 			       struct bbuf_settle_progress *progress,
 			       struct bbuf_lease_changes *changes)
@@ -650,7 +657,7 @@ static long bbuf_settle_reject(struct bbuf_queue *q, struct list_head *items,
 	return n || all ? n : -EAGAIN;
 }
 
-/* The consumers' lock is held; what is left in @items is to be buried, or freed. */
+/* The consumers' lock is held; what is left in @items must be dead-lettered, or freed. */
 static long bbuf_settle_picked(struct bbuf_queue *q, u32 action, struct list_head *items,
 			       struct bbuf_settle_progress *progress,
 			       struct bbuf_lease_changes *changes)
@@ -671,7 +678,7 @@ static long bbuf_settle_picked(struct bbuf_queue *q, u32 action, struct list_hea
 	}
 }
 
-/* As many as can be settled without letting others have the lock. */
+/* Settle as many leases as one lock may be held for. */
 static long bbuf_settle_batch(struct bbuf_queue *q, struct bbuf_holder *holder,
 			      const struct bbuf_settle *settle,
 			      struct bbuf_settle_progress *progress)
@@ -700,13 +707,13 @@ static long bbuf_settle_batch(struct bbuf_queue *q, struct bbuf_holder *holder,
 }
 
 /**
- * bbuf_lease_settle() - be done with leases
+ * bbuf_lease_settle() - acknowledge, return, reject or renew leases
  * @q: the queue, of records, with BBUF_LEASE
- * @holder: whose they are
- * @settle: which, and what becomes of them; its values are known ones
+ * @holder: holder of the leases
+ * @settle: leases, and the action; its values are valid
  *
  * Context: process context; may sleep for locks.
- * Return: how many it was, or -ESTALE, -ENOENT, -EAGAIN, -ENODEV, see struct bbuf_settle.
+ * Return: number of leases, or -ESTALE, -ENOENT, -EAGAIN, -ENODEV, see struct bbuf_settle.
  */
 long bbuf_lease_settle(struct bbuf_queue *q, struct bbuf_holder *holder,
 		       const struct bbuf_settle *settle)
@@ -723,10 +730,10 @@ long bbuf_lease_settle(struct bbuf_queue *q, struct bbuf_holder *holder,
 }
 
 /**
- * bbuf_lease_undo() - take a lease back that its holder has not heard of
+ * bbuf_lease_undo() - return a lease that its holder was not told of
  * @q: the queue
- * @holder: the file's
- * @id: of the lease
+ * @holder: holder of the lease
+ * @id: id of the lease
  */
 void bbuf_lease_undo(struct bbuf_queue *q, struct bbuf_holder *holder, u64 id)
 {
@@ -746,7 +753,7 @@ void bbuf_lease_undo(struct bbuf_queue *q, struct bbuf_holder *holder, u64 id)
 	bbuf_leases_notify(q, &changes);
 }
 
-/* Of a stream, a token of this holder that is this byte. */
+/* Find a token of a holder of a stream by its byte. */
 static struct bbuf_item *bbuf_holder_token(const struct bbuf_holder *holder, u8 byte)
 {
 	struct rb_node *node = holder->leases.rb_root.rb_node;
@@ -762,11 +769,11 @@ static struct bbuf_item *bbuf_holder_token(const struct bbuf_holder *holder, u8 
 }
 
 /**
- * bbuf_holder_has_token() - tell whether a byte is one that was leased
- * @holder: the file's, of a stream; the consumers' lock is held
- * @byte: the byte
+ * bbuf_holder_has_token() - check whether a holder has leased a token
+ * @holder: the holder, of a stream; the consumers' lock is held
+ * @byte: the token
  *
- * Return: whether it is.
+ * Return: whether it has.
  */
 bool bbuf_holder_has_token(const struct bbuf_holder *holder, u8 byte)
 {
@@ -776,7 +783,7 @@ bool bbuf_holder_has_token(const struct bbuf_holder *holder, u8 byte)
 /**
  * bbuf_token_requeue() - put a token behind all that is queued
  * @q: the queue, a stream; the consumers' lock is held
- * @holder: who has leased it
+ * @holder: holder of the token
  * @byte: the token
  * @changes: for bbuf_leases_notify()
  *
@@ -796,7 +803,7 @@ bool bbuf_token_requeue(struct bbuf_queue *q, struct bbuf_holder *holder, u8 byt
 	return true;
 }
 
-/* Of a stream, the files that this process has open already; or @fresh, which is added. */
+/* For a stream: find the holder of this process, or add @fresh. */
 static struct bbuf_holder *bbuf_holder_find_or_add(struct bbuf_leases *leases,
 						   struct bbuf_holder *fresh)
 {
@@ -816,12 +823,12 @@ static struct bbuf_holder *bbuf_holder_find_or_add(struct bbuf_leases *leases,
 }
 
 /**
- * bbuf_holder_get() - begin to lease
+ * bbuf_holder_get() - get the holder for a file that the current task opens
  * @q: the queue
  *
- * For a file that the current task opens.
+ * For a stream this is the holder of the process, if it has one.
  *
- * Return: its holder, for bbuf_holder_put(), or NULL for want of memory.
+ * Return: the holder, for bbuf_holder_put(), or NULL if there is no memory.
  */
 struct bbuf_holder *bbuf_holder_get(struct bbuf_queue *q)
 {
@@ -849,7 +856,7 @@ struct bbuf_holder *bbuf_holder_get(struct bbuf_queue *q)
 	return holder;
 }
 
-/* Some of what a file that is closed has leased goes back; false if that was all. */
+/* Return a batch of the leases of a file that is closed; false if there are no more. */
 static bool bbuf_holder_return(struct bbuf_queue *q, struct bbuf_holder *holder)
 {
 	const struct bbuf_return_opts opts = { };
@@ -872,7 +879,7 @@ static bool bbuf_holder_return(struct bbuf_queue *q, struct bbuf_holder *holder)
 	return n == BBUF_LOCKED_RECORDS;
 }
 
-/* One file less; true if it was the last. */
+/* Count a file less; true if it was the last. */
 static bool bbuf_holder_close(struct bbuf_queue *q, struct bbuf_holder *holder)
 {
 	bool last;
@@ -886,9 +893,9 @@ static bool bbuf_holder_close(struct bbuf_queue *q, struct bbuf_holder *holder)
 }
 
 /**
- * bbuf_holder_put() - stop to lease: what has not been settled goes back
+ * bbuf_holder_put() - release a holder: leases that were not settled are returned
  * @q: the queue
- * @holder: of bbuf_holder_get()
+ * @holder: from bbuf_holder_get()
  */
 void bbuf_holder_put(struct bbuf_queue *q, struct bbuf_holder *holder)
 {
@@ -901,9 +908,9 @@ void bbuf_holder_put(struct bbuf_queue *q, struct bbuf_holder *holder)
 }
 
 /**
- * bbuf_holder_is_full() - has a file leased as much as it may?
+ * bbuf_holder_is_full() - check whether a holder has as many leases as it may
  * @q: the queue
- * @holder: the file's
+ * @holder: the holder
  *
  * Return: whether it has.
  */
@@ -914,18 +921,18 @@ bool bbuf_holder_is_full(const struct bbuf_queue *q, const struct bbuf_holder *h
 
 /**
  * bbuf_holder_wake() - wake a task that waits until its holder may lease more
- * @holder: the holder, which has less now, or may have more; a file of it is open
+ * @holder: the holder, which has fewer leases now, or a higher limit; a file of it is open
  *
- * It wakes the next one if there is something left for that.
+ * That task wakes the next one if there is something left to lease.
  */
 void bbuf_holder_wake(struct bbuf_holder *holder)
 {
-	/* A: the count, then who waits; see B. */
+	/* (A) pairs with (B) in bbuf_holder_wait(): the count, then the wait queue. */
 	if (wq_has_sleeper(&holder->wait))
 		wake_up_interruptible(&holder->wait);
 }
 
-/* Is there something for one more, beside those that are on their way? Or nothing at all? */
+/* Wake one more if the admitted tasks leave something for it, or there is nothing to wait for. */
 static void bbuf_holder_wake_next(const struct bbuf_queue *q, struct bbuf_holder *holder)
 {
 	unsigned int taken = READ_ONCE(holder->count) + atomic_read(&holder->admitted);
@@ -934,7 +941,7 @@ static void bbuf_holder_wake_next(const struct bbuf_queue *q, struct bbuf_holder
 		bbuf_holder_wake(holder);
 }
 
-/* The next holder of a stream behind @owner, or NULL. */
+/* Find the holder of a stream that follows @owner, or NULL. */
 static struct bbuf_holder *bbuf_holder_after(const struct bbuf_leases *leases,
 					     const struct pid *owner)
 {
@@ -954,7 +961,7 @@ static struct bbuf_holder *bbuf_holder_after(const struct bbuf_leases *leases,
 }
 
 /**
- * bbuf_leases_wake_full() - wake those who wait until their holders may lease more
+ * bbuf_leases_wake_full() - wake all tasks that wait until their holders may lease more
  * @q: the queue, with BBUF_LEASE; no lock is held
  */
 void bbuf_leases_wake_full(struct bbuf_queue *q)
@@ -977,7 +984,7 @@ void bbuf_leases_wake_full(struct bbuf_queue *q)
 	} while (n == BBUF_LOCKED_RECORDS);
 }
 
-/* Why a call need not wait for its holder, or not any longer; 1 if it is to sleep. */
+/* Returns 0 if a holder may lease more, 1 if the call must sleep, or why it must not. */
 static int bbuf_holder_check_wait(const struct bbuf_queue *q, const struct bbuf_holder *holder,
 				  const struct bbuf_waiter *waiter)
 {
@@ -994,10 +1001,10 @@ static int bbuf_holder_check_wait(const struct bbuf_queue *q, const struct bbuf_
 
 /**
  * struct bbuf_holder_waiter - a task that waits until its holder may lease more
- * @entry: in bbuf_holder.wait
+ * @entry: entry in bbuf_holder.wait
  * @holder: the holder
- * @admitted: it is counted in bbuf_holder.admitted; the task's own while it is not in the wait
- *            queue
+ * @admitted: the task is counted in bbuf_holder.admitted; written by that task alone while the
+ *            entry is not in the wait queue
  */
 struct bbuf_holder_waiter {
 	struct wait_queue_entry entry;
@@ -1006,9 +1013,9 @@ struct bbuf_holder_waiter {
 };
 
 /*
- * Whoever wakes it counts it, as it takes a while to come: otherwise others would be woken for what
- * it is to have. That is done first, as it may be gone as soon as it is woken; it isn't woken if it
- * runs already, for another reason.
+ * The waker counts the task as admitted, as it takes a while to run: otherwise others would be
+ * woken for the same token. It is counted first, as the entry may be gone as soon as the task is
+ * woken; it isn't woken if it runs already, for another reason.
  */
 static int bbuf_holder_waiter_wake(struct wait_queue_entry *entry, unsigned int mode, int flags,
 				   void *key)
@@ -1025,7 +1032,7 @@ static int bbuf_holder_waiter_wake(struct wait_queue_entry *entry, unsigned int 
 	return 0;
 }
 
-/* Out of the wait queue: does it come? */
+/* Out of the wait queue: set whether the task is about to lease. */
 static void bbuf_holder_waiter_admit(struct bbuf_holder_waiter *self, bool admitted)
 {
 	if (admitted != self->admitted)
@@ -1036,12 +1043,12 @@ static void bbuf_holder_waiter_admit(struct bbuf_holder_waiter *self, bool admit
 /**
  * bbuf_holder_wait() - wait until a holder may lease more
  * @q: the queue
- * @holder: whose it is
- * @waiter: the call; not in line, where it would hold up those that may lease
+ * @holder: the holder
+ * @waiter: the call; not in the wait list, where it would hold up other readers
  *
- * Context: process context; sleeps, unless the call must not wait.
- * Return: 0, -EAGAIN, -ENODEV, -ETIMEDOUT, or what bbuf_waiter_interrupted() says. With 0 the call
- * counts as coming, until bbuf_holder_end_wait().
+ * Context: process context; sleeps, unless the call is non-blocking.
+ * Return: 0, -EAGAIN, -ENODEV, -ETIMEDOUT, or what bbuf_waiter_interrupted() returns. With 0 the
+ * task counts as admitted, until bbuf_holder_end_wait().
  */
 int bbuf_holder_wait(struct bbuf_queue *q, struct bbuf_holder *holder,
 		     const struct bbuf_waiter *waiter)
@@ -1052,7 +1059,7 @@ int bbuf_holder_wait(struct bbuf_queue *q, struct bbuf_holder *holder,
 	init_wait(&self.entry);
 	self.entry.func = bbuf_holder_waiter_wake;
 	do {
-		/* B: the wait queue, then the count; see bbuf_holder_wake(). */
+		/* (B) pairs with (A) in bbuf_holder_wake(): the wait queue, then the count. */
 		prepare_to_wait_exclusive(&holder->wait, &self.entry, TASK_INTERRUPTIBLE);
 		ret = bbuf_holder_check_wait(q, holder, waiter);
 		if (ret > 0)
@@ -1060,15 +1067,15 @@ int bbuf_holder_wait(struct bbuf_queue *q, struct bbuf_holder *holder,
 		finish_wait(&holder->wait, &self.entry);
 		bbuf_holder_waiter_admit(&self, !ret);
 	} while (ret > 0);
-	/* Whatever has woken this one may serve another one as well, or instead. */
+	/* The event that woke this task may serve another one as well, or instead. */
 	bbuf_holder_wake_next(q, holder);
 	return ret;
 }
 
 /**
- * bbuf_holder_end_wait() - tell that a call that has waited has what it wanted, or does without
+ * bbuf_holder_end_wait() - end the admission of a task that has leased, or has failed to
  * @q: the queue
- * @holder: whose it is
+ * @holder: the holder
  */
 void bbuf_holder_end_wait(struct bbuf_queue *q, struct bbuf_holder *holder)
 {
@@ -1077,13 +1084,13 @@ void bbuf_holder_end_wait(struct bbuf_queue *q, struct bbuf_holder *holder)
 }
 
 /**
- * bbuf_leases_flush() - discard what came back
+ * bbuf_leases_flush() - discard requeued items
  * @q: the queue; the consumers' lock is held
- * @n: how many at the most; no more than BBUF_LOCKED_RECORDS are discarded at once
- * @items: where they are put, to be freed without the lock
+ * @n: maximum number of items; at most BBUF_LOCKED_RECORDS are discarded at once
+ * @items: list that they are added to, to be freed without the lock
  * @changes: for bbuf_leases_notify()
  *
- * Return: how many were.
+ * Return: number of items that were discarded.
  */
 size_t bbuf_leases_flush(struct bbuf_queue *q, size_t n, struct list_head *items,
 			 struct bbuf_lease_changes *changes)
@@ -1115,7 +1122,7 @@ size_t bbuf_leases_flush(struct bbuf_queue *q, size_t n, struct list_head *items
 
 /**
  * bbuf_leases_flush_ring() - discard what is in the ring
- * @q: the queue; both sides' locks are held, and nobody copies
+ * @q: the queue; both sides' locks are held, and no side is copying
  * @stored: bytes of the ring that are in use
  * @changes: for bbuf_leases_notify()
  */
@@ -1141,7 +1148,7 @@ void bbuf_leases_flush_ring(struct bbuf_queue *q, size_t stored, struct bbuf_lea
 	changes->consumed_bytes += bytes;
 }
 
-/* How many items there may be follows from the capacity. */
+/* The capacity determines the number of items. */
 static void bbuf_leases_set_limit(struct bbuf_leases *leases)
 {
 	size_t capacity = leases->queue->producer.window;
@@ -1150,11 +1157,11 @@ static void bbuf_leases_set_limit(struct bbuf_leases *leases)
 }
 
 /**
- * bbuf_leases_set() - change how long, how many and how often
+ * bbuf_leases_set() - change the timeout, or the limits of leases and deliveries
  * @q: the queue; both sides' locks are held, and its capacity is the new one
- * @set: what is to change
+ * @set: settings to change
  *
- * The caller is to notify the consumers, and to call bbuf_leases_wake_full(), without the locks.
+ * The caller must notify the consumers, and call bbuf_leases_wake_full(), without the locks.
  */
 void bbuf_leases_set(struct bbuf_queue *q, const struct bbuf_set *set)
 {
@@ -1169,15 +1176,15 @@ void bbuf_leases_set(struct bbuf_queue *q, const struct bbuf_set *set)
 		WRITE_ONCE(leases->max_deliveries, set->max_deliveries);
 	bbuf_leases_set_limit(leases);
 	bbuf_leases_update_full(q);
-	/* Which files are full now is not looked for: there may be any number of files. */
+	/* Files that are full now are not looked for: there may be any number of files. */
 	if (leases->files && bbuf_leases_file_limit(leases) != before)
 		WRITE_ONCE(leases->full_stale, true);
 }
 
 /**
- * bbuf_leases_info() - what is leased, and has been
+ * bbuf_leases_info() - report leases and their totals
  * @q: the queue; both sides' locks are held
- * @info: where to say so; what consumers have done is there
+ * @info: filled in; has the totals of the consumers already
  */
 void bbuf_leases_info(const struct bbuf_queue *q, struct bbuf_info *info)
 {
@@ -1199,10 +1206,10 @@ void bbuf_leases_info(const struct bbuf_queue *q, struct bbuf_info *info)
 }
 
 /**
- * bbuf_leases_init() - make a queue one whose consumers lease
- * @q: the queue, which nobody uses yet
- * @create: what it is to be
- * @dead_letters: the queue that its dead letters go to, or NULL; stays
+ * bbuf_leases_init() - initialize the leases of a queue
+ * @q: the queue, not in use yet
+ * @create: its settings
+ * @dead_letters: dead-letter queue, or NULL; must stay
  *
  * Return: 0 or -ENOMEM.
  */
@@ -1231,10 +1238,10 @@ int bbuf_leases_init(struct bbuf_queue *q, const struct bbuf_create *create,
 }
 
 /**
- * bbuf_leases_uninit() - free what bbuf_leases_init() took, and what came back
- * @q: the queue, with or without leases; nobody uses it any more
+ * bbuf_leases_uninit() - free what bbuf_leases_init() allocated, and all items
+ * @q: the queue, with or without leases; not in use any more
  *
- * Context: process context; waits for the work that is under way.
+ * Context: process context; waits for work that is running.
  */
 void bbuf_leases_uninit(struct bbuf_queue *q)
 {

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Leases: what consumers have read, and may not be done with.
- */
+/* Leases: records that consumers have read, and may not be done with. */
 #ifndef BBUF_LEASE_H
 #define BBUF_LEASE_H
 
@@ -15,43 +13,42 @@
 #include "queue.h"
 
 /*
- * A queue holds at most one item for each BBUF_BYTES_PER_ITEM bytes of its capacity, but may hold
- * BBUF_ITEMS_MIN: that bounds the memory of short records. See "Memory" in bbuf(4).
+ * A queue holds at most one item for each BBUF_BYTES_PER_ITEM bytes of its capacity, but always up
+ * to BBUF_ITEMS_MIN: that bounds the memory of short records. See "Memory" in bbuf(4).
  */
 #define BBUF_BYTES_PER_ITEM	64
 #define BBUF_ITEMS_MIN	4096
 
 /**
- * struct bbuf_leases - of a queue with BBUF_LEASE
+ * struct bbuf_leases - the leases of a queue with BBUF_LEASE
  * @queue: the queue; constant
- * @freed: bytes that are gone for good, as a position: producers may go to the capacity
- *         beyond it
- * @settled: the position before which all is gone for good
- * @ring_pos: bytes that have left the ring; the position of what is first there
- * @last_id: the newest lease's number
- * @last_seq: how many went behind all that was queued
- * @items: all that is leased or came back, by where it was written
- * @requeued: what came back, by where it is to be read
- * @timed: what is leased for a time only, by when that is over
- * @holders: of a stream, all that lease, by their owners
- * @count: items
- * @limit: most items that there may be; beyond it readers wait
+ * @freed: bytes that were consumed, as a position: producers may advance to the capacity beyond it
+ * @settled: position before which everything was consumed
+ * @ring_pos: bytes that have left the ring, which is the position of the first byte in it
+ * @last_id: id of the newest lease
+ * @last_seq: items that were requeued behind all that was queued
+ * @items: all items, leased or requeued, ordered by the position at which they were written
+ * @requeued: requeued items, in the order in which they will be read
+ * @timed: leases with a timeout, ordered by their deadlines
+ * @holders: holders of a stream, ordered by their owners
+ * @count: number of items
+ * @limit: maximum number of items; readers wait while it is reached
  * @requeued_count: items that are in @requeued
- * @records: that are leased
- * @files: that have leased something
- * @full: files that have leased as much as they may; read by who wakes others without a lock
- * @full_stale: there may be more of them: the limit was changed since they leased; as @full
- * @unblocked: somebody may lease who could not before, and is to be told
- * @returned: records, or bytes of a stream, that came back
- * @expired: how many of them because their time was over
+ * @records: records that are leased
+ * @files: files that hold leases
+ * @full: files that hold as many leases as they may; read by wakers without a lock
+ * @full_stale: @full may be too small, as the limit was changed since they leased; as @full
+ * @unblocked: a reader may lease that could not before, and must be woken
+ * @returned: records, or bytes of a stream, that were returned
+ * @expired: those of them whose lease timed out
  * @dead_lettered: records that were delivered too often, or rejected
  * @dead_lettered_bytes: the same in bytes
- * @timeout: nanoseconds that a lease lasts; 0 for ever
- * @max_leases: of a file
- * @max_deliveries: of a record; 0 for any number
- * @dead_letters: where those go that are dead, or NULL; constant
- * @expiry: ends what lasts too long
- * @due: when @expiry is to run, in nanoseconds of CLOCK_MONOTONIC, or BBUF_NEVER
+ * @timeout: nanoseconds that a lease lasts; 0 for no timeout
+ * @max_leases: maximum number of leases of a file
+ * @max_deliveries: maximum number of deliveries of a record; 0 for any number
+ * @dead_letters: dead-letter queue, or NULL; constant
+ * @expiry: work that ends leases that time out
+ * @due: time at which @expiry will run, in nanoseconds of CLOCK_MONOTONIC, or BBUF_NEVER
  *
  * All under the consumers' lock; @freed and @settled are read without, and @timeout, @max_leases
  * and @max_deliveries by sysfs.
@@ -89,15 +86,15 @@ struct bbuf_leases {
 
 /**
  * struct bbuf_holder - a file that leases, or the files of a stream that one process opened
- * @node: in bbuf_leases.holders, of a stream
- * @leases: what it has been given: of a stream by their bytes, and then in that order
- * @count: how much that is, with what is on its way to the dead letters; read by poll without
+ * @node: node in bbuf_leases.holders, for a stream
+ * @leases: leases of this holder, ordered by id; for a stream by byte, then id
+ * @count: number of leases, with those on their way to the dead-letter queue; read by poll without
  *         a lock
- * @full: it is one of bbuf_leases.full
- * @owner: who opened it; of a record queue NULL
- * @files: how many there are
- * @wait: of a stream, tasks that wait until they may lease more
- * @admitted: tasks that were woken there, or have looked, and are to lease something now
+ * @full: this holder is counted in bbuf_leases.full
+ * @owner: process that opened the files; NULL for a record queue
+ * @files: number of files
+ * @wait: for a stream, wait queue of the tasks that wait until they may lease more
+ * @admitted: tasks that were woken there, or found no need to wait, and are about to lease
  *
  * Under the consumers' lock, but for @wait and @admitted.
  */
@@ -113,20 +110,20 @@ struct bbuf_holder {
 };
 
 /**
- * struct bbuf_item - a record that is leased or came back, or a byte of a stream
- * @node: in bbuf_leases.items
- * @held: in bbuf_holder.leases, if it is leased
- * @requeued: in bbuf_leases.requeued, if it came back
- * @link: in a list of the task that settles it
- * @timed: in bbuf_leases.timed, or empty
- * @holder: whose it is; NULL if nobody's
- * @pos: the position at which it is to be read again
- * @seq: what comes first of those with the same @pos
- * @written_pos: the position at which it was written
- * @id: of the lease
- * @deadline: if it is in @timed: nanoseconds of CLOCK_MONOTONIC at which it goes back
- * @len: bytes
- * @deliveries: how often it was given to somebody
+ * struct bbuf_item - a record that is leased or requeued, or a byte of a stream
+ * @node: node in bbuf_leases.items
+ * @held: node in bbuf_holder.leases, while leased
+ * @requeued: node in bbuf_leases.requeued, while requeued
+ * @link: node in a list of the task that settles it
+ * @timed: node in bbuf_leases.timed, or empty
+ * @holder: holder of the lease, or NULL
+ * @pos: position at which it will be read again
+ * @seq: order among items with the same @pos
+ * @written_pos: position at which it was written
+ * @id: id of the lease
+ * @deadline: while in @timed: nanoseconds of CLOCK_MONOTONIC at which it is returned
+ * @len: length in bytes
+ * @deliveries: number of deliveries so far
  * @data: the bytes
  *
  * Under the consumers' lock; @data is constant.
@@ -151,11 +148,11 @@ struct bbuf_item {
 };
 
 /**
- * struct bbuf_lease_changes - changes of leases that others are woken for, without the lock
+ * struct bbuf_lease_changes - changes of leases, to wake other tasks for without the lock
  * @consumed_bytes: bytes that were consumed
- * @consumed: items that were
- * @requeued_bytes: bytes that are queued again
- * @requeued: items that are
+ * @consumed: items that were consumed
+ * @requeued_bytes: bytes that were requeued
+ * @requeued: items that were requeued
  * @unblocked: readers may lease that could not before
  */
 struct bbuf_lease_changes {
