@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Moving bytes and records between a queue and its users: what a read and a write
- * are. When they may go on is queue.c's to say.
+ * Moving bytes and records between a queue and its users: reads and writes. queue.c decides when
+ * they may proceed.
  */
 #include <linux/align.h>
 #include <linux/ktime.h>
@@ -22,10 +22,10 @@
 static const struct bbuf_io_opts bbuf_nowait_opts = { .nowait = true, .deadline = BBUF_NEVER };
 
 /**
- * bbuf_waiter_init() - begin a call
- * @waiter: the call
+ * bbuf_waiter_init() - initialize a waiter for a call
+ * @waiter: the waiter
  * @opts: whether and how long to wait
- * @len: bytes that it wants to move
+ * @len: bytes to transfer
  */
 void bbuf_waiter_init(struct bbuf_waiter *waiter, struct bbuf_io_opts opts, size_t len)
 {
@@ -41,7 +41,7 @@ void bbuf_waiter_init(struct bbuf_waiter *waiter, struct bbuf_io_opts opts, size
 	waiter->result = 0;
 }
 
-/* How many bytes it is for a user who has @room: the last frame may lack its padding. */
+/* Bytes of user memory that an extent takes; the last frame may lack its padding. */
 static size_t bbuf_extent_size(const struct bbuf_extent *extent, size_t room)
 {
 	size_t size = extent->frame_size + extent->len;
@@ -58,9 +58,8 @@ static size_t bbuf_extent_copy_frame(const struct bbuf_extent *extent, size_t do
 }
 
 /*
- * The bytes themselves. The first ones tell whether the memory is there, and so the rest will
- * come: then who waits for that on the other side is called, but not if there is just one
- * processor.
+ * Copy the bytes. The first 4 KiB show that the user memory is present, so that the rest will come:
+ * then the waiter of the other side is woken ahead, unless there is just one processor.
  */
 static size_t bbuf_extent_copy_bytes(const struct bbuf_extent *extent, size_t at, size_t want,
 				     struct iov_iter *iter, struct bbuf_side *ahead)
@@ -78,7 +77,7 @@ static size_t bbuf_extent_copy_bytes(const struct bbuf_extent *extent, size_t at
 	return done + bbuf_ring_copy(ring, bbuf_ring_step(ring, off, done), iter, want - done);
 }
 
-/* The next @want bytes of what the user sees: the frame, the bytes, the padding. */
+/* Copy the next @want bytes that the user sees: the frame, the bytes, the padding. */
 static size_t bbuf_extent_copy(const struct bbuf_extent *extent, size_t done, size_t want,
 			       struct iov_iter *iter, struct bbuf_side *ahead)
 {
@@ -100,7 +99,7 @@ static size_t bbuf_extent_copy(const struct bbuf_extent *extent, size_t done, si
 	return n < want ? n + iov_iter_zero(want - n, iter) : n;
 }
 
-/* Without a page fault: what a page is missing for is not copied. */
+/* Copy up to the first page that would fault. */
 static size_t bbuf_extent_copy_nofault(const struct bbuf_extent *extent, size_t done, size_t want,
 				       struct iov_iter *iter, struct bbuf_side *ahead)
 {
@@ -122,13 +121,13 @@ static inline bool bbuf_all_or_nothing(struct iov_iter *iter, size_t done, size_
 	return false;
 }
 
-/* The side to wake ahead: a long copy that is moved at once leaves it time to wake up. */
+/* The side to wake ahead: a long copy in one piece leaves its waiter time to wake up. */
 static struct bbuf_side *bbuf_side_to_wake_ahead(const struct bbuf_side *side, size_t len)
 {
 	return len >= BBUF_LONG_COPY && len <= BBUF_LOCKED_BATCH ? side->peer : NULL;
 }
 
-/* A very long copy is not made in one piece. */
+/* Longer copies are made in several pieces. */
 static noinline bool bbuf_try_copy_long(const struct bbuf_side *side, size_t off,
 					struct iov_iter *iter, size_t len)
 {
@@ -157,7 +156,7 @@ static inline bool bbuf_try_copy(const struct bbuf_side *side, size_t off, struc
 	return bbuf_all_or_nothing(iter, done, len);
 }
 
-/* Returns how many of the bytes have no memory that could be had. */
+/* Returns the number of bytes that could not be made present. */
 static size_t bbuf_iter_fault_in(struct iov_iter *iter, size_t bytes)
 {
 	if (iov_iter_rw(iter) == WRITE)
@@ -166,11 +165,11 @@ static size_t bbuf_iter_fault_in(struct iov_iter *iter, size_t bytes)
 }
 
 /**
- * bbuf_waiter_fault_in() - have the pages present that a call that yields was without
- * @waiter: the call, which is not in line
- * @iter: its memory
- * @want: bytes of it that are to be present
- * @least: bytes without which that is of no use
+ * bbuf_waiter_fault_in() - fault in the pages that a call that yields has missed
+ * @waiter: the call, which is not in the wait list
+ * @iter: its user memory
+ * @want: bytes of it to make present
+ * @least: bytes that must be present for the call to make progress
  *
  * Context: process context; sleeps until the pages are there, which may take any time.
  * Return: bytes that are present; -EFAULT (a bad address), -EINTR (the task is being killed), or
@@ -193,10 +192,10 @@ ssize_t bbuf_waiter_fault_in(struct bbuf_waiter *waiter, struct iov_iter *iter, 
 }
 
 /**
- * bbuf_peek_fault_in() - the same for one that peeks
+ * bbuf_peek_fault_in() - fault in the pages that a peek has missed
  * @waiter: the call
- * @iter: its memory, which is cut to what can be had of it if that is enough
- * @whole: it is not, as it is for a record
+ * @iter: its user memory, which is truncated to the present part if a part is enough
+ * @whole: whether all of it is needed, as for a record
  *
  * Return: 0 or a negative errno, as bbuf_waiter_fault_in().
  */
@@ -213,10 +212,10 @@ int bbuf_peek_fault_in(struct bbuf_waiter *waiter, struct iov_iter *iter, bool w
 }
 
 /**
- * struct bbuf_fault_timer - what ends a call in front of the line whose page does not come in time
- * @work: runs when its time is over
- * @side: the side that it holds up
- * @waiter: the call
+ * struct bbuf_fault_timer - ends a head waiter whose page does not arrive in time
+ * @work: runs at the deadline
+ * @side: side that the waiter holds up
+ * @waiter: the waiter
  */
 struct bbuf_fault_timer {
 	struct delayed_work work;
@@ -236,7 +235,7 @@ static void bbuf_fault_timer_expire(struct work_struct *work)
 {
 	struct bbuf_fault_timer *timer = container_of(work, struct bbuf_fault_timer, work.work);
 
-	/* Jiffies may jump, and are coarse: it is the clock that counts. */
+	/* Jiffies may jump, and are coarse: the clock decides. */
 	if (ktime_get_ns() < timer->waiter->deadline)
 		bbuf_fault_timer_start(timer);
 	else
@@ -258,15 +257,15 @@ static size_t bbuf_side_fault_in_time(struct bbuf_side *side, struct bbuf_waiter
 }
 
 /**
- * bbuf_side_unlock_busy() - drop the lock of a side, and keep the side
+ * bbuf_side_unlock_busy() - drop the lock of a side, but keep the side
  * @side: the side; its lock is held, and dropped
- * @waiter: the call that is at work, for bbuf_side_lock_busy()
+ * @waiter: the call that is transferring data, for bbuf_side_lock_busy()
  *
- * From the front of the line it keeps all others off, and the ring stays as it is.
+ * As the head waiter it keeps all other calls off, and the ring stays as it is.
  */
 void bbuf_side_unlock_busy(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
-	/* Busy first: it is not to look as if it waited. */
+	/* Busy first: the waiter must not look as if it waited for the peer. */
 	bbuf_side_set_busy(side, true);
 	bbuf_side_hold(side, waiter);
 	mutex_unlock(&side->lock);
@@ -277,14 +276,14 @@ void bbuf_side_unlock_busy(struct bbuf_side *side, struct bbuf_waiter *waiter)
  * @side: the side
  * @waiter: the call, after bbuf_side_unlock_busy()
  *
- * Return: 0 if the call may go on with what it was doing; otherwise nothing is to be moved, and
- * it is what bbuf_waiter_error() says.
+ * Return: 0 if the transfer may continue; otherwise nothing must be moved, and this is the result
+ * of bbuf_waiter_error().
  */
 int bbuf_side_lock_busy(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
 	cond_resched();
 	mutex_lock(&side->lock);
-	if (!waiter->result)	/* otherwise who ended it has said so */
+	if (!waiter->result)	/* otherwise the task that ended it has done so */
 		bbuf_side_set_busy(side, false);
 	return bbuf_waiter_error(side, waiter);
 }
@@ -297,8 +296,8 @@ static int bbuf_side_yield_lock(struct bbuf_side *side, struct bbuf_waiter *wait
 
 /*
  * Fault in the pages that are missing for the next bytes. That may take any time, so the lock is
- * dropped. The ring is not touched meanwhile, and so a call that takes too long can be removed
- * from the line.
+ * dropped. The ring is not touched meanwhile, so that a call that takes too long can be removed
+ * from the wait list.
  */
 static noinline int bbuf_side_fault_in(struct bbuf_side *side, struct bbuf_waiter *waiter,
 				       struct iov_iter *iter, size_t bytes)
@@ -316,9 +315,8 @@ static noinline int bbuf_side_fault_in(struct bbuf_side *side, struct bbuf_waite
 }
 
 /*
- * Where memory comes with the copy, and not by a page fault (see bbuf_iter_allocates()), it
- * sleeps for that: without the lock, from the front of the line. Returns as bbuf_side_copy();
- * *done is how far it came.
+ * Where a copy allocates memory instead of faulting it in (see bbuf_iter_allocates()), it sleeps
+ * for that: without the lock, as the head waiter. Returns as bbuf_side_copy(), and advances *done.
  */
 static noinline int bbuf_side_copy_unlocked(struct bbuf_side *side, struct bbuf_waiter *waiter,
 					    const struct bbuf_extent *extent, size_t *done,
@@ -335,19 +333,19 @@ static noinline int bbuf_side_copy_unlocked(struct bbuf_side *side, struct bbuf_
 }
 
 /**
- * bbuf_side_copy() - copy a part of a ring that bbuf_side_enter() found to be there
+ * bbuf_side_copy() - copy a piece of a ring that bbuf_side_enter() has granted
  * @side: the side; its lock is held, and may be dropped in between
  * @waiter: the call
- * @extent: what to copy
- * @iter: where from, or to
+ * @extent: the piece
+ * @iter: user memory
  *
- * All copies between a ring and a user's memory are made with the lock and without a page
- * fault, %BBUF_LOCKED_BATCH bytes at a time. In between, and to fault in a page that is missing,
- * the lock is dropped, and the call owns the side from the front of the line.
+ * All copies between a ring and user memory are made under the lock and without a page fault,
+ * %BBUF_LOCKED_BATCH bytes at a time. In between, and to fault in a page that is missing, the lock
+ * is dropped, and the call owns the side as the head waiter.
  *
- * Return: 0 if all of it was copied. -EFAULT: a bad address; how far it came is @iter's to tell.
- * Otherwise nothing is to be moved: -EINTR if the task is being killed, BBUF_FAULT for a call
- * that yields, or what bbuf_waiter_error() says.
+ * Return: 0 if all of it was copied. -EFAULT: a bad address; @iter tells how far the copy got.
+ * Otherwise nothing must be moved: -EINTR if the task is being killed, BBUF_FAULT for a call that
+ * yields, or the result of bbuf_waiter_error().
  */
 int bbuf_side_copy(struct bbuf_side *side, struct bbuf_waiter *waiter,
 		   const struct bbuf_extent *extent, struct iov_iter *iter)
@@ -357,11 +355,14 @@ int bbuf_side_copy(struct bbuf_side *side, struct bbuf_waiter *waiter,
 	unsigned int tries = 0;
 	int ret = 0;
 
-	/* To lease makes no room. */
+	/* Leasing makes no room. */
 	if (!waiter->peeks && (!side->queue->leases || side == &side->queue->producer))
 		ahead = bbuf_side_to_wake_ahead(side, extent->len);
 	while (!ret && done < want) {
-		/* A batch with its frame is copied at once, too. */
+		/*
+		 * A long record is copied in pieces; what fits in a batch, with its frame, is one
+		 * piece.
+		 */
 		piece = want - done;
 		if (extent->len > BBUF_LOCKED_BATCH)
 			piece = min_t(size_t, piece, BBUF_LOCKED_BATCH);
@@ -390,7 +391,7 @@ int bbuf_side_copy(struct bbuf_side *side, struct bbuf_waiter *waiter,
 	return ret;
 }
 
-/* The record that follows, and where it is in the ring. */
+/* Get the extent of the record that follows those in @batch. */
 static struct bbuf_extent bbuf_batch_next_record(const struct bbuf_queue *q,
 						 const struct bbuf_batch_count *batch)
 {
@@ -406,13 +407,13 @@ static struct bbuf_extent bbuf_batch_next_record(const struct bbuf_queue *q,
 	return extent;
 }
 
-/* Each frame takes as much, with the shortest record. */
+/* Maximum number of frames at once: each has a record of at least one byte. */
 #define BBUF_FRAMES_MAX	(BBUF_FRAMES_SIZE / BBUF_FRAME_SPACE(1))
 
-/* How often that many are copied for none of them, with the lock held. */
+/* Maximum number of times that frames are copied for nothing, under the lock. */
 #define BBUF_FRAMES_MAX_MISSES	8
 
-/* Must the batch be published, as the next frames could exceed what one lock may be held for? */
+/* Check whether the next frames could exceed what one lock may be held for. */
 static bool bbuf_batch_is_full(const struct bbuf_batch_count *batch)
 {
 	return batch->bytes + BBUF_FRAMES_SIZE > BBUF_LOCKED_BATCH ||
@@ -442,9 +443,9 @@ static void bbuf_publish_read(struct bbuf_queue *q, struct bbuf_batch_count *bat
 }
 
 /*
- * Most calls find all that they need, beyond what those in line do, and their memory
- * present: they are over in one copy under the lock, and need no place in line. False if it
- * is not that easy, and then nothing has happened.
+ * Most calls find enough bytes beyond those reserved for waiters, and their memory present: then
+ * one copy under the lock is all, and they do not join the wait list. If this returns false,
+ * nothing has happened.
  */
 static inline bool bbuf_try_stream(struct bbuf_side *side, struct iov_iter *iter, size_t len)
 {
@@ -454,7 +455,7 @@ static inline bool bbuf_try_stream(struct bbuf_side *side, struct iov_iter *iter
 	return true;
 }
 
-/* The same for a record, behind those that are in @batch already, and not published yet. */
+/* The same for a record, behind those in @batch, which are not published yet. */
 static bool bbuf_try_put_record(struct bbuf_queue *q, struct bbuf_batch_count *batch,
 				struct iov_iter *from, size_t len)
 {
@@ -474,8 +475,8 @@ static bool bbuf_try_put_record(struct bbuf_queue *q, struct bbuf_batch_count *b
 }
 
 /*
- * Is there a record, and one for each reader in line? What is just being published may be
- * counted already, and is there at once; taken is only what is there.
+ * Check for a record beyond one for each waiter. A record that is being published may be counted
+ * already, and will be there at once; only what is there is taken.
  */
 static bool bbuf_queue_has_spare_record(const struct bbuf_queue *q)
 {
@@ -501,7 +502,7 @@ static bool bbuf_try_get_record(struct bbuf_queue *q, struct bbuf_batch_count *b
 	return true;
 }
 
-/* As many of the oldest records as it takes to have @want bytes, or as can be dropped at once. */
+/* Count the oldest records that make up @want bytes, but no more than may be dropped at once. */
 static struct bbuf_batch_count bbuf_batch_oldest(const struct bbuf_queue *q, size_t want)
 {
 	struct bbuf_batch_count batch = { };
@@ -514,8 +515,8 @@ static struct bbuf_batch_count bbuf_batch_oldest(const struct bbuf_queue *q, siz
 }
 
 /*
- * Lose the oldest of what is queued to have room for @want bytes, no more than the capacity; or
- * nothing, if a reader has the oldest in hand: then there is still too little.
+ * Drop the oldest bytes or records to make room for @want bytes, at most the capacity. Drops
+ * nothing while a reader is copying them: then there is still too little room.
  */
 static bool bbuf_drop_oldest(struct bbuf_queue *q, size_t want)
 {
@@ -537,9 +538,9 @@ static bool bbuf_drop_oldest(struct bbuf_queue *q, size_t want)
 }
 
 /*
- * How many of @want bytes may be written now? All there is room for; where the
- * oldest may be dropped, all that the queue can hold. A long record may drop many short ones: in
- * between others have the lock. Or a negative errno, if the call has ended meanwhile.
+ * Get the number of @want bytes that may be written now: all that there is room for, or, if the
+ * oldest may be dropped, all that the queue can hold. One long record may drop many short ones: the
+ * lock is dropped in between. Returns a negative errno if the call was ended meanwhile.
  */
 static ssize_t bbuf_make_room(struct bbuf_queue *q, struct bbuf_waiter *waiter, size_t want)
 {
@@ -557,7 +558,7 @@ static ssize_t bbuf_make_room(struct bbuf_queue *q, struct bbuf_waiter *waiter, 
 	return min3(want, side->window, bbuf_side_avail(side));
 }
 
-/* The newest is lost instead: a reader has the oldest in hand. */
+/* Drop the newest instead: a reader is copying the oldest. */
 static void bbuf_drop_newest(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 			     struct iov_iter *from)
 {
@@ -652,7 +653,7 @@ static int bbuf_put_record(struct bbuf_queue *q, struct iov_iter *from, size_t l
 		ret = bbuf_side_enter(side, waiter) ?: bbuf_make_room(q, waiter, len);
 		if (ret < 0)
 			return ret;
-		/* In between the queue may have been made to wait instead of dropping. */
+		/* The policy may have been changed from dropping to waiting meanwhile. */
 	} while (ret < len && (len > side->window || !(q->policy & BBUF_DROP_OLDEST)));
 	if (ret < len) {
 		bbuf_drop_newest(q, waiter, from);
@@ -683,7 +684,7 @@ static int bbuf_write_record(struct bbuf_queue *q, struct iov_iter *from, size_t
 	return ret;
 }
 
-/* The next frame, and whether there is one. */
+/* Get the next frame, and check it. */
 static int bbuf_next_frame(struct iov_iter *from, struct bbuf_frame *frame)
 {
 	if (copy_from_iter(frame, sizeof(*frame), from) != sizeof(*frame))
@@ -693,7 +694,7 @@ static int bbuf_next_frame(struct iov_iter *from, struct bbuf_frame *frame)
 	return 0;
 }
 
-/* What follows a record: its padding, which the last one may lack. */
+/* Skip the padding of a record, which the last one may lack. */
 static void bbuf_skip_padding(struct iov_iter *from, const struct bbuf_frame *frame)
 {
 	size_t pad = BBUF_FRAME_SPACE(frame->len) - sizeof(*frame) - frame->len;
@@ -701,14 +702,14 @@ static void bbuf_skip_padding(struct iov_iter *from, const struct bbuf_frame *fr
 	iov_iter_advance(from, min(pad, iov_iter_count(from)));
 }
 
-/* How many bytes of frames can go at once, from or to where the ring does not wrap? */
+/* Bytes of frames to move at once, so that neither the ring wraps nor the iterator ends. */
 static size_t bbuf_frames_room(const struct bbuf_ring *ring, size_t off,
 			       const struct iov_iter *iter)
 {
 	return min3((size_t)BBUF_FRAMES_SIZE, iov_iter_count(iter), ring->size - off);
 }
 
-/* The next records with their frames, as many as are short, without a page fault. */
+/* Queue the next short records with their frames, without a page fault. */
 static bool bbuf_try_put_frames(struct bbuf_queue *q, struct bbuf_batch_count *batch,
 				struct iov_iter *from, struct bbuf_frames *frames)
 {
@@ -731,7 +732,7 @@ static bool bbuf_try_put_frames(struct bbuf_queue *q, struct bbuf_batch_count *b
 	return done;
 }
 
-/* The next record with its frame, likewise. Returns its length, or 0. */
+/* Queue the next record with its frame, likewise. Returns its length, or 0. */
 static size_t bbuf_try_put_frame(struct bbuf_queue *q, struct bbuf_batch_count *batch,
 				 struct iov_iter *from)
 {
@@ -750,7 +751,7 @@ static size_t bbuf_try_put_frame(struct bbuf_queue *q, struct bbuf_batch_count *
 	return 0;
 }
 
-/* As many records as go without further ado, at once; or none. */
+/* Queue a batch of records as far as none of them has to wait; perhaps none. */
 static noinline void bbuf_try_write_batch(struct bbuf_queue *q, struct iov_iter *from)
 {
 	struct bbuf_side *side = &q->producer;
@@ -761,7 +762,7 @@ static noinline void bbuf_try_write_batch(struct bbuf_queue *q, struct iov_iter 
 
 	mutex_lock(&side->lock);
 	while (!bbuf_batch_is_full(&batch)) {
-		/* After a long record probably comes another. */
+		/* A long record is probably followed by another. */
 		if (len <= BBUF_SHORT && misses < BBUF_FRAMES_MAX_MISSES) {
 			if (bbuf_try_put_frames(q, &batch, from, &frames))
 				continue;
@@ -803,23 +804,22 @@ static ssize_t bbuf_write_framed(struct bbuf_queue *q, struct iov_iter *from,
 }
 
 /**
- * bbuf_write() - put bytes or records into a queue
+ * bbuf_write() - write bytes or records to a queue
  * @q: the queue
- * @from: the bytes: for a stream, one record, or records with their frames
+ * @from: bytes for a stream, one record, or records with their frames
  * @opts: whether and how long to wait, and whether there are frames
  *
- * A write to a stream of up to the capacity waits for room for all of it and goes
- * in whole, a larger one in pieces, both with no other writer's bytes in between;
- * one that doesn't wait goes in whole up to PIPE_BUF bytes and the capacity, and as
- * much as fits of it beyond. A record goes in whole.
+ * A blocking write to a stream waits for room for all of it, up to the capacity, and is queued in
+ * one piece; a longer one is queued in several, and both without bytes of other writers in between.
+ * A non-blocking write of up to PIPE_BUF bytes and the capacity is queued whole, a longer one as
+ * far as it fits. A record is queued whole.
  *
- * Context: process context; may sleep for room unless it may not wait, and in any
- * case for pages of the caller's.
- * Return: bytes taken from @from, 0 only if there were none; or, with nothing
- * queued, -EAGAIN (no room or a writer in front), -ETIMEDOUT, -ERESTARTSYS or
- * -ERESTARTNOHAND (a signal), -EFAULT (a bad address), -EMSGSIZE (a record longer than the
- * capacity), -EINVAL (a bad frame), -EPIPE (shut down), -ENODEV (destroyed). An error after some
- * of it gives the count.
+ * Context: process context; may sleep for room unless it is non-blocking, and in any case for pages
+ * of user memory.
+ * Return: bytes taken from @from, 0 only if there were none; or, with nothing queued, -EAGAIN (no
+ * room or a writer in front), -ETIMEDOUT, -ERESTARTSYS or -ERESTARTNOHAND (a signal), -EFAULT (a
+ * bad address), -EMSGSIZE (a record longer than the capacity), -EINVAL (a bad frame), -EPIPE (shut
+ * down), -ENODEV (destroyed). An error after some bytes returns their count.
  */
 ssize_t bbuf_write(struct bbuf_queue *q, struct iov_iter *from, struct bbuf_io_opts opts)
 {
@@ -846,14 +846,14 @@ static size_t bbuf_write_record_fast(struct bbuf_queue *q, struct iov_iter *from
 }
 
 /**
- * bbuf_write_fast() - put bytes or a record into a queue that has room to spare
+ * bbuf_write_fast() - write bytes or a record to a queue that has room to spare
  * @q: the queue
- * @from: the bytes: for a stream, or one record
+ * @from: bytes for a stream, or one record
  *
- * What most writes come to, whether they may wait or not. Not for records with frames.
+ * The path of most writes, blocking or not. Not for records with frames.
  *
- * Context: as bbuf_write(), but sleeps for the side's lock at most.
- * Return: bytes taken from @from, or 0: nothing has happened, bbuf_write() is to do it.
+ * Context: as bbuf_write(), but sleeps at most for the side's lock.
+ * Return: bytes taken from @from, or 0: nothing has happened, and the caller must use bbuf_write().
  */
 size_t bbuf_write_fast(struct bbuf_queue *q, struct iov_iter *from)
 {
@@ -899,7 +899,7 @@ static ssize_t bbuf_get_stream(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 	return done ?: -EFAULT;
 }
 
-/* Copy the record that follows, @extent: its length, or why it can't be delivered. */
+/* Copy the record of @extent. Returns its length, or why it can't be delivered. */
 static ssize_t bbuf_get_record(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 			       struct iov_iter *to, struct bbuf_batch_count *batch,
 			       const struct bbuf_extent *extent)
@@ -931,12 +931,12 @@ static ssize_t bbuf_get_one(struct bbuf_queue *q, struct bbuf_waiter *waiter, st
 	if (waiter->peeks || ret < 0)
 		return ret;
 	if (fatal_signal_pending(current))
-		return -EINTR;	/* nobody would know: it stays */
+		return -EINTR;	/* no one would learn of it: it stays queued */
 	bbuf_publish_read(q, &batch);
 	return ret;
 }
 
-/* The next records with their frames, as many as are short, without a page fault. */
+/* Read the next short records with their frames, without a page fault. */
 static bool bbuf_try_get_frames(struct bbuf_queue *q, struct bbuf_batch_count *batch,
 				struct iov_iter *to, struct bbuf_frames *frames)
 {
@@ -965,8 +965,8 @@ static bool bbuf_try_get_frames(struct bbuf_queue *q, struct bbuf_batch_count *b
 }
 
 /*
- * The next record of a batch. The records in @batch are not published yet: if the call dropped the
- * lock and were ended, another reader would read them again. So it yields while there are any.
+ * Read the next record of a batch. The records in @batch are not published yet: if the call dropped
+ * the lock and were ended, another reader would read them again. So it yields while there are any.
  */
 static ssize_t bbuf_get_next(struct bbuf_queue *q, struct bbuf_waiter *waiter, struct iov_iter *to,
 			     struct bbuf_batch_count *batch)
@@ -987,8 +987,8 @@ static ssize_t bbuf_get_next(struct bbuf_queue *q, struct bbuf_waiter *waiter, s
 }
 
 /*
- * As many records as there are and fit: a long batch keeps the others off from a place
- * in line, not by the lock.
+ * Read as many records as there are and fit. Between batches the head waiter keeps other readers
+ * off, without the lock.
  */
 static noinline ssize_t bbuf_get_batch(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 				       struct iov_iter *to)
@@ -1015,28 +1015,26 @@ static noinline ssize_t bbuf_get_batch(struct bbuf_queue *q, struct bbuf_waiter 
 	done = before - iov_iter_count(to);
 	if (batch.bytes) {
 		if (fatal_signal_pending(current))
-			return -EINTR;	/* nobody would know: they stay */
+			return -EINTR;	/* no one would learn of them: they stay */
 		bbuf_publish_read(q, &batch);
 	}
 	return done ?: (waiter->result ?: len);
 }
 
 /**
- * bbuf_read() - take bytes or records out of a queue
+ * bbuf_read() - read bytes or records from a queue
  * @q: the queue
  * @to: where they go
  * @opts: whether and how long to wait, and whether to have frames
  *
- * Takes what is there, up to what @to holds, as soon as there is enough; of a record
- * queue one record, or, with frames, as many as fit. What can't be delivered stays
- * queued.
+ * Reads what is there, up to what @to holds, as soon as there is enough; from a record queue one
+ * record, or, with frames, as many as fit. What can't be delivered stays queued.
  *
- * Context: process context; may sleep for data unless it may not wait, and in any
- * case for pages of the caller's memory.
- * Return: bytes delivered, 0 if none were asked for or the end has come; or, with
- * nothing taken, -EAGAIN (nothing queued or a reader in front), -ETIMEDOUT,
- * -ERESTARTSYS or -ERESTARTNOHAND (a signal), -EFAULT (a bad address), -EMSGSIZE (the record
- * is longer), -ENODEV (destroyed).
+ * Context: process context; may sleep for data unless it is non-blocking, and in any case for pages
+ * of user memory.
+ * Return: bytes delivered, 0 if none were asked for or at EOF; or, with nothing taken, -EAGAIN
+ * (nothing queued or a reader in front), -ETIMEDOUT, -ERESTARTSYS or -ERESTARTNOHAND (a signal),
+ * -EFAULT (a bad address), -EMSGSIZE (the record is longer), -ENODEV (destroyed).
  */
 ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_io_opts opts)
 {
@@ -1074,8 +1072,8 @@ static size_t bbuf_read_record_fast(struct bbuf_queue *q, struct iov_iter *to)
 }
 
 /*
- * A reader gets all that it would get if nobody were in line, or waits: what is in a stream
- * may have a form, and is not cut where the line happens to want it.
+ * A reader that bypasses gets all that it would get without waiters, or it waits: bytes of a stream
+ * may have a structure, and must not be cut where the reserved ones happen to begin.
  */
 static size_t bbuf_side_spare_bytes(const struct bbuf_side *side, size_t room)
 {
@@ -1087,14 +1085,14 @@ static size_t bbuf_side_spare_bytes(const struct bbuf_side *side, size_t room)
 }
 
 /**
- * bbuf_read_fast() - take bytes or a record of which there are some to spare
+ * bbuf_read_fast() - read bytes or a record from a queue that has some to spare
  * @q: the queue
  * @to: where they go
  *
- * What most reads come to. See bbuf_write_fast().
+ * The path of most reads. See bbuf_write_fast().
  *
- * Context: as bbuf_read(), but sleeps for the side's lock at most.
- * Return: bytes delivered, or 0: nothing has happened, bbuf_read() is to do it.
+ * Context: as bbuf_read(), but sleeps at most for the side's lock.
+ * Return: bytes delivered, or 0: nothing has happened, and the caller must use bbuf_read().
  */
 size_t bbuf_read_fast(struct bbuf_queue *q, struct iov_iter *to)
 {
@@ -1123,7 +1121,7 @@ static ssize_t bbuf_peek_now(struct bbuf_queue *q, struct bbuf_waiter *waiter, s
 
 	mutex_lock(&side->lock);
 	ret = bbuf_side_error(side);
-	/* A reader may have some of it in hand, and let others have the lock in between. */
+	/* A reader may be copying the oldest, and have dropped the lock in between. */
 	if (!ret && (side->busy || side->no_bypass || (!bbuf_side_avail(side) && !side->ended)))
 		ret = -EAGAIN;
 	if (!ret && q->type == BBUF_STREAM)
@@ -1135,12 +1133,12 @@ static ssize_t bbuf_peek_now(struct bbuf_queue *q, struct bbuf_waiter *waiter, s
 }
 
 /**
- * bbuf_peek() - copy what is queued first, and leave it there
+ * bbuf_peek() - copy the oldest bytes or record, and leave them in the queue
  * @q: the queue
- * @to: where it goes
+ * @to: where they go
  *
- * Return: bytes copied, 0 at the end; -EAGAIN (nothing queued, or a reader has it in
- * hand), -EFAULT, -EMSGSIZE (the record is longer), -ENODEV, -EINTR (the task is being killed).
+ * Return: bytes copied, 0 at EOF; -EAGAIN (nothing queued, or a reader is copying it), -EFAULT,
+ * -EMSGSIZE (the record is longer), -ENODEV, -EINTR (the task is being killed).
  */
 ssize_t bbuf_peek(struct bbuf_queue *q, struct iov_iter *to)
 {
@@ -1164,11 +1162,10 @@ ssize_t bbuf_peek(struct bbuf_queue *q, struct iov_iter *to)
 }
 
 /**
- * bbuf_readable() - what FIONREAD tells
+ * bbuf_readable() - get the value of FIONREAD
  * @q: the queue
  *
- * Return: bytes that the next reads can return: of a record queue the length of
- * the next record.
+ * Return: bytes that the next reads can return: for a record queue the length of the next record.
  */
 size_t bbuf_readable(struct bbuf_queue *q)
 {

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Moving bytes and records between a queue and its users.
- */
+/* Moving bytes and records between a queue and its users. */
 #ifndef BBUF_IO_H
 #define BBUF_IO_H
 
@@ -11,17 +9,16 @@
 
 #include "queue.h"
 
-/* What is shorter is copied before anybody could wake up. */
+/* A shorter copy is done before a task could wake up. */
 #define BBUF_LONG_COPY		SZ_16K
 
 /**
- * struct bbuf_io_opts - how a file, or one call, wants to move bytes
- * @nowait: never sleep for the other side
- * @framed: records with their frames
- * @lease_framed: with those that tell of their leases
+ * struct bbuf_io_opts - how a file, or one call, wants to be served
+ * @nowait: do not sleep for the other side
+ * @framed: records have frames
+ * @lease_framed: frames hold the ids of leases
  * @deadline: nanoseconds of CLOCK_MONOTONIC at which to give up, or BBUF_NEVER
- * @refused: where a write that must not wait, and finds too little room, tells how much it
- *           needs; or NULL
+ * @refused: filled in with the bytes of room that a refused write needs; or NULL
  */
 struct bbuf_io_opts {
 	bool nowait;
@@ -32,12 +29,12 @@ struct bbuf_io_opts {
 };
 
 /**
- * struct bbuf_extent - what a call copies: a part of a ring, and perhaps a frame
- * @ring: where it is, or goes
- * @off: where in the ring it begins
- * @len: how many bytes
- * @prefix: of a record, bytes of the ring before it that hold its length
- * @frame: what the user has before it
+ * struct bbuf_extent - a piece of a ring to copy, and perhaps a frame before it
+ * @ring: the ring
+ * @off: offset in the ring at which it begins
+ * @len: length in bytes
+ * @prefix: for a record, bytes of the ring before it that hold its length
+ * @frame: frame that user memory has before the bytes
  * @frame_size: bytes of @frame; 0 without one, and then there is no padding either
  */
 struct bbuf_extent {
@@ -52,12 +49,12 @@ struct bbuf_extent {
 /* Returned by bbuf_side_copy() to a call that yields: a page of its memory is missing. */
 #define BBUF_FAULT	(-MAX_ERRNO)
 
-/* How often a call comes again for that, before it no longer yields. */
+/* Tries of such a call, before it no longer yields. */
 #define BBUF_FAULT_TRIES	64
 
 /*
- * Is there a signal, for which a call ends that has moved something? A prefix is an answer,
- * too. Other work of the task, such as io_uring has all the time, can wait for the rest.
+ * Check for a signal that ends a call which has moved something, as a partial result is a result.
+ * Other work of the task, which io_uring has all the time, can wait for the rest.
  */
 static inline bool bbuf_signal_is_pending(void)
 {
