@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Reading and writing where consumers lease: how bytes and records get from a queue with
- * BBUF_LEASE to its users, and tokens back. What is leased: lease.c.
+ * Reading and writing where consumers lease: how bytes and records get from a queue with BBUF_LEASE
+ * to its users, and tokens back. The leases themselves: lease.c.
  *
- * A record is copied from the ring to memory of its own, and from there to the user; when it
- * is there, it is leased. If a page of the user's is missing, the reader gives up its place in
- * line, and comes again when it has the page. So no reader waits for another one's page, and none
- * holds a record that it has not got.
+ * A record is copied from the ring to user memory, and to an item of its own; then it is leased. If
+ * a page of user memory is missing, the reader leaves the wait list, and tries again when it has
+ * the page. So no reader waits for the page of another one, and none holds a record that it has not
+ * got.
  */
 #include <linux/align.h>
 #include <linux/err.h>
@@ -23,17 +23,17 @@
 #include "lease_read.h"
 #include "trace.h"
 
-/* For so much there mostly is memory at once. */
+/* Up to this size memory is mostly available without sleeping. */
 #define BBUF_NOWAIT_BYTES	SZ_2K
 
-/* Tokens that are looked at together when they are written back. */
+/* Tokens that are handled together when they are written back. */
 #define BBUF_TOKEN_BATCH	64
 
 /**
- * struct bbuf_next - what is to be read next: a record, or a byte
- * @item: of what came back; NULL if it is in the ring
- * @len: bytes of it
- * @prefix: of a record in the ring, bytes before it that hold its length
+ * struct bbuf_next - the next record to read, or the next byte of a stream
+ * @item: requeued item; NULL if it is in the ring
+ * @len: length in bytes
+ * @prefix: for a record in the ring, bytes before it that hold its length
  */
 struct bbuf_next {
 	struct bbuf_item *item;
@@ -42,15 +42,15 @@ struct bbuf_next {
 };
 
 /**
- * struct bbuf_lease_reader - a read
- * @holder: the file's
- * @to: where it goes
+ * struct bbuf_lease_reader - a read that leases
+ * @holder: holder of the file
+ * @to: where the records go
  * @opts: whether to have frames
- * @lease: where to tell of the one record; or NULL
- * @records: how many have been leased
- * @bytes: of them
+ * @lease: filled in for the one record; or NULL
+ * @records: records that were leased
+ * @bytes: bytes of these records
  * @first: the holder had no token before, and can write one back now, which poll reports
- * @admitted: it has waited until its holder might lease more: bbuf_holder_end_wait() must be called
+ * @admitted: it has waited for its holder: bbuf_holder_end_wait() must be called
  */
 struct bbuf_lease_reader {
 	struct bbuf_holder *holder;
@@ -89,7 +89,7 @@ static struct bbuf_item *bbuf_item_alloc(size_t len, gfp_t gfp)
 	return item;
 }
 
-/* A copy of what is first in the ring. */
+/* Copy the first record of the ring to an item. */
 static void bbuf_item_fill(const struct bbuf_queue *q, struct bbuf_item *item, size_t prefix)
 {
 	const struct bbuf_ring *ring = &q->ring;
@@ -98,8 +98,8 @@ static void bbuf_item_fill(const struct bbuf_queue *q, struct bbuf_item *item, s
 }
 
 /*
- * Memory may take long to come, and so may a long copy. Meanwhile the call is in front of
- * the line, without the lock, and as it is busy the ring stays as it is.
+ * An allocation may take long, and so may a long copy. Meanwhile the call is the head waiter,
+ * without the lock, and as it is busy the ring stays as it is.
  */
 static struct bbuf_item *bbuf_item_make_slow(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 					     const struct bbuf_next *next)
@@ -141,8 +141,8 @@ static size_t bbuf_opts_frame_size(struct bbuf_io_opts opts)
 }
 
 /*
- * To the user, with the frame that is asked for, from wherever it is. The lock may be dropped in
- * between, and then what is first stays that.
+ * Copy the next record to user memory, with its frame, from the ring or an item. The lock may be
+ * dropped in between, but the record stays the first.
  */
 static int bbuf_next_copy(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 			  const struct bbuf_next *next, struct bbuf_io_opts opts,
@@ -180,9 +180,9 @@ static void bbuf_lease_describe(struct bbuf_lease *lease, const struct bbuf_item
 }
 
 /*
- * Lease what is first, if it fits. The user has it before there is memory to keep it in, so that
- * nothing is held for one whose page does not come. Returns 1 if nothing is queued that can be
- * leased now.
+ * Lease the first record, if it fits. It is copied to the user before an item is allocated, so that
+ * nothing is held for a reader whose page does not arrive. Returns 1 if nothing is queued that can
+ * be leased now.
  */
 static int bbuf_lease_read_one(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 			       struct bbuf_lease_reader *reader)
@@ -221,7 +221,7 @@ static int bbuf_lease_read_one(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 	return 0;
 }
 
-/* One record, or as many bytes, or records with frames, as there are and fit. */
+/* Lease one record; or of bytes, or records with frames, as many as there are and fit. */
 static int bbuf_lease_read_batch(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 				 struct bbuf_lease_reader *reader)
 {
@@ -245,7 +245,7 @@ static void bbuf_lease_read_trace(const struct bbuf_queue *q, size_t bytes, size
 		trace_bbuf_read(q, bytes, q->type == BBUF_RECORD ? records : 0);
 }
 
-/* As far as it goes with the pages that are there. */
+/* Lease as far as the pages that are present allow. */
 static int bbuf_lease_read_now(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 			       struct bbuf_lease_reader *reader)
 {
@@ -267,7 +267,7 @@ static int bbuf_lease_read_now(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 	return ret;
 }
 
-/* Where many may come, the memory of the next ones is likely to be missing, too. */
+/* With frames, the memory of the next records is likely to be missing, too. */
 static int bbuf_lease_read_fault_in(struct bbuf_waiter *waiter, struct bbuf_lease_reader *reader)
 {
 	size_t want = waiter->missing;
@@ -279,7 +279,7 @@ static int bbuf_lease_read_fault_in(struct bbuf_waiter *waiter, struct bbuf_leas
 	return min_t(ssize_t, ret, 0);
 }
 
-/* A holder of all the tokens that it may have waits for one like any other reader. */
+/* A holder with all the tokens that it may have waits for one like any other reader. */
 static int bbuf_lease_read_wait(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 				struct bbuf_lease_reader *reader)
 {
@@ -289,7 +289,7 @@ static int bbuf_lease_read_wait(struct bbuf_queue *q, struct bbuf_waiter *waiter
 	return ret;
 }
 
-/* A reader that waits for a page leaves nothing to be kept for it: others may go on. */
+/* No token is kept for a reader that waits for a page: others may proceed. */
 static void bbuf_lease_read_end_wait(struct bbuf_queue *q, struct bbuf_lease_reader *reader)
 {
 	if (reader->admitted)
@@ -297,11 +297,13 @@ static void bbuf_lease_read_end_wait(struct bbuf_queue *q, struct bbuf_lease_rea
 	reader->admitted = false;
 }
 
-/* Whether a read that got no further for the reason @ret comes again: 0, or what it returns. */
+/* Decide whether a read that has failed with @ret tries again: 0, or what it returns. */
 static int bbuf_lease_read_retry(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 				 struct bbuf_lease_reader *reader, int ret)
 {
-	/* With something in hand it does not wait for a page: that is an answer. */
+	/*
+	 * A read that has leased something does not wait for a page: a partial result is a result.
+	 */
 	if (ret == BBUF_FAULT && !reader->records)
 		return bbuf_lease_read_fault_in(waiter, reader);
 	if (ret == -EBUSY && q->type == BBUF_STREAM && !reader->records)
@@ -310,19 +312,18 @@ static int bbuf_lease_read_retry(struct bbuf_queue *q, struct bbuf_waiter *waite
 }
 
 /**
- * bbuf_lease_read() - read, and lease what is read
+ * bbuf_lease_read() - read from a queue, and lease what was read
  * @q: the queue, with BBUF_LEASE
- * @holder: the file's
- * @to: where it goes
+ * @holder: holder of the file
+ * @to: where the records go
  * @opts: whether and how long to wait, and whether to have frames
- * @lease: where to tell of the one record, without frames; or NULL
+ * @lease: filled in for the one record, without frames; or NULL
  *
- * As bbuf_read(), but what was read is in the holder's hands. It is leased when its bytes are
- * there. A record of which the task does not hear, as it is killed, goes back when its file is
- * closed.
+ * As bbuf_read(), but the records are leased to the holder when their bytes have been copied. A
+ * record that the task does not learn of, as it is killed, is returned when its file is closed.
  *
- * Context: process context; may sleep for data unless it may not wait, and in any case for
- * memory and pages of the caller's.
+ * Context: process context; may sleep for data unless it is non-blocking, and in any case for
+ * memory and pages of user memory.
  * Return: as bbuf_read(); and -EBUSY (the holder may not lease more records), -ENOMEM.
  */
 ssize_t bbuf_lease_read(struct bbuf_queue *q, struct bbuf_holder *holder, struct iov_iter *to,
@@ -353,8 +354,8 @@ ssize_t bbuf_lease_read(struct bbuf_queue *q, struct bbuf_holder *holder, struct
 }
 
 /*
- * How many of the bytes, from the first on, are like it: leased to the holder, and then they
- * are put back, or not?
+ * Requeue the first bytes if they are tokens of the holder, or count those that are not. Returns
+ * the number of bytes at the beginning that are alike.
  */
 static size_t bbuf_token_requeue_some(struct bbuf_queue *q, struct bbuf_holder *holder,
 				      const u8 *bytes, size_t n, bool *leased)
@@ -378,7 +379,7 @@ static size_t bbuf_token_requeue_some(struct bbuf_queue *q, struct bbuf_holder *
 	return i;
 }
 
-/* Some bytes, all of them leased by the holder or none. */
+/* Write some bytes, all of them tokens of the holder or none. */
 static ssize_t bbuf_token_write_some(struct bbuf_queue *q, struct bbuf_holder *holder,
 				     struct iov_iter *from, struct bbuf_io_opts opts)
 {
@@ -405,15 +406,15 @@ static ssize_t bbuf_token_write_some(struct bbuf_queue *q, struct bbuf_holder *h
 /**
  * bbuf_token_write() - write to a stream whose consumers lease
  * @q: the queue
- * @holder: the file's
+ * @holder: holder of the file
  * @from: the bytes
  * @opts: whether and how long to wait
  *
- * Bytes that the holder has leased go back, behind what is queued: they need no room. Others
- * are new, and go in as any.
+ * Tokens of the holder are requeued behind what is queued: they need no room. Other bytes are new,
+ * and are written as to any stream.
  *
  * Context: as bbuf_write().
- * Return: as bbuf_write(); an error after some bytes gives their count.
+ * Return: as bbuf_write(); an error after some bytes returns their count.
  */
 ssize_t bbuf_token_write(struct bbuf_queue *q, struct bbuf_holder *holder,
 			 struct iov_iter *from, struct bbuf_io_opts opts)
@@ -435,7 +436,9 @@ ssize_t bbuf_token_write(struct bbuf_queue *q, struct bbuf_holder *holder,
 	return done ?: ret;
 }
 
-/* The next bytes of a stream, in the order in which they would be read. Returns how many. */
+/*
+ * Copy the next bytes of a stream, in the order in which they would be read. Returns their number.
+ */
 static size_t bbuf_peek_bytes(const struct bbuf_queue *q, u8 *to, size_t n)
 {
 	size_t left = bbuf_queue_in_ring(q), off = q->consumer.off, step, done = 0, items = 0;
@@ -463,7 +466,7 @@ static size_t bbuf_peek_bytes(const struct bbuf_queue *q, u8 *to, size_t n)
 	return done;
 }
 
-/* What is to be peeked at: 1, or 0 at the end, or why there is nothing. */
+/* Find the record to peek at. Returns 1, or 0 at EOF, or why there is nothing. */
 static int bbuf_peek_next(const struct bbuf_queue *q, struct bbuf_next *next)
 {
 	const struct bbuf_side *side = &q->consumer;
@@ -475,7 +478,7 @@ static int bbuf_peek_next(const struct bbuf_queue *q, struct bbuf_next *next)
 	return side->busy ? -EAGAIN : 1;
 }
 
-/* As much as goes. It is put together with the lock, so there is a bound. */
+/* Collect the bytes under the lock, up to its bound. */
 static ssize_t bbuf_peek_stream_now(struct bbuf_queue *q, u8 *copy, size_t most)
 {
 	struct bbuf_next next;
@@ -489,7 +492,10 @@ static ssize_t bbuf_peek_stream_now(struct bbuf_queue *q, u8 *copy, size_t most)
 	return len;
 }
 
-/* Without a page fault: a task that waits for a page pins no kernel memory. */
+/*
+ * The copy to the user is made without a page fault, so that a task that waits for a page pins no
+ * kernel memory.
+ */
 static ssize_t bbuf_peek_stream_try(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 				    struct iov_iter *to)
 {
@@ -574,11 +580,11 @@ static ssize_t bbuf_peek_record(struct bbuf_queue *q, struct iov_iter *to)
 }
 
 /**
- * bbuf_lease_peek() - copy what is queued first, and leave it there
+ * bbuf_lease_peek() - copy the oldest bytes or record, and leave them in the queue
  * @q: the queue, with BBUF_LEASE
- * @to: where it goes
+ * @to: where they go
  *
- * Return: as bbuf_peek(), of a stream no more than BBUF_LOCKED_BATCH; and -ENOMEM.
+ * Return: as bbuf_peek(), for a stream at most BBUF_LOCKED_BATCH; and -ENOMEM.
  */
 ssize_t bbuf_lease_peek(struct bbuf_queue *q, struct iov_iter *to)
 {
@@ -586,7 +592,7 @@ ssize_t bbuf_lease_peek(struct bbuf_queue *q, struct iov_iter *to)
 }
 
 /**
- * bbuf_lease_readable() - what FIONREAD tells
+ * bbuf_lease_readable() - get the value of FIONREAD
  * @q: the queue, with BBUF_LEASE
  *
  * Return: as bbuf_readable().

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Reading and writing where consumers lease.
- */
+/* Reading and writing where consumers lease. */
 #ifndef BBUF_LEASE_READ_H
 #define BBUF_LEASE_READ_H
 
