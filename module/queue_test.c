@@ -338,7 +338,7 @@ static void needs(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		q = queue_make(test, cases[i].type, cases[i].capacity, 0);
 		bbuf_waiter_init(&waiter, (struct bbuf_io_opts) { .nowait = cases[i].nowait },
-			       cases[i].len);
+				 cases[i].len);
 		side = &q->consumer;
 		if (cases[i].writes)
 			side = side->peer;
