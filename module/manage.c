@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is done to a queue rather than with it: opening and closing, ending it and
- * beginning anew, emptying it, changing what it is, telling what it is.
+ * Management of a queue, rather than its use: open and close, shutdown and reopening, flush,
+ * settings, information.
  *
  * All of this takes both sides' locks, see queue.c.
  */
@@ -14,14 +14,14 @@
 #include "queue.h"
 #include "trace.h"
 
-/* The end of a round has come, or is taken back. Both sides' locks are held. */
+/* Set the state, and what follows from it. Both sides' locks are held. */
 static void bbuf_queue_set_state(struct bbuf_queue *q, u32 state)
 {
 	lockdep_assert_held(&q->producer.lock);
 	lockdep_assert_held(&q->consumer.lock);
 
 	WRITE_ONCE(q->state, state);
-	/* Release: who sees the end sees the last position, and the state. */
+	/* Release: a task that sees the shutdown sees the final position, and the state. */
 	smp_store_release(&q->producer.ended, state);
 	bbuf_queue_update_eof(q);
 }
@@ -39,8 +39,8 @@ static void bbuf_queue_unlock(struct bbuf_queue *q)
 }
 
 /*
- * Nobody copies, or, for a flush, takes what is queued; or it doesn't matter any more. What a
- * producer is just writing is not queued.
+ * Check that no side is copying, or, for a flush, that no reader is; or that the queue was
+ * destroyed. Bytes that a producer is copying are not queued yet.
  */
 static bool bbuf_queue_is_idle(const struct bbuf_queue *q, bool flush)
 {
@@ -49,7 +49,7 @@ static bool bbuf_queue_is_idle(const struct bbuf_queue *q, bool flush)
 	return !READ_ONCE(q->consumer.busy) && (flush || !READ_ONCE(q->producer.busy));
 }
 
-/* Take both locks at a moment when nobody copies; on failure none is held. */
+/* Take both locks while no side is copying; on failure none is held. */
 static int bbuf_queue_lock_idle(struct bbuf_queue *q, bool flush, bool nowait)
 {
 	int ret;
@@ -69,7 +69,7 @@ static int bbuf_queue_lock_idle(struct bbuf_queue *q, bool flush, bool nowait)
 	}
 }
 
-/* Everybody may be concerned. */
+/* Wake all waiters and pollers that may proceed. */
 static void bbuf_queue_notify(struct bbuf_queue *q)
 {
 	bbuf_side_notify(&q->producer, SIZE_MAX, SIZE_MAX);
@@ -81,10 +81,10 @@ static void bbuf_queue_notify(struct bbuf_queue *q)
 }
 
 /**
- * struct bbuf_end_list - calls that wait while a queue ends
- * @writers: producers that joined the line before as many had are to be ended, or 0
+ * struct bbuf_end_list - waiters to end at a shutdown or destruction
+ * @writers: producers that joined the wait list before this many had, or 0
  * @readers: the same for consumers
- * @error: what the writers get; readers get it, too, if the queue was destroyed
+ * @error: error of the writers, and of readers if the queue was destroyed
  */
 struct bbuf_end_list {
 	u64 writers;
@@ -92,7 +92,7 @@ struct bbuf_end_list {
 	int error;
 };
 
-/* Those that wait now. Both sides' locks are held. */
+/* Select the current waiters. Both sides' locks are held. */
 static struct bbuf_end_list bbuf_queue_select_waiters(const struct bbuf_queue *q)
 {
 	const struct bbuf_side *side = &q->consumer;
@@ -106,7 +106,7 @@ static struct bbuf_end_list bbuf_queue_select_waiters(const struct bbuf_queue *q
 	};
 }
 
-/* The locks are dropped each time that some of one side have been ended. */
+/* Drop the locks between two batches of waiters that are ended. */
 static void bbuf_queue_yield_locks(struct bbuf_queue *q)
 {
 	bbuf_queue_unlock(q);
@@ -115,9 +115,9 @@ static void bbuf_queue_yield_locks(struct bbuf_queue *q)
 }
 
 /*
- * Those who wait are told that it is the end, even if it is taken back before they
- * wake up. Readers of what is still queued get that first, and see no end if it has
- * been taken back by then. Both sides' locks are held, and dropped.
+ * The waiters learn of the shutdown even if the queue is reopened before they wake up. Readers of
+ * what is still queued get that first, and no EOF if the queue was reopened by then. Both sides'
+ * locks are held, and dropped.
  */
 static void bbuf_queue_unlock_and_end(struct bbuf_queue *q)
 {
@@ -133,7 +133,7 @@ static void bbuf_queue_unlock_and_end(struct bbuf_queue *q)
 	bbuf_queue_notify(q);
 }
 
-/* Add to the state, or take from it, and tell everybody. */
+/* Add to the state, or remove from it, and wake waiters and pollers. */
 static int bbuf_queue_change_state(struct bbuf_queue *q, u32 set, u32 clear)
 {
 	bbuf_queue_lock(q);
@@ -152,7 +152,7 @@ static int bbuf_queue_change_state(struct bbuf_queue *q, u32 set, u32 clear)
 }
 
 /**
- * bbuf_queue_shutdown() - no more is to come
+ * bbuf_queue_shutdown() - refuse further writes; report EOF once the queue is empty
  * @q: the queue
  *
  * Return: 0, also if it was shut down already, or -ENODEV.
@@ -167,7 +167,7 @@ int bbuf_queue_shutdown(struct bbuf_queue *q)
 }
 
 /**
- * bbuf_queue_reopen() - take the end back: a new round
+ * bbuf_queue_reopen() - take back a shutdown, and EOF after the last writer has closed
  * @q: the queue
  *
  * Return: 0, also if it was not shut down, or -ENODEV.
@@ -178,7 +178,7 @@ int bbuf_queue_reopen(struct bbuf_queue *q)
 }
 
 /**
- * bbuf_queue_destroy() - nothing works any more, and nobody waits
+ * bbuf_queue_destroy() - fail all current and future calls with -ENODEV
  * @q: the queue
  *
  * Its memory stays until bbuf_queue_uninit().
@@ -191,9 +191,9 @@ void bbuf_queue_destroy(struct bbuf_queue *q)
 /**
  * bbuf_queue_open() - count a file that is opened
  * @q: the queue
- * @mode: of the file: FMODE_READ, FMODE_WRITE
+ * @mode: mode of the file: FMODE_READ, FMODE_WRITE
  *
- * A writer ends the end that the last one left behind.
+ * A writer clears BBUF_LEFT, which the last writer has left behind.
  *
  * Return: 0, or -ENODEV.
  */
@@ -217,7 +217,7 @@ int bbuf_queue_open(struct bbuf_queue *q, fmode_t mode)
 /**
  * bbuf_queue_release() - count a file that is closed
  * @q: the queue
- * @mode: as it was opened
+ * @mode: mode that it was opened with
  */
 void bbuf_queue_release(struct bbuf_queue *q, fmode_t mode)
 {
@@ -235,7 +235,7 @@ void bbuf_queue_release(struct bbuf_queue *q, fmode_t mode)
 	bbuf_queue_unlock_and_end(q);
 }
 
-/* Bytes of the ring that what is queued in it takes. Both sides' locks are held. */
+/* Bytes of the ring that are in use. Both sides' locks are held. */
 static size_t bbuf_queue_stored(const struct bbuf_queue *q)
 {
 	size_t from = q->consumer.off, to = q->producer.off;
@@ -259,8 +259,8 @@ static void bbuf_queue_flush_ring(struct bbuf_queue *q)
 }
 
 /*
- * Discard what is in the ring, and as many returned items as there are now, a batch at a time.
- * Both sides' locks are held, and dropped.
+ * Discard what is in the ring, and as many requeued items as there are now, a batch at a time. Both
+ * sides' locks are held, and dropped.
  */
 static int bbuf_queue_flush_leases(struct bbuf_queue *q, bool nowait)
 {
@@ -281,7 +281,7 @@ static int bbuf_queue_flush_leases(struct bbuf_queue *q, bool nowait)
 		INIT_LIST_HEAD(&items);
 		changes = (struct bbuf_lease_changes) { };
 		ret = bbuf_queue_lock_idle(q, true, nowait);
-		if (ret)	/* A restarted call would discard what was written since. */
+		if (ret)	/* A restarted call would discard later writes. */
 			return ret == -ERESTARTSYS ? -EINTR : ret;
 	}
 }
@@ -291,8 +291,8 @@ static int bbuf_queue_flush_leases(struct bbuf_queue *q, bool nowait)
  * @q: the queue
  * @nowait: don't wait until a reader's copy is complete
  *
- * Return: 0, -EAGAIN (@nowait), -ENODEV, or -ERESTARTSYS for a signal; -EINTR or -EAGAIN, too, if
- * of what came back only some was discarded.
+ * Return: 0, -EAGAIN (@nowait), -ENODEV, or -ERESTARTSYS for a signal; also -EINTR or -EAGAIN if
+ * only some of the requeued items were discarded.
  */
 int bbuf_queue_flush(struct bbuf_queue *q, bool nowait)
 {
@@ -308,7 +308,7 @@ int bbuf_queue_flush(struct bbuf_queue *q, bool nowait)
 	return 0;
 }
 
-/* A change of the capacity, in front of either side's line. */
+/* A change of the capacity, at the head of both wait lists. */
 struct bbuf_resize {
 	struct bbuf_waiter writer;
 	struct bbuf_waiter reader;
@@ -328,7 +328,7 @@ static void bbuf_resize_begin(struct bbuf_queue *q, struct bbuf_resize *resize)
 	bbuf_side_hold(&q->consumer, &resize->reader);
 }
 
-/* Returns whether both sides were this call's all the time, until the queue was destroyed. */
+/* Returns whether this call has owned both sides throughout: the queue was not destroyed. */
 static bool bbuf_resize_clear_busy(struct bbuf_queue *q, struct bbuf_resize *resize)
 {
 	if (!resize->writer.result)
@@ -341,15 +341,15 @@ static bool bbuf_resize_clear_busy(struct bbuf_queue *q, struct bbuf_resize *res
 /* Both sides' locks are held, and dropped. */
 static void bbuf_resize_end(struct bbuf_queue *q, struct bbuf_resize *resize)
 {
-	/* First the producers: for as long as one is in line, readers do with less. */
+	/* First the producers: while one of them waits, readers take less than their mark. */
 	bbuf_side_exit(&q->producer, &resize->writer);
 	bbuf_side_exit(&q->consumer, &resize->reader);
 }
 
 /*
- * Copy what is queued into another ring. Neither side moves meanwhile, and no lock is held:
- * calls wait behind this one, or fail with EAGAIN. False if the queue was destroyed. Both sides'
- * locks are held before and afterwards.
+ * Copy what is queued into another ring. Meanwhile neither side moves, and no lock is held: calls
+ * wait behind this one, or fail with EAGAIN. False if the queue was destroyed. Both sides' locks
+ * are held before and afterwards.
  */
 static bool bbuf_resize_copy(struct bbuf_queue *q, struct bbuf_ring *fresh,
 			     struct bbuf_resize *resize)
@@ -368,7 +368,7 @@ static bool bbuf_resize_copy(struct bbuf_queue *q, struct bbuf_ring *fresh,
 	return bbuf_resize_clear_busy(q, resize);
 }
 
-/* The copy takes the place of the ring; @fresh has the old one's memory then. */
+/* Replace the ring with the copy; @fresh has the memory of the old one afterwards. */
 static void bbuf_queue_set_ring(struct bbuf_queue *q, struct bbuf_ring *fresh)
 {
 	size_t stored = bbuf_queue_stored(q);
@@ -378,7 +378,7 @@ static void bbuf_queue_set_ring(struct bbuf_queue *q, struct bbuf_ring *fresh)
 	bbuf_ring_swap(&q->ring, fresh);
 }
 
-/* The marks that @set asks for, with @capacity, or that follow from it. */
+/* Get the marks that @set asks for with @capacity, or that follow from it. */
 static int bbuf_queue_check_marks(const struct bbuf_queue *q, const struct bbuf_set *set,
 				  size_t capacity, size_t *read_mark, size_t *write_mark)
 {
@@ -390,7 +390,7 @@ static int bbuf_queue_check_marks(const struct bbuf_queue *q, const struct bbuf_
 	if (!*read_mark || *read_mark > capacity || (q->type == BBUF_RECORD && *read_mark != 1))
 		return -EINVAL;
 
-	/* Whenever there is too little room for writers there is enough for readers. */
+	/* Whenever there is too little room for writers, there must be enough data for readers. */
 	most = capacity - (*read_mark - 1);
 	*write_mark = q->write_mark;
 	if (set->fields & BBUF_SET_WRITE_MARK)
@@ -483,18 +483,17 @@ static int bbuf_queue_set_locked(struct bbuf_queue *q, const struct bbuf_set *se
 }
 
 /**
- * bbuf_queue_set() - change what a queue is, while it is in use
+ * bbuf_queue_set() - change the settings of a queue, while it is in use
  * @q: the queue
- * @set: what is to change; its fields and policies are known ones, its capacity no
- *       more than the limits
- * @nowait: don't wait until somebody's copy, or change, is complete
+ * @set: settings to change; its fields and policies are valid, its capacity within the limits
+ * @nowait: don't wait until a copy, or another change, is complete
  *
- * A new capacity takes new memory, charged to the caller, and moves what is queued
- * there; meanwhile nobody reads or writes. All or nothing happens.
+ * A new capacity takes new memory, charged to the caller, and what is queued is copied there;
+ * meanwhile no one reads or writes. Either all settings are changed or none.
  *
- * Return: 0, -EINVAL (marks of 0, beyond the capacity, or that exclude each other),
- * -EBUSY (more is queued or leased than the capacity), -ENOMEM, -EAGAIN (@nowait), -ENODEV, or
- * -ERESTARTSYS for a signal.
+ * Return: 0, -EINVAL (marks of 0, beyond the capacity, or that exclude each other), -EBUSY (more is
+ * queued or leased than the capacity), -ENOMEM, -EAGAIN (@nowait), -ENODEV, or -ERESTARTSYS for a
+ * signal.
  */
 int bbuf_queue_set(struct bbuf_queue *q, const struct bbuf_set *set, bool nowait)
 {
@@ -526,9 +525,9 @@ static void bbuf_side_info(const struct bbuf_side *side, struct bbuf_side_info *
 }
 
 /**
- * bbuf_queue_info() - what a queue is and has done
+ * bbuf_queue_info() - report the settings, the contents and the totals of a queue
  * @q: the queue
- * @info: where to say so; its name is not touched
+ * @info: filled in, but for the name
  */
 void bbuf_queue_info(struct bbuf_queue *q, struct bbuf_info *info)
 {
@@ -547,7 +546,10 @@ void bbuf_queue_info(struct bbuf_queue *q, struct bbuf_info *info)
 	info->flushed_bytes = q->flushed_bytes;
 	bbuf_side_info(&q->producer, &info->in);
 	bbuf_side_info(&q->consumer, &info->out);
-	/* The newest, which was dropped, was accepted, too; what was discarded was never read. */
+	/*
+	 * Writes that were dropped as the newest were accepted as well; no one read what was
+	 * discarded.
+	 */
 	info->in.bytes += q->dropped_new_bytes;
 	info->in.records += q->dropped_new_records;
 	info->out.bytes -= q->dropped_bytes - q->dropped_new_bytes + q->flushed_bytes;
