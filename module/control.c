@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * /dev/bbuf-control: whoever may write to it, root at first, makes and removes queues by it.
- */
+/* /dev/bbuf-control: creates and destroys queues, for root by default. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/fs.h>
@@ -13,7 +11,7 @@
 
 #include "bbuf.h"
 
-/* A name is part of a path, and of a line in somebody's terminal. */
+/* A name is part of a path, and is printed on terminals. */
 static bool bbuf_name_is_valid(const char name[BBUF_NAME_SIZE])
 {
 	static const char good[] =
@@ -29,7 +27,7 @@ static bool bbuf_name_is_set(const char name[BBUF_NAME_SIZE])
 	return memchr_inv(name, 0, BBUF_NAME_SIZE);
 }
 
-/* Is what is said about leases for such a queue? */
+/* Check that the settings of leases suit the type and the policy. */
 static bool bbuf_create_leases_are_valid(const struct bbuf_create *create)
 {
 	bool records_only = create->lease_timeout || create->max_deliveries ||
@@ -108,9 +106,9 @@ static struct miscdevice bbuf_control = {
 static bool bbuf_control_registered;
 
 /**
- * bbuf_control_init() - show the control device
+ * bbuf_control_init() - register the control device
  *
- * There are queues by now, which somebody may have opened: too late to fail.
+ * Queues exist by now, which a process may have opened: it is too late to fail.
  */
 void bbuf_control_init(void)
 {
@@ -125,7 +123,7 @@ void bbuf_control_init(void)
 }
 
 /**
- * bbuf_control_uninit() - remove the control device
+ * bbuf_control_uninit() - unregister the control device
  */
 void bbuf_control_uninit(void)
 {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Whether devtmpfs has made a node.
+ * Check whether devtmpfs has created a node.
  *
- * The device core does not tell: if a file of that name is there already, as when
- * somebody wrote to /dev/bbuf before the module was loaded, the device has no node,
- * and what is written to its name goes into that file.
+ * The device core does not tell: if a file of that name exists already, as when someone wrote to
+ * /dev/bbuf before the module was loaded, the device has no node, and what is written to that name
+ * goes into the file.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -21,7 +21,7 @@
 
 /*
  * There is one devtmpfs, and each mount of it shows the same files. A container's /dev may be
- * another file system, which tells nothing about that one.
+ * another file system, which tells nothing about devtmpfs.
  */
 static bool bbuf_is_devtmpfs(const struct path *dir)
 {
@@ -38,8 +38,8 @@ static bool bbuf_is_node(const struct path *path, dev_t devt)
 }
 
 /*
- * What is wrong with the node, or NULL. What is mounted over a name in /dev hides the
- * node from this caller only, and may not be taken for it.
+ * Returns what is wrong with the node, or NULL. A mount over a name in /dev hides the node from
+ * this caller only, and must not be mistaken for a file there.
  */
 static const char *bbuf_devtmpfs_check_node(const struct path *dir, const char *node, dev_t devt)
 {
@@ -56,7 +56,7 @@ static const char *bbuf_devtmpfs_check_node(const struct path *dir, const char *
 	return problem;
 }
 
-/* Nothing is known, and NULL returned, where the caller's /dev is not devtmpfs. */
+/* Returns NULL as well if the caller's /dev is not devtmpfs: then nothing is known. */
 static const char *bbuf_devtmpfs_find_problem(const char *node, dev_t devt)
 {
 	const char *problem = NULL;
@@ -74,7 +74,7 @@ static const char *bbuf_devtmpfs_find_problem(const char *node, dev_t devt)
  * bbuf_devtmpfs_check() - warn if a device that was added has no node in /dev
  * @name: name of the node, below /dev
  * @mode: permissions that it should have
- * @devt: numbers that it should have
+ * @devt: device numbers that it should have
  *
  * Context: process context; may sleep.
  */

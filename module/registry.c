@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The queues there are, and their nodes in /dev.
+ * All queues, and their nodes in /dev.
  *
- * Queues have a device region of their own: misc devices share few minors, and
- * are opened under one mutex for all.
+ * Queues have a device region of their own: misc devices share few minors, and are opened under one
+ * mutex for all.
  */
 #include <linux/cred.h>
 #include <linux/err.h>
@@ -24,18 +24,18 @@
 #include "trace.h"
 
 #define BBUF_MINORS	65536
-#define BBUF_NAME_BITS	10	/* of the hash: with all queues that there can be, 64 to compare */
+#define BBUF_NAME_BITS	10	/* of the hash: with the maximum number of queues, 64 to compare */
 
 static dev_t bbuf_region;
 
-/* Held to make and remove nodes: a name is free again when its node is gone. */
+/* Held to create and remove nodes: a name is free again when its node has been removed. */
 static DEFINE_MUTEX(bbuf_nodes_lock);
 
-/* Each number once around before it is used again, as somebody may remember it. */
+/* A number is reused only after all others, as a process may still remember it. */
 static DEFINE_IDR(bbuf_minors);
 static DEFINE_MUTEX(bbuf_minors_lock);
 
-/* By name. Without a key somebody could choose names that all have the same hash. */
+/* By name. The hash has a key, or a user could choose names that all have the same hash. */
 static DEFINE_HASHTABLE(bbuf_nodes, BBUF_NAME_BITS);
 static siphash_key_t bbuf_nodes_key;
 
@@ -45,8 +45,8 @@ static struct class bbuf_class = {
 };
 
 /*
- * devtmpfs asks when it makes the node, and without @mode when it removes it. It must be
- * told: without an answer the node would be that of the bare name, which may be anybody's.
+ * devtmpfs calls this when it creates the node, and without @mode when it removes it. This must
+ * return a name: the default, the bare name of the queue, may be that of any other device.
  */
 static char *bbuf_node_devnode(BBUF_DEVNODE_CONST struct device *dev, umode_t *mode,
 			       kuid_t *uid, kgid_t *gid)
@@ -124,7 +124,7 @@ static int bbuf_node_set_owner(struct bbuf_node *node, u32 uid, u32 gid)
 	return uid_valid(node->uid) && gid_valid(node->gid) ? 0 : -EINVAL;
 }
 
-/* Its memory, with that of the queue, and its number; put_device() frees them. */
+/* Allocate a node with its queue, and its number; put_device() frees them. */
 static struct bbuf_node *bbuf_node_alloc(const struct bbuf_create *create)
 {
 	struct bbuf_node *node;
@@ -157,7 +157,7 @@ static struct bbuf_node *bbuf_node_alloc(const struct bbuf_create *create)
 	return ERR_PTR(ret);
 }
 
-/* Where its dead letters go, which must be there already, and have none itself: so no chain. */
+/* Find the dead-letter queue, which must exist, and have none itself: so there are no chains. */
 static int bbuf_node_find_dead_letters(struct bbuf_node *node, const char *name)
 {
 	struct bbuf_node *dead_letters = bbuf_node_find(name);
@@ -183,14 +183,14 @@ static int bbuf_node_init_leases(struct bbuf_node *node, const struct bbuf_creat
 				       node->dead_letters ? &node->dead_letters->queue : NULL);
 }
 
-/* The node goes, and its users are sent home. */
+/* Remove the node, and fail all calls on the queue. */
 static void bbuf_node_hide(struct bbuf_node *node)
 {
 	cdev_device_del(&node->cdev, &node->dev);
 	bbuf_queue_destroy(&node->queue);
 }
 
-/* The event that tells of the device waits until all of its files are there. */
+/* The uevent of the device is sent only when all of its files in sysfs exist. */
 static int bbuf_node_show(struct bbuf_node *node)
 {
 	int ret;
@@ -234,7 +234,7 @@ static int bbuf_node_add(struct bbuf_node *node, const struct bbuf_create *creat
 	return ret;
 }
 
-/* The last of its users frees it. */
+/* The last user of the node frees it. */
 static void bbuf_node_remove(struct bbuf_node *node)
 {
 	lockdep_assert_held(&bbuf_nodes_lock);
@@ -246,13 +246,13 @@ static void bbuf_node_remove(struct bbuf_node *node)
 }
 
 /**
- * bbuf_registry_create() - make a queue and show it in /dev
- * @create: its name, type, capacity, policy, mode, owner: checked, but for the last
+ * bbuf_registry_create() - create a queue and its node in /dev
+ * @create: settings, which were checked, but for the owner and the dead-letter queue
  *
  * Context: process context; may sleep.
- * Return: 0, -EEXIST, -EINVAL (an owner that is none here, dead letters to a queue that can't
- * take them), -ENOENT (or that is not there), -ENOSPC (no numbers left),
- * -ENOMEM, or what the device core says.
+ * Return: 0, -EEXIST, -EINVAL (an owner without an id here, a dead-letter queue that is a stream or
+ * has one itself), -ENOENT (no such dead-letter queue), -ENOSPC (no numbers left), -ENOMEM, or an
+ * error of the device core.
  */
 int bbuf_registry_create(const struct bbuf_create *create)
 {
@@ -272,8 +272,8 @@ int bbuf_registry_create(const struct bbuf_create *create)
 }
 
 /**
- * bbuf_registry_destroy() - take a queue out of /dev, whoever uses it
- * @name: of the queue
+ * bbuf_registry_destroy() - remove a queue and its node, even if it is in use
+ * @name: name of the queue
  *
  * Context: process context; may sleep.
  * Return: 0 or -ENOENT.
@@ -291,7 +291,7 @@ int bbuf_registry_destroy(const char *name)
 }
 
 /**
- * bbuf_registry_init() - take the device numbers and make the class
+ * bbuf_registry_init() - allocate the device numbers and register the class
  *
  * Return: 0 or a negative errno.
  */
@@ -310,9 +310,9 @@ int bbuf_registry_init(void)
 }
 
 /**
- * bbuf_registry_uninit() - remove all queues, and give back what bbuf_registry_init() took
+ * bbuf_registry_uninit() - remove all queues, the class and the device numbers
  *
- * No file of a queue is open: the module could not be unloaded otherwise.
+ * No file of a queue is open: otherwise the module could not be unloaded.
  */
 void bbuf_registry_uninit(void)
 {
