@@ -29,7 +29,7 @@ static struct bbuf_frame *frame_at(struct bbuf_frames *frames, size_t at)
 	return (void *)&frames->bytes[at];
 }
 
-/* COUNT records to be put, each with its frame, and zeros behind it: bytes they take. */
+/* Make COUNT records, each with its frame and zero padding. Returns the bytes that they take. */
 static size_t frames_make(struct bed *bed, size_t len)
 {
 	size_t at, i, size = COUNT * BBUF_FRAME_SPACE(len);
@@ -55,7 +55,7 @@ static size_t get(struct bed *bed, size_t size, size_t avail, struct bbuf_batch_
 	return bbuf_frames_get(&bed->out, size, bed->ring, avail, batch);
 }
 
-/* With zeros behind them, and nothing else is touched. */
+/* The padding is zero, and nothing else is touched. */
 static void records_go_there_and_back(struct kunit *test)
 {
 	struct bbuf_batch_count batch, back;
@@ -77,7 +77,10 @@ static void records_go_there_and_back(struct kunit *test)
 	}
 }
 
-/* Wherever the last one is cut, by the user's end or the memory's. Its padding may miss. */
+/*
+ * Cut the last record at every byte, by the user's size or the memory's. Its padding may be
+ * missing.
+ */
 static void records_cut_short_are_left(struct kunit *test)
 {
 	const size_t len = 5, space = BBUF_FRAME_SPACE(len);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Unit tests of the accounting of a queue, for KUnit: positions, room, marks, sizes. One
- * task uses it, and never waits.
+ * Unit tests of the accounting of a queue, for KUnit: positions, room, marks, sizes. One task uses
+ * the queue, and never waits.
  */
 #define NOTRACE	/* the tracepoints are the module's */
 
@@ -13,7 +13,7 @@
 #include "lease_read.c"
 #include "manage.c"
 
-/* Capacities up to this are tried with everything; records up to that have longer heads. */
+/* Capacities up to SMALL are tested exhaustively; records up to LARGE have longer prefixes. */
 #define SMALL	7
 #define LARGE	300
 
@@ -28,20 +28,20 @@ static struct bbuf_queue *queue_make(struct kunit *test, u32 type, size_t capaci
 	return q;
 }
 
-/* As if so many bytes had gone through it already. */
+/* Start as if @pos bytes had gone through the queue already. */
 static void queue_start_at(struct bbuf_queue *q, unsigned long pos)
 {
 	q->producer.pos = pos;
 	q->consumer.pos = pos;
 }
 
-/* The bytes of a stream, by how many were before. */
+/* The bytes of a stream, by their positions. */
 static u8 pattern(size_t i)
 {
 	return i * 7 + 1;
 }
 
-/* Puts the next bytes; they count up from *count. */
+/* Write the next bytes; *count is the number of bytes written so far. */
 static ssize_t put(struct bbuf_queue *q, size_t n, size_t *count)
 {
 	u8 bytes[LARGE];
@@ -58,7 +58,7 @@ static ssize_t put(struct bbuf_queue *q, size_t n, size_t *count)
 	return ret;
 }
 
-/* Gets up to n bytes, and looks whether they are those that follow. */
+/* Read up to n bytes, and check that they are the next ones. */
 static ssize_t get(struct kunit *test, struct bbuf_queue *q, size_t n, size_t *count)
 {
 	u8 bytes[LARGE];
@@ -80,7 +80,7 @@ static void expect_queued(struct kunit *test, struct bbuf_queue *q, size_t bytes
 	KUNIT_ASSERT_EQ(test, bbuf_side_avail(&q->producer), q->producer.window - bytes);
 }
 
-/* So often that each offset of the ring is begun at, and each wrap is met. */
+/* Often enough to start at each offset of the ring, and to wrap everywhere. */
 static void put_and_get_around(struct kunit *test, struct bbuf_queue *q, size_t n)
 {
 	size_t in = 0, out = 0, i;
@@ -132,7 +132,7 @@ static void positions_wrap(struct kunit *test)
 		around_from(test, ULONG_MAX - before);
 }
 
-/* Their lengths take one byte, or two, which may wrap between them. */
+/* Their lengths take one byte, or two, which may wrap in between. */
 static void records_of_every_size_wrap(struct kunit *test)
 {
 	struct bbuf_queue *q = queue_make(test, BBUF_RECORD, LARGE, 0);
@@ -180,7 +180,7 @@ static int set_marks(struct bbuf_queue *q, size_t read_mark, size_t write_mark)
 	return bbuf_queue_set(q, &set, true);
 }
 
-/* At every fill, poll says just what the marks say. */
+/* At every fill, poll reports what the marks require. */
 static void expect_marks(struct kunit *test, struct bbuf_queue *q)
 {
 	size_t capacity = q->producer.window, in = 0, out = 0, fill;
@@ -238,7 +238,7 @@ static int resize(struct bbuf_queue *q, size_t capacity)
 	return bbuf_queue_set(q, &set, true);
 }
 
-/* With so many single bytes queued from each offset on, to each capacity and back. */
+/* Resize with @fill single bytes queued from each offset, to each capacity and back. */
 static void resize_with(struct kunit *test, u32 type, size_t fill, size_t capacity)
 {
 	struct bbuf_queue *q = queue_make(test, type, SMALL, 0);
@@ -252,7 +252,7 @@ static void resize_with(struct kunit *test, u32 type, size_t fill, size_t capaci
 		KUNIT_ASSERT_EQ(test, resize(q, SMALL), 0);
 		for (i = 0; i < fill; i++)
 			KUNIT_ASSERT_EQ(test, get(test, q, 1, &out), 1);
-		/* The next round begins one byte further on. */
+		/* The next round starts one byte later. */
 		for (i = 0; i <= off; i++) {
 			put(q, 1, &in);
 			get(test, q, 1, &out);
@@ -273,7 +273,7 @@ static void what_is_queued_survives_resizing(struct kunit *test)
 	}
 }
 
-/* What is lost is the oldest, no more than needed, and counted. */
+/* Only the oldest are dropped, no more than necessary, and counted. */
 static void the_oldest_is_dropped_to_the_byte(struct kunit *test)
 {
 	size_t in = 0, out = 0, n;
@@ -310,7 +310,7 @@ static void flushed_bytes_are_counted(struct kunit *test)
 	bbuf_queue_uninit(q);
 }
 
-/* What a call can't do without. */
+/* Bytes that a call needs to proceed. */
 static void needs(struct kunit *test)
 {
 	static const struct {
