@@ -1028,7 +1028,7 @@ static noinline ssize_t bbuf_get_batch(struct bbuf_queue *q, struct bbuf_waiter 
  * @opts: whether and how long to wait, and whether to have frames
  *
  * Reads what is there, up to what @to holds, as soon as there is enough; from a record queue one
- * record, or, with frames, as many as fit. What can't be delivered stays queued.
+ * record, or, with frames, as many as fit. Bytes that can't be delivered stay queued.
  *
  * Context: process context; may sleep for data unless it is non-blocking, and in any case for pages
  * of user memory.

@@ -14,7 +14,7 @@
  *   side->lock       Mutex. Held to move @pos and @off, and to join or leave the wait list. Copies
  *                    are made under it with page faults disabled, so that no task sleeps with it:
  *                    not for room, not for data, not for a page of user memory. It is held for one
- *                    batch at most, see "What bounds the work under a lock", so that a
+ *                    batch at most, see "Bounds of the work under a lock", so that a
  *                    non-blocking call can take it. Reads and writes take their own side's, so no
  *                    reader waits for a writer's copy. A task that needs both, to shut down or
  *                    change the queue or to drop what is queued, takes the producers' first.
@@ -107,7 +107,7 @@
  *     (C) copy, then store-release of @pos: bbuf_side_advance(), bbuf_leases_free_room()
  *     (D) load-acquire of the peer's @pos, then copy: bbuf_side_avail()
  *
- * What bounds the work under a lock
+ * Bounds of the work under a lock
  *
  *   Each time that a side's lock is taken, at most BBUF_LOCKED_BATCH bytes are copied, or
  *   BBUF_LOCKED_RECORDS records or entries handled; then it is dropped, and the queue is as
@@ -352,7 +352,7 @@ static void bbuf_side_wake_poll_queue(struct bbuf_side *side, __poll_t events, i
 		__wake_up(&side->poll, TASK_INTERRUPTIBLE, 0, bbuf_doubtful_key(events));
 }
 
-/* Wake those that are not in the wait list: poll, epoll, io_uring, SIGIO. */
+/* Wake tasks outside of the wait list: poll, epoll, io_uring, SIGIO. */
 static void bbuf_side_wake_pollers(struct bbuf_side *side, size_t bytes, size_t records)
 {
 	/* Follows the full barrier of the caller, (A) or (B). */

@@ -24,7 +24,7 @@
  *   call from the same point of the program: the same system call with the same arguments,
  *   instruction, stack pointer, signal mask and program (execve(2) does not reset the tag
  *   either) on the same open file. And nothing is saved if a handler is already due when the
- *   call is interrupted. What remains: a task is stopped in such a call; while it is stopped
+ *   call is interrupted. One case remains: a task is stopped in such a call; while it is stopped
  *   another signal comes, whose handler leaves by siglongjmp(3), which restores the mask; and
  *   the program makes the same call again from the same place. That call gets the deadline of
  *   the first one.

@@ -2,7 +2,7 @@
 /*
  * /sys/class/bbuf/NAME/: settings and counters of a queue, one value in each file.
  *
- * Every user may read the settings; the counters, those who may read from the node.
+ * Every user may read the settings; the counters, users who may read from the node.
  */
 #include <linux/device.h>
 #include <linux/string_helpers.h>
