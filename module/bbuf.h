@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the parts of the module know of each other. They depend one way:
- * main -> control -> registry -> devtmpfs, file, sysfs -> lend, manage -> lease -> io ->
- * queue -> ring; main, file -> restart.
+ * Declarations that the parts of the module share. They depend on each other in one direction:
+ * main -> control -> registry -> devtmpfs, file, sysfs -> lease_read, manage -> lease ->
+ * io -> queue -> ring; main, file -> restart.
  */
 #ifndef BBUF_H
 #define BBUF_H
@@ -17,22 +17,22 @@
 #include "queue.h"
 #include "uapi/linux/bbuf.h"
 
-/* The queue that is there from the start; its node is /dev/bbuf. */
+/* Name of the queue that exists from the start; its node is /dev/bbuf. */
 #define BBUF_DEFAULT_NAME	"default"
 
 /**
- * struct bbuf_node - a queue and its place in /dev
- * @dev: its device, which holds the memory of all of this
- * @cdev: what open() finds
- * @entry: among all nodes; protected by the registry's mutex
- * @minor: its number in the region
- * @mode: permissions of the node, as chmod(2) takes them
+ * struct bbuf_node - a queue and its node in /dev
+ * @dev: device of the queue, which holds the memory of this structure
+ * @cdev: character device that open() finds
+ * @entry: entry in the hash table of nodes; under the registry's mutex
+ * @minor: number in the device region
+ * @mode: permissions of the node, as for chmod(2)
  * @uid: owner of the node
  * @gid: group of the node
- * @adds_traffic: files that sysfs makes now are the node's owner's, not root's; protected by
- *                the registry's mutex
- * @grave: the node of the queue that dead letters go to, or NULL; constant
- * @name: of the queue
+ * @adds_traffic: files that sysfs creates now get the node's owner, instead of root; under the
+ *                registry's mutex
+ * @dead_letters: node of the dead-letter queue, or NULL; constant
+ * @name: name of the queue
  * @queue: the queue
  */
 struct bbuf_node {
@@ -44,18 +44,17 @@ struct bbuf_node {
 	kuid_t uid;
 	kgid_t gid;
 	bool adds_traffic;
-	struct bbuf_node *grave;
+	struct bbuf_node *dead_letters;
 	char name[BBUF_NAME_SIZE];
 	struct bbuf_queue queue;
 };
 
 /**
- * bbuf_command_is() - is an ioctl the one that is known by a number?
- * @cmd: what was asked for
- * @known: as the uAPI has it
+ * bbuf_command_is() - check whether an ioctl is a known one
+ * @cmd: number that the caller has passed
+ * @known: number in the uAPI
  *
- * A structure's size may differ from here. Whether there is one is part of what is
- * asked for.
+ * The size of the structure may differ; whether there is one may not.
  *
  * Return: whether it is.
  */
@@ -80,7 +79,7 @@ void bbuf_devtmpfs_check(const char *name, umode_t mode, dev_t devt);
 
 int bbuf_registry_init(void);
 void bbuf_registry_uninit(void);
-int bbuf_registry_create(const struct bbuf_create *what);
+int bbuf_registry_create(const struct bbuf_create *create);
 int bbuf_registry_destroy(const char *name);
 
 #endif /* BBUF_H */

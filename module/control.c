@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * /dev/bbuf-control: whoever may write to it, root at first, makes and removes queues by it.
- */
+/* /dev/bbuf-control: creates and destroys queues, for root by default. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/fs.h>
@@ -13,8 +11,8 @@
 
 #include "bbuf.h"
 
-/* A name is part of a path, and of a line in somebody's terminal. */
-static bool bbuf_name_ok(const char name[BBUF_NAME_SIZE])
+/* A name is part of a path, and is printed on terminals. */
+static bool bbuf_name_is_valid(const char name[BBUF_NAME_SIZE])
 {
 	static const char good[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.";
@@ -24,22 +22,22 @@ static bool bbuf_name_ok(const char name[BBUF_NAME_SIZE])
 	       !memchr_inv(name + len, 0, BBUF_NAME_SIZE - len);
 }
 
-static bool bbuf_name_given(const char name[BBUF_NAME_SIZE])
+static bool bbuf_name_is_set(const char name[BBUF_NAME_SIZE])
 {
 	return memchr_inv(name, 0, BBUF_NAME_SIZE);
 }
 
-/* Is what is said about leases for such a queue? */
-static bool bbuf_leases_ok(const struct bbuf_create *create)
+/* Check that the settings of leases suit the type and the policy. */
+static bool bbuf_create_leases_are_valid(const struct bbuf_create *create)
 {
 	bool records_only = create->lease_timeout || create->max_deliveries ||
-			    bbuf_name_given(create->dead_letters);
+			    bbuf_name_is_set(create->dead_letters);
 
 	if (!(create->policy & BBUF_LEASE))
 		return !records_only && !create->max_leases;
 	if (create->policy & BBUF_DROP_OLDEST)
 		return false;
-	if (bbuf_name_given(create->dead_letters) && !bbuf_name_ok(create->dead_letters))
+	if (bbuf_name_is_set(create->dead_letters) && !bbuf_name_is_valid(create->dead_letters))
 		return false;
 	return create->type == BBUF_RECORD || !records_only;
 }
@@ -52,10 +50,10 @@ static long bbuf_control_create(unsigned int cmd, const void __user *arg)
 	ret = copy_struct_from_user(&create, sizeof(create), arg, _IOC_SIZE(cmd));
 	if (ret)
 		return ret;
-	if (!bbuf_name_ok(create.name) || !create.capacity || create.reserved ||
+	if (!bbuf_name_is_valid(create.name) || !create.capacity || create.reserved ||
 	    create.type > BBUF_RECORD || create.mode & ~0777 ||
 	    create.policy & ~(BBUF_EOF_ON_CLOSE | BBUF_DROP_OLDEST | BBUF_LEASE) ||
-	    !bbuf_leases_ok(&create))
+	    !bbuf_create_leases_are_valid(&create))
 		return -EINVAL;
 	if (create.capacity > READ_ONCE(bbuf_max_capacity))
 		return -ERANGE;
@@ -72,7 +70,7 @@ static long bbuf_control_destroy(unsigned int cmd, const void __user *arg)
 	ret = copy_struct_from_user(&destroy, sizeof(destroy), arg, _IOC_SIZE(cmd));
 	if (ret)
 		return ret;
-	if (!bbuf_name_ok(destroy.name))
+	if (!bbuf_name_is_valid(destroy.name))
 		return -EINVAL;
 	if (!strcmp(destroy.name, BBUF_DEFAULT_NAME))
 		return -EPERM;
@@ -105,18 +103,18 @@ static struct miscdevice bbuf_control = {
 	.fops	= &bbuf_control_fops,
 };
 
-static bool bbuf_control_there;
+static bool bbuf_control_registered;
 
 /**
- * bbuf_control_init() - show the control device
+ * bbuf_control_init() - register the control device
  *
- * There are queues by now, which somebody may have opened: too late to fail.
+ * Queues exist by now, which a process may have opened: it is too late to fail.
  */
 void bbuf_control_init(void)
 {
 	int ret = misc_register(&bbuf_control);
 
-	bbuf_control_there = !ret;
+	bbuf_control_registered = !ret;
 	if (ret)
 		pr_warn("no /dev/bbuf-control, no queue can be created (error %d)\n", ret);
 	else
@@ -125,10 +123,10 @@ void bbuf_control_init(void)
 }
 
 /**
- * bbuf_control_uninit() - remove the control device
+ * bbuf_control_uninit() - unregister the control device
  */
 void bbuf_control_uninit(void)
 {
-	if (bbuf_control_there)
+	if (bbuf_control_registered)
 		misc_deregister(&bbuf_control);
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Whether devtmpfs has made a node.
+ * Check whether devtmpfs has created a node.
  *
- * The device core does not tell: if a file of that name is there already, as when
- * somebody wrote to /dev/bbuf before the module was loaded, the device has no node,
- * and what is written to its name goes into that file.
+ * The device core does not tell: if a file of that name exists already, as when someone wrote to
+ * /dev/bbuf before the module was loaded, the device has no node, and what is written to that name
+ * goes into the file.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -21,7 +21,7 @@
 
 /*
  * There is one devtmpfs, and each mount of it shows the same files. A container's /dev may be
- * another file system, which tells nothing about that one.
+ * another file system, which tells nothing about devtmpfs.
  */
 static bool bbuf_is_devtmpfs(const struct path *dir)
 {
@@ -38,10 +38,10 @@ static bool bbuf_is_node(const struct path *path, dev_t devt)
 }
 
 /*
- * What is wrong with the node, or NULL. What is mounted over a name in /dev hides the
- * node from this caller only, and may not be taken for it.
+ * Returns what is wrong with the node, or NULL. A mount over a name in /dev hides the node from
+ * this caller only, and must not be mistaken for a file there.
  */
-static const char *bbuf_devtmpfs_problem(const struct path *dir, const char *node, dev_t devt)
+static const char *bbuf_devtmpfs_check_node(const struct path *dir, const char *node, dev_t devt)
 {
 	const char *problem = NULL;
 	struct path path;
@@ -56,8 +56,8 @@ static const char *bbuf_devtmpfs_problem(const struct path *dir, const char *nod
 	return problem;
 }
 
-/* Nothing is known, and NULL returned, where the caller's /dev is not devtmpfs. */
-static const char *bbuf_devtmpfs_look(const char *node, dev_t devt)
+/* Returns NULL as well if the caller's /dev is not devtmpfs: then nothing is known. */
+static const char *bbuf_devtmpfs_find_problem(const char *node, dev_t devt)
 {
 	const char *problem = NULL;
 	struct path dir;
@@ -65,7 +65,7 @@ static const char *bbuf_devtmpfs_look(const char *node, dev_t devt)
 	if (kern_path("/dev", LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &dir))
 		return NULL;
 	if (bbuf_is_devtmpfs(&dir))
-		problem = bbuf_devtmpfs_problem(&dir, node, devt);
+		problem = bbuf_devtmpfs_check_node(&dir, node, devt);
 	path_put(&dir);
 	return problem;
 }
@@ -74,7 +74,7 @@ static const char *bbuf_devtmpfs_look(const char *node, dev_t devt)
  * bbuf_devtmpfs_check() - warn if a device that was added has no node in /dev
  * @name: name of the node, below /dev
  * @mode: permissions that it should have
- * @devt: numbers that it should have
+ * @devt: device numbers that it should have
  *
  * Context: process context; may sleep.
  */
@@ -84,7 +84,7 @@ void bbuf_devtmpfs_check(const char *name, umode_t mode, dev_t devt)
 	const char *problem;
 
 	snprintf(node, sizeof(node), "/dev/%s", name);
-	problem = bbuf_devtmpfs_look(node, devt);
+	problem = bbuf_devtmpfs_find_problem(node, devt);
 	if (problem)
 		pr_warn_ratelimited("device %u:%u has no node: %s %s; make it with `mknod -m %04o %s c %u %u'\n",
 				    MAJOR(devt), MINOR(devt), node, problem, mode, node,

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The file operations: what a system call on a queue's node comes to.
+ * The file operations: the system calls on a queue's node.
  *
- * All that is decided here is what the caller's file says: which queue it is, what
- * it may do with it, and whether and how long it waits. The rest is the queue's.
+ * This file only decides what depends on the caller's file: the queue, what the file may do with
+ * it, and whether and how long it waits. The queue does the rest.
  */
 #include <linux/atomic.h>
 #include <linux/compat.h>
@@ -24,25 +24,25 @@
 #include "bbuf.h"
 #include "compat.h"
 #include "io.h"
-#include "lend.h"
+#include "lease_read.h"
 #include "restart.h"
 
 /**
  * struct bbuf_file - an open file of a queue
- * @node: the queue's
+ * @node: node of the queue
  * @serial: number that no other file ever has; constant
- * @flags: how the file wants to be served: of BBUF_FRAMED, BBUF_LEASE_FRAMED; read and written
- *         without a lock
- * @read_timeout: nanoseconds after which a read that waits gives up, or 0; likewise, and atomic,
- *                as 32-bit processors would read one half before it was changed
+ * @flags: options of the file: any of BBUF_FRAMED, BBUF_LEASE_FRAMED; read and written without a
+ *         lock
+ * @read_timeout: nanoseconds after which a blocking read gives up, or 0; likewise, and atomic, as a
+ *                32-bit processor could read one half before a change and one after
  * @write_timeout: the same for writes
- * @refused: bytes of room without which the last write, that could not wait, was sent away; 0
- *           if it was not: poll waits for as much; likewise
+ * @refused: bytes of room that the last non-blocking write was refused for, which poll waits for; 0
+ *           if it was not refused; written under @refused_lock, read without
  * @picky: the file is counted in bbuf_queue.picky_files
  * @refused_lock: protects @picky, that count and bbuf_queue.refused_files, and writing @refused
- * @holder: of what it leases; NULL if the queue is without
- * @reads_plainly: neither frames nor leases: what is there may be read at once
- * @writes_plainly: the same for writes
+ * @holder: holder of the file's leases; NULL if the queue does not lease
+ * @fast_reads: reads have neither frames nor leases, and may use bbuf_read_fast()
+ * @fast_writes: the same for writes
  */
 struct bbuf_file {
 	struct bbuf_node *node;
@@ -54,8 +54,8 @@ struct bbuf_file {
 	bool picky;
 	spinlock_t refused_lock;	/* for refused and picky */
 	struct bbuf_holder *holder;
-	bool reads_plainly;
-	bool writes_plainly;
+	bool fast_reads;
+	bool fast_writes;
 };
 
 static struct bbuf_queue *bbuf_file_queue(const struct file *file)
@@ -70,13 +70,13 @@ static void bbuf_file_set_flags(struct bbuf_file *bf, u32 flags)
 	bool tokens = bf->holder && bf->node->queue.type == BBUF_STREAM;
 
 	WRITE_ONCE(bf->flags, flags);
-	WRITE_ONCE(bf->reads_plainly, !(flags & BBUF_FRAMED) && !bf->holder);
-	WRITE_ONCE(bf->writes_plainly, !(flags & BBUF_FRAMED) && !tokens);
+	WRITE_ONCE(bf->fast_reads, !(flags & BBUF_FRAMED) && !bf->holder);
+	WRITE_ONCE(bf->fast_writes, !(flags & BBUF_FRAMED) && !tokens);
 }
 
 /*
- * The node can't go away under an open file: the file holds its cdev, and that
- * the device it is part of.
+ * The node can't disappear under an open file: the file holds its cdev, and the cdev the device
+ * that the node is part of.
  */
 static struct bbuf_file *bbuf_file_alloc(struct bbuf_node *node)
 {
@@ -112,9 +112,9 @@ static void bbuf_file_free(struct bbuf_file *bf)
 }
 
 /*
- * A user who may read the folder of a node may ask inotify(7) for the reads and writes of the
- * files in it, and may look at their times. Without this he would learn when something passes
- * through a queue that he may not read.
+ * A user who may read the directory of a node may watch its files for reads and writes with
+ * inotify(7), and may read their times. Without this the user would learn when data passes through
+ * a queue without the permission to read it.
  */
 static void bbuf_file_hide_traffic(struct file *file)
 {
@@ -160,9 +160,10 @@ static u64 bbuf_deadline(u64 timeout)
 	return timeout < BBUF_NEVER - now ? now + timeout : BBUF_NEVER;
 }
 
-/* @iocb: as the file operation has it, or NULL: it is a plain system call. */
-static struct bbuf_restart_call bbuf_file_call(const struct bbuf_file *bf,
-					       enum bbuf_restart_kind kind, struct kiocb *iocb)
+/* @iocb: from the file operation, or NULL for a plain system call. */
+static struct bbuf_restart_call bbuf_file_restart_call(const struct bbuf_file *bf,
+						       enum bbuf_restart_kind kind,
+						       struct kiocb *iocb)
 {
 	return (struct bbuf_restart_call) {
 		.file = bf->serial,
@@ -176,9 +177,9 @@ static bool bbuf_iocb_nowait(struct kiocb *iocb)
 	return iocb && (iocb->ki_flags & IOCB_NOWAIT);
 }
 
-/* io_uring and RWF_NOWAIT say @nowait with each call, fcntl(2) once for a file. */
-static struct bbuf_manner bbuf_manner(const struct file *file, bool nowait,
-				      struct bbuf_restart_call *call)
+/* io_uring and RWF_NOWAIT pass @nowait with each call, fcntl(2) sets it for the file. */
+static struct bbuf_io_opts bbuf_file_io_opts(const struct file *file, bool nowait,
+					     struct bbuf_restart_call *call)
 {
 	const struct bbuf_file *bf = file->private_data;
 	bool write = call->kind == BBUF_RESTART_WRITE;
@@ -187,7 +188,7 @@ static struct bbuf_manner bbuf_manner(const struct file *file, bool nowait,
 	if (!bbuf_restart_take(call))
 		call->value = bbuf_deadline(atomic64_read(write ? &bf->write_timeout :
 								  &bf->read_timeout));
-	return (struct bbuf_manner) {
+	return (struct bbuf_io_opts) {
 		.nowait = nowait || (file->f_flags & O_NONBLOCK),
 		.framed = flags & BBUF_FRAMED,
 		.lease_framed = flags & BBUF_LEASE_FRAMED,
@@ -196,28 +197,28 @@ static struct bbuf_manner bbuf_manner(const struct file *file, bool nowait,
 }
 
 /*
- * Out of line, because what most calls don't need takes its time: the kernel may clear
- * what is on a stack.
+ * Out of line, because what most calls don't need takes time: the kernel may clear variables on the
+ * stack.
  */
-static noinline ssize_t bbuf_file_read_slowly(struct file *file, struct iov_iter *to,
-					      struct kiocb *iocb)
+static noinline ssize_t bbuf_file_read_slow(struct file *file, struct iov_iter *to,
+					    struct kiocb *iocb)
 {
 	const struct bbuf_file *bf = file->private_data;
-	struct bbuf_restart_call call = bbuf_file_call(bf, BBUF_RESTART_READ, iocb);
-	struct bbuf_manner how = bbuf_manner(file, bbuf_iocb_nowait(iocb), &call);
+	struct bbuf_restart_call call = bbuf_file_restart_call(bf, BBUF_RESTART_READ, iocb);
+	struct bbuf_io_opts opts = bbuf_file_io_opts(file, bbuf_iocb_nowait(iocb), &call);
 	ssize_t ret = 0;
 
 	if (!bf->holder)
-		ret = bbuf_read(&bf->node->queue, to, how);
+		ret = bbuf_read(&bf->node->queue, to, opts);
 	else if (iov_iter_count(to))
-		ret = bbuf_lend(&bf->node->queue, bf->holder, to, how, NULL);
+		ret = bbuf_lease_read(&bf->node->queue, bf->holder, to, opts, NULL);
 	return bbuf_restart_end(&call, ret);
 }
 
 /*
- * Remember that a write was refused that needs @need bytes of room, or that none was. A file that
- * needs more than the write mark is counted: an exclusive wake-up that it takes would be lost for
- * another poller. Threads that poll this file look again.
+ * Remember that a write was refused that needs @need bytes of room, or, with 0, that none was. A
+ * file that needs more than the write mark is counted: it would swallow an exclusive wake-up that
+ * another poller needs. Threads that poll this file check again.
  */
 static void bbuf_file_set_refused(struct bbuf_file *bf, size_t need)
 {
@@ -229,7 +230,10 @@ static void bbuf_file_set_refused(struct bbuf_file *bf, size_t need)
 	if (!need != !bf->refused)
 		atomic_add(need ? 1 : -1, &q->refused_files);
 	WRITE_ONCE(bf->refused, need);
-	/* Counted first: bbuf_queue_set_limits() lowers the mark first, and then looks. */
+	/*
+	 * Pairs with bbuf_queue_set_limits(), which lowers the mark, then reads the count:
+	 * otherwise neither side might notice that the file has become picky.
+	 */
 	smp_mb__after_atomic();
 	picky = need > READ_ONCE(q->producer.mark);
 	if (picky != bf->picky)
@@ -238,42 +242,42 @@ static void bbuf_file_set_refused(struct bbuf_file *bf, size_t need)
 	spin_unlock(&bf->refused_lock);
 	if (!changed)
 		return;
-	/* Tokens that are held can be written back, whatever the side has room for. */
+	/* Tokens of the holder can be written back, whatever room there is. */
 	if (bf->holder && q->type == BBUF_STREAM)
-		bbuf_side_poll_again(&q->producer);
+		bbuf_side_recheck_pollers(&q->producer);
 	else
 		bbuf_side_notify(&q->producer, 0, 0);
 }
 
-static noinline ssize_t bbuf_file_write_slowly(struct file *file, struct iov_iter *from,
-					       struct kiocb *iocb)
+static noinline ssize_t bbuf_file_write_slow(struct file *file, struct iov_iter *from,
+					     struct kiocb *iocb)
 {
 	struct bbuf_file *bf = file->private_data;
-	struct bbuf_restart_call call = bbuf_file_call(bf, BBUF_RESTART_WRITE, iocb);
-	struct bbuf_manner how = bbuf_manner(file, bbuf_iocb_nowait(iocb), &call);
+	struct bbuf_restart_call call = bbuf_file_restart_call(bf, BBUF_RESTART_WRITE, iocb);
+	struct bbuf_io_opts opts = bbuf_file_io_opts(file, bbuf_iocb_nowait(iocb), &call);
 	size_t refused = 0;
 	ssize_t ret;
 
-	how.refused = &refused;
+	opts.refused = &refused;
 	if (!bf->holder || bf->node->queue.type == BBUF_RECORD)
-		ret = bbuf_write(&bf->node->queue, from, how);
+		ret = bbuf_write(&bf->node->queue, from, opts);
 	else
-		ret = bbuf_lend_tokens_back(&bf->node->queue, bf->holder, from, how);
+		ret = bbuf_token_write(&bf->node->queue, bf->holder, from, opts);
 	if (ret > 0 || ret == -EAGAIN)
 		bbuf_file_set_refused(bf, ret > 0 ? 0 : refused);
 	return bbuf_restart_end(&call, ret);
 }
 
-/* A re-execution, too, must take the slow path: it has a tag to remove. */
+/* A call that is executed again must take the slow path as well: it has a tag to remove. */
 static inline ssize_t bbuf_file_read(struct file *file, struct iov_iter *to,
 				     struct kiocb *iocb)
 {
 	struct bbuf_file *bf = file->private_data;
 	size_t done = 0;
 
-	if (READ_ONCE(bf->reads_plainly) && !bbuf_restart_tagged())
-		done = bbuf_read_at_once(&bf->node->queue, to);
-	return done ?: bbuf_file_read_slowly(file, to, iocb);
+	if (READ_ONCE(bf->fast_reads) && !bbuf_restart_tagged())
+		done = bbuf_read_fast(&bf->node->queue, to);
+	return done ?: bbuf_file_read_slow(file, to, iocb);
 }
 
 static inline ssize_t bbuf_file_write(struct file *file, struct iov_iter *from,
@@ -282,10 +286,10 @@ static inline ssize_t bbuf_file_write(struct file *file, struct iov_iter *from,
 	struct bbuf_file *bf = file->private_data;
 	size_t done = 0;
 
-	if (READ_ONCE(bf->writes_plainly) && !bbuf_restart_tagged())
-		done = bbuf_write_at_once(&bf->node->queue, from);
+	if (READ_ONCE(bf->fast_writes) && !bbuf_restart_tagged())
+		done = bbuf_write_fast(&bf->node->queue, from);
 	if (!done)
-		return bbuf_file_write_slowly(file, from, iocb);
+		return bbuf_file_write_slow(file, from, iocb);
 	if (unlikely(READ_ONCE(bf->refused)))
 		bbuf_file_set_refused(bf, 0);
 	return done;
@@ -302,8 +306,8 @@ static ssize_t bbuf_write_iter(struct kiocb *iocb, struct iov_iter *from)
 }
 
 /*
- * What a queue's users do most needs no kiocb. The price: the kernel's own kernel_read()
- * and kernel_write() refuse files that have both this and the iterators.
+ * Most reads and writes need no kiocb. The price: kernel_read() and kernel_write() refuse files
+ * that have both this and the iterators.
  */
 static ssize_t bbuf_read_plain(struct file *file, char __user *buf, size_t len, loff_t *pos)
 {
@@ -321,7 +325,7 @@ static ssize_t bbuf_write_plain(struct file *file, const char __user *buf, size_
 	return bbuf_file_write(file, &from, NULL);
 }
 
-/* A file that may lease no more can't read, one that has leased tokens can write them back. */
+/* A file that may not lease more can't read; one that holds tokens can write them back. */
 static __poll_t bbuf_poll_holder(const struct file *file, __poll_t events)
 {
 	const struct bbuf_file *bf = file->private_data;
@@ -329,9 +333,9 @@ static __poll_t bbuf_poll_holder(const struct file *file, __poll_t events)
 
 	if (events & EPOLLERR)
 		return events;
-	if (bbuf_holder_full(q, bf->holder))
+	if (bbuf_holder_is_full(q, bf->holder))
 		events &= ~(EPOLLIN | EPOLLRDNORM);
-	/* Unless it was just sent away with a token that is new: it would spin. */
+	/* Unless a write of a new token was just refused: the poller would spin. */
 	if (q->type == BBUF_STREAM && (file->f_mode & FMODE_WRITE) &&
 	    READ_ONCE(bf->holder->count) && !READ_ONCE(bf->refused))
 		events |= EPOLLOUT | EPOLLWRNORM;
@@ -344,7 +348,9 @@ static __poll_t bbuf_poll(struct file *file, poll_table *wait)
 	__poll_t events = bbuf_queue_poll(&bf->node->queue, file, wait);
 	size_t refused = READ_ONCE(bf->refused);
 
-	/* Otherwise it would spin: poll would say that it may write, and the write would fail. */
+	/*
+	 * Otherwise the poller would spin: the write that poll reports possible would be refused.
+	 */
 	if (refused && !bbuf_queue_has_room(&bf->node->queue, refused))
 		events &= ~(EPOLLOUT | EPOLLWRNORM);
 	return bf->holder ? bbuf_poll_holder(file, events) : events;
@@ -356,13 +362,13 @@ static int bbuf_fasync(int fd, struct file *file, int on)
 }
 
 /*
- * There is no storage behind a queue: what fsync can wait for is its consumers. When they are
- * done is nothing to tell a file that is open for neither side.
+ * A queue has no storage behind it: fsync waits for its consumers. A file that is open for neither
+ * side must not learn when they are done.
  */
 static int bbuf_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 {
 	struct bbuf_restart_call call =
-		bbuf_file_call(file->private_data, BBUF_RESTART_FSYNC, NULL);
+		bbuf_file_restart_call(file->private_data, BBUF_RESTART_FSYNC, NULL);
 	bool again;
 
 	if (!(file->f_mode & (FMODE_READ | FMODE_WRITE)))
@@ -383,7 +389,7 @@ static void bbuf_show_fdinfo(struct seq_file *m, struct file *file)
 		seq_printf(m, "bbuf-leased:\t%u\n", READ_ONCE(bf->holder->count));
 }
 
-/* What may be shorter or longer than here: see the top of uapi/linux/bbuf.h. */
+/* The structure may be shorter or longer than here: see the top of uapi/linux/bbuf.h. */
 static int bbuf_copy_struct(void *dst, size_t size, unsigned int cmd, const void __user *arg)
 {
 	return copy_struct_from_user(dst, size, arg, _IOC_SIZE(cmd));
@@ -418,7 +424,7 @@ static long bbuf_ioctl_info(struct file *file, unsigned int cmd, void __user *ar
 #define BBUF_SET_LEASES \
 	(BBUF_SET_LEASE_TIMEOUT | BBUF_SET_MAX_LEASES | BBUF_SET_MAX_DELIVERIES)
 
-/* What is about leases, and whether the queue has any. */
+/* Check the settings of leases, and whether the queue leases. */
 static bool bbuf_check_set_leases(const struct bbuf_queue *q, const struct bbuf_set *set)
 {
 	if ((set->lease_timeout && !(set->fields & BBUF_SET_LEASE_TIMEOUT)) ||
@@ -439,7 +445,10 @@ static int bbuf_check_set(const struct bbuf_set *set)
 	    set->policy_mask & ~(BBUF_EOF_ON_CLOSE | BBUF_DROP_OLDEST) ||
 	    set->policy & ~set->policy_mask || set->reserved)
 		return -EINVAL;
-	/* What is not meant may come to mean something. */
+	/*
+	 * Values whose bit in @fields is clear must be zero, so that they can be given a meaning
+	 * later.
+	 */
 	if ((set->capacity && !(set->fields & BBUF_SET_CAPACITY)) ||
 	    (set->read_mark && !(set->fields & BBUF_SET_READ_MARK)) ||
 	    (set->write_mark && !(set->fields & BBUF_SET_WRITE_MARK)))
@@ -500,8 +509,8 @@ static long bbuf_ioctl_set_options(struct file *file, unsigned int cmd, void __u
 }
 
 /*
- * The buffer that an ioctl's structure names. The caller of read(2) checks the address before
- * the file operation sees it; here nobody has.
+ * Set up the buffer of an ioctl's structure. For read(2) the VFS has checked the address; here it
+ * must be done.
  */
 static int bbuf_ioctl_buffer(struct iov_iter *to, u64 buffer, u64 size)
 {
@@ -524,10 +533,10 @@ static long bbuf_ioctl_peek(struct file *file, unsigned int cmd, void __user *ar
 	ret = bbuf_copy_struct(&peek, sizeof(peek), cmd, arg);
 	if (!ret)
 		ret = bbuf_ioctl_buffer(&to, peek.buffer,
-					min_t(u64, peek.size, READ_ONCE(q->producer.span)));
+					min_t(u64, peek.size, READ_ONCE(q->producer.window)));
 	if (ret)
 		return ret;
-	return q->leases ? bbuf_lend_peek(q, &to) : bbuf_peek(q, &to);
+	return q->leases ? bbuf_lease_peek(q, &to) : bbuf_peek(q, &to);
 }
 
 static bool bbuf_file_leases_records(const struct file *file)
@@ -537,13 +546,13 @@ static bool bbuf_file_leases_records(const struct file *file)
 	return bf->holder && bf->node->queue.type == BBUF_RECORD;
 }
 
-/* The one record, whatever frames the file's reads have. */
+/* One record without a frame, whatever the options of the file. */
 static long bbuf_ioctl_lease(struct file *file, unsigned int cmd, void __user *arg)
 {
 	struct bbuf_file *bf = file->private_data;
 	struct bbuf_queue *q = &bf->node->queue;
-	struct bbuf_restart_call call = bbuf_file_call(bf, BBUF_RESTART_LEASE, NULL);
-	struct bbuf_manner how;
+	struct bbuf_restart_call call = bbuf_file_restart_call(bf, BBUF_RESTART_LEASE, NULL);
+	struct bbuf_io_opts opts;
 	struct bbuf_lease lease;
 	struct iov_iter to;
 	long ret;
@@ -554,12 +563,12 @@ static long bbuf_ioctl_lease(struct file *file, unsigned int cmd, void __user *a
 	if (!bbuf_file_leases_records(file) || lease.lease || lease.len || lease.deliveries ||
 	    (lease.flags & ~BBUF_LEASE_NOWAIT) || lease.reserved)
 		return -EINVAL;
-	how = bbuf_manner(file, lease.flags & BBUF_LEASE_NOWAIT, &call);
-	how.framed = false;
+	opts = bbuf_file_io_opts(file, lease.flags & BBUF_LEASE_NOWAIT, &call);
+	opts.framed = false;
 	ret = bbuf_ioctl_buffer(&to, lease.buffer, lease.size);
 	if (ret)
 		return ret;
-	ret = bbuf_lend(q, bf->holder, &to, how, &lease);
+	ret = bbuf_lease_read(q, bf->holder, &to, opts, &lease);
 	if (ret <= 0 && ret != -EMSGSIZE)
 		return bbuf_restart_end(&call, ret);
 	if (!bbuf_return_struct(arg, cmd, &lease, sizeof(lease)))
@@ -578,7 +587,7 @@ static long bbuf_ioctl_settle(struct file *file, unsigned int cmd, void __user *
 	ret = bbuf_copy_struct(&settle, sizeof(settle), cmd, arg);
 	if (ret)
 		return ret;
-	if (!bbuf_file_leases_records(file) || settle.how > BBUF_RENEW ||
+	if (!bbuf_file_leases_records(file) || settle.action > BBUF_RENEW ||
 	    (settle.flags & ~BBUF_SETTLE_ALL) || (settle.flags && settle.lease))
 		return -EINVAL;
 	return bbuf_lease_settle(&bf->node->queue, bf->holder, &settle);
@@ -602,17 +611,17 @@ static long bbuf_ioctl_reopen(struct file *file, unsigned int cmd, void __user *
 static long bbuf_ioctl_readable(struct file *file, unsigned int cmd, void __user *arg)
 {
 	struct bbuf_queue *q = bbuf_file_queue(file);
-	size_t len = q->leases ? bbuf_lend_readable(q) : bbuf_readable(q);
+	size_t len = q->leases ? bbuf_lease_readable(q) : bbuf_readable(q);
 
 	return put_user((int)len, (int __user *)arg);
 }
 
 /**
- * struct bbuf_command - an ioctl, and what it takes to use it
- * @cmd: its number
- * @mode: what the file must be open for: FMODE_READ or FMODE_WRITE; 0 if any open file will
- *        do, also one with access mode 3, which is open for neither
- * @run: what it does
+ * struct bbuf_command - an ioctl, and what its caller needs
+ * @cmd: number of the ioctl
+ * @mode: mode that the file must be open with: FMODE_READ or FMODE_WRITE; 0 if any open file will
+ *        do, even one with access mode 3, which is open for neither
+ * @run: function that executes it
  * @owner: the caller must own the node, or have CAP_FOWNER where the owner has an id
  */
 struct bbuf_command {
@@ -623,10 +632,10 @@ struct bbuf_command {
 };
 
 /*
- * Who may do what. A security module (Landlock, AppArmor) judges an open by the mode of the
- * file, and need not hear of what the file is used for later. So an ioctl that takes
- * data out of a queue, or shows it or its length, needs a file open for reading; one that lets
- * writers end or go on needs a file open for writing.
+ * A security module (Landlock, AppArmor) judges an open by the mode of the file, and need not learn
+ * what the file is used for later. So an ioctl that reads data, shows it or its length, or discards
+ * it, needs a file open for reading; one that shuts down or reopens the queue for writers needs a
+ * file open for writing.
  */
 static const struct bbuf_command bbuf_commands[] = {
 	{ BBUF_IOC_INFO,	0,		bbuf_ioctl_info },

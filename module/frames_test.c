@@ -29,7 +29,7 @@ static struct bbuf_frame *frame_at(struct bbuf_frames *frames, size_t at)
 	return (void *)&frames->bytes[at];
 }
 
-/* COUNT records to be put, each with its frame, and zeros behind it: bytes they take. */
+/* Make COUNT records, each with its frame and zero padding. Returns the bytes that they take. */
 static size_t frames_make(struct bed *bed, size_t len)
 {
 	size_t at, i, size = COUNT * BBUF_FRAME_SPACE(len);
@@ -43,56 +43,59 @@ static size_t frames_make(struct bed *bed, size_t len)
 	return size;
 }
 
-static size_t put(struct bed *bed, size_t size, size_t room, struct bbuf_haul *haul)
+static size_t put(struct bed *bed, size_t size, size_t room, struct bbuf_batch_count *batch)
 {
-	*haul = (struct bbuf_haul) { };
-	return bbuf_frames_put(&bed->in, size, bed->ring, room, haul);
+	*batch = (struct bbuf_batch_count) { };
+	return bbuf_frames_put(&bed->in, size, bed->ring, room, batch);
 }
 
-static size_t get(struct bed *bed, size_t size, size_t avail, struct bbuf_haul *haul)
+static size_t get(struct bed *bed, size_t size, size_t avail, struct bbuf_batch_count *batch)
 {
-	*haul = (struct bbuf_haul) { };
-	return bbuf_frames_get(&bed->out, size, bed->ring, avail, haul);
+	*batch = (struct bbuf_batch_count) { };
+	return bbuf_frames_get(&bed->out, size, bed->ring, avail, batch);
 }
 
-/* With zeros behind them, and nothing else is touched. */
+/* The padding is zero, and nothing else is touched. */
 static void records_go_there_and_back(struct kunit *test)
 {
-	struct bbuf_haul haul, back;
+	struct bbuf_batch_count batch, back;
 	struct bed *bed;
 	size_t len, size;
 
 	for (len = 1; len <= BBUF_SHORT; len++) {
 		bed = bed_make(test);
 		size = frames_make(bed, len);
-		KUNIT_ASSERT_EQ(test, put(bed, size, SIZE_MAX, &haul), size);
-		KUNIT_ASSERT_EQ(test, haul.records, COUNT);
-		KUNIT_ASSERT_EQ(test, haul.bytes, COUNT * len);
-		KUNIT_ASSERT_EQ(test, haul.stored, COUNT * (1 + len));
-		KUNIT_ASSERT_EQ(test, bed->ring[haul.stored], 0xff);
-		KUNIT_ASSERT_EQ(test, get(bed, BBUF_FRAMES_SIZE, haul.bytes, &back), size);
-		KUNIT_ASSERT_EQ(test, memcmp(&haul, &back, sizeof(haul)), 0);
+		KUNIT_ASSERT_EQ(test, put(bed, size, SIZE_MAX, &batch), size);
+		KUNIT_ASSERT_EQ(test, batch.records, COUNT);
+		KUNIT_ASSERT_EQ(test, batch.bytes, COUNT * len);
+		KUNIT_ASSERT_EQ(test, batch.stored, COUNT * (1 + len));
+		KUNIT_ASSERT_EQ(test, bed->ring[batch.stored], 0xff);
+		KUNIT_ASSERT_EQ(test, get(bed, BBUF_FRAMES_SIZE, batch.bytes, &back), size);
+		KUNIT_ASSERT_EQ(test, memcmp(&batch, &back, sizeof(batch)), 0);
 		KUNIT_ASSERT_EQ(test, memcmp(&bed->in, &bed->out, size), 0);
 		KUNIT_ASSERT_EQ(test, bed->out.bytes[size], 0xff);
 	}
 }
 
-/* Wherever the last one is cut, by the user's end or the memory's. Its padding may miss. */
+/*
+ * Cut the last record at every byte, by the user's size or the memory's. Its padding may be
+ * missing.
+ */
 static void records_cut_short_are_left(struct kunit *test)
 {
 	const size_t len = 5, space = BBUF_FRAME_SPACE(len);
 	struct bed *bed = bed_make(test);
-	struct bbuf_haul haul;
+	struct bbuf_batch_count batch;
 	size_t size, whole;
 
 	frames_make(bed, len);
-	put(bed, COUNT * space, SIZE_MAX, &haul);
+	put(bed, COUNT * space, SIZE_MAX, &batch);
 	for (size = 0; size < COUNT * space; size++) {
 		whole = (size + space - HEAD - len) / space;
-		KUNIT_ASSERT_EQ(test, put(bed, size, SIZE_MAX, &haul), whole * space);
-		KUNIT_ASSERT_EQ(test, haul.records, whole);
-		KUNIT_ASSERT_EQ(test, get(bed, size, COUNT * len, &haul), whole * space);
-		KUNIT_ASSERT_EQ(test, haul.records, whole);
+		KUNIT_ASSERT_EQ(test, put(bed, size, SIZE_MAX, &batch), whole * space);
+		KUNIT_ASSERT_EQ(test, batch.records, whole);
+		KUNIT_ASSERT_EQ(test, get(bed, size, COUNT * len, &batch), whole * space);
+		KUNIT_ASSERT_EQ(test, batch.records, whole);
 	}
 }
 
@@ -103,14 +106,14 @@ static void bad_frames_are_left(struct kunit *test)
 	};
 	const size_t space = BBUF_FRAME_SPACE(5);
 	struct bed *bed = bed_make(test);
-	struct bbuf_haul haul;
+	struct bbuf_batch_count batch;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
 		frames_make(bed, 5);
 		*frame_at(&bed->in, space) = bad[i];
-		KUNIT_ASSERT_EQ(test, put(bed, space + HEAD + 5, SIZE_MAX, &haul), space);
-		KUNIT_ASSERT_EQ(test, haul.records, 1);
+		KUNIT_ASSERT_EQ(test, put(bed, space + HEAD + 5, SIZE_MAX, &batch), space);
+		KUNIT_ASSERT_EQ(test, batch.records, 1);
 	}
 }
 
@@ -119,25 +122,25 @@ static void records_without_room_are_left(struct kunit *test)
 	const size_t len = 5, space = BBUF_FRAME_SPACE(len);
 	struct bed *bed = bed_make(test);
 	size_t room, size = frames_make(bed, len);
-	struct bbuf_haul haul;
+	struct bbuf_batch_count batch;
 
 	for (room = 0; room <= COUNT * len; room++) {
-		KUNIT_ASSERT_EQ(test, put(bed, size, room, &haul), room / len * space);
-		KUNIT_ASSERT_EQ(test, haul.bytes, room / len * len);
+		KUNIT_ASSERT_EQ(test, put(bed, size, room, &batch), room / len * space);
+		KUNIT_ASSERT_EQ(test, batch.bytes, room / len * len);
 	}
 }
 
 static void long_records_are_left(struct kunit *test)
 {
 	struct bed *bed = bed_make(test);
-	struct bbuf_haul haul;
+	struct bbuf_batch_count batch;
 
 	frames_make(bed, BBUF_SHORT + 1);
-	KUNIT_ASSERT_EQ(test, put(bed, BBUF_FRAMES_SIZE, SIZE_MAX, &haul), 0);
+	KUNIT_ASSERT_EQ(test, put(bed, BBUF_FRAMES_SIZE, SIZE_MAX, &batch), 0);
 	bed->ring[0] = (BBUF_SHORT + 1) & 0xff;
 	bed->ring[1] = 1;
-	KUNIT_ASSERT_EQ(test, get(bed, BBUF_FRAMES_SIZE, SIZE_MAX, &haul), 0);
-	KUNIT_ASSERT_EQ(test, haul.records, 0);
+	KUNIT_ASSERT_EQ(test, get(bed, BBUF_FRAMES_SIZE, SIZE_MAX, &batch), 0);
+	KUNIT_ASSERT_EQ(test, batch.records, 0);
 }
 
 static struct kunit_case frames_cases[] = {

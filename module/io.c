@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Moving bytes and records between a queue and its users: what a read and a write
- * are. When they may go on is queue.c's to say.
+ * Moving bytes and records between a queue and its users: reads and writes. queue.c decides when
+ * they may proceed.
  */
 #include <linux/align.h>
 #include <linux/ktime.h>
@@ -19,54 +19,53 @@
 #include "io.h"
 #include "trace.h"
 
-static const struct bbuf_manner bbuf_at_once = { .nowait = true, .deadline = BBUF_NEVER };
+static const struct bbuf_io_opts bbuf_nowait_opts = { .nowait = true, .deadline = BBUF_NEVER };
 
 /**
- * bbuf_call_init() - begin a call
- * @call: the call
- * @how: whether and how long to wait
- * @len: bytes that it wants to move
+ * bbuf_waiter_init() - initialize a waiter for a call
+ * @waiter: the waiter
+ * @opts: whether and how long to wait
+ * @len: bytes to transfer
  */
-void bbuf_call_init(struct bbuf_call *call, struct bbuf_manner how, size_t len)
+void bbuf_waiter_init(struct bbuf_waiter *waiter, struct bbuf_io_opts opts, size_t len)
 {
-	INIT_LIST_HEAD(&call->node);
-	call->len = len;
-	call->left = len;
-	call->deadline = how.deadline;
-	call->nowait = how.nowait;
-	call->peeks = false;
-	call->yields = false;
-	call->resizes = false;
-	call->firm = false;
-	call->over = 0;
+	INIT_LIST_HEAD(&waiter->node);
+	waiter->len = len;
+	waiter->left = len;
+	waiter->deadline = opts.deadline;
+	waiter->nowait = opts.nowait;
+	waiter->peeks = false;
+	waiter->yields = false;
+	waiter->resizes = false;
+	waiter->no_bypass = false;
+	waiter->result = 0;
 }
 
-/* How many bytes it is for a user who has @room: the last frame may lack its padding. */
-static size_t bbuf_span_size(const struct bbuf_span *span, size_t room)
+/* Bytes of user memory that an extent takes; the last frame may lack its padding. */
+static size_t bbuf_extent_size(const struct bbuf_extent *extent, size_t room)
 {
-	size_t size = span->frame_size + span->len;
+	size_t size = extent->frame_size + extent->len;
 
-	return span->frame_size ? min_t(size_t, ALIGN(size, BBUF_FRAME_ALIGN), room) : size;
+	return extent->frame_size ? min_t(size_t, ALIGN(size, BBUF_FRAME_ALIGN), room) : size;
 }
 
-static size_t bbuf_span_copy_frame(const struct bbuf_span *span, size_t done, size_t want,
-				   struct iov_iter *to)
+static size_t bbuf_extent_copy_frame(const struct bbuf_extent *extent, size_t done, size_t want,
+				     struct iov_iter *to)
 {
-	if (done >= span->frame_size)
+	if (done >= extent->frame_size)
 		return 0;
-	return copy_to_iter(span->frame + done, min(span->frame_size - done, want), to);
+	return copy_to_iter(extent->frame + done, min(extent->frame_size - done, want), to);
 }
 
 /*
- * The bytes themselves. The first ones tell whether the memory is there, and so the rest will
- * come: then who waits for that on the other side is called, but not if there is just one
- * processor.
+ * Copy the bytes. The first 4 KiB show that the user memory is present, so that the rest will come:
+ * then the waiter of the other side is woken ahead, unless there is just one processor.
  */
-static size_t bbuf_span_copy_bytes(const struct bbuf_span *span, size_t at, size_t want,
-				   struct iov_iter *iter, struct bbuf_side *ahead)
+static size_t bbuf_extent_copy_bytes(const struct bbuf_extent *extent, size_t at, size_t want,
+				     struct iov_iter *iter, struct bbuf_side *ahead)
 {
-	const struct bbuf_ring *ring = span->ring;
-	size_t off = bbuf_ring_step(ring, span->off, at), done;
+	const struct bbuf_ring *ring = extent->ring;
+	size_t off = bbuf_ring_step(ring, extent->off, at), done;
 
 	if (!ahead)
 		return bbuf_ring_copy(ring, off, iter, want);
@@ -74,24 +73,24 @@ static size_t bbuf_span_copy_bytes(const struct bbuf_span *span, size_t at, size
 	if (done < SZ_4K)
 		return done;
 	if (num_online_cpus() > 1)
-		bbuf_side_call_ahead(ahead, span->len);
+		bbuf_side_wake_head_for(ahead, extent->len);
 	return done + bbuf_ring_copy(ring, bbuf_ring_step(ring, off, done), iter, want - done);
 }
 
-/* The next @want bytes of what the user sees: the frame, the bytes, the padding. */
-static size_t bbuf_span_copy(const struct bbuf_span *span, size_t done, size_t want,
-			     struct iov_iter *iter, struct bbuf_side *ahead)
+/* Copy the next @want bytes that the user sees: the frame, the bytes, the padding. */
+static size_t bbuf_extent_copy(const struct bbuf_extent *extent, size_t done, size_t want,
+			       struct iov_iter *iter, struct bbuf_side *ahead)
 {
 	size_t at, bytes, n = 0;
 
-	if (span->frame_size)
-		n = bbuf_span_copy_frame(span, done, want, iter);
-	if (done + n < span->frame_size)
+	if (extent->frame_size)
+		n = bbuf_extent_copy_frame(extent, done, want, iter);
+	if (done + n < extent->frame_size)
 		return n;
-	at = min(done + n - span->frame_size, span->len);
-	bytes = min(span->len - at, want - n);
+	at = min(done + n - extent->frame_size, extent->len);
+	bytes = min(extent->len - at, want - n);
 	if (bytes) {
-		size_t copied = bbuf_span_copy_bytes(span, at, bytes, iter, ahead);
+		size_t copied = bbuf_extent_copy_bytes(extent, at, bytes, iter, ahead);
 
 		n += copied;
 		if (copied < bytes)
@@ -100,16 +99,16 @@ static size_t bbuf_span_copy(const struct bbuf_span *span, size_t done, size_t w
 	return n < want ? n + iov_iter_zero(want - n, iter) : n;
 }
 
-/* Without a page fault: what a page is missing for is not copied. */
-static size_t bbuf_span_copy_now(const struct bbuf_span *span, size_t done, size_t want,
-				 struct iov_iter *iter, struct bbuf_side *ahead)
+/* Copy up to the first page that would fault. */
+static size_t bbuf_extent_copy_nofault(const struct bbuf_extent *extent, size_t done, size_t want,
+				       struct iov_iter *iter, struct bbuf_side *ahead)
 {
 	size_t n;
 
 	if (bbuf_iter_allocates(iter))
 		return 0;
 	pagefault_disable();
-	n = bbuf_span_copy(span, done, want, iter, ahead);
+	n = bbuf_extent_copy(extent, done, want, iter, ahead);
 	pagefault_enable();
 	return n;
 }
@@ -122,22 +121,22 @@ static inline bool bbuf_all_or_nothing(struct iov_iter *iter, size_t done, size_
 	return false;
 }
 
-/* The side to wake ahead: a long copy that is moved at once leaves it time to wake up. */
-static struct bbuf_side *bbuf_side_ahead(const struct bbuf_side *side, size_t len)
+/* The side to wake ahead: a long copy in one piece leaves its waiter time to wake up. */
+static struct bbuf_side *bbuf_side_to_wake_ahead(const struct bbuf_side *side, size_t len)
 {
 	return len >= BBUF_LONG_COPY && len <= BBUF_LOCKED_BATCH ? side->peer : NULL;
 }
 
-/* A very long copy is not made in one piece. */
+/* Longer copies are made in several pieces. */
 static noinline bool bbuf_try_copy_long(const struct bbuf_side *side, size_t off,
 					struct iov_iter *iter, size_t len)
 {
-	const struct bbuf_span span = { .ring = &side->queue->ring, .off = off, .len = len };
+	const struct bbuf_extent extent = { .ring = &side->queue->ring, .off = off, .len = len };
 	size_t done;
 
 	if (len > BBUF_LOCKED_BATCH)
 		return false;
-	done = bbuf_span_copy_now(&span, 0, len, iter, bbuf_side_ahead(side, len));
+	done = bbuf_extent_copy_nofault(&extent, 0, len, iter, bbuf_side_to_wake_ahead(side, len));
 	return bbuf_all_or_nothing(iter, done, len);
 }
 
@@ -157,7 +156,7 @@ static inline bool bbuf_try_copy(const struct bbuf_side *side, size_t off, struc
 	return bbuf_all_or_nothing(iter, done, len);
 }
 
-/* Returns how many of the bytes have no memory that could be had. */
+/* Returns the number of bytes that could not be made present. */
 static size_t bbuf_iter_fault_in(struct iov_iter *iter, size_t bytes)
 {
 	if (iov_iter_rw(iter) == WRITE)
@@ -166,18 +165,18 @@ static size_t bbuf_iter_fault_in(struct iov_iter *iter, size_t bytes)
 }
 
 /**
- * bbuf_call_fault_in() - have the pages present that a call that yields was without
- * @call: the call, which is not in line
- * @iter: its memory
- * @want: bytes of it that are to be present
- * @least: bytes without which that is of no use
+ * bbuf_waiter_fault_in() - fault in the pages that a call that yields has missed
+ * @waiter: the call, which is not in the wait list
+ * @iter: its user memory
+ * @want: bytes of it to make present
+ * @least: bytes that must be present for the call to make progress
  *
  * Context: process context; sleeps until the pages are there, which may take any time.
  * Return: bytes that are present; -EFAULT (a bad address), -EINTR (the task is being killed), or
  * -ETIMEDOUT.
  */
-ssize_t bbuf_call_fault_in(struct bbuf_call *call, struct iov_iter *iter, size_t want,
-			   size_t least)
+ssize_t bbuf_waiter_fault_in(struct bbuf_waiter *waiter, struct iov_iter *iter, size_t want,
+			     size_t least)
 {
 	size_t bytes = min(want, iov_iter_count(iter));
 	size_t left = bbuf_iter_fault_in(iter, bytes);
@@ -187,23 +186,23 @@ ssize_t bbuf_call_fault_in(struct bbuf_call *call, struct iov_iter *iter, size_t
 		return -EINTR;
 	if (bytes - left < least)
 		return -EFAULT;
-	if (!call->nowait && call->deadline != BBUF_NEVER && ktime_get_ns() >= call->deadline)
+	if (!waiter->nowait && waiter->deadline != BBUF_NEVER && ktime_get_ns() >= waiter->deadline)
 		return -ETIMEDOUT;
 	return bytes - left;
 }
 
 /**
- * bbuf_peek_fault_in() - the same for one that peeks
- * @call: the call
- * @iter: its memory, which is cut to what can be had of it if that is enough
- * @whole: it is not, as it is for a record
+ * bbuf_peek_fault_in() - fault in the pages that a peek has missed
+ * @waiter: the call
+ * @iter: its user memory, which is truncated to the present part if a part is enough
+ * @whole: whether all of it is needed, as for a record
  *
- * Return: 0 or a negative errno, as bbuf_call_fault_in().
+ * Return: 0 or a negative errno, as bbuf_waiter_fault_in().
  */
-int bbuf_peek_fault_in(struct bbuf_call *call, struct iov_iter *iter, bool whole)
+int bbuf_peek_fault_in(struct bbuf_waiter *waiter, struct iov_iter *iter, bool whole)
 {
-	size_t want = min(call->missing, iov_iter_count(iter));
-	ssize_t ret = bbuf_call_fault_in(call, iter, want, whole ? want : 1);
+	size_t want = min(waiter->missing, iov_iter_count(iter));
+	ssize_t ret = bbuf_waiter_fault_in(waiter, iter, want, whole ? want : 1);
 
 	if (ret < 0)
 		return ret;
@@ -213,270 +212,273 @@ int bbuf_peek_fault_in(struct bbuf_call *call, struct iov_iter *iter, bool whole
 }
 
 /**
- * struct bbuf_watch - what ends a call in front of the line whose page does not come in time
- * @work: runs when its time is over
- * @side: the side that it holds up
- * @call: the call
+ * struct bbuf_fault_timer - ends a head waiter whose page does not arrive in time
+ * @work: runs at the deadline
+ * @side: side that the waiter holds up
+ * @waiter: the waiter
  */
-struct bbuf_watch {
+struct bbuf_fault_timer {
 	struct delayed_work work;
 	struct bbuf_side *side;
-	struct bbuf_call *call;
+	struct bbuf_waiter *waiter;
 };
 
-static void bbuf_watch_start(struct bbuf_watch *watch)
+static void bbuf_fault_timer_start(struct bbuf_fault_timer *timer)
 {
-	long timeout = bbuf_call_timeout(watch->call, ktime_get_ns());
+	long timeout = bbuf_waiter_timeout(timer->waiter, ktime_get_ns());
 
-	queue_delayed_work(bbuf_workqueue, &watch->work,
+	queue_delayed_work(bbuf_workqueue, &timer->work,
 			   min_t(unsigned long, timeout, MAX_JIFFY_OFFSET));
 }
 
-static void bbuf_watch_expire(struct work_struct *work)
+static void bbuf_fault_timer_expire(struct work_struct *work)
 {
-	struct bbuf_watch *watch = container_of(work, struct bbuf_watch, work.work);
+	struct bbuf_fault_timer *timer = container_of(work, struct bbuf_fault_timer, work.work);
 
-	/* Jiffies may jump, and are coarse: it is the clock that counts. */
-	if (ktime_get_ns() < watch->call->deadline)
-		bbuf_watch_start(watch);
+	/* Jiffies may jump, and are coarse: the clock decides. */
+	if (ktime_get_ns() < timer->waiter->deadline)
+		bbuf_fault_timer_start(timer);
 	else
-		bbuf_side_expire(watch->side, watch->call);
+		bbuf_side_expire(timer->side, timer->waiter);
 }
 
-static size_t bbuf_side_fault_in_time(struct bbuf_side *side, struct bbuf_call *call,
+static size_t bbuf_side_fault_in_time(struct bbuf_side *side, struct bbuf_waiter *waiter,
 				      struct iov_iter *iter, size_t bytes)
 {
-	struct bbuf_watch watch = { .side = side, .call = call };
+	struct bbuf_fault_timer timer = { .side = side, .waiter = waiter };
 	size_t left;
 
-	INIT_DELAYED_WORK_ONSTACK(&watch.work, bbuf_watch_expire);
-	bbuf_watch_start(&watch);
+	INIT_DELAYED_WORK_ONSTACK(&timer.work, bbuf_fault_timer_expire);
+	bbuf_fault_timer_start(&timer);
 	left = bbuf_iter_fault_in(iter, bytes);
-	cancel_delayed_work_sync(&watch.work);
-	destroy_delayed_work_on_stack(&watch.work);
+	cancel_delayed_work_sync(&timer.work);
+	destroy_delayed_work_on_stack(&timer.work);
 	return left;
 }
 
 /**
- * bbuf_side_unlock_busy() - drop the lock of a side, and keep the side
+ * bbuf_side_unlock_busy() - drop the lock of a side, but keep the side
  * @side: the side; its lock is held, and dropped
- * @call: the call that is at work, for bbuf_side_lock_busy()
+ * @waiter: the call that is transferring data, for bbuf_side_lock_busy()
  *
- * From the front of the line it keeps all others off, and the ring stays as it is.
+ * As the head waiter it keeps all other calls off, and the ring stays as it is.
  */
-void bbuf_side_unlock_busy(struct bbuf_side *side, struct bbuf_call *call)
+void bbuf_side_unlock_busy(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
-	/* Busy first: it is not to look as if it waited. */
+	/* Busy first: the waiter must not look as if it waited for the peer. */
 	bbuf_side_set_busy(side, true);
-	bbuf_side_hold(side, call);
+	bbuf_side_hold(side, waiter);
 	mutex_unlock(&side->lock);
 }
 
 /**
  * bbuf_side_lock_busy() - take the lock of a side again
  * @side: the side
- * @call: the call, after bbuf_side_unlock_busy()
+ * @waiter: the call, after bbuf_side_unlock_busy()
  *
- * Return: 0 if the call may go on with what it was doing; otherwise nothing is to be moved, and
- * it is what bbuf_call_error() says.
+ * Return: 0 if the transfer may continue; otherwise nothing must be moved, and this is the result
+ * of bbuf_waiter_error().
  */
-int bbuf_side_lock_busy(struct bbuf_side *side, struct bbuf_call *call)
+int bbuf_side_lock_busy(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
 	cond_resched();
 	mutex_lock(&side->lock);
-	if (!call->over)	/* otherwise who ended it has said so */
+	if (!waiter->result)	/* otherwise the task that ended it has done so */
 		bbuf_side_set_busy(side, false);
-	return bbuf_call_error(side, call);
+	return bbuf_waiter_error(side, waiter);
 }
 
-static int bbuf_side_let_others(struct bbuf_side *side, struct bbuf_call *call)
+static int bbuf_side_yield_lock(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
-	bbuf_side_unlock_busy(side, call);
-	return bbuf_side_lock_busy(side, call);
+	bbuf_side_unlock_busy(side, waiter);
+	return bbuf_side_lock_busy(side, waiter);
 }
 
 /*
  * Fault in the pages that are missing for the next bytes. That may take any time, so the lock is
- * dropped. The ring is not touched meanwhile, and so a call that takes too long can be removed
- * from the line.
+ * dropped. The ring is not touched meanwhile, so that a call that takes too long can be removed
+ * from the wait list.
  */
-static noinline int bbuf_side_fault_in(struct bbuf_side *side, struct bbuf_call *call,
+static noinline int bbuf_side_fault_in(struct bbuf_side *side, struct bbuf_waiter *waiter,
 				       struct iov_iter *iter, size_t bytes)
 {
 	size_t left;
 	int ret;
 
-	bbuf_side_unlock_busy(side, call);
-	if (call->deadline == BBUF_NEVER)
+	bbuf_side_unlock_busy(side, waiter);
+	if (waiter->deadline == BBUF_NEVER)
 		left = bbuf_iter_fault_in(iter, bytes);
 	else
-		left = bbuf_side_fault_in_time(side, call, iter, bytes);
-	ret = bbuf_side_lock_busy(side, call);
+		left = bbuf_side_fault_in_time(side, waiter, iter, bytes);
+	ret = bbuf_side_lock_busy(side, waiter);
 	return ret ?: (left == bytes ? -EFAULT : 0);
 }
 
 /*
- * Where memory comes with the copy, and not by a page fault (see bbuf_iter_allocates()), it
- * sleeps for that: without the lock, from the front of the line. Returns as bbuf_side_copy();
- * *done is how far it came.
+ * Where a copy allocates memory instead of faulting it in (see bbuf_iter_allocates()), it sleeps
+ * for that: without the lock, as the head waiter. Returns as bbuf_side_copy(), and advances *done.
  */
-static noinline int bbuf_side_copy_unlocked(struct bbuf_side *side, struct bbuf_call *call,
-					    const struct bbuf_span *span, size_t *done,
+static noinline int bbuf_side_copy_unlocked(struct bbuf_side *side, struct bbuf_waiter *waiter,
+					    const struct bbuf_extent *extent, size_t *done,
 					    size_t want, struct iov_iter *iter)
 {
 	size_t n;
 	int ret;
 
-	bbuf_side_unlock_busy(side, call);
-	n = bbuf_span_copy(span, *done, want, iter, NULL);
-	ret = bbuf_side_lock_busy(side, call);
+	bbuf_side_unlock_busy(side, waiter);
+	n = bbuf_extent_copy(extent, *done, want, iter, NULL);
+	ret = bbuf_side_lock_busy(side, waiter);
 	*done += n;
 	return ret ?: (n < want ? -EFAULT : 0);
 }
 
 /**
- * bbuf_side_copy() - copy a part of a ring that bbuf_side_enter() found to be there
+ * bbuf_side_copy() - copy a piece of a ring that bbuf_side_enter() has granted
  * @side: the side; its lock is held, and may be dropped in between
- * @call: the call
- * @span: what to copy
- * @iter: where from, or to
+ * @waiter: the call
+ * @extent: the piece
+ * @iter: user memory
  *
- * All copies between a ring and a user's memory are made with the lock and without a page
- * fault, %BBUF_LOCKED_BATCH bytes at a time. In between, and to fault in a page that is missing,
- * the lock is dropped, and the call owns the side from the front of the line.
+ * All copies between a ring and user memory are made under the lock and without a page fault,
+ * %BBUF_LOCKED_BATCH bytes at a time. In between, and to fault in a page that is missing, the lock
+ * is dropped, and the call owns the side as the head waiter.
  *
- * Return: 0 if all of it was copied. -EFAULT: a bad address; how far it came is @iter's to tell.
- * Otherwise nothing is to be moved: -EINTR if the task is being killed, BBUF_FAULT for a call
- * that yields, or what bbuf_call_error() says.
+ * Return: 0 if all of it was copied. -EFAULT: a bad address; @iter tells how far the copy got.
+ * Otherwise nothing must be moved: -EINTR if the task is being killed, BBUF_FAULT for a call that
+ * yields, or the result of bbuf_waiter_error().
  */
-int bbuf_side_copy(struct bbuf_side *side, struct bbuf_call *call, const struct bbuf_span *span,
-		   struct iov_iter *iter)
+int bbuf_side_copy(struct bbuf_side *side, struct bbuf_waiter *waiter,
+		   const struct bbuf_extent *extent, struct iov_iter *iter)
 {
-	size_t want = bbuf_span_size(span, iov_iter_count(iter)), done = 0, piece, n;
+	size_t want = bbuf_extent_size(extent, iov_iter_count(iter)), done = 0, piece, n;
 	struct bbuf_side *ahead = NULL;
 	unsigned int tries = 0;
 	int ret = 0;
 
-	/* To lease makes no room. */
-	if (!call->peeks && (!side->queue->leases || side == &side->queue->producer))
-		ahead = bbuf_side_ahead(side, span->len);
+	/* Leasing makes no room. */
+	if (!waiter->peeks && (!side->queue->leases || side == &side->queue->producer))
+		ahead = bbuf_side_to_wake_ahead(side, extent->len);
 	while (!ret && done < want) {
-		/* A batch with its frame is copied at once, too. */
+		/*
+		 * A long record is copied in pieces; what fits in a batch, with its frame, is one
+		 * piece.
+		 */
 		piece = want - done;
-		if (span->len > BBUF_LOCKED_BATCH)
+		if (extent->len > BBUF_LOCKED_BATCH)
 			piece = min_t(size_t, piece, BBUF_LOCKED_BATCH);
 		if (bbuf_iter_allocates(iter)) {
-			ret = bbuf_side_copy_unlocked(side, call, span, &done, piece, iter);
+			ret = bbuf_side_copy_unlocked(side, waiter, extent, &done, piece, iter);
 			continue;
 		}
-		n = bbuf_span_copy_now(span, done, piece, iter, done ? NULL : ahead);
+		n = bbuf_extent_copy_nofault(extent, done, piece, iter, done ? NULL : ahead);
 		done += n;
 		if (n < want)
 			trace_bbuf_batch(side->queue, "copy", n, 0);
 		tries = n ? 0 : tries + 1;
-		if (n < piece && call->yields)
+		if (n < piece && waiter->yields)
 			ret = BBUF_FAULT;
 		else if (n < piece)
 			ret = tries > BBUF_FAULT_TRIES ? -EFAULT :
-			      bbuf_side_fault_in(side, call, iter, piece - n);
+			      bbuf_side_fault_in(side, waiter, iter, piece - n);
 		else if (done < want)
-			ret = bbuf_side_let_others(side, call);
+			ret = bbuf_side_yield_lock(side, waiter);
 		/* No one would learn how far the copy got. */
 		if ((!ret || ret == -EFAULT) && done < want && user_backed_iter(iter) &&
 		    fatal_signal_pending(current))
 			ret = -EINTR;
 	}
-	call->missing = want;
+	waiter->missing = want;
 	return ret;
 }
 
-/* The record that follows, and where it is in the ring. */
-static struct bbuf_span bbuf_haul_next(const struct bbuf_queue *q, const struct bbuf_haul *haul)
+/* Get the extent of the record that follows those in @batch. */
+static struct bbuf_extent bbuf_batch_next_record(const struct bbuf_queue *q,
+						 const struct bbuf_batch_count *batch)
 {
 	const struct bbuf_ring *ring = &q->ring;
-	struct bbuf_span span = { };
-	size_t off, head;
+	struct bbuf_extent extent = { };
+	size_t off, prefix;
 
-	span.ring = ring;
-	off = bbuf_ring_step(ring, q->consumer.off, haul->stored);
-	head = bbuf_ring_get_length(ring, off, &span.len);
-	span.off = bbuf_ring_step(ring, off, head);
-	span.head = head;
-	return span;
+	extent.ring = ring;
+	off = bbuf_ring_step(ring, q->consumer.off, batch->stored);
+	prefix = bbuf_ring_get_length(ring, off, &extent.len);
+	extent.off = bbuf_ring_step(ring, off, prefix);
+	extent.prefix = prefix;
+	return extent;
 }
 
-/* Each frame takes as much, with the shortest record. */
-#define BBUF_FRAMES_MOST	(BBUF_FRAMES_SIZE / BBUF_FRAME_SPACE(1))
+/* Maximum number of frames at once: each has a record of at least one byte. */
+#define BBUF_FRAMES_MAX	(BBUF_FRAMES_SIZE / BBUF_FRAME_SPACE(1))
 
-/* How often that many are copied for none of them, with the lock held. */
-#define BBUF_FRAMES_VAIN	8
+/* Maximum number of times that frames are copied for nothing, under the lock. */
+#define BBUF_FRAMES_MAX_MISSES	8
 
-/* Must the batch be published, as the next frames could exceed what one lock may be held for? */
-static bool bbuf_haul_full(const struct bbuf_haul *haul)
+/* Check whether the next frames could exceed what one lock may be held for. */
+static bool bbuf_batch_is_full(const struct bbuf_batch_count *batch)
 {
-	return haul->bytes + BBUF_FRAMES_SIZE > BBUF_LOCKED_BATCH ||
-	       haul->records + BBUF_FRAMES_MOST > BBUF_LOCKED_RECORDS;
+	return batch->bytes + BBUF_FRAMES_SIZE > BBUF_LOCKED_BATCH ||
+	       batch->records + BBUF_FRAMES_MAX > BBUF_LOCKED_RECORDS;
 }
 
-static void bbuf_haul_record(const struct bbuf_queue *q, struct bbuf_haul *haul)
+static void bbuf_batch_add_next(const struct bbuf_queue *q, struct bbuf_batch_count *batch)
 {
-	struct bbuf_span span = bbuf_haul_next(q, haul);
+	struct bbuf_extent extent = bbuf_batch_next_record(q, batch);
 
-	bbuf_haul_add(haul, span.len, span.head);
+	bbuf_batch_count_add(batch, extent.len, extent.prefix);
 }
 
-static void bbuf_publish_write(struct bbuf_queue *q, const struct bbuf_haul *haul)
+static void bbuf_publish_write(struct bbuf_queue *q, const struct bbuf_batch_count *batch)
 {
-	bbuf_side_moved(&q->producer, haul->bytes, haul->stored, haul->records);
-	trace_bbuf_write(q, haul->bytes, haul->records);
+	bbuf_side_advance(&q->producer, batch->bytes, batch->stored, batch->records);
+	trace_bbuf_write(q, batch->bytes, batch->records);
 }
 
-static void bbuf_publish_read(struct bbuf_queue *q, struct bbuf_haul *haul)
+static void bbuf_publish_read(struct bbuf_queue *q, struct bbuf_batch_count *batch)
 {
-	bbuf_side_moved(&q->consumer, haul->bytes, haul->stored, haul->records);
-	trace_bbuf_read(q, haul->bytes, haul->records);
-	if (haul->records > 1)
-		trace_bbuf_batch(q, "read", haul->bytes, haul->records);
-	*haul = (struct bbuf_haul) { };
+	bbuf_side_advance(&q->consumer, batch->bytes, batch->stored, batch->records);
+	trace_bbuf_read(q, batch->bytes, batch->records);
+	if (batch->records > 1)
+		trace_bbuf_batch(q, "read", batch->bytes, batch->records);
+	*batch = (struct bbuf_batch_count) { };
 }
 
 /*
- * Most calls find all that they need, beyond what those in line do, and their memory
- * present: they are over in one copy under the lock, and need no place in line. False if it
- * is not that easy, and then nothing has happened.
+ * Most calls find enough bytes beyond those reserved for waiters, and their memory present: then
+ * one copy under the lock is all, and they do not join the wait list. If this returns false,
+ * nothing has happened.
  */
 static inline bool bbuf_try_stream(struct bbuf_side *side, struct iov_iter *iter, size_t len)
 {
 	if (!bbuf_try_copy(side, side->off, iter, len))
 		return false;
-	bbuf_side_moved(side, len, len, 0);
+	bbuf_side_advance(side, len, len, 0);
 	return true;
 }
 
-/* The same for a record, behind those that are in @haul already, and not published yet. */
-static bool bbuf_try_put_record(struct bbuf_queue *q, struct bbuf_haul *haul,
+/* The same for a record, behind those in @batch, which are not published yet. */
+static bool bbuf_try_put_record(struct bbuf_queue *q, struct bbuf_batch_count *batch,
 				struct iov_iter *from, size_t len)
 {
-	size_t off = bbuf_ring_step(&q->ring, q->producer.off, haul->stored);
-	struct bbuf_span span = { .len = len };
+	size_t off = bbuf_ring_step(&q->ring, q->producer.off, batch->stored);
+	struct bbuf_extent extent = { .len = len };
 
-	if (bbuf_side_spare(&q->producer) < haul->bytes + len)
+	if (bbuf_side_spare(&q->producer) < batch->bytes + len)
 		return false;
-	if (haul->records && haul->bytes + len > BBUF_LOCKED_BATCH)
+	if (batch->records && batch->bytes + len > BBUF_LOCKED_BATCH)
 		return false;
-	span.head = bbuf_ring_put_length(&q->ring, off, len);
-	span.off = bbuf_ring_step(&q->ring, off, span.head);
-	if (!bbuf_try_copy(&q->producer, span.off, from, len))
+	extent.prefix = bbuf_ring_put_length(&q->ring, off, len);
+	extent.off = bbuf_ring_step(&q->ring, off, extent.prefix);
+	if (!bbuf_try_copy(&q->producer, extent.off, from, len))
 		return false;
-	bbuf_haul_add(haul, span.len, span.head);
+	bbuf_batch_count_add(batch, extent.len, extent.prefix);
 	return true;
 }
 
 /*
- * Is there a record, and one for each reader in line? What is just being published may be
- * counted already, and is there at once; taken is only what is there.
+ * Check for a record beyond one for each waiter. A record that is being published may be counted
+ * already, and will be there at once; only what is there is taken.
  */
-static bool bbuf_spare_records(const struct bbuf_queue *q)
+static bool bbuf_queue_has_spare_record(const struct bbuf_queue *q)
 {
 	const struct bbuf_side *side = &q->consumer;
 
@@ -485,202 +487,204 @@ static bool bbuf_spare_records(const struct bbuf_queue *q)
 		(u32)READ_ONCE(q->producer.records) - (u32)side->records > side->waiters);
 }
 
-static bool bbuf_try_get_record(struct bbuf_queue *q, struct bbuf_haul *haul, struct iov_iter *to)
+static bool bbuf_try_get_record(struct bbuf_queue *q, struct bbuf_batch_count *batch,
+				struct iov_iter *to)
 {
 	size_t room = iov_iter_count(to);
-	struct bbuf_span span;
+	struct bbuf_extent extent;
 
-	if (!bbuf_spare_records(q))
+	if (!bbuf_queue_has_spare_record(q))
 		return false;
-	span = bbuf_haul_next(q, haul);
-	if (span.len > room || !bbuf_try_copy(&q->consumer, span.off, to, span.len))
+	extent = bbuf_batch_next_record(q, batch);
+	if (extent.len > room || !bbuf_try_copy(&q->consumer, extent.off, to, extent.len))
 		return false;
-	bbuf_haul_add(haul, span.len, span.head);
+	bbuf_batch_count_add(batch, extent.len, extent.prefix);
 	return true;
 }
 
-/* As many of the oldest records as it takes to have @want bytes, or as can be dropped at once. */
-static struct bbuf_haul bbuf_oldest(const struct bbuf_queue *q, size_t want)
+/* Count the oldest records that make up @want bytes, but no more than may be dropped at once. */
+static struct bbuf_batch_count bbuf_batch_oldest(const struct bbuf_queue *q, size_t want)
 {
-	struct bbuf_haul haul = { };
+	struct bbuf_batch_count batch = { };
 
 	if (q->type == BBUF_STREAM)
-		return (struct bbuf_haul) { .bytes = want, .stored = want };
-	while (haul.bytes < want && haul.records < BBUF_LOCKED_RECORDS)
-		bbuf_haul_record(q, &haul);
-	return haul;
+		return (struct bbuf_batch_count) { .bytes = want, .stored = want };
+	while (batch.bytes < want && batch.records < BBUF_LOCKED_RECORDS)
+		bbuf_batch_add_next(q, &batch);
+	return batch;
 }
 
 /*
- * Lose the oldest of what is queued to have room for @want bytes, no more than the capacity; or
- * nothing, if a reader has the oldest in hand: then there is still too little.
+ * Drop the oldest bytes or records to make room for @want bytes, at most the capacity. Drops
+ * nothing while a reader is copying them: then there is still too little room.
  */
-static bool bbuf_drop(struct bbuf_queue *q, size_t want)
+static bool bbuf_drop_oldest(struct bbuf_queue *q, size_t want)
 {
 	struct bbuf_side *side = &q->consumer;
-	struct bbuf_haul haul = { };
+	struct bbuf_batch_count batch = { };
 	size_t room;
 
 	mutex_lock(&side->lock);
 	room = bbuf_side_avail(&q->producer);
 	if (!side->busy && room < want) {
-		haul = bbuf_oldest(q, want - room);
-		bbuf_side_moved(side, haul.bytes, haul.stored, haul.records);
-		q->dropped_bytes += haul.bytes;
-		q->dropped_records += haul.records;
-		trace_bbuf_batch(q, "drop", 0, haul.records);
+		batch = bbuf_batch_oldest(q, want - room);
+		bbuf_side_advance(side, batch.bytes, batch.stored, batch.records);
+		q->dropped_bytes += batch.bytes;
+		q->dropped_records += batch.records;
+		trace_bbuf_batch(q, "drop", 0, batch.records);
 	}
 	mutex_unlock(&side->lock);
-	return haul.bytes;
+	return batch.bytes;
 }
 
 /*
- * How many of @want bytes may be written now? All there is room for; where the
- * oldest may be dropped, all that the queue can hold. A long record may drop many short ones: in
- * between others have the lock. Or a negative errno, if the call has ended meanwhile.
+ * Get the number of @want bytes that may be written now: all that there is room for, or, if the
+ * oldest may be dropped, all that the queue can hold. One long record may drop many short ones: the
+ * lock is dropped in between. Returns a negative errno if the call was ended meanwhile.
  */
-static ssize_t bbuf_make_room(struct bbuf_queue *q, struct bbuf_call *call, size_t want)
+static ssize_t bbuf_make_room(struct bbuf_queue *q, struct bbuf_waiter *waiter, size_t want)
 {
 	struct bbuf_side *side = &q->producer;
 	int ret;
 
-	while (bbuf_side_avail(side) < min(want, side->span) &&
-	       (q->policy & BBUF_DROP_OLDEST) && bbuf_drop(q, min(want, side->span))) {
-		if (bbuf_side_avail(side) >= min(want, side->span))
+	while (bbuf_side_avail(side) < min(want, side->window) &&
+	       (q->policy & BBUF_DROP_OLDEST) && bbuf_drop_oldest(q, min(want, side->window))) {
+		if (bbuf_side_avail(side) >= min(want, side->window))
 			break;
-		ret = bbuf_side_pause(side, call) ?: bbuf_side_error(side);
+		ret = bbuf_side_pause(side, waiter) ?: bbuf_side_error(side);
 		if (ret)
 			return ret;
 	}
-	return min3(want, side->span, bbuf_side_avail(side));
+	return min3(want, side->window, bbuf_side_avail(side));
 }
 
-/* The newest is lost instead: a reader has the oldest in hand. */
-static void bbuf_drop_new(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *from)
+/* Drop the newest instead: a reader is copying the oldest. */
+static void bbuf_drop_newest(struct bbuf_queue *q, struct bbuf_waiter *waiter,
+			     struct iov_iter *from)
 {
 	size_t record = q->type == BBUF_RECORD;
 
-	q->dropped_bytes += call->left;
+	q->dropped_bytes += waiter->left;
 	q->dropped_records += record;
-	q->dropped_new_bytes += call->left;
+	q->dropped_new_bytes += waiter->left;
 	q->dropped_new_records += record;
-	iov_iter_advance(from, call->left);
-	call->left = 0;
+	iov_iter_advance(from, waiter->left);
+	waiter->left = 0;
 }
 
 /* Queue the next piece of a stream, or all of it. */
-static int bbuf_put_piece(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *from)
+static int bbuf_put_piece(struct bbuf_queue *q, struct bbuf_waiter *waiter, struct iov_iter *from)
 {
 	struct bbuf_side *side = &q->producer;
-	struct bbuf_span span = { .ring = &q->ring };
+	struct bbuf_extent extent = { .ring = &q->ring };
 	size_t before = iov_iter_count(from);
 	ssize_t ret;
 
-	ret = bbuf_make_room(q, call, call->left);
+	ret = bbuf_make_room(q, waiter, waiter->left);
 	if (ret < 0)
 		return ret;
-	span.len = ret;
-	if ((q->policy & BBUF_DROP_OLDEST) && span.len < min(call->left, side->span)) {
-		bbuf_drop_new(q, call, from);
+	extent.len = ret;
+	if ((q->policy & BBUF_DROP_OLDEST) && extent.len < min(waiter->left, side->window)) {
+		bbuf_drop_newest(q, waiter, from);
 		return 0;
 	}
-	span.off = side->off;
-	ret = bbuf_side_copy(side, call, &span, from);
+	extent.off = side->off;
+	ret = bbuf_side_copy(side, waiter, &extent, from);
 	if (ret && ret != -EFAULT) {
 		iov_iter_revert(from, before - iov_iter_count(from));
 		return ret;
 	}
-	span.len = before - iov_iter_count(from);
-	bbuf_side_moved(side, span.len, span.len, 0);
-	if (span.len)
-		trace_bbuf_write(q, span.len, 0);
-	call->left -= span.len;
+	extent.len = before - iov_iter_count(from);
+	bbuf_side_advance(side, extent.len, extent.len, 0);
+	if (extent.len)
+		trace_bbuf_write(q, extent.len, 0);
+	waiter->left -= extent.len;
 	return ret;
 }
 
 /* Tell the file how much room a refused write needs, for poll. */
-static int bbuf_write_refused(const struct bbuf_side *side, const struct bbuf_call *call,
-			      struct bbuf_manner how, int ret)
+static int bbuf_write_refused(const struct bbuf_side *side, const struct bbuf_waiter *waiter,
+			      struct bbuf_io_opts opts, int ret)
 {
-	if (ret == -EAGAIN && how.refused)
-		*how.refused = bbuf_side_need(side, call);
+	if (ret == -EAGAIN && opts.refused)
+		*opts.refused = bbuf_side_need(side, waiter);
 	return ret;
 }
 
 static ssize_t bbuf_write_stream(struct bbuf_queue *q, struct iov_iter *from,
-				 struct bbuf_manner how)
+				 struct bbuf_io_opts opts)
 {
 	struct bbuf_side *side = &q->producer;
-	struct bbuf_call call;
+	struct bbuf_waiter waiter;
 	bool pieces;
 	int ret;
 
-	bbuf_call_init(&call, how, iov_iter_count(from));
+	bbuf_waiter_init(&waiter, opts, iov_iter_count(from));
 	mutex_lock(&side->lock);
 	do {
-		ret = bbuf_side_enter(side, &call);
+		ret = bbuf_side_enter(side, &waiter);
 		if (ret)
 			break;
-		pieces = call.left > side->span && !call.nowait;
+		pieces = waiter.left > side->window && !waiter.nowait;
 		if (pieces)
-			bbuf_side_hold(side, &call);
-		ret = bbuf_put_piece(q, &call, from);
-		if (pieces && !ret && call.left)
-			bbuf_side_pause(side, &call);
-	} while (!ret && call.left && !call.nowait && !fatal_signal_pending(current));
-	ret = bbuf_write_refused(side, &call, how, ret);
-	bbuf_side_exit(side, &call);
+			bbuf_side_hold(side, &waiter);
+		ret = bbuf_put_piece(q, &waiter, from);
+		if (pieces && !ret && waiter.left)
+			bbuf_side_pause(side, &waiter);
+	} while (!ret && waiter.left && !waiter.nowait && !fatal_signal_pending(current));
+	ret = bbuf_write_refused(side, &waiter, opts, ret);
+	bbuf_side_exit(side, &waiter);
 
-	return call.left < call.len ? call.len - call.left : ret;
+	return waiter.left < waiter.len ? waiter.len - waiter.left : ret;
 }
 
 /* Queue one record of @len bytes. */
 static int bbuf_put_record(struct bbuf_queue *q, struct iov_iter *from, size_t len,
-			   struct bbuf_call *call)
+			   struct bbuf_waiter *waiter)
 {
 	struct bbuf_side *side = &q->producer;
-	struct bbuf_span span = { .ring = &q->ring, .len = len };
+	struct bbuf_extent extent = { .ring = &q->ring, .len = len };
 	ssize_t ret;
-	size_t head;
+	size_t prefix;
 
 	do {
-		if (len > side->span)
+		if (len > side->window)
 			return bbuf_side_error(side) ?: -EMSGSIZE;
-		ret = bbuf_side_enter(side, call) ?: bbuf_make_room(q, call, len);
+		ret = bbuf_side_enter(side, waiter) ?: bbuf_make_room(q, waiter, len);
 		if (ret < 0)
 			return ret;
-		/* In between the queue may have been made to wait instead of dropping. */
-	} while (ret < len && (len > side->span || !(q->policy & BBUF_DROP_OLDEST)));
+		/* The policy may have been changed from dropping to waiting meanwhile. */
+	} while (ret < len && (len > side->window || !(q->policy & BBUF_DROP_OLDEST)));
 	if (ret < len) {
-		bbuf_drop_new(q, call, from);
+		bbuf_drop_newest(q, waiter, from);
 		return 0;
 	}
-	head = bbuf_ring_put_length(&q->ring, side->off, len);
-	span.off = bbuf_ring_step(&q->ring, side->off, head);
-	ret = bbuf_side_copy(side, call, &span, from);
+	prefix = bbuf_ring_put_length(&q->ring, side->off, len);
+	extent.off = bbuf_ring_step(&q->ring, side->off, prefix);
+	ret = bbuf_side_copy(side, waiter, &extent, from);
 	if (ret)
 		return ret;
-	bbuf_side_moved(side, len, head + len, 1);
+	bbuf_side_advance(side, len, prefix + len, 1);
 	trace_bbuf_write(q, len, 1);
 	return 0;
 }
 
 static int bbuf_write_record(struct bbuf_queue *q, struct iov_iter *from, size_t len,
-			     struct bbuf_manner how)
+			     struct bbuf_io_opts opts)
 {
 	struct bbuf_side *side = &q->producer;
-	struct bbuf_call call;
+	struct bbuf_waiter waiter;
 	int ret;
 
-	bbuf_call_init(&call, how, len);
+	bbuf_waiter_init(&waiter, opts, len);
 	mutex_lock(&side->lock);
-	ret = bbuf_put_record(q, from, len, &call);
-	ret = bbuf_write_refused(side, &call, how, ret);
-	bbuf_side_exit(side, &call);
+	ret = bbuf_put_record(q, from, len, &waiter);
+	ret = bbuf_write_refused(side, &waiter, opts, ret);
+	bbuf_side_exit(side, &waiter);
 	return ret;
 }
 
-/* The next frame, and whether there is one. */
+/* Get the next frame, and check it. */
 static int bbuf_next_frame(struct iov_iter *from, struct bbuf_frame *frame)
 {
 	if (copy_from_iter(frame, sizeof(*frame), from) != sizeof(*frame))
@@ -690,7 +694,7 @@ static int bbuf_next_frame(struct iov_iter *from, struct bbuf_frame *frame)
 	return 0;
 }
 
-/* What follows a record: its padding, which the last one may lack. */
+/* Skip the padding of a record, which the last one may lack. */
 static void bbuf_skip_padding(struct iov_iter *from, const struct bbuf_frame *frame)
 {
 	size_t pad = BBUF_FRAME_SPACE(frame->len) - sizeof(*frame) - frame->len;
@@ -698,29 +702,29 @@ static void bbuf_skip_padding(struct iov_iter *from, const struct bbuf_frame *fr
 	iov_iter_advance(from, min(pad, iov_iter_count(from)));
 }
 
-/* How many bytes of frames can go at once, from or to where the ring does not wrap? */
+/* Bytes of frames to move at once, so that neither the ring wraps nor the iterator ends. */
 static size_t bbuf_frames_room(const struct bbuf_ring *ring, size_t off,
 			       const struct iov_iter *iter)
 {
 	return min3((size_t)BBUF_FRAMES_SIZE, iov_iter_count(iter), ring->size - off);
 }
 
-/* The next records with their frames, as many as are short, without a page fault. */
-static bool bbuf_try_put_frames(struct bbuf_queue *q, struct bbuf_haul *haul,
+/* Queue the next short records with their frames, without a page fault. */
+static bool bbuf_try_put_frames(struct bbuf_queue *q, struct bbuf_batch_count *batch,
 				struct iov_iter *from, struct bbuf_frames *frames)
 {
 	struct bbuf_side *side = &q->producer;
-	size_t off = bbuf_ring_step(&q->ring, side->off, haul->stored);
+	size_t off = bbuf_ring_step(&q->ring, side->off, batch->stored);
 	size_t size = bbuf_frames_room(&q->ring, off, from);
 	size_t spare = bbuf_side_spare(side);
 	size_t done;
 
-	if (spare <= haul->bytes)
+	if (spare <= batch->bytes)
 		return false;
 	pagefault_disable();
 	size = copy_from_iter(frames->bytes, size, from);
 	pagefault_enable();
-	done = bbuf_frames_put(frames, size, q->ring.data + off, spare - haul->bytes, haul);
+	done = bbuf_frames_put(frames, size, q->ring.data + off, spare - batch->bytes, batch);
 	if (done < size)
 		iov_iter_revert(from, size - done);
 	else
@@ -728,8 +732,8 @@ static bool bbuf_try_put_frames(struct bbuf_queue *q, struct bbuf_haul *haul,
 	return done;
 }
 
-/* The next record with its frame, likewise. Returns its length, or 0. */
-static size_t bbuf_try_put_frame(struct bbuf_queue *q, struct bbuf_haul *haul,
+/* Queue the next record with its frame, likewise. Returns its length, or 0. */
+static size_t bbuf_try_put_frame(struct bbuf_queue *q, struct bbuf_batch_count *batch,
 				 struct iov_iter *from)
 {
 	size_t before = iov_iter_count(from);
@@ -739,7 +743,7 @@ static size_t bbuf_try_put_frame(struct bbuf_queue *q, struct bbuf_haul *haul,
 	pagefault_disable();
 	ret = bbuf_next_frame(from, &frame);
 	pagefault_enable();
-	if (!ret && bbuf_try_put_record(q, haul, from, frame.len)) {
+	if (!ret && bbuf_try_put_record(q, batch, from, frame.len)) {
 		bbuf_skip_padding(from, &frame);
 		return frame.len;
 	}
@@ -747,49 +751,49 @@ static size_t bbuf_try_put_frame(struct bbuf_queue *q, struct bbuf_haul *haul,
 	return 0;
 }
 
-/* As many records as go without further ado, at once; or none. */
+/* Queue a batch of records as far as none of them has to wait; perhaps none. */
 static noinline void bbuf_try_write_batch(struct bbuf_queue *q, struct iov_iter *from)
 {
 	struct bbuf_side *side = &q->producer;
-	struct bbuf_haul haul = { };
+	struct bbuf_batch_count batch = { };
 	struct bbuf_frames frames;
-	unsigned int vain = 0;
+	unsigned int misses = 0;
 	size_t len = 0;
 
 	mutex_lock(&side->lock);
-	while (!bbuf_haul_full(&haul)) {
-		/* After a long record probably comes another. */
-		if (len <= BBUF_SHORT && vain < BBUF_FRAMES_VAIN) {
-			if (bbuf_try_put_frames(q, &haul, from, &frames))
+	while (!bbuf_batch_is_full(&batch)) {
+		/* A long record is probably followed by another. */
+		if (len <= BBUF_SHORT && misses < BBUF_FRAMES_MAX_MISSES) {
+			if (bbuf_try_put_frames(q, &batch, from, &frames))
 				continue;
-			vain++;
+			misses++;
 		}
-		len = bbuf_try_put_frame(q, &haul, from);
+		len = bbuf_try_put_frame(q, &batch, from);
 		if (!len)
 			break;
 	}
-	trace_bbuf_batch(q, "write", haul.bytes, haul.records);
-	if (haul.records)
-		bbuf_publish_write(q, &haul);
+	trace_bbuf_batch(q, "write", batch.bytes, batch.records);
+	if (batch.records)
+		bbuf_publish_write(q, &batch);
 	mutex_unlock(&side->lock);
 }
 
 static ssize_t bbuf_write_framed(struct bbuf_queue *q, struct iov_iter *from,
-				 struct bbuf_manner how)
+				 struct bbuf_io_opts opts)
 {
 	size_t len = iov_iter_count(from), left;
 	struct bbuf_frame frame;
 	ssize_t done = 0;
 	int ret = 0;
 
-	while (iov_iter_count(from) && !(done && bbuf_signalled())) {
+	while (iov_iter_count(from) && !(done && bbuf_signal_is_pending())) {
 		cond_resched();
 		left = iov_iter_count(from);
 		bbuf_try_write_batch(q, from);
 		if (iov_iter_count(from) == left) {
 			ret = bbuf_next_frame(from, &frame);
 			if (!ret)
-				ret = bbuf_write_record(q, from, frame.len, how);
+				ret = bbuf_write_record(q, from, frame.len, opts);
 			if (ret)
 				break;
 			bbuf_skip_padding(from, &frame);
@@ -800,59 +804,58 @@ static ssize_t bbuf_write_framed(struct bbuf_queue *q, struct iov_iter *from,
 }
 
 /**
- * bbuf_write() - put bytes or records into a queue
+ * bbuf_write() - write bytes or records to a queue
  * @q: the queue
- * @from: the bytes: for a stream, one record, or records with their frames
- * @how: whether and how long to wait, and whether there are frames
+ * @from: bytes for a stream, one record, or records with their frames
+ * @opts: whether and how long to wait, and whether there are frames
  *
- * A write to a stream of up to the capacity waits for room for all of it and goes
- * in whole, a larger one in pieces, both with no other writer's bytes in between;
- * one that doesn't wait goes in whole up to PIPE_BUF bytes and the capacity, and as
- * much as fits of it beyond. A record goes in whole.
+ * A blocking write to a stream waits for room for all of it, up to the capacity, and is queued in
+ * one piece; a longer one is queued in several, and both without bytes of other writers in between.
+ * A non-blocking write of up to PIPE_BUF bytes and the capacity is queued whole, a longer one as
+ * far as it fits. A record is queued whole.
  *
- * Context: process context; may sleep for room unless it may not wait, and in any
- * case for pages of the caller's.
- * Return: bytes taken from @from, 0 only if there were none; or, with nothing
- * queued, -EAGAIN (no room or a writer in front), -ETIMEDOUT, -ERESTARTSYS or
- * -ERESTARTNOHAND (a signal), -EFAULT (a bad address), -EMSGSIZE (a record longer than the
- * capacity), -EINVAL (a bad frame), -EPIPE (shut down), -ENODEV (destroyed). An error after some
- * of it gives the count.
+ * Context: process context; may sleep for room unless it is non-blocking, and in any case for pages
+ * of user memory.
+ * Return: bytes taken from @from, 0 only if there were none; or, with nothing queued, -EAGAIN (no
+ * room or a writer in front), -ETIMEDOUT, -ERESTARTSYS or -ERESTARTNOHAND (a signal), -EFAULT (a
+ * bad address), -EMSGSIZE (a record longer than the capacity), -EINVAL (a bad frame), -EPIPE (shut
+ * down), -ENODEV (destroyed). An error after some bytes returns their count.
  */
-ssize_t bbuf_write(struct bbuf_queue *q, struct iov_iter *from, struct bbuf_manner how)
+ssize_t bbuf_write(struct bbuf_queue *q, struct iov_iter *from, struct bbuf_io_opts opts)
 {
 	size_t len = iov_iter_count(from);
 
 	if (!len)
 		return 0;
 	if (q->type == BBUF_STREAM)
-		return bbuf_write_stream(q, from, how);
-	if (how.framed)
-		return bbuf_write_framed(q, from, how);
-	return bbuf_write_record(q, from, len, how) ?: len;
+		return bbuf_write_stream(q, from, opts);
+	if (opts.framed)
+		return bbuf_write_framed(q, from, opts);
+	return bbuf_write_record(q, from, len, opts) ?: len;
 }
 
-static size_t bbuf_write_record_at_once(struct bbuf_queue *q, struct iov_iter *from, size_t len)
+static size_t bbuf_write_record_fast(struct bbuf_queue *q, struct iov_iter *from, size_t len)
 {
-	struct bbuf_haul haul = { };
+	struct bbuf_batch_count batch = { };
 
 	mutex_lock(&q->producer.lock);
-	if (bbuf_try_put_record(q, &haul, from, len))
-		bbuf_publish_write(q, &haul);
+	if (bbuf_try_put_record(q, &batch, from, len))
+		bbuf_publish_write(q, &batch);
 	mutex_unlock(&q->producer.lock);
-	return haul.bytes;
+	return batch.bytes;
 }
 
 /**
- * bbuf_write_at_once() - put bytes or a record into a queue that has room to spare
+ * bbuf_write_fast() - write bytes or a record to a queue that has room to spare
  * @q: the queue
- * @from: the bytes: for a stream, or one record
+ * @from: bytes for a stream, or one record
  *
- * What most writes come to, whether they may wait or not. Not for records with frames.
+ * The path of most writes, blocking or not. Not for records with frames.
  *
- * Context: as bbuf_write(), but sleeps for the side's lock at most.
- * Return: bytes taken from @from, or 0: nothing has happened, bbuf_write() is to do it.
+ * Context: as bbuf_write(), but sleeps at most for the side's lock.
+ * Return: bytes taken from @from, or 0: nothing has happened, and the caller must use bbuf_write().
  */
-size_t bbuf_write_at_once(struct bbuf_queue *q, struct iov_iter *from)
+size_t bbuf_write_fast(struct bbuf_queue *q, struct iov_iter *from)
 {
 	struct bbuf_side *side = &q->producer;
 	size_t len = iov_iter_count(from);
@@ -860,7 +863,7 @@ size_t bbuf_write_at_once(struct bbuf_queue *q, struct iov_iter *from)
 	if (!len)
 		return 0;
 	if (q->type == BBUF_RECORD)
-		return bbuf_write_record_at_once(q, from, len);
+		return bbuf_write_record_fast(q, from, len);
 	mutex_lock(&side->lock);
 	if (likely(bbuf_side_spare(side) >= len) && bbuf_try_stream(side, from, len))
 		trace_bbuf_write(q, len, 0);
@@ -870,11 +873,12 @@ size_t bbuf_write_at_once(struct bbuf_queue *q, struct iov_iter *from)
 	return len;
 }
 
-static ssize_t bbuf_get_stream(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to)
+static ssize_t bbuf_get_stream(struct bbuf_queue *q, struct bbuf_waiter *waiter,
+			       struct iov_iter *to)
 {
 	struct bbuf_side *side = &q->consumer;
 	size_t before = iov_iter_count(to);
-	struct bbuf_span span = {
+	struct bbuf_extent extent = {
 		.ring = &q->ring,
 		.off = side->off,
 		.len = min(before, bbuf_side_avail(side)),
@@ -882,69 +886,70 @@ static ssize_t bbuf_get_stream(struct bbuf_queue *q, struct bbuf_call *call, str
 	size_t done;
 	int ret;
 
-	if (!span.len)
+	if (!extent.len)
 		return 0;
-	ret = bbuf_side_copy(side, call, &span, to);
+	ret = bbuf_side_copy(side, waiter, &extent, to);
 	if (ret && ret != -EFAULT)
 		return ret;
 	done = before - iov_iter_count(to);
-	if (done && !call->peeks) {
-		bbuf_side_moved(side, done, done, 0);
+	if (done && !waiter->peeks) {
+		bbuf_side_advance(side, done, done, 0);
 		trace_bbuf_read(q, done, 0);
 	}
 	return done ?: -EFAULT;
 }
 
-/* Copy the record that follows, @span: its length, or why it can't be delivered. */
-static ssize_t bbuf_get_record(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to,
-			       struct bbuf_haul *haul, const struct bbuf_span *span)
+/* Copy the record of @extent. Returns its length, or why it can't be delivered. */
+static ssize_t bbuf_get_record(struct bbuf_queue *q, struct bbuf_waiter *waiter,
+			       struct iov_iter *to, struct bbuf_batch_count *batch,
+			       const struct bbuf_extent *extent)
 {
 	size_t before = iov_iter_count(to);
 	int ret;
 
-	if (span->frame_size + span->len > before)
+	if (extent->frame_size + extent->len > before)
 		return -EMSGSIZE;
-	ret = bbuf_side_copy(&q->consumer, call, span, to);
+	ret = bbuf_side_copy(&q->consumer, waiter, extent, to);
 	if (ret) {
 		iov_iter_revert(to, before - iov_iter_count(to));
 		return ret;
 	}
-	bbuf_haul_add(haul, span->len, span->head);
-	return span->len;
+	bbuf_batch_count_add(batch, extent->len, extent->prefix);
+	return extent->len;
 }
 
-static ssize_t bbuf_get_one(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to)
+static ssize_t bbuf_get_one(struct bbuf_queue *q, struct bbuf_waiter *waiter, struct iov_iter *to)
 {
-	struct bbuf_haul haul = { };
-	struct bbuf_span span;
+	struct bbuf_batch_count batch = { };
+	struct bbuf_extent extent;
 	ssize_t ret;
 
 	if (!bbuf_side_avail(&q->consumer))
 		return 0;
-	span = bbuf_haul_next(q, &haul);
-	ret = bbuf_get_record(q, call, to, &haul, &span);
-	if (call->peeks || ret < 0)
+	extent = bbuf_batch_next_record(q, &batch);
+	ret = bbuf_get_record(q, waiter, to, &batch, &extent);
+	if (waiter->peeks || ret < 0)
 		return ret;
 	if (fatal_signal_pending(current))
-		return -EINTR;	/* nobody would know: it stays */
-	bbuf_publish_read(q, &haul);
+		return -EINTR;	/* no one would learn of it: it stays queued */
+	bbuf_publish_read(q, &batch);
 	return ret;
 }
 
-/* The next records with their frames, as many as are short, without a page fault. */
-static bool bbuf_try_get_frames(struct bbuf_queue *q, struct bbuf_haul *haul, struct iov_iter *to,
-				struct bbuf_frames *frames)
+/* Read the next short records with their frames, without a page fault. */
+static bool bbuf_try_get_frames(struct bbuf_queue *q, struct bbuf_batch_count *batch,
+				struct iov_iter *to, struct bbuf_frames *frames)
 {
 	struct bbuf_side *side = &q->consumer;
-	size_t off = bbuf_ring_step(&q->ring, side->off, haul->stored);
+	size_t off = bbuf_ring_step(&q->ring, side->off, batch->stored);
 	size_t size = bbuf_frames_room(&q->ring, off, to);
-	struct bbuf_haul more = *haul;
+	struct bbuf_batch_count more = *batch;
 	size_t want, done;
 
 	if (bbuf_iter_allocates(to))
 		return false;
 	want = bbuf_frames_get(frames, size, q->ring.data + off,
-			       bbuf_side_avail(side) - haul->bytes, &more);
+			       bbuf_side_avail(side) - batch->bytes, &more);
 	if (!want)
 		return false;
 	want = min(want, iov_iter_count(to));
@@ -955,124 +960,122 @@ static bool bbuf_try_get_frames(struct bbuf_queue *q, struct bbuf_haul *haul, st
 		iov_iter_revert(to, done);
 		return false;
 	}
-	*haul = more;
+	*batch = more;
 	return true;
 }
 
 /*
- * The next record of a batch. The records in @haul are not published yet: if the call dropped the
- * lock and were ended, another reader would read them again. So it yields while there are any.
+ * Read the next record of a batch. The records in @batch are not published yet: if the call dropped
+ * the lock and were ended, another reader would read them again. So it yields while there are any.
  */
-static ssize_t bbuf_get_next(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to,
-			     struct bbuf_haul *haul)
+static ssize_t bbuf_get_next(struct bbuf_queue *q, struct bbuf_waiter *waiter, struct iov_iter *to,
+			     struct bbuf_batch_count *batch)
 {
-	struct bbuf_span span = bbuf_haul_next(q, haul);
-	const struct bbuf_frame frame = { .len = span.len };
+	struct bbuf_extent extent = bbuf_batch_next_record(q, batch);
+	const struct bbuf_frame frame = { .len = extent.len };
 	ssize_t len;
 
-	span.frame = &frame;
-	span.frame_size = sizeof(frame);
-	if (haul->records &&
-	    (bbuf_iter_allocates(to) || haul->bytes + span.len > BBUF_LOCKED_BATCH))
+	extent.frame = &frame;
+	extent.frame_size = sizeof(frame);
+	if (batch->records &&
+	    (bbuf_iter_allocates(to) || batch->bytes + extent.len > BBUF_LOCKED_BATCH))
 		return BBUF_FAULT;
-	call->yields = haul->records;
-	len = bbuf_get_record(q, call, to, haul, &span);
-	call->yields = false;
+	waiter->yields = batch->records;
+	len = bbuf_get_record(q, waiter, to, batch, &extent);
+	waiter->yields = false;
 	return len;
 }
 
 /*
- * As many records as there are and fit: a long batch keeps the others off from a place
- * in line, not by the lock.
+ * Read as many records as there are and fit. Between batches the head waiter keeps other readers
+ * off, without the lock.
  */
-static noinline ssize_t bbuf_get_batch(struct bbuf_queue *q, struct bbuf_call *call,
+static noinline ssize_t bbuf_get_batch(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 				       struct iov_iter *to)
 {
 	struct bbuf_side *side = &q->consumer;
 	size_t before = iov_iter_count(to), done;
-	struct bbuf_haul haul = { };
+	struct bbuf_batch_count batch = { };
 	struct bbuf_frames frames;
 	ssize_t len = 0;
 
-	while (haul.bytes < bbuf_side_avail(side)) {
-		if (len > BBUF_SHORT || !bbuf_try_get_frames(q, &haul, to, &frames))
-			len = bbuf_get_next(q, call, to, &haul);
+	while (batch.bytes < bbuf_side_avail(side)) {
+		if (len > BBUF_SHORT || !bbuf_try_get_frames(q, &batch, to, &frames))
+			len = bbuf_get_next(q, waiter, to, &batch);
 		if (len < 0 && len != BBUF_FAULT)
 			break;
-		if (bbuf_haul_full(&haul) || len == BBUF_FAULT) {
-			bbuf_publish_read(q, &haul);
-			if (bbuf_side_pause(side, call))
+		if (bbuf_batch_is_full(&batch) || len == BBUF_FAULT) {
+			bbuf_publish_read(q, &batch);
+			if (bbuf_side_pause(side, waiter))
 				break;
 		}
-		if (bbuf_signalled())
+		if (bbuf_signal_is_pending())
 			break;
 	}
 	done = before - iov_iter_count(to);
-	if (haul.bytes) {
+	if (batch.bytes) {
 		if (fatal_signal_pending(current))
-			return -EINTR;	/* nobody would know: they stay */
-		bbuf_publish_read(q, &haul);
+			return -EINTR;	/* no one would learn of them: they stay */
+		bbuf_publish_read(q, &batch);
 	}
-	return done ?: (call->over ?: len);
+	return done ?: (waiter->result ?: len);
 }
 
 /**
- * bbuf_read() - take bytes or records out of a queue
+ * bbuf_read() - read bytes or records from a queue
  * @q: the queue
  * @to: where they go
- * @how: whether and how long to wait, and whether to have frames
+ * @opts: whether and how long to wait, and whether to have frames
  *
- * Takes what is there, up to what @to holds, as soon as there is enough; of a record
- * queue one record, or, with frames, as many as fit. What can't be delivered stays
- * queued.
+ * Reads what is there, up to what @to holds, as soon as there is enough; from a record queue one
+ * record, or, with frames, as many as fit. Bytes that can't be delivered stay queued.
  *
- * Context: process context; may sleep for data unless it may not wait, and in any
- * case for pages of the caller's memory.
- * Return: bytes delivered, 0 if none were asked for or the end has come; or, with
- * nothing taken, -EAGAIN (nothing queued or a reader in front), -ETIMEDOUT,
- * -ERESTARTSYS or -ERESTARTNOHAND (a signal), -EFAULT (a bad address), -EMSGSIZE (the record
- * is longer), -ENODEV (destroyed).
+ * Context: process context; may sleep for data unless it is non-blocking, and in any case for pages
+ * of user memory.
+ * Return: bytes delivered, 0 if none were asked for or at EOF; or, with nothing taken, -EAGAIN
+ * (nothing queued or a reader in front), -ETIMEDOUT, -ERESTARTSYS or -ERESTARTNOHAND (a signal),
+ * -EFAULT (a bad address), -EMSGSIZE (the record is longer), -ENODEV (destroyed).
  */
-ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_manner how)
+ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_io_opts opts)
 {
 	struct bbuf_side *side = &q->consumer;
-	struct bbuf_call call;
+	struct bbuf_waiter waiter;
 	ssize_t ret;
 
 	if (!iov_iter_count(to))
 		return 0;
-	bbuf_call_init(&call, how, iov_iter_count(to));
+	bbuf_waiter_init(&waiter, opts, iov_iter_count(to));
 	mutex_lock(&side->lock);
-	ret = bbuf_side_enter(side, &call);
-	if (ret == BBUF_THE_END)
+	ret = bbuf_side_enter(side, &waiter);
+	if (ret == BBUF_EOF)
 		ret = 0;
 	else if (!ret && q->type == BBUF_STREAM)
-		ret = bbuf_get_stream(q, &call, to);
+		ret = bbuf_get_stream(q, &waiter, to);
 	else if (!ret)
-		ret = how.framed ? bbuf_get_batch(q, &call, to) : bbuf_get_one(q, &call, to);
-	bbuf_side_exit(side, &call);
+		ret = opts.framed ? bbuf_get_batch(q, &waiter, to) : bbuf_get_one(q, &waiter, to);
+	bbuf_side_exit(side, &waiter);
 	return ret;
 }
 
-static size_t bbuf_read_record_at_once(struct bbuf_queue *q, struct iov_iter *to)
+static size_t bbuf_read_record_fast(struct bbuf_queue *q, struct iov_iter *to)
 {
-	struct bbuf_haul haul = { };
+	struct bbuf_batch_count batch = { };
 	size_t len = 0;
 
 	mutex_lock(&q->consumer.lock);
-	if (bbuf_try_get_record(q, &haul, to)) {
-		len = haul.bytes;
-		bbuf_publish_read(q, &haul);
+	if (bbuf_try_get_record(q, &batch, to)) {
+		len = batch.bytes;
+		bbuf_publish_read(q, &batch);
 	}
 	mutex_unlock(&q->consumer.lock);
 	return len;
 }
 
 /*
- * A reader gets all that it would get if nobody were in line, or waits: what is in a stream
- * may have a form, and is not cut where the line happens to want it.
+ * A reader that bypasses gets all that it would get without waiters, or it waits: bytes of a stream
+ * may have a structure, and must not be cut where the reserved ones happen to begin.
  */
-static size_t bbuf_spare_bytes(const struct bbuf_side *side, size_t room)
+static size_t bbuf_side_spare_bytes(const struct bbuf_side *side, size_t room)
 {
 	size_t len = min(room, bbuf_side_spare(side));
 
@@ -1082,16 +1085,16 @@ static size_t bbuf_spare_bytes(const struct bbuf_side *side, size_t room)
 }
 
 /**
- * bbuf_read_at_once() - take bytes or a record of which there are some to spare
+ * bbuf_read_fast() - read bytes or a record from a queue that has some to spare
  * @q: the queue
  * @to: where they go
  *
- * What most reads come to. See bbuf_write_at_once().
+ * The path of most reads. See bbuf_write_fast().
  *
- * Context: as bbuf_read(), but sleeps for the side's lock at most.
- * Return: bytes delivered, or 0: nothing has happened, bbuf_read() is to do it.
+ * Context: as bbuf_read(), but sleeps at most for the side's lock.
+ * Return: bytes delivered, or 0: nothing has happened, and the caller must use bbuf_read().
  */
-size_t bbuf_read_at_once(struct bbuf_queue *q, struct iov_iter *to)
+size_t bbuf_read_fast(struct bbuf_queue *q, struct iov_iter *to)
 {
 	struct bbuf_side *side = &q->consumer;
 	size_t room = iov_iter_count(to), len;
@@ -1099,9 +1102,9 @@ size_t bbuf_read_at_once(struct bbuf_queue *q, struct iov_iter *to)
 	if (!room)
 		return 0;
 	if (q->type == BBUF_RECORD)
-		return bbuf_read_record_at_once(q, to);
+		return bbuf_read_record_fast(q, to);
 	mutex_lock(&side->lock);
-	len = bbuf_spare_bytes(side, room);
+	len = bbuf_side_spare_bytes(side, room);
 	if (likely(len && len >= min(room, side->mark)) && bbuf_try_stream(side, to, len))
 		trace_bbuf_read(q, len, 0);
 	else
@@ -1111,59 +1114,58 @@ size_t bbuf_read_at_once(struct bbuf_queue *q, struct iov_iter *to)
 }
 
 /* Peek without a page fault, or, after the last try, with one. */
-static ssize_t bbuf_peek_now(struct bbuf_queue *q, struct bbuf_call *call, struct iov_iter *to)
+static ssize_t bbuf_peek_now(struct bbuf_queue *q, struct bbuf_waiter *waiter, struct iov_iter *to)
 {
 	struct bbuf_side *side = &q->consumer;
 	ssize_t ret;
 
 	mutex_lock(&side->lock);
 	ret = bbuf_side_error(side);
-	/* A reader may have some of it in hand, and let others have the lock in between. */
-	if (!ret && (side->busy || side->closed || (!bbuf_side_avail(side) && !side->ended)))
+	/* A reader may be copying the oldest, and have dropped the lock in between. */
+	if (!ret && (side->busy || side->no_bypass || (!bbuf_side_avail(side) && !side->ended)))
 		ret = -EAGAIN;
 	if (!ret && q->type == BBUF_STREAM)
-		ret = bbuf_get_stream(q, call, to);
+		ret = bbuf_get_stream(q, waiter, to);
 	else if (!ret)
-		ret = bbuf_get_one(q, call, to);
-	bbuf_side_exit(side, call);
+		ret = bbuf_get_one(q, waiter, to);
+	bbuf_side_exit(side, waiter);
 	return ret;
 }
 
 /**
- * bbuf_peek() - copy what is queued first, and leave it there
+ * bbuf_peek() - copy the oldest bytes or record, and leave them in the queue
  * @q: the queue
- * @to: where it goes
+ * @to: where they go
  *
- * Return: bytes copied, 0 at the end; -EAGAIN (nothing queued, or a reader has it in
- * hand), -EFAULT, -EMSGSIZE (the record is longer), -ENODEV, -EINTR (the task is being killed).
+ * Return: bytes copied, 0 at EOF; -EAGAIN (nothing queued, or a reader is copying it), -EFAULT,
+ * -EMSGSIZE (the record is longer), -ENODEV, -EINTR (the task is being killed).
  */
 ssize_t bbuf_peek(struct bbuf_queue *q, struct iov_iter *to)
 {
 	unsigned int tries = 0;
-	struct bbuf_call call;
+	struct bbuf_waiter waiter;
 	size_t before;
 	ssize_t ret;
 
-	bbuf_call_init(&call, bbuf_at_once, iov_iter_count(to));
-	call.peeks = true;
+	bbuf_waiter_init(&waiter, bbuf_nowait_opts, iov_iter_count(to));
+	waiter.peeks = true;
 	do {
 		before = iov_iter_count(to);
-		call.yields = tries++ < BBUF_FAULT_TRIES;
-		ret = bbuf_peek_now(q, &call, to);
+		waiter.yields = tries++ < BBUF_FAULT_TRIES;
+		ret = bbuf_peek_now(q, &waiter, to);
 		if (ret != BBUF_FAULT)
 			return ret;
 		iov_iter_revert(to, before - iov_iter_count(to));
-		ret = bbuf_peek_fault_in(&call, to, q->type == BBUF_RECORD);
+		ret = bbuf_peek_fault_in(&waiter, to, q->type == BBUF_RECORD);
 	} while (!ret);
 	return ret;
 }
 
 /**
- * bbuf_readable() - what FIONREAD tells
+ * bbuf_readable() - get the value of FIONREAD
  * @q: the queue
  *
- * Return: bytes that the next reads can return: of a record queue the length of
- * the next record.
+ * Return: bytes that the next reads can return: for a record queue the length of the next record.
  */
 size_t bbuf_readable(struct bbuf_queue *q)
 {

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Moving bytes and records between a queue and its users.
- */
+/* Moving bytes and records between a queue and its users. */
 #ifndef BBUF_IO_H
 #define BBUF_IO_H
 
@@ -11,19 +9,18 @@
 
 #include "queue.h"
 
-/* What is shorter is copied before anybody could wake up. */
+/* A shorter copy is done before a task could wake up. */
 #define BBUF_LONG_COPY		SZ_16K
 
 /**
- * struct bbuf_manner - how a file, or one call, wants to move bytes
- * @nowait: never sleep for the other side
- * @framed: records with their frames
- * @lease_framed: with those that tell of their leases
+ * struct bbuf_io_opts - how a file, or one call, wants to be served
+ * @nowait: do not sleep for the other side
+ * @framed: records have frames
+ * @lease_framed: frames hold the ids of leases
  * @deadline: nanoseconds of CLOCK_MONOTONIC at which to give up, or BBUF_NEVER
- * @refused: where a write that must not wait, and finds too little room, tells how much it
- *           needs; or NULL
+ * @refused: filled in with the bytes of room that a refused write needs; or NULL
  */
-struct bbuf_manner {
+struct bbuf_io_opts {
 	bool nowait;
 	bool framed;
 	bool lease_framed;
@@ -32,19 +29,19 @@ struct bbuf_manner {
 };
 
 /**
- * struct bbuf_span - what a call copies: a part of a ring, and perhaps a frame
- * @ring: where it is, or goes
- * @off: where in the ring it begins
- * @len: how many bytes
- * @head: of a record, bytes of the ring before it that hold its length
- * @frame: what the user has before it
+ * struct bbuf_extent - a piece of a ring to copy, and perhaps a frame before it
+ * @ring: the ring
+ * @off: offset in the ring at which it begins
+ * @len: length in bytes
+ * @prefix: for a record, bytes of the ring before it that hold its length
+ * @frame: frame that user memory has before the bytes
  * @frame_size: bytes of @frame; 0 without one, and then there is no padding either
  */
-struct bbuf_span {
+struct bbuf_extent {
 	const struct bbuf_ring *ring;
 	size_t off;
 	size_t len;
-	size_t head;
+	size_t prefix;
 	const void *frame;
 	size_t frame_size;
 };
@@ -52,30 +49,30 @@ struct bbuf_span {
 /* Returned by bbuf_side_copy() to a call that yields: a page of its memory is missing. */
 #define BBUF_FAULT	(-MAX_ERRNO)
 
-/* How often a call comes again for that, before it no longer yields. */
+/* Tries of such a call, before it no longer yields. */
 #define BBUF_FAULT_TRIES	64
 
 /*
- * Is there a signal, for which a call ends that has moved something? A prefix is an answer,
- * too. Other work of the task, such as io_uring has all the time, can wait for the rest.
+ * Check for a signal that ends a call which has moved something, as a partial result is a result.
+ * Other work of the task, which io_uring has all the time, can wait for the rest.
  */
-static inline bool bbuf_signalled(void)
+static inline bool bbuf_signal_is_pending(void)
 {
 	return task_sigpending(current);
 }
 
-void bbuf_side_unlock_busy(struct bbuf_side *side, struct bbuf_call *call);
-int bbuf_side_lock_busy(struct bbuf_side *side, struct bbuf_call *call);
-int bbuf_side_copy(struct bbuf_side *side, struct bbuf_call *call, const struct bbuf_span *span,
-		   struct iov_iter *iter);
-ssize_t bbuf_call_fault_in(struct bbuf_call *call, struct iov_iter *iter, size_t want,
-			   size_t least);
-int bbuf_peek_fault_in(struct bbuf_call *call, struct iov_iter *iter, bool whole);
-void bbuf_call_init(struct bbuf_call *call, struct bbuf_manner how, size_t len);
-size_t bbuf_write_at_once(struct bbuf_queue *q, struct iov_iter *from);
-size_t bbuf_read_at_once(struct bbuf_queue *q, struct iov_iter *to);
-ssize_t bbuf_write(struct bbuf_queue *q, struct iov_iter *from, struct bbuf_manner how);
-ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_manner how);
+void bbuf_side_unlock_busy(struct bbuf_side *side, struct bbuf_waiter *waiter);
+int bbuf_side_lock_busy(struct bbuf_side *side, struct bbuf_waiter *waiter);
+int bbuf_side_copy(struct bbuf_side *side, struct bbuf_waiter *waiter,
+		   const struct bbuf_extent *extent, struct iov_iter *iter);
+ssize_t bbuf_waiter_fault_in(struct bbuf_waiter *waiter, struct iov_iter *iter, size_t want,
+			     size_t least);
+int bbuf_peek_fault_in(struct bbuf_waiter *waiter, struct iov_iter *iter, bool whole);
+void bbuf_waiter_init(struct bbuf_waiter *waiter, struct bbuf_io_opts opts, size_t len);
+size_t bbuf_write_fast(struct bbuf_queue *q, struct iov_iter *from);
+size_t bbuf_read_fast(struct bbuf_queue *q, struct iov_iter *to);
+ssize_t bbuf_write(struct bbuf_queue *q, struct iov_iter *from, struct bbuf_io_opts opts);
+ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_io_opts opts);
 ssize_t bbuf_peek(struct bbuf_queue *q, struct iov_iter *to);
 size_t bbuf_readable(struct bbuf_queue *q);
 

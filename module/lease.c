@@ -1,33 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Leases: what consumers have read, and may not be done with. How it is read: lend.c.
+ * Leases: records that consumers have read, and may not be done with. How they are read:
+ * lease_read.c.
  *
- * What is read from a queue with BBUF_LEASE leaves the ring for memory of its own, an
- * item. Leased, nobody else can read it, and it counts against the capacity still. If it
- * comes back it is aside, and is read before what is behind its place in the ring.
+ * A record that is read from a queue with BBUF_LEASE leaves the ring for memory of its own, an
+ * item. While it is leased no one else can read it, and it still counts against the capacity. If it
+ * is returned it is requeued, and is read before the records that are behind its position in the
+ * ring.
  *
- * The positions of the two sides remain what they are to queue.c, with two differences.
- * The consumers' goes back when something comes back. And producers look at @freed
- * instead, which counts what is gone for good, in whatever order it went. Who waits for
- * the consumers in fsync looks at @settled, before which nothing is left at all.
+ * The positions of the two sides remain what they are to queue.c, with two differences. The
+ * consumers' position moves back when a record is requeued. And producers compare with @freed,
+ * which counts the bytes that were consumed, in any order. Callers of fsync compare with @settled,
+ * before which everything was consumed.
  *
  *	leased	=  consumer.pos - freed		in items
- *	queued	=  producer.pos - consumer.pos	in items that are aside, and in the ring
+ *	queued	=  producer.pos - consumer.pos	in requeued items, and in the ring
  *
- * All of it is done under the consumers' lock, and never needs the producers'. Who frees
- * something, or brings it back, is a mover as queue.c has it: first the position, and then
- * whom it concerns, by bbuf_leases_tell().
+ * All of it is done under the consumers' lock, and never needs the producers'. A task that consumes
+ * or returns an item is a mover in the sense of queue.c: it publishes the position first, then
+ * wakes waiters and pollers, by bbuf_leases_notify().
  *
- * An item becomes its holder's when its bytes have reached the user, with the lock still held:
- * so a reader whose page does not come holds nothing. It is in the tree of its holder then, and
- * can be settled, or be called back when its time is over. On its way to the queue of dead
- * letters it belongs to the task that carries it, which needs no lock for it.
+ * An item becomes its holder's when its bytes have reached the user, with the lock still held: so a
+ * reader whose page does not arrive holds nothing. From then on it is in the tree of its holder,
+ * and can be settled, or time out. On its way to the dead-letter queue it belongs to the task that
+ * moves it, which needs no lock for it.
  *
  * Each operation on one item takes O(log n). Operations on many items handle BBUF_LOCKED_RECORDS of
- * them at a time and drop the lock in between; each batch leaves the queue consistent. There are
- * no more items than bbuf_leases.limit: a reader that would need another one waits. If all items
- * that were returned stand behind the ring then, they are read before it, as otherwise nothing
- * could be read.
+ * them at a time and drop the lock in between; each batch leaves the queue consistent. There are at
+ * most bbuf_leases.limit items: a reader that would need another one waits. If all requeued items
+ * are behind the ring then, they are read before it, as otherwise nothing could be read.
  */
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
@@ -47,14 +48,14 @@
 #include "lease.h"
 #include "trace.h"
 
-static bool bbuf_leases_records(const struct bbuf_queue *q)
+static bool bbuf_item_records(const struct bbuf_queue *q)
 {
 	return q->type == BBUF_RECORD;
 }
 
 /**
  * bbuf_leases_free() - free items that are in no tree of the queue any more
- * @items: linked by their @link
+ * @items: list of items, by their @link
  */
 void bbuf_leases_free(struct list_head *items)
 {
@@ -66,69 +67,70 @@ void bbuf_leases_free(struct list_head *items)
 }
 
 /**
- * bbuf_leases_tell() - wake those whom it concerns that leases were settled, or came back
+ * bbuf_leases_notify() - wake waiters and pollers after leases were settled or returned
  * @q: the queue; no lock is held
- * @told: what has been done
+ * @changes: the changes
  *
- * An item that was returned makes no room, so producers are not woken for it.
+ * A requeued item makes no room, so producers are not woken for it.
  */
-void bbuf_leases_tell(struct bbuf_queue *q, const struct bbuf_told *told)
+void bbuf_leases_notify(struct bbuf_queue *q, const struct bbuf_lease_changes *changes)
 {
 	bool ended;
 
-	if (told->gone) {
-		bbuf_side_notify(&q->producer, told->gone_bytes, told->gone);	/* A */
-		bbuf_queue_drained(q);
+	if (changes->consumed) {
+		bbuf_side_notify(&q->producer, changes->consumed_bytes, changes->consumed);
+		bbuf_queue_wake_drainers(q);	/* follows the (A) in bbuf_side_notify() */
 	}
 	ended = READ_ONCE(q->consumer.ended);
 	if (ended)
 		bbuf_queue_end_readers(q);
-	if (told->again || ended)
-		bbuf_side_notify(&q->consumer, SIZE_MAX, SIZE_MAX);		/* A */
-	else if (told->back)
-		bbuf_side_notify(&q->consumer, told->back_bytes, told->back);	/* A */
+	if (changes->unblocked || ended)
+		bbuf_side_notify(&q->consumer, SIZE_MAX, SIZE_MAX);
+	else if (changes->requeued)
+		bbuf_side_notify(&q->consumer, changes->requeued_bytes, changes->requeued);
 }
 
-/* Under the lock: whether readers are to be told, too. */
-static void bbuf_leases_tell_again(struct bbuf_leases *leases, struct bbuf_told *told)
+/* Under the lock: collect whether readers must be woken as well. */
+static void bbuf_leases_collect_unblocked(struct bbuf_leases *leases,
+					  struct bbuf_lease_changes *changes)
 {
-	told->again |= leases->again;
-	leases->again = false;
+	changes->unblocked |= leases->unblocked;
+	leases->unblocked = false;
 }
 
 /**
- * bbuf_leases_first() - what came back, and is to be read before the ring
+ * bbuf_leases_first_requeued() - get the requeued item that must be read before the ring
  * @q: the queue; the consumers' lock is held
  *
- * Return: the item, or NULL if the next is in the ring, or nothing is queued.
+ * Return: the item, or NULL if the next record is in the ring, or nothing is queued.
  */
-struct bbuf_item *bbuf_leases_first(const struct bbuf_queue *q)
+struct bbuf_item *bbuf_leases_first_requeued(const struct bbuf_queue *q)
 {
 	const struct bbuf_leases *leases = q->leases;
-	struct rb_node *first = rb_first_cached(&leases->aside);
+	struct rb_node *first = rb_first_cached(&leases->requeued);
 	struct bbuf_item *item;
 
 	if (!first)
 		return NULL;
-	item = rb_entry(first, struct bbuf_item, aside);
-	if (item->place <= leases->head || leases->count >= leases->limit)
+	item = rb_entry(first, struct bbuf_item, requeued);
+	if (item->pos <= leases->ring_pos || leases->count >= leases->limit)
 		return item;
 	return bbuf_queue_in_ring(q) ? NULL : item;
 }
 
-static bool bbuf_item_older(struct rb_node *a, const struct rb_node *b)
+static bool bbuf_item_written_before(struct rb_node *a, const struct rb_node *b)
 {
-	return rb_entry(a, struct bbuf_item, node)->born <
-	       rb_entry(b, struct bbuf_item, node)->born;
+	return rb_entry(a, struct bbuf_item, node)->written_pos <
+	       rb_entry(b, struct bbuf_item, node)->written_pos;
 }
 
-static bool bbuf_item_before(struct rb_node *a, const struct rb_node *b)
+static bool bbuf_item_read_before(struct rb_node *a, const struct rb_node *b)
 {
-	const struct bbuf_item *this = rb_entry(a, struct bbuf_item, aside);
-	const struct bbuf_item *that = rb_entry(b, struct bbuf_item, aside);
+	const struct bbuf_item *this = rb_entry(a, struct bbuf_item, requeued);
+	const struct bbuf_item *that = rb_entry(b, struct bbuf_item, requeued);
 
-	return this->place < that->place ||
-	       (this->place == that->place && this->turn < that->turn);
+	return this->pos < that->pos ||
+	       (this->pos == that->pos && this->seq < that->seq);
 }
 
 static bool bbuf_item_due_before(struct rb_node *a, const struct rb_node *b)
@@ -137,8 +139,8 @@ static bool bbuf_item_due_before(struct rb_node *a, const struct rb_node *b)
 	       rb_entry(b, struct bbuf_item, timed)->deadline;
 }
 
-/* Tokens are found by their bytes, records only by their leases. */
-static bool bbuf_item_given_before(struct rb_node *a, const struct rb_node *b)
+/* Tokens are looked up by their bytes, records only by their ids. */
+static bool bbuf_item_held_before(struct rb_node *a, const struct rb_node *b)
 {
 	const struct bbuf_item *this = rb_entry(a, struct bbuf_item, held);
 	const struct bbuf_item *that = rb_entry(b, struct bbuf_item, held);
@@ -148,7 +150,7 @@ static bool bbuf_item_given_before(struct rb_node *a, const struct rb_node *b)
 	return this->id < that->id;
 }
 
-static void bbuf_item_untime(struct bbuf_leases *leases, struct bbuf_item *item)
+static void bbuf_item_stop_timer(struct bbuf_leases *leases, struct bbuf_item *item)
 {
 	if (RB_EMPTY_NODE(&item->timed))
 		return;
@@ -156,54 +158,54 @@ static void bbuf_item_untime(struct bbuf_leases *leases, struct bbuf_item *item)
 	RB_CLEAR_NODE(&item->timed);
 }
 
-static unsigned int bbuf_leases_of_file(const struct bbuf_leases *leases)
+static unsigned int bbuf_leases_file_limit(const struct bbuf_leases *leases)
 {
 	return min_t(size_t, READ_ONCE(leases->max_leases), READ_ONCE(leases->limit));
 }
 
-/* It has more, or less, or may have. */
-static void bbuf_holder_fill(struct bbuf_leases *leases, struct bbuf_holder *holder)
+/* Call this after the number of leases, or its limit, has changed. */
+static void bbuf_holder_update_full(struct bbuf_leases *leases, struct bbuf_holder *holder)
 {
-	bool full = holder->count >= bbuf_leases_of_file(leases);
+	bool full = holder->count >= bbuf_leases_file_limit(leases);
 
 	if (!full && (holder->full || leases->full_stale))
-		leases->again = true;
+		leases->unblocked = true;
 	if (full == holder->full)
 		return;
 	holder->full = full;
 	WRITE_ONCE(leases->full, leases->full + (full ? 1 : -1));
 }
 
-static void bbuf_holder_count(struct bbuf_leases *leases, struct bbuf_holder *holder, int n)
+static void bbuf_holder_add_count(struct bbuf_leases *leases, struct bbuf_holder *holder, int n)
 {
 	if (!holder->count)
 		leases->files++;
 	WRITE_ONCE(holder->count, holder->count + n);
 	if (!holder->count)
 		leases->files--;
-	bbuf_holder_fill(leases, holder);
+	bbuf_holder_update_full(leases, holder);
 	if (!leases->files)
 		WRITE_ONCE(leases->full_stale, false);
 }
 
-/* Can anything be leased at all? A reader that waits for that is to be told. */
+/* Update whether anything can be leased at all. Readers that wait for that must be woken. */
 static void bbuf_leases_update_full(struct bbuf_queue *q)
 {
 	struct bbuf_leases *leases = q->leases;
-	bool full = leases->count >= leases->limit && !leases->returned_count;
+	bool full = leases->count >= leases->limit && !leases->requeued_count;
 
 	if (full == q->lease_full)
 		return;
 	WRITE_ONCE(q->lease_full, full);
 	if (!full)
-		leases->again = true;
+		leases->unblocked = true;
 }
 
-/* So much more is leased; the consumers move on. */
-static void bbuf_leases_move_on(struct bbuf_queue *q, size_t bytes)
+/* Count @bytes more as leased; the consumers' position advances. */
+static void bbuf_leases_advance(struct bbuf_queue *q, size_t bytes)
 {
 	struct bbuf_side *side = &q->consumer;
-	size_t records = bbuf_leases_records(q);
+	size_t records = bbuf_item_records(q);
 
 	q->leased += bytes;
 	q->leases->records += records;
@@ -212,11 +214,11 @@ static void bbuf_leases_move_on(struct bbuf_queue *q, size_t bytes)
 	WRITE_ONCE(side->pos, side->pos + bytes);
 }
 
-/* So much less is; they move back. */
-static void bbuf_leases_move_back(struct bbuf_queue *q, size_t bytes)
+/* Count @bytes less as leased; the consumers' position moves back. */
+static void bbuf_leases_rewind(struct bbuf_queue *q, size_t bytes)
 {
 	struct bbuf_side *side = &q->consumer;
-	size_t records = bbuf_leases_records(q);
+	size_t records = bbuf_item_records(q);
 
 	q->leased -= bytes;
 	q->leases->records -= records;
@@ -225,7 +227,7 @@ static void bbuf_leases_move_back(struct bbuf_queue *q, size_t bytes)
 	WRITE_ONCE(side->pos, side->pos - bytes);
 }
 
-/* Look again when the first of what is leased is due. */
+/* Run @expiry when the first lease times out. */
 static void bbuf_leases_arm(struct bbuf_leases *leases, u64 deadline)
 {
 	u64 now, delay = 0;
@@ -239,12 +241,12 @@ static void bbuf_leases_arm(struct bbuf_leases *leases, u64 deadline)
 	mod_delayed_work(bbuf_workqueue, &leases->expiry, min_t(u64, delay, MAX_JIFFY_OFFSET));
 }
 
-/* Its time begins, or begins anew. */
-static void bbuf_lease_begin(struct bbuf_leases *leases, struct bbuf_item *item)
+/* Start the timeout of a lease, or start it again. */
+static void bbuf_item_start_timer(struct bbuf_leases *leases, struct bbuf_item *item)
 {
 	u64 now;
 
-	bbuf_item_untime(leases, item);
+	bbuf_item_stop_timer(leases, item);
 	if (!leases->timeout)
 		return;
 	now = ktime_get_ns();
@@ -255,32 +257,32 @@ static void bbuf_lease_begin(struct bbuf_leases *leases, struct bbuf_item *item)
 	bbuf_leases_arm(leases, item->deadline);
 }
 
-/* It can be found again by its holder, and called back. */
-static void bbuf_holder_keep(struct bbuf_leases *leases, struct bbuf_item *item)
+/* Add a lease to its holder, which can find it again, and to the timeouts. */
+static void bbuf_holder_track(struct bbuf_leases *leases, struct bbuf_item *item)
 {
-	rb_add_cached(&item->held, &item->holder->leases, bbuf_item_given_before);
-	bbuf_lease_begin(leases, item);
+	rb_add_cached(&item->held, &item->holder->leases, bbuf_item_held_before);
+	bbuf_item_start_timer(leases, item);
 }
 
-/* It is the caller's, in its list; it counts as leased still. */
+/* Move a lease from its holder to the list @items of the caller; it still counts as leased. */
 static void bbuf_holder_pick(struct bbuf_leases *leases, struct bbuf_item *item,
 			     struct list_head *items)
 {
 	rb_erase_cached(&item->held, &item->holder->leases);
-	bbuf_item_untime(leases, item);
+	bbuf_item_stop_timer(leases, item);
 	list_add_tail(&item->link, items);
 }
 
 /**
- * bbuf_lease_give() - lease what is first in the queue
+ * bbuf_lease_grant() - lease the first record of the queue
  * @q: the queue; the consumers' lock is held
- * @holder: to whom
- * @item: what is first: of bbuf_leases_first(), or a new one with a copy of what is in
- *        the ring; its bytes have reached the user
- * @stored: bytes of the ring that this takes; 0 if it is not there
+ * @holder: new holder
+ * @item: first record: from bbuf_leases_first_requeued(), or a new item with a copy of the ring's;
+ *        its bytes have reached the user
+ * @stored: bytes of the ring that it occupies; 0 if it is not there
  */
-void bbuf_lease_give(struct bbuf_queue *q, struct bbuf_holder *holder, struct bbuf_item *item,
-		     size_t stored)
+void bbuf_lease_grant(struct bbuf_queue *q, struct bbuf_holder *holder, struct bbuf_item *item,
+		      size_t stored)
 {
 	struct bbuf_leases *leases = q->leases;
 	struct bbuf_side *side = &q->consumer;
@@ -288,192 +290,202 @@ void bbuf_lease_give(struct bbuf_queue *q, struct bbuf_holder *holder, struct bb
 	lockdep_assert_held(&side->lock);
 
 	if (stored) {
-		item->born = leases->head;
-		item->place = leases->head;
-		item->turn = U64_MAX;	/* what went behind others was there before */
+		item->written_pos = leases->ring_pos;
+		item->pos = leases->ring_pos;
+		item->seq = U64_MAX;	/* behind items requeued at this position */
 		RB_CLEAR_NODE(&item->timed);
-		rb_add_cached(&item->node, &leases->items, bbuf_item_older);
+		rb_add_cached(&item->node, &leases->items, bbuf_item_written_before);
 		leases->count++;
 		side->off = bbuf_ring_step(&q->ring, side->off, stored);
-		leases->head += item->len;
+		leases->ring_pos += item->len;
 	} else {
-		rb_erase_cached(&item->aside, &leases->aside);
-		leases->returned_count--;
-		q->aside -= item->len;
+		rb_erase_cached(&item->requeued, &leases->requeued);
+		leases->requeued_count--;
+		q->requeued -= item->len;
 	}
 	item->deliveries++;
-	item->id = ++leases->last;
+	item->id = ++leases->last_id;
 	item->holder = holder;
-	bbuf_holder_count(leases, holder, 1);
-	bbuf_leases_move_on(q, item->len);
+	bbuf_holder_add_count(leases, holder, 1);
+	bbuf_leases_advance(q, item->len);
 	bbuf_leases_update_full(q);
-	bbuf_queue_update_end(q);
-	bbuf_holder_keep(leases, item);
+	bbuf_queue_update_eof(q);
+	bbuf_holder_track(leases, item);
 }
 
-/* It is nobody's any more, and is still out. */
-static void bbuf_lease_take_back(struct bbuf_leases *leases, struct bbuf_item *item)
+/* Detach @item from its holder. It stays in flight. */
+static void bbuf_item_detach(struct bbuf_leases *leases, struct bbuf_item *item)
 {
 	if (item->holder)
-		bbuf_holder_count(leases, item->holder, -1);
+		bbuf_holder_add_count(leases, item->holder, -1);
 	item->holder = NULL;
 }
 
-/* Put a leased item, that was picked, back into the queue: where it was, or at the back. */
-static void bbuf_lease_return(struct bbuf_queue *q, struct bbuf_item *item, bool last,
-			      struct bbuf_told *told)
+/* Requeue a lease that was picked: at its own position, or behind all that is queued. */
+static void bbuf_lease_requeue(struct bbuf_queue *q, struct bbuf_item *item, bool last,
+			       struct bbuf_lease_changes *changes)
 {
 	struct bbuf_leases *leases = q->leases;
 
 	lockdep_assert_held(&q->consumer.lock);
 
 	list_del(&item->link);
-	bbuf_lease_take_back(leases, item);
+	bbuf_item_detach(leases, item);
 	if (last) {
-		item->place = leases->head + bbuf_queue_in_ring(q);
-		item->turn = ++leases->turns;
+		item->pos = leases->ring_pos + bbuf_queue_in_ring(q);
+		item->seq = ++leases->last_seq;
 	}
-	rb_add_cached(&item->aside, &leases->aside, bbuf_item_before);
-	leases->returned_count++;
-	q->aside += item->len;
-	bbuf_leases_move_back(q, item->len);
+	rb_add_cached(&item->requeued, &leases->requeued, bbuf_item_read_before);
+	leases->requeued_count++;
+	q->requeued += item->len;
+	bbuf_leases_rewind(q, item->len);
 	bbuf_leases_update_full(q);
-	bbuf_queue_update_end(q);
-	told->back++;
-	told->back_bytes += item->len;
-	trace_bbuf_return(q, item->len, bbuf_leases_records(q));
+	bbuf_queue_update_eof(q);
+	changes->requeued++;
+	changes->requeued_bytes += item->len;
+	trace_bbuf_return(q, item->len, bbuf_item_records(q));
 }
 
-/* Up to where is nothing left? */
-static void bbuf_leases_settle_up(struct bbuf_leases *leases)
+/* Update the position before which everything was consumed. */
+static void bbuf_leases_update_settled(struct bbuf_leases *leases)
 {
 	struct rb_node *first = rb_first_cached(&leases->items);
-	u64 settled = leases->head;
+	u64 settled = leases->ring_pos;
 
 	if (first)
-		settled = rb_entry(first, struct bbuf_item, node)->born;
-	/* Release: readers are done with it; see bbuf_queue_drained(). */
+		settled = rb_entry(first, struct bbuf_item, node)->written_pos;
+	/*
+	 * Release: pairs with the acquire in bbuf_drainer_is_done(): readers are done with the
+	 * bytes.
+	 */
 	atomic64_set_release(&leases->settled, settled);
 }
 
-/* So many bytes are gone for good, and their room is free. */
+/* Count @bytes as consumed: producers may use their room. */
 static void bbuf_leases_free_room(struct bbuf_leases *leases, size_t bytes)
 {
-	/* Before the room: who finds too little of it even so asks anew. */
+	/* Before the room: a writer that finds too little even so sets it again. */
 	if (READ_ONCE(leases->queue->producer.short_of_room))
 		WRITE_ONCE(leases->queue->producer.short_of_room, false);
-	/* C: who finds this room knows that the bytes were copied. */
+	/*
+	 * (C) pairs with (D) in bbuf_side_avail(): a writer that finds the room finds the bytes
+	 * copied.
+	 */
 	smp_store_release(&leases->freed, leases->freed + bytes);
 }
 
 /* Remove an item whose bytes are consumed; the caller frees it. */
-static void bbuf_item_end(struct bbuf_queue *q, struct bbuf_item *item, struct bbuf_told *told)
+static void bbuf_item_consume(struct bbuf_queue *q, struct bbuf_item *item,
+			      struct bbuf_lease_changes *changes)
 {
 	struct bbuf_leases *leases = q->leases;
 
 	rb_erase_cached(&item->node, &leases->items);
 	leases->count--;
-	bbuf_leases_settle_up(leases);
+	bbuf_leases_update_settled(leases);
 	bbuf_leases_free_room(leases, item->len);
 	bbuf_leases_update_full(q);
-	bbuf_queue_update_end(q);
-	told->gone++;
-	told->gone_bytes += item->len;
+	bbuf_queue_update_eof(q);
+	changes->consumed++;
+	changes->consumed_bytes += item->len;
 }
 
-/* Remove a leased item that was picked and is consumed now; the caller frees it. */
-static void bbuf_lease_end(struct bbuf_queue *q, struct bbuf_item *item, struct bbuf_told *told)
+/* Remove a lease that was picked, and is consumed; the caller frees it. */
+static void bbuf_lease_consume(struct bbuf_queue *q, struct bbuf_item *item,
+			       struct bbuf_lease_changes *changes)
 {
-	bbuf_lease_take_back(q->leases, item);
+	bbuf_item_detach(q->leases, item);
 	q->leased -= item->len;
-	q->leases->records -= bbuf_leases_records(q);
-	bbuf_item_end(q, item, told);
-	trace_bbuf_settle(q, item->len, bbuf_leases_records(q));
+	q->leases->records -= bbuf_item_records(q);
+	bbuf_item_consume(q, item, changes);
+	trace_bbuf_settle(q, item->len, bbuf_item_records(q));
 }
 
-/* Remove a leased item that went to the dead letters, or was dropped instead. */
-static void bbuf_lease_end_dead(struct bbuf_queue *q, struct bbuf_item *item,
-				struct bbuf_told *told)
+/* Remove a lease that was moved to the dead-letter queue, or dropped for want of one. */
+static void bbuf_lease_consume_dead_letter(struct bbuf_queue *q, struct bbuf_item *item,
+					   struct bbuf_lease_changes *changes)
 {
-	q->leases->dead++;
-	q->leases->dead_bytes += item->len;
-	bbuf_lease_end(q, item, told);
+	q->leases->dead_lettered++;
+	q->leases->dead_lettered_bytes += item->len;
+	bbuf_lease_consume(q, item, changes);
 }
 
-/* Put it where the dead letters go, if there is such a place; true if it is gone from here. */
-static bool bbuf_lease_bury(struct bbuf_queue *q, struct bbuf_item *item)
+/* Write a record to the dead-letter queue, if there is one; true if it must be removed here. */
+static bool bbuf_item_dead_letter(struct bbuf_queue *q, struct bbuf_item *item)
 {
-	const struct bbuf_manner at_once = { .nowait = true, .deadline = BBUF_NEVER };
+	const struct bbuf_io_opts nowait_opts = { .nowait = true, .deadline = BBUF_NEVER };
 	struct kvec vec = { .iov_base = item->data, .iov_len = item->len };
 	struct iov_iter from;
 
-	if (!q->leases->grave)
+	if (!q->leases->dead_letters)
 		return true;
 	iov_iter_kvec(&from, ITER_SOURCE, &vec, 1, item->len);
-	return bbuf_write(q->leases->grave, &from, at_once) == item->len;
+	return bbuf_write(q->leases->dead_letters, &from, nowait_opts) == item->len;
 }
 
-/* Delivered so often that it is not to go back? */
-static bool bbuf_lease_spent(const struct bbuf_leases *leases, const struct bbuf_item *item)
+/* Check whether a record was delivered too often to be returned. */
+static bool bbuf_item_is_exhausted(const struct bbuf_leases *leases, const struct bbuf_item *item)
 {
 	return leases->max_deliveries && item->deliveries >= leases->max_deliveries;
 }
 
 /**
- * struct bbuf_returning - how leases go back
- * @last: behind all that is queued, instead of where they were
- * @expired: because their time is over
+ * struct bbuf_return_opts - how leases are returned
+ * @last: behind all that is queued, instead of to their own positions
+ * @expired: because they timed out
  */
-struct bbuf_returning {
+struct bbuf_return_opts {
 	bool last;
 	bool expired;
 };
 
-static void bbuf_lease_go_back(struct bbuf_queue *q, struct bbuf_item *item,
-			       struct bbuf_returning how, struct bbuf_told *told)
+static void bbuf_lease_return(struct bbuf_queue *q, struct bbuf_item *item,
+			      struct bbuf_return_opts opts, struct bbuf_lease_changes *changes)
 {
 	q->leases->returned++;
-	q->leases->expired += how.expired;
-	bbuf_lease_return(q, item, how.last, told);
+	q->leases->expired += opts.expired;
+	bbuf_lease_requeue(q, item, opts.last, changes);
 }
 
-/* Those of @items that may go back do; the others are nobody's, and stay in @items. */
-static void bbuf_leases_return(struct bbuf_queue *q, struct list_head *items,
-			       struct bbuf_returning how, struct bbuf_told *told)
+/* Return those of @items that may be returned; the others are detached, and stay in @items. */
+static void bbuf_leases_return_list(struct bbuf_queue *q, struct list_head *items,
+				    struct bbuf_return_opts opts,
+				    struct bbuf_lease_changes *changes)
 {
 	struct bbuf_item *item, *next;
 
 	list_for_each_entry_safe(item, next, items, link) {
-		if (bbuf_lease_spent(q->leases, item))
-			bbuf_lease_take_back(q->leases, item);
+		if (bbuf_item_is_exhausted(q->leases, item))
+			bbuf_item_detach(q->leases, item);
 		else
-			bbuf_lease_go_back(q, item, how, told);
+			bbuf_lease_return(q, item, opts, changes);
 	}
 }
 
-/* The others: to the dead letters, or, if that can't be, behind all that is queued. */
-static void bbuf_leases_bury(struct bbuf_queue *q, struct list_head *items,
-			     struct bbuf_returning how, struct bbuf_told *told)
+/* Dead-letter @items or, where that is impossible, return them behind all that is queued. */
+static void bbuf_leases_dead_letter_list(struct bbuf_queue *q, struct list_head *items,
+					 struct bbuf_return_opts opts,
+					 struct bbuf_lease_changes *changes)
 {
 	struct bbuf_item *item, *next;
 	bool gone;
 
-	how.last = true;
+	opts.last = true;
 	list_for_each_entry_safe(item, next, items, link) {
-		gone = bbuf_lease_bury(q, item);
+		gone = bbuf_item_dead_letter(q, item);
 		mutex_lock(&q->consumer.lock);
 		if (gone)
-			bbuf_lease_end_dead(q, item, told);
+			bbuf_lease_consume_dead_letter(q, item, changes);
 		else
-			bbuf_lease_go_back(q, item, how, told);
-		bbuf_leases_tell_again(q->leases, told);
+			bbuf_lease_return(q, item, opts, changes);
+		bbuf_leases_collect_unblocked(q->leases, changes);
 		mutex_unlock(&q->consumer.lock);
 	}
 	bbuf_leases_free(items);
 }
 
-/* Pick leases that have timed out, one batch at most. Returns when the next one is due. */
-static u64 bbuf_leases_pick_late(struct bbuf_leases *leases, struct list_head *items, size_t *n)
+/* Pick leases that have timed out, at most one batch. Returns the deadline of the next one. */
+static u64 bbuf_leases_pick_expired(struct bbuf_leases *leases, struct list_head *items, size_t *n)
 {
 	u64 now = ktime_get_ns();
 	struct bbuf_item *item;
@@ -488,30 +500,30 @@ static u64 bbuf_leases_pick_late(struct bbuf_leases *leases, struct list_head *i
 	return BBUF_NEVER;
 }
 
-/* Ends what lasts too long, and comes again when the next is due. */
+/* End leases that have timed out, and run again when the next one does. */
 static void bbuf_leases_expire(struct work_struct *work)
 {
 	struct bbuf_leases *leases = container_of(work, struct bbuf_leases, expiry.work);
-	const struct bbuf_returning how = { .expired = true };
+	const struct bbuf_return_opts opts = { .expired = true };
 	struct bbuf_queue *q = leases->queue;
-	struct bbuf_told told = { };
-	LIST_HEAD(late);
+	struct bbuf_lease_changes changes = { };
+	LIST_HEAD(expired);
 	size_t n;
 	u64 due;
 
 	mutex_lock(&q->consumer.lock);
-	due = bbuf_leases_pick_late(leases, &late, &n);
+	due = bbuf_leases_pick_expired(leases, &expired, &n);
 	leases->due = BBUF_NEVER;
 	bbuf_leases_arm(leases, due);
 	trace_bbuf_batch(q, "expire", 0, n);
-	bbuf_leases_return(q, &late, how, &told);
-	bbuf_leases_tell_again(leases, &told);
+	bbuf_leases_return_list(q, &expired, opts, &changes);
+	bbuf_leases_collect_unblocked(leases, &changes);
 	mutex_unlock(&q->consumer.lock);
-	bbuf_leases_bury(q, &late, how, &told);
-	bbuf_leases_tell(q, &told);
+	bbuf_leases_dead_letter_list(q, &expired, opts, &changes);
+	bbuf_leases_notify(q, &changes);
 }
 
-/* The first lease of a file with a number from @id on. */
+/* Find the first lease of a holder whose id is at least @id. */
 static struct bbuf_item *bbuf_holder_next(const struct bbuf_holder *holder, u64 id)
 {
 	struct rb_node *node = holder->leases.rb_root.rb_node;
@@ -537,34 +549,34 @@ static struct bbuf_item *bbuf_holder_find(const struct bbuf_holder *holder, u64 
 }
 
 /**
- * struct bbuf_settled - how far a settling of many leases has come
- * @from: number from which the next ones count
- * @to: number up to which they do: those that come later are not meant
- * @n: how many are settled now
- * @more: there may be more of them
+ * struct bbuf_settle_progress - progress of settling many leases
+ * @from: smallest id of the leases that are left
+ * @to: largest id to settle: newer leases are left alone
+ * @n: leases that are being settled now
+ * @more: whether there may be more
  */
-struct bbuf_settled {
+struct bbuf_settle_progress {
 	u64 from;
 	u64 to;
 	size_t n;
 	bool more;
 };
 
-/* The next lease that is meant; or NULL. */
+/* Find the next lease to settle; or NULL. */
 static struct bbuf_item *bbuf_settle_next(const struct bbuf_holder *holder,
-					  struct bbuf_settled *state)
+					  struct bbuf_settle_progress *progress)
 {
-	struct bbuf_item *item = bbuf_holder_next(holder, state->from);
+	struct bbuf_item *item = bbuf_holder_next(holder, progress->from);
 
-	if (!item || item->id > state->to)
+	if (!item || item->id > progress->to)
 		return NULL;
-	state->from = item->id + 1;
+	progress->from = item->id + 1;
 	return item;
 }
 
-/* Move the leases to settle from the holder to @items, one batch at most. */
+/* Move the leases to settle from the holder to @items, at most one batch. */
 static int bbuf_settle_pick(struct bbuf_queue *q, struct bbuf_holder *holder,
-			    const struct bbuf_settle *settle, struct bbuf_settled *state,
+			    const struct bbuf_settle *settle, struct bbuf_settle_progress *progress,
 			    struct list_head *items)
 {
 	struct bbuf_item *item;
@@ -574,35 +586,36 @@ static int bbuf_settle_pick(struct bbuf_queue *q, struct bbuf_holder *holder,
 		if (!item)
 			return settle->lease ? -ESTALE : -ENOENT;
 		bbuf_holder_pick(q->leases, item, items);
-		state->n = 1;
+		progress->n = 1;
 		return 0;
 	}
-	if (!state->to)
-		state->to = q->leases->last;
-	state->n = 0;
-	while (state->n < BBUF_LOCKED_RECORDS && (item = bbuf_settle_next(holder, state))) {
+	if (!progress->to)
+		progress->to = q->leases->last_id;
+	progress->n = 0;
+	while (progress->n < BBUF_LOCKED_RECORDS && (item = bbuf_settle_next(holder, progress))) {
 		bbuf_holder_pick(q->leases, item, items);
-		state->n++;
+		progress->n++;
 	}
-	state->more = state->n == BBUF_LOCKED_RECORDS;
+	progress->more = progress->n == BBUF_LOCKED_RECORDS;
 	return 0;
 }
 
-/* These return how many it was. */
+/* The following functions return the number of leases that they have settled. */
 
-static long bbuf_settle_ack(struct bbuf_queue *q, struct list_head *items, struct bbuf_told *told)
+static long bbuf_settle_ack(struct bbuf_queue *q, struct list_head *items,
+			    struct bbuf_lease_changes *changes)
 {
 	struct bbuf_item *item;
 	long n = 0;
 
 	list_for_each_entry(item, items, link) {
-		bbuf_lease_end(q, item, told);
+		bbuf_lease_consume(q, item, changes);
 		n++;
 	}
 	return n;
 }
 
-/* Give leases back to their holder; their time starts again. */
+/* Give leases back to their holder; their timeouts start again. */
 static long bbuf_settle_renew(struct bbuf_queue *q, struct list_head *items)
 {
 	struct bbuf_item *item, *next;
@@ -610,15 +623,15 @@ static long bbuf_settle_renew(struct bbuf_queue *q, struct list_head *items)
 
 	list_for_each_entry_safe(item, next, items, link) {
 		list_del(&item->link);
-		bbuf_holder_keep(q->leases, item);
+		bbuf_holder_track(q->leases, item);
 		n++;
 	}
 	return n;
 }
 
-/* Until one can't be: it and the rest stay leased. */
+/* Stops at the first one that can't be dead-lettered: that one and the rest stay leased. */
 static long bbuf_settle_reject(struct bbuf_queue *q, struct list_head *items,
-			       struct bbuf_told *told)
+			       struct bbuf_lease_changes *changes)
 {
 	struct bbuf_item *item, *next;
 	LIST_HEAD(gone);
@@ -627,14 +640,14 @@ static long bbuf_settle_reject(struct bbuf_queue *q, struct list_head *items,
 
 	mutex_unlock(&q->consumer.lock);
 	list_for_each_entry_safe(item, next, items, link) {
-		all = bbuf_lease_bury(q, item);
+		all = bbuf_item_dead_letter(q, item);
 		if (!all)
 			break;
 		list_move_tail(&item->link, &gone);
 	}
 	mutex_lock(&q->consumer.lock);
 	list_for_each_entry(item, &gone, link) {
-		bbuf_lease_end_dead(q, item, told);
+		bbuf_lease_consume_dead_letter(q, item, changes);
 		n++;
 	}
 	bbuf_settle_renew(q, items);
@@ -642,85 +655,87 @@ static long bbuf_settle_reject(struct bbuf_queue *q, struct list_head *items,
 	return n || all ? n : -EAGAIN;
 }
 
-/* The consumers' lock is held; what is left in @items is to be buried, or freed. */
-static long bbuf_settle_picked(struct bbuf_queue *q, u32 how, struct list_head *items,
-			       struct bbuf_settled *state, struct bbuf_told *told)
+/* The consumers' lock is held; what is left in @items must be dead-lettered, or freed. */
+static long bbuf_settle_picked(struct bbuf_queue *q, u32 action, struct list_head *items,
+			       struct bbuf_settle_progress *progress,
+			       struct bbuf_lease_changes *changes)
 {
-	const struct bbuf_returning returning = { .last = how == BBUF_RETURN_LAST };
+	const struct bbuf_return_opts opts = { .last = action == BBUF_RETURN_LAST };
 
-	trace_bbuf_batch(q, "settle", 0, state->n);
-	switch (how) {
+	trace_bbuf_batch(q, "settle", 0, progress->n);
+	switch (action) {
 	case BBUF_ACK:
-		return bbuf_settle_ack(q, items, told);
+		return bbuf_settle_ack(q, items, changes);
 	case BBUF_RENEW:
 		return bbuf_settle_renew(q, items);
 	case BBUF_REJECT:
-		return bbuf_settle_reject(q, items, told);
+		return bbuf_settle_reject(q, items, changes);
 	default:
-		bbuf_leases_return(q, items, returning, told);
-		return state->n;
+		bbuf_leases_return_list(q, items, opts, changes);
+		return progress->n;
 	}
 }
 
-/* As many as can be settled without letting others have the lock. */
-static long bbuf_settle_some(struct bbuf_queue *q, struct bbuf_holder *holder,
-			     const struct bbuf_settle *settle, struct bbuf_settled *state)
+/* Settle as many leases as one lock may be held for. */
+static long bbuf_settle_batch(struct bbuf_queue *q, struct bbuf_holder *holder,
+			      const struct bbuf_settle *settle,
+			      struct bbuf_settle_progress *progress)
 {
-	const struct bbuf_returning how = { .last = settle->how == BBUF_RETURN_LAST };
-	bool back = settle->how == BBUF_RETURN || how.last;
-	struct bbuf_told told = { };
+	const struct bbuf_return_opts opts = { .last = settle->action == BBUF_RETURN_LAST };
+	bool returns = settle->action == BBUF_RETURN || opts.last;
+	struct bbuf_lease_changes changes = { };
 	LIST_HEAD(items);
 	long ret;
 
 	mutex_lock(&q->consumer.lock);
 	ret = bbuf_side_error(&q->consumer) ?:
-	      bbuf_settle_pick(q, holder, settle, state, &items);
+	      bbuf_settle_pick(q, holder, settle, progress, &items);
 	if (!ret)
-		ret = bbuf_settle_picked(q, settle->how, &items, state, &told);
-	bbuf_leases_tell_again(q->leases, &told);
+		ret = bbuf_settle_picked(q, settle->action, &items, progress, &changes);
+	bbuf_leases_collect_unblocked(q->leases, &changes);
 	mutex_unlock(&q->consumer.lock);
 
-	if (back)
-		bbuf_leases_bury(q, &items, how, &told);
+	if (returns)
+		bbuf_leases_dead_letter_list(q, &items, opts, &changes);
 	else
 		bbuf_leases_free(&items);
-	if (ret > 0 && settle->how != BBUF_RENEW)
-		bbuf_leases_tell(q, &told);
+	if (ret > 0 && settle->action != BBUF_RENEW)
+		bbuf_leases_notify(q, &changes);
 	return ret;
 }
 
 /**
- * bbuf_lease_settle() - be done with leases
+ * bbuf_lease_settle() - acknowledge, return, reject or renew leases
  * @q: the queue, of records, with BBUF_LEASE
- * @holder: whose they are
- * @settle: which, and what becomes of them; its values are known ones
+ * @holder: holder of the leases
+ * @settle: leases, and the action; its values are valid
  *
  * Context: process context; may sleep for locks.
- * Return: how many it was, or -ESTALE, -ENOENT, -EAGAIN, -ENODEV, see struct bbuf_settle.
+ * Return: number of leases, or -ESTALE, -ENOENT, -EAGAIN, -ENODEV, see struct bbuf_settle.
  */
 long bbuf_lease_settle(struct bbuf_queue *q, struct bbuf_holder *holder,
 		       const struct bbuf_settle *settle)
 {
-	struct bbuf_settled state = { };
+	struct bbuf_settle_progress progress = { };
 	long ret, done = 0;
 
 	do {
-		ret = bbuf_settle_some(q, holder, settle, &state);
+		ret = bbuf_settle_batch(q, holder, settle, &progress);
 		done += max(ret, 0L);
 		cond_resched();
-	} while (ret > 0 && state.more);
+	} while (ret > 0 && progress.more);
 	return done ?: ret;
 }
 
 /**
- * bbuf_lease_undo() - take a lease back that its holder has not heard of
+ * bbuf_lease_undo() - return a lease that its holder was not told of
  * @q: the queue
- * @holder: the file's
- * @id: of the lease
+ * @holder: holder of the lease
+ * @id: id of the lease
  */
 void bbuf_lease_undo(struct bbuf_queue *q, struct bbuf_holder *holder, u64 id)
 {
-	struct bbuf_told told = { };
+	struct bbuf_lease_changes changes = { };
 	struct bbuf_item *item;
 	LIST_HEAD(items);
 
@@ -729,14 +744,14 @@ void bbuf_lease_undo(struct bbuf_queue *q, struct bbuf_holder *holder, u64 id)
 	if (item) {
 		bbuf_holder_pick(q->leases, item, &items);
 		item->deliveries--;
-		bbuf_lease_return(q, item, false, &told);
+		bbuf_lease_requeue(q, item, false, &changes);
 	}
-	bbuf_leases_tell_again(q->leases, &told);
+	bbuf_leases_collect_unblocked(q->leases, &changes);
 	mutex_unlock(&q->consumer.lock);
-	bbuf_leases_tell(q, &told);
+	bbuf_leases_notify(q, &changes);
 }
 
-/* Of a stream, a token of this holder that is this byte. */
+/* Find a token of a holder of a stream by its byte. */
 static struct bbuf_item *bbuf_holder_token(const struct bbuf_holder *holder, u8 byte)
 {
 	struct rb_node *node = holder->leases.rb_root.rb_node;
@@ -752,11 +767,11 @@ static struct bbuf_item *bbuf_holder_token(const struct bbuf_holder *holder, u8 
 }
 
 /**
- * bbuf_holder_has_token() - tell whether a byte is one that was leased
- * @holder: the file's, of a stream; the consumers' lock is held
- * @byte: the byte
+ * bbuf_holder_has_token() - check whether a holder has leased a token
+ * @holder: the holder, of a stream; the consumers' lock is held
+ * @byte: the token
  *
- * Return: whether it is.
+ * Return: whether it has.
  */
 bool bbuf_holder_has_token(const struct bbuf_holder *holder, u8 byte)
 {
@@ -764,16 +779,16 @@ bool bbuf_holder_has_token(const struct bbuf_holder *holder, u8 byte)
 }
 
 /**
- * bbuf_lease_return_token() - put a token behind all that is queued
+ * bbuf_token_requeue() - put a token behind all that is queued
  * @q: the queue, a stream; the consumers' lock is held
- * @holder: who has leased it
+ * @holder: holder of the token
  * @byte: the token
- * @told: for bbuf_leases_tell()
+ * @changes: for bbuf_leases_notify()
  *
  * Return: whether the holder has leased such a token.
  */
-bool bbuf_lease_return_token(struct bbuf_queue *q, struct bbuf_holder *holder, u8 byte,
-			     struct bbuf_told *told)
+bool bbuf_token_requeue(struct bbuf_queue *q, struct bbuf_holder *holder, u8 byte,
+			struct bbuf_lease_changes *changes)
 {
 	struct bbuf_item *item = bbuf_holder_token(holder, byte);
 	LIST_HEAD(items);
@@ -781,13 +796,14 @@ bool bbuf_lease_return_token(struct bbuf_queue *q, struct bbuf_holder *holder, u
 	if (!item)
 		return false;
 	bbuf_holder_pick(q->leases, item, &items);
-	bbuf_lease_return(q, item, true, told);
-	bbuf_leases_tell_again(q->leases, told);
+	bbuf_lease_requeue(q, item, true, changes);
+	bbuf_leases_collect_unblocked(q->leases, changes);
 	return true;
 }
 
-/* Of a stream, the files that this process has open already; or @fresh, which is added. */
-static struct bbuf_holder *bbuf_holder_mine(struct bbuf_leases *leases, struct bbuf_holder *fresh)
+/* For a stream: find the holder of this process, or add @fresh. */
+static struct bbuf_holder *bbuf_holder_find_or_add(struct bbuf_leases *leases,
+						   struct bbuf_holder *fresh)
 {
 	struct rb_node **link = &leases->holders.rb_node, *parent = NULL;
 
@@ -805,12 +821,12 @@ static struct bbuf_holder *bbuf_holder_mine(struct bbuf_leases *leases, struct b
 }
 
 /**
- * bbuf_holder_get() - begin to lease
+ * bbuf_holder_get() - get the holder for a file that the current task opens
  * @q: the queue
  *
- * For a file that the current task opens.
+ * For a stream this is the holder of the process, if it has one.
  *
- * Return: its holder, for bbuf_holder_put(), or NULL for want of memory.
+ * Return: the holder, for bbuf_holder_put(), or NULL if there is no memory.
  */
 struct bbuf_holder *bbuf_holder_get(struct bbuf_queue *q)
 {
@@ -820,7 +836,7 @@ struct bbuf_holder *bbuf_holder_get(struct bbuf_queue *q)
 	if (!fresh)
 		return NULL;
 	fresh->leases = RB_ROOT_CACHED;
-	init_waitqueue_head(&fresh->unfull);
+	init_waitqueue_head(&fresh->wait);
 	if (q->type == BBUF_RECORD) {
 		fresh->files = 1;
 		return fresh;
@@ -828,7 +844,7 @@ struct bbuf_holder *bbuf_holder_get(struct bbuf_queue *q)
 	fresh->owner = get_pid(task_tgid(current));
 
 	mutex_lock(&q->consumer.lock);
-	holder = bbuf_holder_mine(q->leases, fresh);
+	holder = bbuf_holder_find_or_add(q->leases, fresh);
 	holder->files++;
 	mutex_unlock(&q->consumer.lock);
 	if (holder != fresh) {
@@ -838,11 +854,11 @@ struct bbuf_holder *bbuf_holder_get(struct bbuf_queue *q)
 	return holder;
 }
 
-/* Some of what a file that is closed has leased goes back; false if that was all. */
+/* Return a batch of the leases of a file that is closed; false if there are no more. */
 static bool bbuf_holder_return(struct bbuf_queue *q, struct bbuf_holder *holder)
 {
-	const struct bbuf_returning how = { };
-	struct bbuf_told told = { };
+	const struct bbuf_return_opts opts = { };
+	struct bbuf_lease_changes changes = { };
 	struct rb_node *first;
 	LIST_HEAD(items);
 	size_t n = 0;
@@ -853,15 +869,15 @@ static bool bbuf_holder_return(struct bbuf_queue *q, struct bbuf_holder *holder)
 		n++;
 	}
 	trace_bbuf_batch(q, "close", 0, n);
-	bbuf_leases_return(q, &items, how, &told);
-	bbuf_leases_tell_again(q->leases, &told);
+	bbuf_leases_return_list(q, &items, opts, &changes);
+	bbuf_leases_collect_unblocked(q->leases, &changes);
 	mutex_unlock(&q->consumer.lock);
-	bbuf_leases_bury(q, &items, how, &told);
-	bbuf_leases_tell(q, &told);
+	bbuf_leases_dead_letter_list(q, &items, opts, &changes);
+	bbuf_leases_notify(q, &changes);
 	return n == BBUF_LOCKED_RECORDS;
 }
 
-/* One file less; true if it was the last. */
+/* Count a file less; true if it was the last. */
 static bool bbuf_holder_close(struct bbuf_queue *q, struct bbuf_holder *holder)
 {
 	bool last;
@@ -875,9 +891,9 @@ static bool bbuf_holder_close(struct bbuf_queue *q, struct bbuf_holder *holder)
 }
 
 /**
- * bbuf_holder_put() - stop to lease: what has not been settled goes back
+ * bbuf_holder_put() - release a holder: leases that were not settled are returned
  * @q: the queue
- * @holder: of bbuf_holder_get()
+ * @holder: from bbuf_holder_get()
  */
 void bbuf_holder_put(struct bbuf_queue *q, struct bbuf_holder *holder)
 {
@@ -890,42 +906,42 @@ void bbuf_holder_put(struct bbuf_queue *q, struct bbuf_holder *holder)
 }
 
 /**
- * bbuf_holder_full() - has a file leased as much as it may?
+ * bbuf_holder_is_full() - check whether a holder has as many leases as it may
  * @q: the queue
- * @holder: the file's
+ * @holder: the holder
  *
  * Return: whether it has.
  */
-bool bbuf_holder_full(const struct bbuf_queue *q, const struct bbuf_holder *holder)
+bool bbuf_holder_is_full(const struct bbuf_queue *q, const struct bbuf_holder *holder)
 {
-	return READ_ONCE(holder->count) >= bbuf_leases_of_file(q->leases);
+	return READ_ONCE(holder->count) >= bbuf_leases_file_limit(q->leases);
 }
 
 /**
  * bbuf_holder_wake() - wake a task that waits until its holder may lease more
- * @holder: the holder, which has less now, or may have more; a file of it is open
+ * @holder: the holder, which has fewer leases now, or a higher limit; a file of it is open
  *
- * It wakes the next one if there is something left for that.
+ * That task wakes the next one if there is something left to lease.
  */
 void bbuf_holder_wake(struct bbuf_holder *holder)
 {
-	/* A: the count, then who waits; see B. */
-	if (wq_has_sleeper(&holder->unfull))
-		wake_up_interruptible(&holder->unfull);
+	/* (A) pairs with (B) in bbuf_holder_wait(): the count, then the wait queue. */
+	if (wq_has_sleeper(&holder->wait))
+		wake_up_interruptible(&holder->wait);
 }
 
-/* Is there something for one more, beside those that are on their way? Or nothing at all? */
+/* Wake one more if the admitted tasks leave something for it, or there is nothing to wait for. */
 static void bbuf_holder_wake_next(const struct bbuf_queue *q, struct bbuf_holder *holder)
 {
-	unsigned int taken = READ_ONCE(holder->count) + atomic_read(&holder->coming);
+	unsigned int taken = READ_ONCE(holder->count) + atomic_read(&holder->admitted);
 
-	if (taken < bbuf_leases_of_file(q->leases) || READ_ONCE(q->state) & BBUF_DESTROYED)
+	if (taken < bbuf_leases_file_limit(q->leases) || READ_ONCE(q->state) & BBUF_DESTROYED)
 		bbuf_holder_wake(holder);
 }
 
-/* The next holder of a stream behind @owner, or NULL. */
-static struct bbuf_holder *bbuf_holder_behind(const struct bbuf_leases *leases,
-					      const struct pid *owner)
+/* Find the holder of a stream that follows @owner, or NULL. */
+static struct bbuf_holder *bbuf_holder_after(const struct bbuf_leases *leases,
+					     const struct pid *owner)
 {
 	struct rb_node *node = leases->holders.rb_node;
 	struct bbuf_holder *holder, *found = NULL;
@@ -943,7 +959,7 @@ static struct bbuf_holder *bbuf_holder_behind(const struct bbuf_leases *leases,
 }
 
 /**
- * bbuf_leases_wake_full() - wake those who wait until their holders may lease more
+ * bbuf_leases_wake_full() - wake all tasks that wait until their holders may lease more
  * @q: the queue, with BBUF_LEASE; no lock is held
  */
 void bbuf_leases_wake_full(struct bbuf_queue *q)
@@ -955,7 +971,7 @@ void bbuf_leases_wake_full(struct bbuf_queue *q)
 	do {
 		mutex_lock(&q->consumer.lock);
 		for (n = 0; n < BBUF_LOCKED_RECORDS; n++) {
-			holder = bbuf_holder_behind(q->leases, owner);
+			holder = bbuf_holder_after(q->leases, owner);
 			if (!holder)
 				break;
 			owner = holder->owner;
@@ -966,114 +982,116 @@ void bbuf_leases_wake_full(struct bbuf_queue *q)
 	} while (n == BBUF_LOCKED_RECORDS);
 }
 
-/* Why a call need not wait for its holder, or not any longer; 1 if it is to sleep. */
-static int bbuf_holder_sleeps(const struct bbuf_queue *q, const struct bbuf_holder *holder,
-			      const struct bbuf_call *call)
+/* Returns 0 if a holder may lease more, 1 if the call must sleep, or why it must not. */
+static int bbuf_holder_check_wait(const struct bbuf_queue *q, const struct bbuf_holder *holder,
+				  const struct bbuf_waiter *waiter)
 {
 	if (READ_ONCE(q->state) & BBUF_DESTROYED)
 		return -ENODEV;
-	if (!bbuf_holder_full(q, holder))
+	if (!bbuf_holder_is_full(q, holder))
 		return 0;
-	if (call->nowait)
+	if (waiter->nowait)
 		return -EAGAIN;
 	if (signal_pending(current))
-		return bbuf_call_interrupted(call);
-	return ktime_get_ns() >= call->deadline ? -ETIMEDOUT : 1;
+		return bbuf_waiter_interrupted(waiter);
+	return ktime_get_ns() >= waiter->deadline ? -ETIMEDOUT : 1;
 }
 
 /**
- * struct bbuf_unfull - a task that waits until its holder may lease more
- * @entry: in bbuf_holder.unfull
+ * struct bbuf_holder_waiter - a task that waits until its holder may lease more
+ * @entry: entry in bbuf_holder.wait
  * @holder: the holder
- * @coming: it is counted in bbuf_holder.coming; the task's own while it is not in the wait queue
+ * @admitted: the task is counted in bbuf_holder.admitted; written by that task alone while the
+ *            entry is not in the wait queue
  */
-struct bbuf_unfull {
+struct bbuf_holder_waiter {
 	struct wait_queue_entry entry;
 	struct bbuf_holder *holder;
-	bool coming;
+	bool admitted;
 };
 
 /*
- * Whoever wakes it counts it, as it takes a while to come: otherwise others would be woken for what
- * it is to have. That is done first, as it may be gone as soon as it is woken; it isn't woken if it
- * runs already, for another reason.
+ * The waker counts the task as admitted, as it takes a while to run: otherwise others would be
+ * woken for the same token. It is counted first, as the entry may be gone as soon as the task is
+ * woken; it isn't woken if it runs already, for another reason.
  */
-static int bbuf_unfull_wake(struct wait_queue_entry *entry, unsigned int mode, int flags, void *key)
+static int bbuf_holder_waiter_wake(struct wait_queue_entry *entry, unsigned int mode, int flags,
+				   void *key)
 {
-	struct bbuf_unfull *unfull = container_of(entry, struct bbuf_unfull, entry);
-	struct bbuf_holder *holder = unfull->holder;
+	struct bbuf_holder_waiter *self = container_of(entry, struct bbuf_holder_waiter, entry);
+	struct bbuf_holder *holder = self->holder;
 
-	atomic_inc(&holder->coming);
-	unfull->coming = true;
+	atomic_inc(&holder->admitted);
+	self->admitted = true;
 	if (autoremove_wake_function(entry, mode, flags, key))
 		return 1;
-	unfull->coming = false;
-	atomic_dec(&holder->coming);
+	self->admitted = false;
+	atomic_dec(&holder->admitted);
 	return 0;
 }
 
-/* Out of the wait queue: does it come? */
-static void bbuf_unfull_set(struct bbuf_unfull *unfull, bool coming)
+/* Out of the wait queue: set whether the task is about to lease. */
+static void bbuf_holder_waiter_admit(struct bbuf_holder_waiter *self, bool admitted)
 {
-	if (coming != unfull->coming)
-		atomic_add(coming ? 1 : -1, &unfull->holder->coming);
-	unfull->coming = coming;
+	if (admitted != self->admitted)
+		atomic_add(admitted ? 1 : -1, &self->holder->admitted);
+	self->admitted = admitted;
 }
 
 /**
  * bbuf_holder_wait() - wait until a holder may lease more
  * @q: the queue
- * @holder: whose it is
- * @call: the call; not in line, where it would hold up those that may lease
+ * @holder: the holder
+ * @waiter: the call; not in the wait list, where it would hold up other readers
  *
- * Context: process context; sleeps, unless the call must not wait.
- * Return: 0, -EAGAIN, -ENODEV, -ETIMEDOUT, or what bbuf_call_interrupted() says. With 0 the call
- * counts as coming, until bbuf_holder_came().
+ * Context: process context; sleeps, unless the call is non-blocking.
+ * Return: 0, -EAGAIN, -ENODEV, -ETIMEDOUT, or what bbuf_waiter_interrupted() returns. With 0 the
+ * task counts as admitted, until bbuf_holder_end_wait().
  */
 int bbuf_holder_wait(struct bbuf_queue *q, struct bbuf_holder *holder,
-		     const struct bbuf_call *call)
+		     const struct bbuf_waiter *waiter)
 {
-	struct bbuf_unfull unfull = { .holder = holder };
+	struct bbuf_holder_waiter self = { .holder = holder };
 	int ret;
 
-	init_wait(&unfull.entry);
-	unfull.entry.func = bbuf_unfull_wake;
+	init_wait(&self.entry);
+	self.entry.func = bbuf_holder_waiter_wake;
 	do {
-		/* B: the wait queue, then the count; see bbuf_holder_wake(). */
-		prepare_to_wait_exclusive(&holder->unfull, &unfull.entry, TASK_INTERRUPTIBLE);
-		ret = bbuf_holder_sleeps(q, holder, call);
+		/* (B) pairs with (A) in bbuf_holder_wake(): the wait queue, then the count. */
+		prepare_to_wait_exclusive(&holder->wait, &self.entry, TASK_INTERRUPTIBLE);
+		ret = bbuf_holder_check_wait(q, holder, waiter);
 		if (ret > 0)
-			schedule_timeout(bbuf_call_timeout(call, ktime_get_ns()));
-		finish_wait(&holder->unfull, &unfull.entry);
-		bbuf_unfull_set(&unfull, !ret);
+			schedule_timeout(bbuf_waiter_timeout(waiter, ktime_get_ns()));
+		finish_wait(&holder->wait, &self.entry);
+		bbuf_holder_waiter_admit(&self, !ret);
 	} while (ret > 0);
-	/* Whatever has woken this one may serve another one as well, or instead. */
+	/* The event that woke this task may serve another one as well, or instead. */
 	bbuf_holder_wake_next(q, holder);
 	return ret;
 }
 
 /**
- * bbuf_holder_came() - tell that a call that has waited has what it wanted, or does without
+ * bbuf_holder_end_wait() - end the admission of a task that has leased, or has failed to
  * @q: the queue
- * @holder: whose it is
+ * @holder: the holder
  */
-void bbuf_holder_came(struct bbuf_queue *q, struct bbuf_holder *holder)
+void bbuf_holder_end_wait(struct bbuf_queue *q, struct bbuf_holder *holder)
 {
-	atomic_dec(&holder->coming);
+	atomic_dec(&holder->admitted);
 	bbuf_holder_wake_next(q, holder);
 }
 
 /**
- * bbuf_leases_flush() - discard what came back
+ * bbuf_leases_flush() - discard requeued items
  * @q: the queue; the consumers' lock is held
- * @n: how many at the most; no more than BBUF_LOCKED_RECORDS are discarded at once
- * @items: where they are put, to be freed without the lock
- * @told: for bbuf_leases_tell()
+ * @n: maximum number of items; at most BBUF_LOCKED_RECORDS are discarded at once
+ * @items: list that they are added to, to be freed without the lock
+ * @changes: for bbuf_leases_notify()
  *
- * Return: how many were.
+ * Return: number of items that were discarded.
  */
 size_t bbuf_leases_flush(struct bbuf_queue *q, size_t n, struct list_head *items,
-			 struct bbuf_told *told)
+			 struct bbuf_lease_changes *changes)
 {
 	struct bbuf_leases *leases = q->leases;
 	struct bbuf_side *side = &q->consumer;
@@ -1081,72 +1099,72 @@ size_t bbuf_leases_flush(struct bbuf_queue *q, size_t n, struct list_head *items
 	size_t i;
 
 	n = min_t(size_t, n, BBUF_LOCKED_RECORDS);
-	for (i = 0; i < n && (first = rb_first_cached(&leases->aside)); i++) {
-		struct bbuf_item *item = rb_entry(first, struct bbuf_item, aside);
+	for (i = 0; i < n && (first = rb_first_cached(&leases->requeued)); i++) {
+		struct bbuf_item *item = rb_entry(first, struct bbuf_item, requeued);
 
-		rb_erase_cached(&item->aside, &leases->aside);
+		rb_erase_cached(&item->requeued, &leases->requeued);
 		list_add_tail(&item->link, items);
-		leases->returned_count--;
-		q->aside -= item->len;
+		leases->requeued_count--;
+		q->requeued -= item->len;
 		q->flushed_bytes += item->len;
-		q->flushed_records += bbuf_leases_records(q);
+		q->flushed_records += bbuf_item_records(q);
 		side->bytes += item->len;
-		WRITE_ONCE(side->records, side->records + bbuf_leases_records(q));
+		WRITE_ONCE(side->records, side->records + bbuf_item_records(q));
 		WRITE_ONCE(side->pos, side->pos + item->len);
-		bbuf_item_end(q, item, told);
+		bbuf_item_consume(q, item, changes);
 	}
-	bbuf_leases_tell_again(leases, told);
+	bbuf_leases_collect_unblocked(leases, changes);
 	trace_bbuf_batch(q, "flush", 0, i);
 	return i;
 }
 
 /**
  * bbuf_leases_flush_ring() - discard what is in the ring
- * @q: the queue; both sides' locks are held, and nobody copies
+ * @q: the queue; both sides' locks are held, and no side is copying
  * @stored: bytes of the ring that are in use
- * @told: for bbuf_leases_tell()
+ * @changes: for bbuf_leases_notify()
  */
-void bbuf_leases_flush_ring(struct bbuf_queue *q, size_t stored, struct bbuf_told *told)
+void bbuf_leases_flush_ring(struct bbuf_queue *q, size_t stored, struct bbuf_lease_changes *changes)
 {
 	size_t bytes = bbuf_queue_in_ring(q), records = 0;
 	struct bbuf_leases *leases = q->leases;
 	struct bbuf_side *side = &q->consumer;
 
-	if (bbuf_leases_records(q))
-		records = q->producer.records - side->records - leases->returned_count;
-	leases->head += bytes;
+	if (bbuf_item_records(q))
+		records = q->producer.records - side->records - leases->requeued_count;
+	leases->ring_pos += bytes;
 	side->off = bbuf_ring_step(&q->ring, side->off, stored);
 	q->flushed_bytes += bytes;
 	q->flushed_records += records;
 	side->bytes += bytes;
 	WRITE_ONCE(side->records, side->records + records);
 	WRITE_ONCE(side->pos, side->pos + bytes);
-	bbuf_leases_settle_up(leases);
+	bbuf_leases_update_settled(leases);
 	bbuf_leases_free_room(leases, bytes);
-	bbuf_queue_update_end(q);
-	told->gone += records ?: bytes;
-	told->gone_bytes += bytes;
+	bbuf_queue_update_eof(q);
+	changes->consumed += records ?: bytes;
+	changes->consumed_bytes += bytes;
 }
 
-/* How many items there may be follows from the capacity. */
+/* The capacity determines the number of items. */
 static void bbuf_leases_set_limit(struct bbuf_leases *leases)
 {
-	size_t capacity = leases->queue->producer.span;
+	size_t capacity = leases->queue->producer.window;
 
-	WRITE_ONCE(leases->limit, max_t(size_t, capacity / BBUF_BYTES_PER_ITEM, BBUF_ITEMS_LEAST));
+	WRITE_ONCE(leases->limit, max_t(size_t, capacity / BBUF_BYTES_PER_ITEM, BBUF_ITEMS_MIN));
 }
 
 /**
- * bbuf_leases_set() - change how long, how many and how often
+ * bbuf_leases_set() - change the timeout, or the limits of leases and deliveries
  * @q: the queue; both sides' locks are held, and its capacity is the new one
- * @set: what is to change
+ * @set: settings to change
  *
- * The caller is to notify the consumers, and to call bbuf_leases_wake_full(), without the locks.
+ * The caller must notify the consumers, and call bbuf_leases_wake_full(), without the locks.
  */
 void bbuf_leases_set(struct bbuf_queue *q, const struct bbuf_set *set)
 {
 	struct bbuf_leases *leases = q->leases;
-	unsigned int before = bbuf_leases_of_file(leases);
+	unsigned int before = bbuf_leases_file_limit(leases);
 
 	if (set->fields & BBUF_SET_LEASE_TIMEOUT)
 		WRITE_ONCE(leases->timeout, set->lease_timeout);
@@ -1156,45 +1174,45 @@ void bbuf_leases_set(struct bbuf_queue *q, const struct bbuf_set *set)
 		WRITE_ONCE(leases->max_deliveries, set->max_deliveries);
 	bbuf_leases_set_limit(leases);
 	bbuf_leases_update_full(q);
-	/* Which files are full now is not looked for: there may be any number of files. */
-	if (leases->files && bbuf_leases_of_file(leases) != before)
+	/* Files that are full now are not looked for: there may be any number of files. */
+	if (leases->files && bbuf_leases_file_limit(leases) != before)
 		WRITE_ONCE(leases->full_stale, true);
 }
 
 /**
- * bbuf_leases_info() - what is leased, and has been
+ * bbuf_leases_info() - report leases and their totals
  * @q: the queue; both sides' locks are held
- * @info: where to say so; what consumers have done is there
+ * @info: filled in; has the totals of the consumers already
  */
 void bbuf_leases_info(const struct bbuf_queue *q, struct bbuf_info *info)
 {
 	const struct bbuf_leases *leases = q->leases;
 
-	info->out.bytes -= q->leased + leases->dead_bytes;
-	info->out.records -= leases->records + leases->dead;
+	info->out.bytes -= q->leased + leases->dead_lettered_bytes;
+	info->out.records -= leases->records + leases->dead_lettered;
 	info->leased_bytes = q->leased;
 	info->leased_records = leases->records;
 	info->leasing_files = leases->files;
 	info->returned = leases->returned;
 	info->expired = leases->expired;
-	info->dead_records = leases->dead;
+	info->dead_lettered = leases->dead_lettered;
 	info->lease_timeout = leases->timeout;
 	info->max_leases = leases->max_leases;
 	info->max_deliveries = leases->max_deliveries;
-	if (leases->grave)
-		strscpy(info->dead_letters, leases->grave->name, sizeof(info->dead_letters));
+	if (leases->dead_letters)
+		strscpy(info->dead_letters, leases->dead_letters->name, sizeof(info->dead_letters));
 }
 
 /**
- * bbuf_leases_init() - make a queue one whose consumers lease
- * @q: the queue, which nobody uses yet
- * @what: what it is to be
- * @grave: the queue that its dead letters go to, or NULL; stays
+ * bbuf_leases_init() - initialize the leases of a queue
+ * @q: the queue, not in use yet
+ * @create: its settings
+ * @dead_letters: dead-letter queue, or NULL; must stay
  *
  * Return: 0 or -ENOMEM.
  */
-int bbuf_leases_init(struct bbuf_queue *q, const struct bbuf_create *what,
-		     struct bbuf_queue *grave)
+int bbuf_leases_init(struct bbuf_queue *q, const struct bbuf_create *create,
+		     struct bbuf_queue *dead_letters)
 {
 	struct bbuf_leases *leases = kzalloc(sizeof(*leases), GFP_KERNEL_ACCOUNT);
 
@@ -1202,15 +1220,15 @@ int bbuf_leases_init(struct bbuf_queue *q, const struct bbuf_create *what,
 		return -ENOMEM;
 	leases->queue = q;
 	leases->items = RB_ROOT_CACHED;
-	leases->aside = RB_ROOT_CACHED;
+	leases->requeued = RB_ROOT_CACHED;
 	leases->timed = RB_ROOT_CACHED;
 	leases->holders = RB_ROOT;
 	INIT_DELAYED_WORK(&leases->expiry, bbuf_leases_expire);
 	leases->due = BBUF_NEVER;
-	leases->timeout = what->lease_timeout;
-	leases->max_leases = what->max_leases ?: BBUF_MAX_LEASES_DEFAULT;
-	leases->max_deliveries = what->max_deliveries;
-	leases->grave = grave;
+	leases->timeout = create->lease_timeout;
+	leases->max_leases = create->max_leases ?: BBUF_MAX_LEASES_DEFAULT;
+	leases->max_deliveries = create->max_deliveries;
+	leases->dead_letters = dead_letters;
 	bbuf_leases_set_limit(leases);
 	q->leases = leases;
 	q->producer.limit = &leases->freed;
@@ -1218,10 +1236,10 @@ int bbuf_leases_init(struct bbuf_queue *q, const struct bbuf_create *what,
 }
 
 /**
- * bbuf_leases_uninit() - free what bbuf_leases_init() took, and what came back
- * @q: the queue, with or without leases; nobody uses it any more
+ * bbuf_leases_uninit() - free what bbuf_leases_init() allocated, and all items
+ * @q: the queue, with or without leases; not in use any more
  *
- * Context: process context; waits for the work that is under way.
+ * Context: process context; waits for work that is running.
  */
 void bbuf_leases_uninit(struct bbuf_queue *q)
 {

@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Unit tests of the accounting of leases, for KUnit: what is done to a few records, in every
- * order, next to a list to which the same is done.
+ * Unit tests of the accounting of leases, for KUnit: operations on a few records, in every order,
+ * compared with a list on which the same is done.
  */
 #include <kunit/test.h>
 #include <linux/prandom.h>
 
-#include "lend.h"
+#include "lease_read.h"
 
 #define CAPACITY	16
-#define STEPS		4	/* that are done one after the other */
-#define QUEUED		3	/* records that are there at the start */
-#define LONG		20000	/* steps of a walk at random */
+#define STEPS		4	/* that are done in a row */
+#define QUEUED		3	/* records that are queued at the start */
+#define LONG		20000	/* steps of a random walk */
 
-static const struct bbuf_manner at_once = { .nowait = true };
+static const struct bbuf_io_opts nowait_opts = { .nowait = true };
 
-/* What can be done: write one, lease one, settle the first or last that is leased, flush. */
+/* Operations: write a record, lease one, settle the first or last lease, flush. */
 enum step { PUT, LEASE, SETTLE, FLUSH = SETTLE + 6, CHOICES };
 
 static const u32 ways[] = { BBUF_ACK, BBUF_RETURN, BBUF_RETURN_LAST };
 
 /**
  * struct entry - a record
- * @tag: all its bytes
- * @born: the position at which it was written
- * @lease: 0 if it is queued
+ * @tag: value of all its bytes
+ * @born: position at which it was written
+ * @lease: id of its lease; 0 if it is queued
  */
 struct entry {
 	u8 tag;
@@ -33,13 +33,13 @@ struct entry {
 };
 
 /**
- * struct model - a queue, and what should be in it
+ * struct model - a queue, and its expected content
  * @q: the queue
- * @holder: who leases
- * @entries: what is queued or leased, as it would be read if all came back
- * @n: how many
- * @written: how many ever were
- * @flushed: how many of them were flushed
+ * @holder: holder of all leases
+ * @entries: queued and leased records, in the order of reading if all were returned
+ * @n: number of entries
+ * @written: records that were ever written
+ * @flushed: records that were flushed
  */
 struct model {
 	struct bbuf_queue *q;
@@ -67,7 +67,7 @@ static void model_begin(struct kunit *test, struct model *m, unsigned long pos)
 	q->consumer.pos = pos;
 	q->leases->freed = pos;
 	atomic64_set(&q->leases->settled, pos);
-	q->leases->head = pos;
+	q->leases->ring_pos = pos;
 	m->holder = bbuf_holder_get(q);
 	KUNIT_ASSERT_NOT_NULL(test, m->holder);
 	m->n = 0;
@@ -81,7 +81,7 @@ static void model_end(struct model *m)
 	bbuf_queue_uninit(m->q);
 }
 
-/* What is leased, or what is queued: the bytes of it. */
+/* Bytes that are leased, or that are queued. */
 static size_t model_bytes(const struct model *m, bool leased)
 {
 	size_t bytes = 0, i;
@@ -112,7 +112,7 @@ static void model_put(struct kunit *test, struct model *m)
 		m->written++;
 	}
 	iov_iter_kvec(&from, ITER_SOURCE, &vec, 1, vec.iov_len);
-	KUNIT_ASSERT_EQ(test, bbuf_write(m->q, &from, at_once), fits);
+	KUNIT_ASSERT_EQ(test, bbuf_write(m->q, &from, nowait_opts), fits);
 }
 
 static struct entry *model_first_queued(struct model *m)
@@ -135,7 +135,7 @@ static void model_lease(struct kunit *test, struct model *m)
 	ssize_t ret;
 
 	iov_iter_kvec(&to, ITER_DEST, &vec, 1, vec.iov_len);
-	ret = bbuf_lend(m->q, m->holder, &to, at_once, &lease);
+	ret = bbuf_lease_read(m->q, m->holder, &to, nowait_opts, &lease);
 	if (!e) {
 		KUNIT_ASSERT_EQ(test, ret, -EAGAIN);
 		return;
@@ -147,10 +147,10 @@ static void model_lease(struct kunit *test, struct model *m)
 	e->lease = lease.lease;
 }
 
-/* The first or the last in the list that is leased, or nothing. */
-static void model_settle(struct kunit *test, struct model *m, bool last, u32 how)
+/* Settle the first or the last lease in the list, if there is one. */
+static void model_settle(struct kunit *test, struct model *m, bool last, u32 action)
 {
-	struct bbuf_settle settle = { .how = how };
+	struct bbuf_settle settle = { .action = action };
 	struct entry e;
 	size_t at, i;
 
@@ -164,12 +164,12 @@ static void model_settle(struct kunit *test, struct model *m, bool last, u32 how
 	KUNIT_ASSERT_EQ(test, bbuf_lease_settle(m->q, m->holder, &settle), 1);
 
 	e.lease = 0;
-	if (how == BBUF_RETURN) {
+	if (action == BBUF_RETURN) {
 		m->entries[at] = e;
 		return;
 	}
 	model_remove(m, at);
-	if (how == BBUF_RETURN_LAST)
+	if (action == BBUF_RETURN_LAST)
 		m->entries[m->n++] = e;
 }
 
@@ -198,7 +198,7 @@ static void model_step(struct kunit *test, struct model *m, unsigned int step)
 		model_settle(test, m, (step - SETTLE) % 2, ways[(step - SETTLE) / 2]);
 }
 
-/* Before where is all gone? */
+/* Position before which everything was consumed. */
 static unsigned long model_settled(const struct model *m)
 {
 	unsigned long settled = m->q->producer.pos;
@@ -233,7 +233,7 @@ static void expect_model(struct kunit *test, const struct model *m)
 			model_settled(m));
 }
 
-/* The end comes when the last is gone, and not before. */
+/* EOF comes when the last record is consumed, and not before. */
 static void expect_end(struct kunit *test, struct model *m)
 {
 	KUNIT_ASSERT_EQ(test, bbuf_queue_shutdown(m->q), 0);
@@ -250,7 +250,7 @@ static void expect_end(struct kunit *test, struct model *m)
 	KUNIT_ASSERT_FALSE(test, m->q->consumer.ended);
 }
 
-/* The steps are the digits of a number. */
+/* Do the steps that are the digits of a number. */
 static void steps_from(struct kunit *test, struct model *m, unsigned int steps, unsigned long pos)
 {
 	size_t i;
@@ -276,12 +276,12 @@ static void leases_are_a_list_whatever_is_done(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, m->q);
 	for (i = 0; i < STEPS; i++)
 		all *= CHOICES;
-	/* Now and then 32 bits end among them. */
+	/* Positions exceed 32 bits in some of the runs. */
 	for (steps = 0; steps < all; steps++)
 		steps_from(test, m, steps, U32_MAX - steps % (2 * CAPACITY));
 }
 
-/* Long enough for those that went behind the same record, and come back in any order. */
+/* Long enough for records that were requeued at the same position, and returned in any order. */
 static void leases_are_a_list_for_long(struct kunit *test)
 {
 	struct model *m = kunit_kzalloc(test, sizeof(*m), GFP_KERNEL);
@@ -294,7 +294,7 @@ static void leases_are_a_list_for_long(struct kunit *test)
 	prandom_seed_state(&random, 1);
 	model_begin(test, m, U32_MAX - LONG / 8);
 	for (i = 0; i < LONG; i++) {
-		/* Rarely a flush, or there would not be much to put in order. */
+		/* A flush is rare, or there would not be much to keep in order. */
 		model_step(test, m, prandom_u32_state(&random) % (i % 64 ? FLUSH : CHOICES));
 		expect_model(test, m);
 	}

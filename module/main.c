@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bbuf: a bounded FIFO for handing work between the processes of one machine.
+ * bbuf: bounded FIFOs between the processes of one machine.
  *
- * Loading the module makes /dev/bbuf; unloading it, which needs that nobody has
- * it open, removes it with all that is queued.
+ * Loading the module creates /dev/bbuf; unloading it removes all queues with what is queued. It
+ * can't be unloaded while a queue is open.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -19,14 +19,14 @@
 #include "bbuf.h"
 #include "restart.h"
 
-/* Digits of a 64-bit number, the suffix and the end. */
+/* Digits of a 64-bit number, the suffix and the NUL. */
 #define BBUF_SIZE_DIGITS	32
 
 #define BBUF_MAX_CAPACITY_DEFAULT	SZ_16M
 
 #define BBUF_MIB(size)	((unsigned long)(size) >> 20)
 
-/* "64K" and the like: a decimal number, and perhaps K, M or G. */
+/* Parse "64K" and the like: a decimal number, and optionally K, M or G. */
 static int bbuf_parse_size(const char *text, unsigned long *size)
 {
 	static const char suffixes[] = "KMG";
@@ -57,7 +57,7 @@ static int bbuf_parse_size(const char *text, unsigned long *size)
 	return 0;
 }
 
-/* How large a parameter can be; max_capacity may be given after a capacity that it allows. */
+/* Report the range of a parameter. max_capacity may be given after a capacity that it allows. */
 static void bbuf_param_refuse_size(const char *val, const struct kernel_param *kp)
 {
 	int len = strcspn(val, "\n");
@@ -123,10 +123,10 @@ static unsigned int mode = 0600;
 module_param_cb(mode, &bbuf_param_mode_ops, &mode, 0444);
 MODULE_PARM_DESC(mode, "Permissions of /dev/bbuf, in octal (default 0600)");
 
-/* /dev/bbuf, which is there from the start. */
+/* Create /dev/bbuf, which exists from the start. */
 static int __init bbuf_create_default(void)
 {
-	struct bbuf_create what = {
+	struct bbuf_create create = {
 		.name		= BBUF_DEFAULT_NAME,
 		.capacity	= capacity,
 		.type		= BBUF_STREAM,
@@ -135,7 +135,7 @@ static int __init bbuf_create_default(void)
 		.gid		= BBUF_ID_CALLER,
 	};
 
-	return bbuf_registry_create(&what);
+	return bbuf_registry_create(&create);
 }
 
 static int __init bbuf_init(void)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is done to a queue rather than with it: opening and closing, ending it and
- * beginning anew, emptying it, changing what it is, telling what it is.
+ * Management of a queue, rather than its use: open and close, shutdown and reopening, flush,
+ * settings, information.
  *
  * All of this takes both sides' locks, see queue.c.
  */
@@ -14,16 +14,16 @@
 #include "queue.h"
 #include "trace.h"
 
-/* The end of a round has come, or is taken back. Both sides' locks are held. */
+/* Set the state, and what follows from it. Both sides' locks are held. */
 static void bbuf_queue_set_state(struct bbuf_queue *q, u32 state)
 {
 	lockdep_assert_held(&q->producer.lock);
 	lockdep_assert_held(&q->consumer.lock);
 
 	WRITE_ONCE(q->state, state);
-	/* Release: who sees the end sees the last position, and the state. */
+	/* Release: a task that sees the shutdown sees the final position, and the state. */
 	smp_store_release(&q->producer.ended, state);
-	bbuf_queue_update_end(q);
+	bbuf_queue_update_eof(q);
 }
 
 static void bbuf_queue_lock(struct bbuf_queue *q)
@@ -39,17 +39,17 @@ static void bbuf_queue_unlock(struct bbuf_queue *q)
 }
 
 /*
- * Nobody copies, or, for a flush, takes what is queued; or it doesn't matter any more. What a
- * producer is just writing is not queued.
+ * Check that no side is copying, or, for a flush, that no reader is; or that the queue was
+ * destroyed. Bytes that a producer is copying are not queued yet.
  */
-static bool bbuf_queue_idle(const struct bbuf_queue *q, bool flush)
+static bool bbuf_queue_is_idle(const struct bbuf_queue *q, bool flush)
 {
 	if (READ_ONCE(q->state) & BBUF_DESTROYED)
 		return true;
 	return !READ_ONCE(q->consumer.busy) && (flush || !READ_ONCE(q->producer.busy));
 }
 
-/* Take both locks at a moment when nobody copies; on failure none is held. */
+/* Take both locks while no side is copying; on failure none is held. */
 static int bbuf_queue_lock_idle(struct bbuf_queue *q, bool flush, bool nowait)
 {
 	int ret;
@@ -57,57 +57,57 @@ static int bbuf_queue_lock_idle(struct bbuf_queue *q, bool flush, bool nowait)
 	for (;;) {
 		bbuf_queue_lock(q);
 		ret = q->state & BBUF_DESTROYED ? -ENODEV : 0;
-		if (!ret && bbuf_queue_idle(q, flush))
+		if (!ret && bbuf_queue_is_idle(q, flush))
 			return 0;
 		bbuf_queue_unlock(q);
 		if (!ret && nowait)
 			ret = -EAGAIN;
 		if (!ret)
-			ret = wait_event_interruptible(q->idle, bbuf_queue_idle(q, flush));
+			ret = wait_event_interruptible(q->idle, bbuf_queue_is_idle(q, flush));
 		if (ret)
 			return ret;
 	}
 }
 
-/* Everybody may be concerned. */
+/* Wake all waiters and pollers that may proceed. */
 static void bbuf_queue_notify(struct bbuf_queue *q)
 {
 	bbuf_side_notify(&q->producer, SIZE_MAX, SIZE_MAX);
 	bbuf_side_notify(&q->consumer, SIZE_MAX, SIZE_MAX);
-	bbuf_queue_drained(q);
+	bbuf_queue_wake_drainers(q);
 	wake_up(&q->idle);
 	if (q->leases)
 		bbuf_leases_wake_full(q);
 }
 
 /**
- * struct bbuf_ending - calls that wait while a queue ends
- * @writers: producers that joined the line before as many had are to be ended, or 0
+ * struct bbuf_end_list - waiters to end at a shutdown or destruction
+ * @writers: producers that joined the wait list before this many had, or 0
  * @readers: the same for consumers
- * @error: what the writers get; readers get it, too, if the queue was destroyed
+ * @error: error of the writers, and of readers if the queue was destroyed
  */
-struct bbuf_ending {
+struct bbuf_end_list {
 	u64 writers;
 	u64 readers;
 	int error;
 };
 
-/* Those that wait now. Both sides' locks are held. */
-static struct bbuf_ending bbuf_queue_ending(const struct bbuf_queue *q)
+/* Select the current waiters. Both sides' locks are held. */
+static struct bbuf_end_list bbuf_queue_select_waiters(const struct bbuf_queue *q)
 {
 	const struct bbuf_side *side = &q->consumer;
 	bool destroyed = q->state & BBUF_DESTROYED;
-	bool over = destroyed || (side->ended && !bbuf_side_avail(side));
+	bool eof = destroyed || (side->ended && !bbuf_side_avail(side));
 
-	return (struct bbuf_ending) {
+	return (struct bbuf_end_list) {
 		.writers = q->producer.joined,
-		.readers = over ? side->joined : 0,
+		.readers = eof ? side->joined : 0,
 		.error = destroyed ? -ENODEV : -EPIPE,
 	};
 }
 
-/* The locks are dropped each time that some of one side have been ended. */
-static void bbuf_queue_relock(struct bbuf_queue *q)
+/* Drop the locks between two batches of waiters that are ended. */
+static void bbuf_queue_yield_locks(struct bbuf_queue *q)
 {
 	bbuf_queue_unlock(q);
 	cond_resched();
@@ -115,25 +115,25 @@ static void bbuf_queue_relock(struct bbuf_queue *q)
 }
 
 /*
- * Those who wait are told that it is the end, even if it is taken back before they
- * wake up. Readers of what is still queued get that first, and see no end if it has
- * been taken back by then. Both sides' locks are held, and dropped.
+ * The waiters learn of the shutdown even if the queue is reopened before they wake up. Readers of
+ * what is still queued get that first, and no EOF if the queue was reopened by then. Both sides'
+ * locks are held, and dropped.
  */
-static void bbuf_queue_unlock_ended(struct bbuf_queue *q)
+static void bbuf_queue_unlock_and_end(struct bbuf_queue *q)
 {
-	const struct bbuf_ending ending = bbuf_queue_ending(q);
-	int end = ending.error == -ENODEV ? -ENODEV : BBUF_THE_END;
+	const struct bbuf_end_list end_list = bbuf_queue_select_waiters(q);
+	int end = end_list.error == -ENODEV ? -ENODEV : BBUF_EOF;
 
-	while (bbuf_side_end_calls(&q->producer, ending.error, ending.writers))
-		bbuf_queue_relock(q);
-	bbuf_queue_relock(q);
-	while (bbuf_side_end_calls(&q->consumer, end, ending.readers))
-		bbuf_queue_relock(q);
+	while (bbuf_side_end_waiters(&q->producer, end_list.error, end_list.writers))
+		bbuf_queue_yield_locks(q);
+	bbuf_queue_yield_locks(q);
+	while (bbuf_side_end_waiters(&q->consumer, end, end_list.readers))
+		bbuf_queue_yield_locks(q);
 	bbuf_queue_unlock(q);
 	bbuf_queue_notify(q);
 }
 
-/* Add to the state, or take from it, and tell everybody. */
+/* Add to the state, or remove from it, and wake waiters and pollers. */
 static int bbuf_queue_change_state(struct bbuf_queue *q, u32 set, u32 clear)
 {
 	bbuf_queue_lock(q);
@@ -143,7 +143,7 @@ static int bbuf_queue_change_state(struct bbuf_queue *q, u32 set, u32 clear)
 	}
 	bbuf_queue_set_state(q, (q->state | set) & ~clear);
 	if (set) {
-		bbuf_queue_unlock_ended(q);
+		bbuf_queue_unlock_and_end(q);
 		return 0;
 	}
 	bbuf_queue_unlock(q);
@@ -152,7 +152,7 @@ static int bbuf_queue_change_state(struct bbuf_queue *q, u32 set, u32 clear)
 }
 
 /**
- * bbuf_queue_shutdown() - no more is to come
+ * bbuf_queue_shutdown() - refuse further writes; report EOF once the queue is empty
  * @q: the queue
  *
  * Return: 0, also if it was shut down already, or -ENODEV.
@@ -167,7 +167,7 @@ int bbuf_queue_shutdown(struct bbuf_queue *q)
 }
 
 /**
- * bbuf_queue_reopen() - take the end back: a new round
+ * bbuf_queue_reopen() - take back a shutdown, and EOF after the last writer has closed
  * @q: the queue
  *
  * Return: 0, also if it was not shut down, or -ENODEV.
@@ -178,7 +178,7 @@ int bbuf_queue_reopen(struct bbuf_queue *q)
 }
 
 /**
- * bbuf_queue_destroy() - nothing works any more, and nobody waits
+ * bbuf_queue_destroy() - fail all current and future calls with -ENODEV
  * @q: the queue
  *
  * Its memory stays until bbuf_queue_uninit().
@@ -191,9 +191,9 @@ void bbuf_queue_destroy(struct bbuf_queue *q)
 /**
  * bbuf_queue_open() - count a file that is opened
  * @q: the queue
- * @mode: of the file: FMODE_READ, FMODE_WRITE
+ * @mode: mode of the file: FMODE_READ, FMODE_WRITE
  *
- * A writer ends the end that the last one left behind.
+ * A writer clears BBUF_LEFT, which the last writer has left behind.
  *
  * Return: 0, or -ENODEV.
  */
@@ -217,7 +217,7 @@ int bbuf_queue_open(struct bbuf_queue *q, fmode_t mode)
 /**
  * bbuf_queue_release() - count a file that is closed
  * @q: the queue
- * @mode: as it was opened
+ * @mode: mode that it was opened with
  */
 void bbuf_queue_release(struct bbuf_queue *q, fmode_t mode)
 {
@@ -232,10 +232,10 @@ void bbuf_queue_release(struct bbuf_queue *q, fmode_t mode)
 		return;
 	}
 	bbuf_queue_set_state(q, q->state | BBUF_LEFT);
-	bbuf_queue_unlock_ended(q);
+	bbuf_queue_unlock_and_end(q);
 }
 
-/* Bytes of the ring that what is queued in it takes. Both sides' locks are held. */
+/* Bytes of the ring that are in use. Both sides' locks are held. */
 static size_t bbuf_queue_stored(const struct bbuf_queue *q)
 {
 	size_t from = q->consumer.off, to = q->producer.off;
@@ -254,34 +254,34 @@ static void bbuf_queue_flush_ring(struct bbuf_queue *q)
 
 	q->flushed_bytes += bytes;
 	q->flushed_records += records;
-	bbuf_side_moved(side, bytes, bbuf_queue_stored(q), records);
+	bbuf_side_advance(side, bytes, bbuf_queue_stored(q), records);
 	trace_bbuf_batch(q, "flush", 0, !!bytes);
 }
 
 /*
- * Discard what is in the ring, and as many returned items as there are now, a batch at a time.
- * Both sides' locks are held, and dropped.
+ * Discard what is in the ring, and as many requeued items as there are now, a batch at a time. Both
+ * sides' locks are held, and dropped.
  */
 static int bbuf_queue_flush_leases(struct bbuf_queue *q, bool nowait)
 {
-	size_t left = q->leases->returned_count;
-	struct bbuf_told told = { };
+	size_t left = q->leases->requeued_count;
+	struct bbuf_lease_changes changes = { };
 	LIST_HEAD(items);
 	int ret = 0;
 
-	bbuf_leases_flush_ring(q, bbuf_queue_stored(q), &told);
+	bbuf_leases_flush_ring(q, bbuf_queue_stored(q), &changes);
 	for (;;) {
-		left -= bbuf_leases_flush(q, left, &items, &told);
-		left = min(left, q->leases->returned_count);
+		left -= bbuf_leases_flush(q, left, &items, &changes);
+		left = min(left, q->leases->requeued_count);
 		bbuf_queue_unlock(q);
 		bbuf_leases_free(&items);
-		bbuf_leases_tell(q, &told);
+		bbuf_leases_notify(q, &changes);
 		if (!left)
 			return 0;
 		INIT_LIST_HEAD(&items);
-		told = (struct bbuf_told) { };
+		changes = (struct bbuf_lease_changes) { };
 		ret = bbuf_queue_lock_idle(q, true, nowait);
-		if (ret)	/* A restarted call would discard what was written since. */
+		if (ret)	/* A restarted call would discard later writes. */
 			return ret == -ERESTARTSYS ? -EINTR : ret;
 	}
 }
@@ -291,8 +291,8 @@ static int bbuf_queue_flush_leases(struct bbuf_queue *q, bool nowait)
  * @q: the queue
  * @nowait: don't wait until a reader's copy is complete
  *
- * Return: 0, -EAGAIN (@nowait), -ENODEV, or -ERESTARTSYS for a signal; -EINTR or -EAGAIN, too, if
- * of what came back only some was discarded.
+ * Return: 0, -EAGAIN (@nowait), -ENODEV, or -ERESTARTSYS for a signal; also -EINTR or -EAGAIN if
+ * only some of the requeued items were discarded.
  */
 int bbuf_queue_flush(struct bbuf_queue *q, bool nowait)
 {
@@ -308,18 +308,18 @@ int bbuf_queue_flush(struct bbuf_queue *q, bool nowait)
 	return 0;
 }
 
-/* A change of the capacity, in front of either side's line. */
+/* A change of the capacity, at the head of both wait lists. */
 struct bbuf_resize {
-	struct bbuf_call writer;
-	struct bbuf_call reader;
+	struct bbuf_waiter writer;
+	struct bbuf_waiter reader;
 };
 
 static void bbuf_resize_begin(struct bbuf_queue *q, struct bbuf_resize *resize)
 {
-	const struct bbuf_manner patient = { .deadline = BBUF_NEVER };
+	const struct bbuf_io_opts blocking_opts = { .deadline = BBUF_NEVER };
 
-	bbuf_call_init(&resize->writer, patient, 1);
-	bbuf_call_init(&resize->reader, patient, 1);
+	bbuf_waiter_init(&resize->writer, blocking_opts, 1);
+	bbuf_waiter_init(&resize->reader, blocking_opts, 1);
 	resize->writer.resizes = true;
 	resize->reader.resizes = true;
 	bbuf_side_set_busy(&q->producer, true);
@@ -328,28 +328,28 @@ static void bbuf_resize_begin(struct bbuf_queue *q, struct bbuf_resize *resize)
 	bbuf_side_hold(&q->consumer, &resize->reader);
 }
 
-/* Returns whether both sides were this call's all the time, until the queue was destroyed. */
-static bool bbuf_resize_whole(struct bbuf_queue *q, struct bbuf_resize *resize)
+/* Returns whether this call has owned both sides throughout: the queue was not destroyed. */
+static bool bbuf_resize_clear_busy(struct bbuf_queue *q, struct bbuf_resize *resize)
 {
-	if (!resize->writer.over)
+	if (!resize->writer.result)
 		bbuf_side_set_busy(&q->producer, false);
-	if (!resize->reader.over)
+	if (!resize->reader.result)
 		bbuf_side_set_busy(&q->consumer, false);
-	return !resize->writer.over && !resize->reader.over;
+	return !resize->writer.result && !resize->reader.result;
 }
 
 /* Both sides' locks are held, and dropped. */
 static void bbuf_resize_end(struct bbuf_queue *q, struct bbuf_resize *resize)
 {
-	/* First the producers: for as long as one is in line, readers do with less. */
+	/* First the producers: while one of them waits, readers take less than their mark. */
 	bbuf_side_exit(&q->producer, &resize->writer);
 	bbuf_side_exit(&q->consumer, &resize->reader);
 }
 
 /*
- * Copy what is queued into another ring. Neither side moves meanwhile, and no lock is held:
- * calls wait behind this one, or fail with EAGAIN. False if the queue was destroyed. Both sides'
- * locks are held before and afterwards.
+ * Copy what is queued into another ring. Meanwhile neither side moves, and no lock is held: calls
+ * wait behind this one, or fail with EAGAIN. False if the queue was destroyed. Both sides' locks
+ * are held before and afterwards.
  */
 static bool bbuf_resize_copy(struct bbuf_queue *q, struct bbuf_ring *fresh,
 			     struct bbuf_resize *resize)
@@ -365,10 +365,10 @@ static bool bbuf_resize_copy(struct bbuf_queue *q, struct bbuf_ring *fresh,
 		cond_resched();
 	}
 	bbuf_queue_lock(q);
-	return bbuf_resize_whole(q, resize);
+	return bbuf_resize_clear_busy(q, resize);
 }
 
-/* The copy takes the place of the ring; @fresh has the old one's memory then. */
+/* Replace the ring with the copy; @fresh has the memory of the old one afterwards. */
 static void bbuf_queue_set_ring(struct bbuf_queue *q, struct bbuf_ring *fresh)
 {
 	size_t stored = bbuf_queue_stored(q);
@@ -378,9 +378,9 @@ static void bbuf_queue_set_ring(struct bbuf_queue *q, struct bbuf_ring *fresh)
 	bbuf_ring_swap(&q->ring, fresh);
 }
 
-/* The marks that @set asks for, with @capacity, or that follow from it. */
-static int bbuf_queue_marks(const struct bbuf_queue *q, const struct bbuf_set *set,
-			    size_t capacity, size_t *read_mark, size_t *write_mark)
+/* Get the marks that @set asks for with @capacity, or that follow from it. */
+static int bbuf_queue_check_marks(const struct bbuf_queue *q, const struct bbuf_set *set,
+				  size_t capacity, size_t *read_mark, size_t *write_mark)
 {
 	size_t most;
 
@@ -390,7 +390,7 @@ static int bbuf_queue_marks(const struct bbuf_queue *q, const struct bbuf_set *s
 	if (!*read_mark || *read_mark > capacity || (q->type == BBUF_RECORD && *read_mark != 1))
 		return -EINVAL;
 
-	/* Whenever there is too little room for writers there is enough for readers. */
+	/* Whenever there is too little room for writers, there must be enough data for readers. */
 	most = capacity - (*read_mark - 1);
 	*write_mark = q->write_mark;
 	if (set->fields & BBUF_SET_WRITE_MARK)
@@ -406,13 +406,13 @@ static int bbuf_queue_check(const struct bbuf_queue *q, const struct bbuf_set *s
 {
 	int ret;
 
-	*capacity = q->producer.span;
+	*capacity = q->producer.window;
 	if (set->fields & BBUF_SET_CAPACITY)
 		*capacity = set->capacity;
-	ret = bbuf_queue_marks(q, set, *capacity, read_mark, write_mark);
+	ret = bbuf_queue_check_marks(q, set, *capacity, read_mark, write_mark);
 	if (ret)
 		return ret;
-	return q->producer.span - bbuf_side_avail(&q->producer) > *capacity ? -EBUSY : 0;
+	return q->producer.window - bbuf_side_avail(&q->producer) > *capacity ? -EBUSY : 0;
 }
 
 static void bbuf_queue_apply(struct bbuf_queue *q, const struct bbuf_set *set, size_t capacity,
@@ -483,18 +483,17 @@ static int bbuf_queue_set_locked(struct bbuf_queue *q, const struct bbuf_set *se
 }
 
 /**
- * bbuf_queue_set() - change what a queue is, while it is in use
+ * bbuf_queue_set() - change the settings of a queue, while it is in use
  * @q: the queue
- * @set: what is to change; its fields and policies are known ones, its capacity no
- *       more than the limits
- * @nowait: don't wait until somebody's copy, or change, is complete
+ * @set: settings to change; its fields and policies are valid, its capacity within the limits
+ * @nowait: don't wait until a copy, or another change, is complete
  *
- * A new capacity takes new memory, charged to the caller, and moves what is queued
- * there; meanwhile nobody reads or writes. All or nothing happens.
+ * A new capacity takes new memory, charged to the caller, and what is queued is copied there;
+ * meanwhile no one reads or writes. Either all settings are changed or none.
  *
- * Return: 0, -EINVAL (marks of 0, beyond the capacity, or that exclude each other),
- * -EBUSY (more is queued or leased than the capacity), -ENOMEM, -EAGAIN (@nowait), -ENODEV, or
- * -ERESTARTSYS for a signal.
+ * Return: 0, -EINVAL (marks of 0, beyond the capacity, or that exclude each other), -EBUSY (more is
+ * queued or leased than the capacity), -ENOMEM, -EAGAIN (@nowait), -ENODEV, or -ERESTARTSYS for a
+ * signal.
  */
 int bbuf_queue_set(struct bbuf_queue *q, const struct bbuf_set *set, bool nowait)
 {
@@ -503,13 +502,13 @@ int bbuf_queue_set(struct bbuf_queue *q, const struct bbuf_set *set, bool nowait
 
 	bbuf_ring_init(&fresh, bbuf_queue_ring_size(q, set->capacity));
 	if (nowait)
-		ret = mutex_trylock(&q->setting) ? 0 : -EAGAIN;
+		ret = mutex_trylock(&q->set_lock) ? 0 : -EAGAIN;
 	else
-		ret = mutex_lock_interruptible(&q->setting) ? -ERESTARTSYS : 0;
+		ret = mutex_lock_interruptible(&q->set_lock) ? -ERESTARTSYS : 0;
 	if (ret)
 		return ret;
 	ret = bbuf_queue_set_locked(q, set, &fresh, nowait);
-	mutex_unlock(&q->setting);
+	mutex_unlock(&q->set_lock);
 	bbuf_ring_uninit(&fresh);
 	return ret;
 }
@@ -526,9 +525,9 @@ static void bbuf_side_info(const struct bbuf_side *side, struct bbuf_side_info *
 }
 
 /**
- * bbuf_queue_info() - what a queue is and has done
+ * bbuf_queue_info() - report the settings, the contents and the totals of a queue
  * @q: the queue
- * @info: where to say so; its name is not touched
+ * @info: filled in, but for the name
  */
 void bbuf_queue_info(struct bbuf_queue *q, struct bbuf_info *info)
 {
@@ -536,7 +535,7 @@ void bbuf_queue_info(struct bbuf_queue *q, struct bbuf_info *info)
 	info->type = q->type;
 	info->policy = q->policy;
 	info->state = q->state;
-	info->capacity = q->producer.span;
+	info->capacity = q->producer.window;
 	info->read_mark = q->consumer.mark;
 	info->write_mark = q->producer.mark;
 	info->bytes = q->producer.pos - q->consumer.pos;
@@ -547,7 +546,10 @@ void bbuf_queue_info(struct bbuf_queue *q, struct bbuf_info *info)
 	info->flushed_bytes = q->flushed_bytes;
 	bbuf_side_info(&q->producer, &info->in);
 	bbuf_side_info(&q->consumer, &info->out);
-	/* The newest, which was dropped, was accepted, too; what was discarded was never read. */
+	/*
+	 * Writes that were dropped as the newest were accepted as well; no one read what was
+	 * discarded.
+	 */
 	info->in.bytes += q->dropped_new_bytes;
 	info->in.records += q->dropped_new_records;
 	info->out.bytes -= q->dropped_bytes - q->dropped_new_bytes + q->flushed_bytes;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * A queue: two sides that wait for each other, and the ring between them.
- */
+/* A queue: two sides that wait for each other, and the ring between them. */
 #ifndef BBUF_QUEUE_H
 #define BBUF_QUEUE_H
 
@@ -33,63 +31,64 @@ struct workqueue_struct;
 #define BBUF_LOCKED_BATCH	SZ_64K
 #define BBUF_LOCKED_RECORDS	1024
 
-/* Waiters in fsync that one task wakes under a spinlock; the last of them goes on. */
+/* Waiters in fsync that one task wakes under a spinlock; the last of them wakes the next ones. */
 #define BBUF_LOCKED_WAKES	64
 
 /*
- * No queue can be larger, whatever max_capacity says: FIONREAD reports an int, and no
- * more is allocated or copied at once than an int can say.
+ * Upper limit of any capacity, whatever max_capacity says: FIONREAD reports an int, and no
+ * allocation or copy is larger than INT_MAX.
  */
 #define BBUF_CAPACITY_CEILING	SZ_512M
 
 /**
  * struct bbuf_side - the producers of a queue, or its consumers
- * @lock: held to move @pos and to change the line; never while sleeping for
- *        room, for data or for a page of user memory
- * @off: where in the ring @pos is; under @lock
- * @queue: whose side it is; constant
+ * @lock: held to move @pos and to change the wait list; never while sleeping for room, for data or
+ *        for a page of user memory
+ * @off: offset of @pos in the ring; under @lock
+ * @queue: queue that this side belongs to; constant
  * @peer: the other side; constant
- * @limit: the position that, with @span, this side may go up to: the peer's, or, where
- *         consumers lease, that of what is gone for good; constant
- * @events: what poll reports of this side when it is ready; constant
+ * @limit: position that, plus @window, this side may advance to: the peer's, or, for producers
+ *         where consumers lease, that of the consumed bytes; constant
+ * @events: events that poll reports of this side when it is ready; constant
  * @band: the same for SIGIO; constant
- * @busy: the front of the line is in the middle of a record or a copy, and has dropped @lock
- *        to fault pages in, to allocate or to let others have it: the ring must neither be
- *        emptied nor replaced; under @lock
- * @files: open for this side; under @lock
- * @waiters: calls in line; under @lock
- * @joined: calls that ever joined the line; under @lock
- * @claimed: bytes that are to be left for them; under @lock
- * @turn: @bytes when the first in line last left, or came; under @lock
- * @bytes: moved since the queue was made; under @lock
- * @blocked: times that a call slept in line; under @lock
- * @blocked_ns: nanoseconds they slept; under @lock
- * @wakeups: of those, the times that it was called, and not at the end; under @lock
- * @pos: bytes moved, free running, so that it may wrap; written under @lock, read by
- *       the other side without. It goes back when what was leased does
- * @span: how far @pos may be ahead of @limit: the capacity for producers, 0
- *        for consumers; written under both sides' @lock, read without
- * @mark: what poll calls ready: this many bytes of room, or of data; as @span
- * @records: records moved since the queue was made; written under @lock, read by the other side
+ * @busy: the head waiter is in the middle of a record or a copy, and has dropped @lock to fault
+ *        pages in, to allocate, or to let other tasks take it: the ring must neither be emptied nor
+ *        replaced; under @lock
+ * @files: files that are open for this side; under @lock
+ * @waiters: waiters in the wait list; under @lock
+ * @joined: waiters that ever joined the wait list; under @lock
+ * @reserved: bytes that are kept for the waiters; under @lock
+ * @bypass_start: value of @bytes when the head waiter last left, or joined an empty wait list;
+ *                under @lock
+ * @bytes: bytes moved since the queue was created; under @lock
+ * @blocked: times that a waiter slept; under @lock
+ * @blocked_ns: nanoseconds that waiters slept; under @lock
+ * @wakeups: sleeps that ended with a wake-up, other than by a shutdown; under @lock
+ * @pos: bytes moved, free running, so that it may wrap; written under @lock, read by the other side
+ *       without. It moves back when leased records are returned
+ * @window: bytes that @pos may be ahead of @limit: the capacity for producers, 0 for consumers;
+ *          written under both sides' @lock, read without
+ * @mark: bytes of room, or of data, at which poll reports the side ready; as @window
+ * @records: records moved since the queue was created; written under @lock, read by the other side
  *           without
- * @line_lock: with @lock, held to change the line; alone, to call its front
- * @closed: the front of the line is firm, nobody may go past it: written under
- *          @lock, read by poll and by wakers without
- * @ended: no more is to come, or to be taken: as @closed; that of consumers who lease only when
- *         nothing is queued or leased, either
- * @short_of_room: a producer that doesn't wait found too little room since the last
- *                 read: set without a lock, cleared under the consumers'
- * @wanted: bytes that the front of the line is to be called for; 0 when it need
- *          not be. Written under @line_lock, read by the other side without
- * @line: the calls that wait, in order of arrival
- * @poll: those who poll for this side
- * @fasync: those who asked for SIGIO about it
+ * @wait_lock: held with @lock to change the wait list; alone to wake its head
+ * @no_bypass: the head waiter may not be bypassed; written under @lock, read by poll and by wakers
+ *             without
+ * @ended: no more bytes will be written, or may be read; as @no_bypass. Where consumers lease,
+ *         theirs is set only when nothing is queued or leased any more
+ * @short_of_room: a non-blocking producer has found too little room since the last read; set
+ *                 without a lock, cleared under the consumers' @lock
+ * @wanted: bytes that the head waiter must be woken for; 0 if it need not be woken. Written under
+ *          @wait_lock, read by the other side without
+ * @wait_list: waiters, in order of arrival
+ * @poll: wait queue of the pollers of this side
+ * @fasync: files that asked for SIGIO about this side
  *
- * The first part is the own side's alone, the second what the other side looks at,
- * too: each has cache lines of its own.
+ * The first part is used by this side alone, the second by the other side as well: each has cache
+ * lines of its own.
  */
 struct bbuf_side {
-	struct mutex lock;	/* for moving on */
+	struct mutex lock;	/* for moving bytes */
 	size_t off;
 	struct bbuf_queue *queue;
 	struct bbuf_side *peer;
@@ -100,65 +99,63 @@ struct bbuf_side {
 	unsigned int files;
 	unsigned int waiters;
 	u64 joined;
-	u64 claimed;
-	u64 turn;
+	u64 reserved;
+	u64 bypass_start;
 	u64 bytes;
 	u64 blocked;
 	u64 blocked_ns;
 	u64 wakeups;
 
 	unsigned long pos ____cacheline_aligned_in_smp;
-	size_t span;
+	size_t window;
 	size_t mark;
 	u64 records;
-	spinlock_t line_lock;	/* for calling the front */
-	bool closed;
+	spinlock_t wait_lock;	/* for waking the head */
+	bool no_bypass;
 	bool ended;
 	bool short_of_room;
 	size_t wanted;
-	struct list_head line;
+	struct list_head wait_list;
 	wait_queue_head_t poll;
 	struct fasync_struct *fasync;
 } ____cacheline_aligned_in_smp;
 
 /**
  * struct bbuf_queue - a bounded FIFO
- * @producer: those who write
- * @consumer: those who read
- * @ring: where the bytes are; its memory comes under the producers' lock, and changes
- *        under both sides'
- * @name: for traces; constant
+ * @producer: side of the writers
+ * @consumer: side of the readers
+ * @ring: storage; its memory is allocated under the producers' lock, and replaced under both sides'
+ *        locks
+ * @name: name of the queue, for traces; constant
  * @type: one of enum bbuf_type; constant
- * @policy: of BBUF_EOF_ON_CLOSE, BBUF_DROP_OLDEST, BBUF_LEASE; written under both sides'
- *          locks, read under one, or without
- * @state: of BBUF_SHUT, BBUF_LEFT, BBUF_DESTROYED; as @policy
- * @write_mark: the producers' mark as it was set, 0 if it never was; under both
- *              sides' locks
- * @setting: held by who changes what the queue is, outside of all other locks
+ * @policy: any of BBUF_EOF_ON_CLOSE, BBUF_DROP_OLDEST, BBUF_LEASE; written under both sides' locks,
+ *          read under one, or without
+ * @state: any of BBUF_SHUT, BBUF_LEFT, BBUF_DESTROYED; as @policy
+ * @write_mark: mark of the producers as it was set, 0 if it never was; under both sides' locks
+ * @set_lock: serializes bbuf_queue_set(); taken before all other locks
  * @peak: most bytes that were queued at once; under the producers' lock
- * @dropped_bytes: lost to BBUF_DROP_OLDEST; under the producers' lock
+ * @dropped_bytes: bytes lost to BBUF_DROP_OLDEST; under the producers' lock
  * @dropped_records: the same in records
- * @dropped_new_bytes: those of @dropped_bytes that were never queued: the newest was dropped, as a
- *                 reader had the oldest in hand; under the producers' lock
+ * @dropped_new_bytes: part of @dropped_bytes that was never queued: a write dropped its own bytes
+ *                     because a reader was copying the oldest; under the producers' lock
  * @dropped_new_records: the same in records
- * @flushed_bytes: discarded by a flush; under the consumers' lock
+ * @flushed_bytes: bytes discarded by a flush; under the consumers' lock
  * @flushed_records: the same in records
- * @idle: tasks that wait until no side is busy
- * @leases: of a queue with BBUF_LEASE, see lease.h; constant
+ * @idle: wait queue of the tasks that wait until no side is busy
+ * @leases: leases of a queue with BBUF_LEASE, see lease.h; constant
  * @leased: bytes that are leased; under the consumers' lock
- * @aside: bytes that are queued, but not in the ring: they were leased and came back; under
- *         the consumers' lock
- * @lease_full: as much is leased or was returned as may be, and nothing that was returned can
- *              be delivered: readers wait for a settled lease; written under the consumers'
- *              lock, read without
+ * @requeued: bytes that are queued, but not in the ring: they were leased and returned; under the
+ *            consumers' lock
+ * @lease_full: the limit of items is reached, and none of them can be delivered: readers wait until
+ *              a lease is settled; written under the consumers' lock, read without
  * @refused_files: open files whose last write was refused
- * @picky_files: those of them that need more room than the write mark then was
- * @mark_lowered: the write mark was lowered while a write was refused, so that there may be more
- *                of these; written under both sides' locks, read without
+ * @picky_files: those of them that need more room than the write mark at that time
+ * @mark_lowered: the write mark was lowered while a write was refused, so that @picky_files may be
+ *                too small; written under both sides' locks, read without
  * @drain_lock: protects @drains
- * @drains: the calls of fsync(2), by the position that they wait for
+ * @drains: calls of fsync(2), by the position that they wait for
  *
- * The rules of its locks stand on top of queue.c.
+ * The rules of these locks are at the top of queue.c.
  */
 struct bbuf_queue {
 	struct bbuf_side producer;
@@ -169,7 +166,7 @@ struct bbuf_queue {
 	u32 policy;
 	u32 state;
 	size_t write_mark;
-	struct mutex setting;	/* for bbuf_queue_set() */
+	struct mutex set_lock;	/* for bbuf_queue_set() */
 	size_t peak;
 	u64 dropped_bytes;
 	u64 dropped_records;
@@ -180,7 +177,7 @@ struct bbuf_queue {
 	wait_queue_head_t idle;
 	struct bbuf_leases *leases;
 	size_t leased;
-	size_t aside;
+	size_t requeued;
 	bool lease_full;
 	bool mark_lowered;
 	atomic_t refused_files;
@@ -192,44 +189,44 @@ struct bbuf_queue {
 #define BBUF_NEVER	U64_MAX
 
 /**
- * struct bbuf_call - a call that wants to move bytes, and its place in line
- * @node: in bbuf_side.line; empty while the call needs no place
- * @called: completed when it may be able to go on
- * @ticket: which of those it is that ever joined the line
- * @len: bytes that it wants to move at once, or in pieces
- * @left: of @len, not yet moved
- * @claim: its part of bbuf_side.claimed
- * @deadline: nanoseconds of CLOCK_MONOTONIC at which it gives up, or BBUF_NEVER
- * @nowait: it may not sleep for the other side
- * @peeks: it leaves what it copies
- * @yields: where a page of its memory is missing it gives up its place in line, and comes again
- * @missing: bytes of its memory that it is to have present then
- * @resizes: it is a change of the capacity, which only the destruction of the queue ends
- * @firm: nobody goes past it: somebody did, or it is at work
- * @over: it was ended, and taken out of the line: a negative errno, or BBUF_THE_END
+ * struct bbuf_waiter - a system call that transfers bytes, and its entry in the wait list
+ * @node: node in bbuf_side.wait_list; empty while the call is not in it
+ * @woken: completed when the waiter may be able to proceed
+ * @ticket: number of waiters that had joined the wait list before
+ * @len: bytes to transfer, at once or in pieces
+ * @left: bytes of @len that were not transferred yet
+ * @reserved: part of bbuf_side.reserved that is kept for this waiter
+ * @deadline: nanoseconds of CLOCK_MONOTONIC at which the call gives up, or BBUF_NEVER
+ * @nowait: the call must not sleep for the other side
+ * @peeks: the call leaves what it copies in the queue
+ * @yields: if a page of user memory is missing, the call leaves the wait list and tries again
+ * @missing: bytes of user memory that must be present before it does
+ * @resizes: the call changes the capacity; only the destruction of the queue ends it
+ * @no_bypass: the waiter may not be bypassed: it was bypassed before, or is transferring data
+ * @result: 0, or why the waiter was removed from the wait list: a negative errno, or BBUF_EOF
  *
- * Lives on its task's stack; @node changes under both locks of the side, the rest
+ * Lives on the stack of its task. @node changes under both locks of the side, all other members
  * under the mutex.
  */
-struct bbuf_call {
+struct bbuf_waiter {
 	struct list_head node;
-	struct completion called;
+	struct completion woken;
 	u64 ticket;
 	size_t len;
 	size_t left;
-	size_t claim;
+	size_t reserved;
 	size_t missing;
 	u64 deadline;
 	bool nowait;
 	bool peeks;
 	bool yields;
 	bool resizes;
-	bool firm;
-	int over;
+	bool no_bypass;
+	int result;
 };
 
-/* What bbuf_side_enter() returns to a reader when no more is to come. */
-#define BBUF_THE_END	1
+/* Returned by bbuf_side_enter() to a reader at end of file. */
+#define BBUF_EOF	1
 
 extern struct workqueue_struct *bbuf_workqueue;
 
@@ -251,67 +248,66 @@ bool bbuf_queue_has_room(struct bbuf_queue *q, size_t need);
 
 /* For io.c, which moves the bytes, and manage.c. */
 void bbuf_side_notify(struct bbuf_side *side, size_t bytes, size_t records);
-void bbuf_side_poll_again(struct bbuf_side *side);
-void bbuf_queue_drained(struct bbuf_queue *q);
-void bbuf_queue_update_end(struct bbuf_queue *q);
+void bbuf_side_recheck_pollers(struct bbuf_side *side);
+void bbuf_queue_wake_drainers(struct bbuf_queue *q);
+void bbuf_queue_update_eof(struct bbuf_queue *q);
 void bbuf_queue_end_readers(struct bbuf_queue *q);
 size_t bbuf_queue_ring_size(const struct bbuf_queue *q, size_t capacity);
 void bbuf_queue_set_limits(struct bbuf_queue *q, size_t capacity, size_t read_mark,
 			   size_t write_mark);
-bool bbuf_side_end_calls(struct bbuf_side *side, int over, u64 before);
-void bbuf_side_expire(struct bbuf_side *side, struct bbuf_call *call);
-int bbuf_side_enter(struct bbuf_side *side, struct bbuf_call *call);
-void bbuf_side_hold(struct bbuf_side *side, struct bbuf_call *call);
-void bbuf_side_exit_line(struct bbuf_side *side, struct bbuf_call *call);
-void bbuf_side_call_ahead(struct bbuf_side *side, size_t more);
-int bbuf_side_pause(struct bbuf_side *side, struct bbuf_call *call);
-int bbuf_call_interrupted(const struct bbuf_call *call);
-long bbuf_call_timeout(const struct bbuf_call *call, u64 now);
-size_t bbuf_side_need(const struct bbuf_side *side, const struct bbuf_call *call);
+bool bbuf_side_end_waiters(struct bbuf_side *side, int result, u64 before);
+void bbuf_side_expire(struct bbuf_side *side, struct bbuf_waiter *waiter);
+int bbuf_side_enter(struct bbuf_side *side, struct bbuf_waiter *waiter);
+void bbuf_side_hold(struct bbuf_side *side, struct bbuf_waiter *waiter);
+void bbuf_side_exit_wait_list(struct bbuf_side *side, struct bbuf_waiter *waiter);
+void bbuf_side_wake_head_for(struct bbuf_side *side, size_t upcoming);
+int bbuf_side_pause(struct bbuf_side *side, struct bbuf_waiter *waiter);
+int bbuf_waiter_interrupted(const struct bbuf_waiter *waiter);
+long bbuf_waiter_timeout(const struct bbuf_waiter *waiter, u64 now);
+size_t bbuf_side_need(const struct bbuf_side *side, const struct bbuf_waiter *waiter);
 void bbuf_side_set_busy(struct bbuf_side *side, bool busy);
-void bbuf_side_moved(struct bbuf_side *side, size_t bytes, size_t stored, size_t records);
+void bbuf_side_advance(struct bbuf_side *side, size_t bytes, size_t stored, size_t records);
 int bbuf_side_error(const struct bbuf_side *side);
-int bbuf_call_error(const struct bbuf_side *side, const struct bbuf_call *call);
-size_t bbuf_side_spare_of_line(const struct bbuf_side *side, size_t avail);
+int bbuf_waiter_error(const struct bbuf_side *side, const struct bbuf_waiter *waiter);
+size_t bbuf_side_spare_to_bypass(const struct bbuf_side *side, size_t avail);
 
 /**
- * bbuf_side_avail() - how far a side may go
+ * bbuf_side_avail() - get the number of bytes that a side may advance by
  * @side: the side
  *
- * The own position is read first: the peer can only have gone on since. So without
- * the side's lock, when the own position may be old, the answer may be too large, even
- * beyond the capacity, but not too small: somebody may be called for nothing, but
- * nobody is forgotten. (It is too small when what was leased has just come back; who
- * brought it tells.)
+ * The side's own position is read first, as the peer can only have advanced since. Without the
+ * side's lock the own position may be old: the result may be too large, even beyond the capacity,
+ * but not too small. So a waiter may be woken for nothing, but none is forgotten. (The result is
+ * too small just after leased records were returned; the task that returned them wakes the
+ * waiters.)
  *
  * Return: bytes of room for producers, of data for consumers.
  */
 static inline size_t bbuf_side_avail(const struct bbuf_side *side)
 {
-	/* Acquire: before the peer's. */
+	/* Acquire: read the own position before the peer's. */
 	unsigned long pos = smp_load_acquire(&side->pos);
 
-	/* D: what lies before the limit was copied before; see C. */
-	return smp_load_acquire(side->limit) + READ_ONCE(side->span) - pos;
+	/* (D) pairs with (C) in bbuf_side_advance(): bytes before the limit have been copied. */
+	return smp_load_acquire(side->limit) + READ_ONCE(side->window) - pos;
 }
 
 /**
- * bbuf_queue_in_ring() - how much of what is queued is in the ring
+ * bbuf_queue_in_ring() - get the number of queued bytes that are in the ring
  * @q: the queue; the consumers' lock is held
  *
  * Return: bytes.
  */
 static inline size_t bbuf_queue_in_ring(const struct bbuf_queue *q)
 {
-	return bbuf_side_avail(&q->consumer) - q->aside;
+	return bbuf_side_avail(&q->consumer) - q->requeued;
 }
 
 /**
- * bbuf_side_spare() - how far a side may go without a place in line
+ * bbuf_side_spare() - get the number of bytes that may be moved without joining the wait list
  * @side: the side; its lock is held
  *
- * Return: bytes of room, or of data; 0 if it has ended, or those in line are to be served
- * before.
+ * Return: bytes of room, or of data; 0 if the side has ended, or the waiters must be served first.
  */
 static inline size_t bbuf_side_spare(const struct bbuf_side *side)
 {
@@ -319,20 +315,20 @@ static inline size_t bbuf_side_spare(const struct bbuf_side *side)
 
 	if (unlikely(side->ended))
 		return 0;
-	return likely(!side->waiters) ? avail : bbuf_side_spare_of_line(side, avail);
+	return likely(!side->waiters) ? avail : bbuf_side_spare_to_bypass(side, avail);
 }
 
 /**
- * bbuf_side_exit() - be done: hand on what is left to whoever comes next
+ * bbuf_side_exit() - end a transfer, and wake the next waiter if it can proceed
  * @side: the side; its lock is held, and dropped
- * @call: the call
+ * @waiter: the call
  */
-static inline void bbuf_side_exit(struct bbuf_side *side, struct bbuf_call *call)
+static inline void bbuf_side_exit(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
-	if (likely(list_empty(&call->node)))
+	if (likely(list_empty(&waiter->node)))
 		mutex_unlock(&side->lock);
 	else
-		bbuf_side_exit_line(side, call);
+		bbuf_side_exit_wait_list(side, waiter);
 }
 
 #endif /* BBUF_QUEUE_H */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Unit tests of the accounting of a queue, for KUnit: positions, room, marks, sizes. One
- * task uses it, and never waits.
+ * Unit tests of the accounting of a queue, for KUnit: positions, room, marks, sizes. One task uses
+ * the queue, and never waits.
  */
 #define NOTRACE	/* the tracepoints are the module's */
 
@@ -10,14 +10,14 @@
 #include "queue.c"
 #include "io.c"
 #include "lease.c"
-#include "lend.c"
+#include "lease_read.c"
 #include "manage.c"
 
-/* Capacities up to this are tried with everything; records up to that have longer heads. */
+/* Capacities up to SMALL are tested exhaustively; records up to LARGE have longer prefixes. */
 #define SMALL	7
 #define LARGE	300
 
-static const struct bbuf_manner at_once = { .nowait = true };
+static const struct bbuf_io_opts nowait_opts = { .nowait = true };
 
 static struct bbuf_queue *queue_make(struct kunit *test, u32 type, size_t capacity, u32 policy)
 {
@@ -28,20 +28,20 @@ static struct bbuf_queue *queue_make(struct kunit *test, u32 type, size_t capaci
 	return q;
 }
 
-/* As if so many bytes had gone through it already. */
+/* Start as if @pos bytes had gone through the queue already. */
 static void queue_start_at(struct bbuf_queue *q, unsigned long pos)
 {
 	q->producer.pos = pos;
 	q->consumer.pos = pos;
 }
 
-/* The bytes of a stream, by how many were before. */
+/* The bytes of a stream, by their positions. */
 static u8 pattern(size_t i)
 {
 	return i * 7 + 1;
 }
 
-/* Puts the next bytes; they count up from *count. */
+/* Write the next bytes; *count is the number of bytes written so far. */
 static ssize_t put(struct bbuf_queue *q, size_t n, size_t *count)
 {
 	u8 bytes[LARGE];
@@ -53,12 +53,12 @@ static ssize_t put(struct bbuf_queue *q, size_t n, size_t *count)
 	for (i = 0; i < n; i++)
 		bytes[i] = pattern(*count + i);
 	iov_iter_kvec(&iter, ITER_SOURCE, &vec, 1, n);
-	ret = bbuf_write_at_once(q, &iter) ?: bbuf_write(q, &iter, at_once);
+	ret = bbuf_write_fast(q, &iter) ?: bbuf_write(q, &iter, nowait_opts);
 	*count += max_t(ssize_t, ret, 0);
 	return ret;
 }
 
-/* Gets up to n bytes, and looks whether they are those that follow. */
+/* Read up to n bytes, and check that they are the next ones. */
 static ssize_t get(struct kunit *test, struct bbuf_queue *q, size_t n, size_t *count)
 {
 	u8 bytes[LARGE];
@@ -67,7 +67,7 @@ static ssize_t get(struct kunit *test, struct bbuf_queue *q, size_t n, size_t *c
 	ssize_t ret, i;
 
 	iov_iter_kvec(&iter, ITER_DEST, &vec, 1, n);
-	ret = bbuf_read_at_once(q, &iter) ?: bbuf_read(q, &iter, at_once);
+	ret = bbuf_read_fast(q, &iter) ?: bbuf_read(q, &iter, nowait_opts);
 	for (i = 0; i < ret; i++)
 		KUNIT_ASSERT_EQ(test, bytes[i], pattern(*count + i));
 	*count += max_t(ssize_t, ret, 0);
@@ -77,10 +77,10 @@ static ssize_t get(struct kunit *test, struct bbuf_queue *q, size_t n, size_t *c
 static void expect_queued(struct kunit *test, struct bbuf_queue *q, size_t bytes)
 {
 	KUNIT_ASSERT_EQ(test, bbuf_side_avail(&q->consumer), bytes);
-	KUNIT_ASSERT_EQ(test, bbuf_side_avail(&q->producer), q->producer.span - bytes);
+	KUNIT_ASSERT_EQ(test, bbuf_side_avail(&q->producer), q->producer.window - bytes);
 }
 
-/* So often that each offset of the ring is begun at, and each wrap is met. */
+/* Often enough to start at each offset of the ring, and to wrap everywhere. */
 static void put_and_get_around(struct kunit *test, struct bbuf_queue *q, size_t n)
 {
 	size_t in = 0, out = 0, i;
@@ -132,7 +132,7 @@ static void positions_wrap(struct kunit *test)
 		around_from(test, ULONG_MAX - before);
 }
 
-/* Their lengths take one byte, or two, which may wrap between them. */
+/* Their lengths take one byte, or two, which may wrap in between. */
 static void records_of_every_size_wrap(struct kunit *test)
 {
 	struct bbuf_queue *q = queue_make(test, BBUF_RECORD, LARGE, 0);
@@ -180,10 +180,10 @@ static int set_marks(struct bbuf_queue *q, size_t read_mark, size_t write_mark)
 	return bbuf_queue_set(q, &set, true);
 }
 
-/* At every fill, poll says just what the marks say. */
+/* At every fill, poll reports what the marks require. */
 static void expect_marks(struct kunit *test, struct bbuf_queue *q)
 {
-	size_t capacity = q->producer.span, in = 0, out = 0, fill;
+	size_t capacity = q->producer.window, in = 0, out = 0, fill;
 
 	for (fill = 0; fill <= capacity; fill++) {
 		KUNIT_ASSERT_EQ(test, !!(bbuf_side_events(&q->consumer) & EPOLLIN),
@@ -238,7 +238,7 @@ static int resize(struct bbuf_queue *q, size_t capacity)
 	return bbuf_queue_set(q, &set, true);
 }
 
-/* With so many single bytes queued from each offset on, to each capacity and back. */
+/* Resize with @fill single bytes queued from each offset, to each capacity and back. */
 static void resize_with(struct kunit *test, u32 type, size_t fill, size_t capacity)
 {
 	struct bbuf_queue *q = queue_make(test, type, SMALL, 0);
@@ -252,7 +252,7 @@ static void resize_with(struct kunit *test, u32 type, size_t fill, size_t capaci
 		KUNIT_ASSERT_EQ(test, resize(q, SMALL), 0);
 		for (i = 0; i < fill; i++)
 			KUNIT_ASSERT_EQ(test, get(test, q, 1, &out), 1);
-		/* The next round begins one byte further on. */
+		/* The next round starts one byte later. */
 		for (i = 0; i <= off; i++) {
 			put(q, 1, &in);
 			get(test, q, 1, &out);
@@ -273,7 +273,7 @@ static void what_is_queued_survives_resizing(struct kunit *test)
 	}
 }
 
-/* What is lost is the oldest, no more than needed, and counted. */
+/* Only the oldest are dropped, no more than necessary, and counted. */
 static void the_oldest_is_dropped_to_the_byte(struct kunit *test)
 {
 	size_t in = 0, out = 0, n;
@@ -310,7 +310,7 @@ static void flushed_bytes_are_counted(struct kunit *test)
 	bbuf_queue_uninit(q);
 }
 
-/* What a call can't do without. */
+/* Bytes that a call needs to proceed. */
 static void needs(struct kunit *test)
 {
 	static const struct {
@@ -331,18 +331,18 @@ static void needs(struct kunit *test)
 		{ BBUF_STREAM, 8, 5, 1, false, true },
 	};
 	struct bbuf_side *side;
-	struct bbuf_call call;
+	struct bbuf_waiter waiter;
 	struct bbuf_queue *q;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		q = queue_make(test, cases[i].type, cases[i].capacity, 0);
-		bbuf_call_init(&call, (struct bbuf_manner) { .nowait = cases[i].nowait },
-			       cases[i].len);
+		bbuf_waiter_init(&waiter, (struct bbuf_io_opts) { .nowait = cases[i].nowait },
+				 cases[i].len);
 		side = &q->consumer;
 		if (cases[i].writes)
 			side = side->peer;
-		KUNIT_ASSERT_EQ_MSG(test, bbuf_side_need(side, &call), cases[i].need,
+		KUNIT_ASSERT_EQ_MSG(test, bbuf_side_need(side, &waiter), cases[i].need,
 				    "case %zu", i);
 		bbuf_queue_uninit(q);
 	}

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The queues there are, and their nodes in /dev.
+ * All queues, and their nodes in /dev.
  *
- * Queues have a device region of their own: misc devices share few minors, and
- * are opened under one mutex for all.
+ * Queues have a device region of their own: misc devices share few minors, and are opened under one
+ * mutex for all.
  */
 #include <linux/cred.h>
 #include <linux/err.h>
@@ -24,18 +24,18 @@
 #include "trace.h"
 
 #define BBUF_MINORS	65536
-#define BBUF_NAME_BITS	10	/* of the hash: with all queues that there can be, 64 to compare */
+#define BBUF_NAME_BITS	10	/* of the hash: with the maximum number of queues, 64 to compare */
 
 static dev_t bbuf_region;
 
-/* Held to make and remove nodes: a name is free again when its node is gone. */
+/* Held to create and remove nodes: a name is free again when its node has been removed. */
 static DEFINE_MUTEX(bbuf_nodes_lock);
 
-/* Each number once around before it is used again, as somebody may remember it. */
+/* A number is reused only after all others, as a process may still remember it. */
 static DEFINE_IDR(bbuf_minors);
 static DEFINE_MUTEX(bbuf_minors_lock);
 
-/* By name. Without a key somebody could choose names that all have the same hash. */
+/* By name. The hash has a key, or a user could choose names that all have the same hash. */
 static DEFINE_HASHTABLE(bbuf_nodes, BBUF_NAME_BITS);
 static siphash_key_t bbuf_nodes_key;
 
@@ -45,8 +45,8 @@ static struct class bbuf_class = {
 };
 
 /*
- * devtmpfs asks when it makes the node, and without @mode when it removes it. It must be
- * told: without an answer the node would be that of the bare name, which may be anybody's.
+ * devtmpfs calls this when it creates the node, and without @mode when it removes it. This must
+ * return a name: the default, the bare name of the queue, may be that of any other device.
  */
 static char *bbuf_node_devnode(BBUF_DEVNODE_CONST struct device *dev, umode_t *mode,
 			       kuid_t *uid, kgid_t *gid)
@@ -86,8 +86,8 @@ static void bbuf_node_release(struct device *dev)
 	struct bbuf_node *node = container_of(dev, struct bbuf_node, dev);
 
 	bbuf_queue_uninit(&node->queue);
-	if (node->grave)
-		put_device(&node->grave->dev);
+	if (node->dead_letters)
+		put_device(&node->dead_letters->dev);
 	bbuf_minor_free(node->minor);
 	kfree(node);
 }
@@ -104,7 +104,7 @@ static u64 bbuf_name_hash(const char *name)
 	return siphash(name, strlen(name), &bbuf_nodes_key);
 }
 
-static struct bbuf_node *bbuf_find(const char *name)
+static struct bbuf_node *bbuf_node_find(const char *name)
 {
 	struct bbuf_node *node;
 
@@ -124,8 +124,8 @@ static int bbuf_node_set_owner(struct bbuf_node *node, u32 uid, u32 gid)
 	return uid_valid(node->uid) && gid_valid(node->gid) ? 0 : -EINVAL;
 }
 
-/* Its memory, with that of the queue, and its number; put_device() frees them. */
-static struct bbuf_node *bbuf_node_alloc(const struct bbuf_create *what)
+/* Allocate a node with its queue, and its number; put_device() frees them. */
+static struct bbuf_node *bbuf_node_alloc(const struct bbuf_create *create)
 {
 	struct bbuf_node *node;
 	int minor, ret;
@@ -139,9 +139,9 @@ static struct bbuf_node *bbuf_node_alloc(const struct bbuf_create *what)
 		return ERR_PTR(minor);
 	}
 
-	strscpy(node->name, what->name, sizeof(node->name));
+	strscpy(node->name, create->name, sizeof(node->name));
 	node->minor = minor;
-	node->mode = what->mode;
+	node->mode = create->mode;
 	cdev_init(&node->cdev, &bbuf_fops);
 	node->cdev.owner = THIS_MODULE;
 
@@ -149,47 +149,48 @@ static struct bbuf_node *bbuf_node_alloc(const struct bbuf_create *what)
 	node->dev.class = &bbuf_class;
 	node->dev.type = &bbuf_node_type;
 	node->dev.devt = bbuf_region + minor;
-	ret = bbuf_queue_init(&node->queue, node->name, what->type, what->capacity, what->policy);
+	ret = bbuf_queue_init(&node->queue, node->name, create->type, create->capacity,
+			      create->policy);
 	if (!ret)
 		return node;
 	put_device(&node->dev);
 	return ERR_PTR(ret);
 }
 
-/* Where its dead letters go, which must be there already, and have none itself: so no chain. */
-static int bbuf_node_find_grave(struct bbuf_node *node, const char *name)
+/* Find the dead-letter queue, which must exist, and have none itself: so there are no chains. */
+static int bbuf_node_find_dead_letters(struct bbuf_node *node, const char *name)
 {
-	struct bbuf_node *grave = bbuf_find(name);
+	struct bbuf_node *dead_letters = bbuf_node_find(name);
 
-	if (!grave)
+	if (!dead_letters)
 		return -ENOENT;
-	if (grave->queue.type != BBUF_RECORD || grave->grave)
+	if (dead_letters->queue.type != BBUF_RECORD || dead_letters->dead_letters)
 		return -EINVAL;
-	get_device(&grave->dev);
-	node->grave = grave;
+	get_device(&dead_letters->dev);
+	node->dead_letters = dead_letters;
 	return 0;
 }
 
-static int bbuf_node_init_leases(struct bbuf_node *node, const struct bbuf_create *what)
+static int bbuf_node_init_leases(struct bbuf_node *node, const struct bbuf_create *create)
 {
 	int ret = 0;
 
-	if (!(what->policy & BBUF_LEASE))
+	if (!(create->policy & BBUF_LEASE))
 		return 0;
-	if (what->dead_letters[0])
-		ret = bbuf_node_find_grave(node, what->dead_letters);
-	return ret ?: bbuf_leases_init(&node->queue, what,
-				       node->grave ? &node->grave->queue : NULL);
+	if (create->dead_letters[0])
+		ret = bbuf_node_find_dead_letters(node, create->dead_letters);
+	return ret ?: bbuf_leases_init(&node->queue, create,
+				       node->dead_letters ? &node->dead_letters->queue : NULL);
 }
 
-/* The node goes, and its users are sent home. */
+/* Remove the node, and fail all calls on the queue. */
 static void bbuf_node_hide(struct bbuf_node *node)
 {
 	cdev_device_del(&node->cdev, &node->dev);
 	bbuf_queue_destroy(&node->queue);
 }
 
-/* The event that tells of the device waits until all of its files are there. */
+/* The uevent of the device is sent only when all of its files in sysfs exist. */
 static int bbuf_node_show(struct bbuf_node *node)
 {
 	int ret;
@@ -216,12 +217,12 @@ static void bbuf_node_check(struct bbuf_node *node)
 	kfree(name);
 }
 
-static int bbuf_node_add(struct bbuf_node *node, const struct bbuf_create *what)
+static int bbuf_node_add(struct bbuf_node *node, const struct bbuf_create *create)
 {
 	int ret;
 
 	mutex_lock(&bbuf_nodes_lock);
-	ret = bbuf_find(node->name) ? -EEXIST : bbuf_node_init_leases(node, what);
+	ret = bbuf_node_find(node->name) ? -EEXIST : bbuf_node_init_leases(node, create);
 	if (!ret)
 		ret = bbuf_node_show(node);
 	if (!ret) {
@@ -233,7 +234,7 @@ static int bbuf_node_add(struct bbuf_node *node, const struct bbuf_create *what)
 	return ret;
 }
 
-/* The last of its users frees it. */
+/* The last user of the node frees it. */
 static void bbuf_node_remove(struct bbuf_node *node)
 {
 	lockdep_assert_held(&bbuf_nodes_lock);
@@ -245,34 +246,34 @@ static void bbuf_node_remove(struct bbuf_node *node)
 }
 
 /**
- * bbuf_registry_create() - make a queue and show it in /dev
- * @what: its name, type, capacity, policy, mode, owner: checked, but for the last
+ * bbuf_registry_create() - create a queue and its node in /dev
+ * @create: settings, which were checked, but for the owner and the dead-letter queue
  *
  * Context: process context; may sleep.
- * Return: 0, -EEXIST, -EINVAL (an owner that is none here, dead letters to a queue that can't
- * take them), -ENOENT (or that is not there), -ENOSPC (no numbers left),
- * -ENOMEM, or what the device core says.
+ * Return: 0, -EEXIST, -EINVAL (an owner without an id here, a dead-letter queue that is a stream or
+ * has one itself), -ENOENT (no such dead-letter queue), -ENOSPC (no numbers left), -ENOMEM, or an
+ * error of the device core.
  */
-int bbuf_registry_create(const struct bbuf_create *what)
+int bbuf_registry_create(const struct bbuf_create *create)
 {
-	struct bbuf_node *node = bbuf_node_alloc(what);
+	struct bbuf_node *node = bbuf_node_alloc(create);
 	int ret;
 
 	if (IS_ERR(node))
 		return PTR_ERR(node);
-	ret = bbuf_node_set_owner(node, what->uid, what->gid);
+	ret = bbuf_node_set_owner(node, create->uid, create->gid);
 	if (!ret)
 		ret = dev_set_name(&node->dev, "%s", node->name);
 	if (!ret)
-		ret = bbuf_node_add(node, what);
+		ret = bbuf_node_add(node, create);
 	if (ret)
 		put_device(&node->dev);
 	return ret;
 }
 
 /**
- * bbuf_registry_destroy() - take a queue out of /dev, whoever uses it
- * @name: of the queue
+ * bbuf_registry_destroy() - remove a queue and its node, even if it is in use
+ * @name: name of the queue
  *
  * Context: process context; may sleep.
  * Return: 0 or -ENOENT.
@@ -282,7 +283,7 @@ int bbuf_registry_destroy(const char *name)
 	struct bbuf_node *node;
 
 	mutex_lock(&bbuf_nodes_lock);
-	node = bbuf_find(name);
+	node = bbuf_node_find(name);
 	if (node)
 		bbuf_node_remove(node);
 	mutex_unlock(&bbuf_nodes_lock);
@@ -290,7 +291,7 @@ int bbuf_registry_destroy(const char *name)
 }
 
 /**
- * bbuf_registry_init() - take the device numbers and make the class
+ * bbuf_registry_init() - allocate the device numbers and register the class
  *
  * Return: 0 or a negative errno.
  */
@@ -309,9 +310,9 @@ int bbuf_registry_init(void)
 }
 
 /**
- * bbuf_registry_uninit() - remove all queues, and give back what bbuf_registry_init() took
+ * bbuf_registry_uninit() - remove all queues, the class and the device numbers
  *
- * No file of a queue is open: the module could not be unloaded otherwise.
+ * No file of a queue is open: otherwise the module could not be unloaded.
  */
 void bbuf_registry_uninit(void)
 {

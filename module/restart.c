@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Calls with a deadline, and fsync, that go on after a stop (^Z and fg, a debugger that
+ * Calls with a deadline, and fsync, that continue after a stop (^Z and fg, a debugger that
  * attaches, suspend, the cgroup freezer).
  *
- * A call that is interrupted returns -ERESTARTNOHAND. If a signal handler is to run, the kernel
- * makes EINTR of it; if none is, the kernel executes the same system call again, with the
- * same arguments. This file hands the deadline (of fsync: the position that it waits for) from
- * the interrupted execution to the next one.
+ * A call that is interrupted returns -ERESTARTNOHAND. If a signal handler is due, the kernel turns
+ * it into EINTR; otherwise it executes the same system call again, with the same arguments. This
+ * file passes the deadline (for fsync: the position that it waits for) from the interrupted
+ * execution to the next one.
  *
  * Why not -ERESTART_RESTARTBLOCK
  *
@@ -22,9 +22,9 @@
  *
  *   A handler that leaves by siglongjmp(3) does not reset it. So the entry counts only for a
  *   call from the same point of the program: the same system call with the same arguments,
- *   instruction, stack pointer, signal mask and program (execve(2) does not reset the tag,
+ *   instruction, stack pointer, signal mask and program (execve(2) does not reset the tag
  *   either) on the same open file. And nothing is saved if a handler is already due when the
- *   call is interrupted. What remains: a task is stopped in such a call; while it is stopped
+ *   call is interrupted. One case remains: a task is stopped in such a call; while it is stopped
  *   another signal comes, whose handler leaves by siglongjmp(3), which restores the mask; and
  *   the program makes the same call again from the same place. That call gets the deadline of
  *   the first one.
@@ -35,11 +35,11 @@
  *   the module is held from the first tag on. The reaper, which runs every second as long as
  *   there is one, drops it when it has found no tag in any task:
  *
- *   - Entries do not tell. fork(2) copies the tag, so a child that was forked in a handler has
- *     one without an entry. It keeps it until it makes a call here, a handler of its own returns
- *     or it exits, and pins the module that long, also across execve(2).
+ *   - The entries are not enough. fork(2) copies the tag, so a child that was forked in a handler
+ *     has one without an entry. It keeps it until it makes a call here, a handler of its own
+ *     returns or it exits, and pins the module that long, also across execve(2).
  *
- *   - A walk over all tasks does. A task gets a tag from bbuf_restart_save(), which the reaper
+ *   - A walk over all tasks is. A task gets a tag from bbuf_restart_save(), which the reaper
  *     notices by @bbuf_restart_saves, or from its parent. Both lists of tasks (processes, and
  *     the threads of each) grow at the tail only, and a child is in them before fork(2)
  *     returns to its parent. So when the walk finds that a task has lost its tag, all the
@@ -70,10 +70,10 @@
 #include "queue.h"
 #include "restart.h"
 
-/* How often the reaper looks, in jiffies. */
+/* Interval of the reaper, in jiffies. */
 #define BBUF_RESTART_PERIOD	HZ
 
-/* Entries or tasks that are looked at while a lock, or RCU, is held once. */
+/* Entries or tasks that are checked each time that a lock, or RCU, is held. */
 #define BBUF_RESTART_BATCH	1024
 
 /* Tasks that never return to user mode, and so never execute a system call again. */
@@ -111,9 +111,9 @@ static_assert(sizeof(struct bbuf_restart_point) ==
  * @link: node in @bbuf_restart_list; under @bbuf_restart_lock
  * @task: the task, with a reference
  * @call: the call
- * @point: where in the program it was made
+ * @point: point of the program at which it was made
  *
- * A task has one at most, as it sleeps in one call at a time.
+ * A task has at most one, as it sleeps in one call at a time.
  */
 struct bbuf_restart {
 	struct rb_node node;
@@ -130,7 +130,7 @@ static DEFINE_SPINLOCK(bbuf_restart_lock);
 static struct rb_root bbuf_restart_tree = RB_ROOT;
 static LIST_HEAD(bbuf_restart_list);
 static unsigned long bbuf_restart_count;	/* entries */
-static unsigned long bbuf_restart_saves;	/* calls that were saved so far */
+static unsigned long bbuf_restart_saves;	/* calls that were saved ever */
 static bool bbuf_restart_pinned;		/* the module is held, and the reaper is due */
 static DECLARE_DELAYED_WORK(bbuf_restart_reaper, bbuf_restart_reap);
 
@@ -182,7 +182,7 @@ static void bbuf_restart_remove(struct bbuf_restart *restart)
 	bbuf_restart_count--;
 }
 
-/* The entry of the current task, which is the caller's from now on; or NULL. */
+/* Detach the entry of the current task, which belongs to the caller from now on; or NULL. */
 static struct bbuf_restart *bbuf_restart_detach(void)
 {
 	struct bbuf_restart *restart;
@@ -233,10 +233,10 @@ static void bbuf_restart_free(struct bbuf_restart *restart)
  * bbuf_restart_take_tagged() - bbuf_restart_take() for a task that has the tag
  * @call: the call; @value is filled in
  *
- * Removes the tag and the entry, whichever call they are of: if it is another one, the program
- * has gone on since.
+ * Removes the tag and the entry, whatever call they are of: if it is another one, the program has
+ * gone on since.
  *
- * Return: true if this is a re-execution, and @value is what was saved.
+ * Return: true if the call is being executed again, and @value is what was saved.
  */
 bool bbuf_restart_take_tagged(struct bbuf_restart_call *call)
 {
@@ -244,11 +244,11 @@ bool bbuf_restart_take_tagged(struct bbuf_restart_call *call)
 	struct bbuf_restart_point here;
 	bool same;
 
-	/* In the middle of a system call, io_uring may do other work of the task. */
+	/* io_uring may do other work of the task in the middle of a system call. */
 	if (call->once)
 		return false;
 	restart = bbuf_restart_detach();
-	/* The function that the kernel has there, and does not export. */
+	/* The kernel's own function, which it does not export. */
 	WRITE_ONCE(current->restart_block.fn, init_task.restart_block.fn);
 	if (!restart)
 		return false;
@@ -262,13 +262,13 @@ bool bbuf_restart_take_tagged(struct bbuf_restart_call *call)
 }
 
 /*
- * Is a signal pending for which a handler will run? One that was sent to the process may go to
- * another of its threads, and a debugger may keep one back: whether these come, only the
- * kernel knows, and later.
+ * Check for a pending signal for which a handler will run. One that was sent to the process may go
+ * to another of its threads, and a debugger may hold one back: only the kernel knows, later,
+ * whether these are delivered.
  */
 static bool bbuf_handler_is_due(void)
 {
-	/* Of the current task it stays. */
+	/* The current task keeps it. */
 	struct sighand_struct *sighand = rcu_dereference_protected(current->sighand, true);
 	__sighandler_t handler;
 	sigset_t pending;
@@ -291,15 +291,15 @@ static bool bbuf_handler_is_due(void)
 }
 
 /**
- * bbuf_restart_save() - save what the re-execution of an interrupted call must know
+ * bbuf_restart_save() - save the state of an interrupted call for its next execution
  * @call: the call
  *
- * The caller returns to user mode with the result. One that goes on instead must not call
- * this: its task would keep the tag.
+ * The caller must return to user mode with the result: a task that went on instead would keep the
+ * tag.
  *
  * Context: process context, in a system call on a file of this module; may sleep for memory.
- * Return: -ERESTARTNOHAND, or -EINTR if the call can't be executed again, a handler is due or
- * there is no memory.
+ * Return: -ERESTARTNOHAND, or -EINTR if the call can't be executed again, a handler is due or there
+ * is no memory.
  */
 int bbuf_restart_save(const struct bbuf_restart_call *call)
 {
@@ -318,7 +318,7 @@ int bbuf_restart_save(const struct bbuf_restart_call *call)
 	return -ERESTARTNOHAND;
 }
 
-/* May the task make use of its tag, or hand it on? */
+/* Check whether a task may make use of its tag, or pass it to a child. */
 static bool bbuf_task_has_tag(struct task_struct *task)
 {
 	/*
@@ -331,14 +331,14 @@ static bool bbuf_task_has_tag(struct task_struct *task)
 }
 
 /*
- * Drop the entries of tasks that exited or lost the tag. Returns true if others are left, or else
- * how many calls were saved until then.
+ * Free the entries of tasks that exited or lost the tag. Returns true if others are left; *saves is
+ * the number of calls that were saved until then.
  */
 static bool bbuf_restart_clean(unsigned long *saves)
 {
 	struct bbuf_restart *restart, *next;
 	unsigned long todo;
-	LIST_HEAD(dead);
+	LIST_HEAD(stale);
 
 	spin_lock(&bbuf_restart_lock);
 	for (todo = bbuf_restart_count; todo && !list_empty(&bbuf_restart_list); todo--) {
@@ -346,7 +346,7 @@ static bool bbuf_restart_clean(unsigned long *saves)
 		list_move_tail(&restart->link, &bbuf_restart_list);
 		if (!bbuf_task_has_tag(restart->task)) {
 			bbuf_restart_remove(restart);
-			list_add(&restart->link, &dead);
+			list_add(&restart->link, &stale);
 		}
 		if (todo % BBUF_RESTART_BATCH)
 			continue;
@@ -358,14 +358,14 @@ static bool bbuf_restart_clean(unsigned long *saves)
 	todo = bbuf_restart_count;
 	spin_unlock(&bbuf_restart_lock);
 
-	list_for_each_entry_safe(restart, next, &dead, link) {
+	list_for_each_entry_safe(restart, next, &stale, link) {
 		bbuf_restart_free(restart);
 		cond_resched();
 	}
 	return todo;
 }
 
-/* Pause a walk over all tasks; false if it can't go on from where it was. */
+/* Pause a walk over all tasks; false if it can't continue from where it was. */
 static bool bbuf_walk_pause(struct task_struct *process, struct task_struct *thread)
 {
 	bool alive;
@@ -381,7 +381,7 @@ static bool bbuf_walk_pause(struct task_struct *process, struct task_struct *thr
 	return alive;
 }
 
-/* Does any task have the tag, or may it? */
+/* Check whether any task has the tag, or may have it. */
 static bool bbuf_restart_any_tag(void)
 {
 	struct task_struct *process, *thread;
@@ -403,7 +403,7 @@ out:
 	return any;
 }
 
-/* Let the module go if nothing was saved since, after so many calls. */
+/* Release the module if no call was saved since @saves were. */
 static bool bbuf_restart_unpin(unsigned long saves)
 {
 	bool unpin;
@@ -427,9 +427,9 @@ static void bbuf_restart_reap(struct work_struct *work)
 }
 
 /**
- * bbuf_restart_uninit() - wait until the reaper is gone
+ * bbuf_restart_uninit() - wait until the reaper has finished
  *
- * There is nothing left for it: else the module would be pinned.
+ * It has no work left: otherwise the module would be pinned.
  */
 void bbuf_restart_uninit(void)
 {

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * What an interrupted system call hands on to its re-execution.
- */
+/* State that an interrupted system call passes to the next execution of it. */
 #ifndef BBUF_RESTART_H
 #define BBUF_RESTART_H
 
@@ -12,7 +10,7 @@
 #include <linux/types.h>
 
 /**
- * enum bbuf_restart_kind - which call of a file was interrupted
+ * enum bbuf_restart_kind - system call that was interrupted
  * @BBUF_RESTART_READ: read(2), readv(2), splice(2) and so on
  * @BBUF_RESTART_WRITE: write(2), writev(2), splice(2) and so on
  * @BBUF_RESTART_LEASE: BBUF_IOC_LEASE
@@ -28,9 +26,9 @@ enum bbuf_restart_kind {
 /**
  * struct bbuf_restart_call - a call that may be interrupted, and executed again
  * @file: serial number of the open file, which no other file ever has
- * @kind: which call it is
- * @once: it is not executed again: io_uring, AIO
- * @value: what its re-execution must know: the deadline, for fsync(2) the position to wait for
+ * @kind: kind of system call
+ * @once: the call is never executed again: io_uring, AIO
+ * @value: value for the next execution: the deadline, for fsync(2) the position to wait for
  */
 struct bbuf_restart_call {
 	u64 file;
@@ -45,10 +43,10 @@ int bbuf_restart_save(const struct bbuf_restart_call *call);
 void bbuf_restart_uninit(void);
 
 /**
- * bbuf_restart_tagged() - check whether the caller may be in the re-execution of a call
+ * bbuf_restart_tagged() - check whether the caller may be executing a call again
  *
- * A call that completes must take its tag back first (bbuf_restart_take()), or the next call
- * would pass for the re-execution.
+ * A call that completes must take its tag back first (bbuf_restart_take()), or the next call would
+ * be taken for another execution of it.
  *
  * Return: true if the current task has the tag of this module.
  */
@@ -61,7 +59,7 @@ static inline bool bbuf_restart_tagged(void)
  * bbuf_restart_take() - take what the interrupted execution of this call has saved
  * @call: the call; @value is filled in
  *
- * Return: true if this is a re-execution, and @value is what was saved.
+ * Return: true if the call is being executed again, and @value is what was saved.
  */
 static inline bool bbuf_restart_take(struct bbuf_restart_call *call)
 {
@@ -69,11 +67,11 @@ static inline bool bbuf_restart_take(struct bbuf_restart_call *call)
 }
 
 /**
- * bbuf_restart_end() - end a call: if it was interrupted, save what is needed to go on
+ * bbuf_restart_end() - end a call, and save its state if it was interrupted
  * @call: the call
  * @ret: its result; -ERESTARTNOHAND if it was interrupted
  *
- * Return: what the system call returns.
+ * Return: result of the system call.
  */
 static inline long bbuf_restart_end(const struct bbuf_restart_call *call, long ret)
 {

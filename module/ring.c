@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * The storage of a queue. See ring.h.
- */
+/* The storage of a queue. See ring.h. */
 #include <linux/errno.h>
 #include <linux/gfp.h>
 #include <linux/minmax.h>
@@ -12,9 +10,9 @@
 #include "ring.h"
 
 /**
- * bbuf_ring_init() - make an empty ring, without its memory yet
+ * bbuf_ring_init() - initialize an empty ring, without its memory yet
  * @ring: the ring
- * @size: its size in bytes, at least 1
+ * @size: size in bytes, at least 1
  */
 void bbuf_ring_init(struct bbuf_ring *ring, size_t size)
 {
@@ -23,8 +21,8 @@ void bbuf_ring_init(struct bbuf_ring *ring, size_t size)
 }
 
 /**
- * bbuf_ring_uninit() - free what bbuf_ring_alloc() took
- * @ring: the ring; nobody uses it any more
+ * bbuf_ring_uninit() - free the memory of a ring
+ * @ring: the ring; not in use any more
  */
 void bbuf_ring_uninit(struct bbuf_ring *ring)
 {
@@ -32,11 +30,10 @@ void bbuf_ring_uninit(struct bbuf_ring *ring)
 }
 
 /**
- * bbuf_ring_alloc() - see to it that the ring has its memory
- * @ring: a ring that nobody else uses
+ * bbuf_ring_alloc() - allocate the memory of a ring, unless it has it
+ * @ring: the ring, which no one else uses
  *
- * The memory is charged to the memory cgroup of the caller, whose limit makes this
- * fail.
+ * The memory is charged to the memory cgroup of the caller, whose limit makes this fail.
  *
  * Context: process context; may sleep for memory.
  * Return: 0, or -ENOMEM.
@@ -45,16 +42,16 @@ int bbuf_ring_alloc(struct bbuf_ring *ring)
 {
 	if (ring->data)
 		return 0;
-	/* Rather fail than have somebody killed for it. */
+	/* Fail rather than have a process killed for it. */
 	ring->data = kvmalloc(ring->size, GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	return ring->data ? 0 : -ENOMEM;
 }
 
 /**
- * bbuf_ring_record_size() - size of a ring that can hold records with their lengths
- * @capacity: bytes that the records have together
+ * bbuf_ring_record_size() - get the size of a ring for records with their lengths
+ * @capacity: bytes of all records together
  *
- * Return: its size in bytes.
+ * Return: size of the ring in bytes.
  */
 size_t bbuf_ring_record_size(size_t capacity)
 {
@@ -65,7 +62,7 @@ size_t bbuf_ring_record_size(size_t capacity)
  * bbuf_ring_put_length() - store the length of a record that follows
  * @ring: the ring, with its memory
  * @off: offset in the ring, less than its size
- * @len: the length in bytes, at least 1
+ * @len: length in bytes, at least 1
  *
  * Return: bytes of the ring that the length takes.
  */
@@ -86,10 +83,10 @@ size_t bbuf_ring_put_length(struct bbuf_ring *ring, size_t off, size_t len)
 }
 
 /**
- * bbuf_ring_get_length() - find the length of a record
+ * bbuf_ring_get_length() - load the length of a record
  * @ring: the ring, with its memory
  * @off: offset in the ring where bbuf_ring_put_length() stored it
- * @len: where to return it
+ * @len: set to the length
  *
  * Return: bytes of the ring that the length takes.
  */
@@ -115,8 +112,8 @@ size_t bbuf_ring_get_length(const struct bbuf_ring *ring, size_t off, size_t *le
  * bbuf_ring_read() - copy bytes of a ring to other memory of the kernel
  * @ring: the ring; without its memory if @n is 0
  * @off: offset in it to start at
- * @to: where they go, @n bytes
- * @n: bytes to copy, no more than the ring's size
+ * @to: destination of @n bytes
+ * @n: bytes to copy, at most the ring's size
  */
 void bbuf_ring_read(const struct bbuf_ring *ring, size_t off, void *to, size_t n)
 {
@@ -130,8 +127,8 @@ void bbuf_ring_read(const struct bbuf_ring *ring, size_t off, void *to, size_t n
 
 /**
  * bbuf_ring_swap() - exchange the memory of two rings
- * @a: a ring; others may look whether it has memory, and how much it is to have
- * @b: a ring that nobody else uses
+ * @a: a ring; other tasks may check its size, and whether it has memory
+ * @b: a ring that no one else uses
  */
 void bbuf_ring_swap(struct bbuf_ring *a, struct bbuf_ring *b)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The storage of a queue: bytes in, bytes out, round and round.
+ * The storage of a queue: a ring of bytes.
  *
- * It knows no lock, no position and no task. Its callers say where to copy, and
- * see to it that nobody else uses that part meanwhile.
+ * It knows no lock, no position and no task. Its callers decide where to copy, and make sure that
+ * no one else uses that part meanwhile.
  */
 #ifndef BBUF_RING_H
 #define BBUF_RING_H
@@ -16,7 +16,7 @@
 /**
  * struct bbuf_ring - storage of a fixed number of bytes
  * @data: the bytes; NULL until bbuf_ring_alloc()
- * @size: how many there are, any number from 1 up
+ * @size: size in bytes, any number from 1 up
  */
 struct bbuf_ring {
 	void *data;
@@ -24,20 +24,20 @@ struct bbuf_ring {
 };
 
 /*
- * The length of a record stands before it, seven bits a byte, the lowest first; all
- * bytes but the last have the top bit set. So it takes no more bytes than the record
- * itself, and one byte for most.
+ * The length of a record precedes it, seven bits in each byte, the lowest first; all bytes but the
+ * last have the top bit set. So it takes no more bytes than the record itself, and one byte for
+ * most.
  */
 #define BBUF_LENGTH_BITS	7
 #define BBUF_LENGTH_MORE	BIT(BBUF_LENGTH_BITS)
 
 /**
- * struct bbuf_haul - records that are moved together
- * @bytes: of them
- * @stored: bytes of the ring that they take
- * @records: how many
+ * struct bbuf_batch_count - amount that is moved together
+ * @bytes: bytes of the records
+ * @stored: bytes of the ring that they occupy
+ * @records: number of records
  */
-struct bbuf_haul {
+struct bbuf_batch_count {
 	size_t bytes;
 	size_t stored;
 	size_t records;
@@ -53,13 +53,13 @@ void bbuf_ring_read(const struct bbuf_ring *ring, size_t off, void *to, size_t n
 void bbuf_ring_swap(struct bbuf_ring *a, struct bbuf_ring *b);
 
 /**
- * bbuf_ring_step() - where one is after going on from an offset
+ * bbuf_ring_step() - advance an offset, and wrap it
  * @ring: the ring
  * @off: offset to start from, less than the ring's size
- * @n: bytes to go on, no more than the ring's size
+ * @n: bytes to advance by, at most the ring's size
  *
- * The size need not be a power of two, so that a queue takes the memory that was
- * asked for and no more: hence offsets are stepped, not masked.
+ * The size need not be a power of two, so that a queue takes the memory that was asked for and no
+ * more: hence offsets are stepped, not masked.
  *
  * Return: the new offset, less than the ring's size.
  */
@@ -70,23 +70,23 @@ static inline size_t bbuf_ring_step(const struct bbuf_ring *ring, size_t off, si
 }
 
 /**
- * bbuf_haul_add() - have one record more
- * @haul: those before it
+ * bbuf_batch_count_add() - add a record to a batch
+ * @batch: amount so far
  * @len: bytes of the record
- * @head: bytes that its length takes in the ring
+ * @prefix: bytes that its length takes in the ring
  */
-static inline void bbuf_haul_add(struct bbuf_haul *haul, size_t len, size_t head)
+static inline void bbuf_batch_count_add(struct bbuf_batch_count *batch, size_t len, size_t prefix)
 {
-	haul->bytes += len;
-	haul->stored += head + len;
-	haul->records++;
+	batch->bytes += len;
+	batch->stored += prefix + len;
+	batch->records++;
 }
 
 /*
- * One stretch of memory that does not wrap. The iterator knows the direction. Where
- * hardened usercopy would look for the memory's end on each copy, bbuf_ring_copy() knows it.
+ * Copy to or from memory that does not wrap. The iterator knows the direction. bbuf_ring_copy() has
+ * checked the end of the memory, which hardened usercopy would look up for each copy.
  */
-static inline size_t bbuf_ring_copy_span(void *data, struct iov_iter *iter, size_t n)
+static inline size_t bbuf_ring_copy_linear(void *data, struct iov_iter *iter, size_t n)
 {
 	if (iov_iter_rw(iter) == WRITE)
 		return _copy_from_iter(data, n, iter);
@@ -97,14 +97,13 @@ static inline size_t bbuf_ring_copy_span(void *data, struct iov_iter *iter, size
  * bbuf_ring_copy() - copy bytes between the ring and an iterator
  * @ring: the ring, with its memory
  * @off: offset in the ring to start at, less than its size
- * @iter: a source, whose bytes go into the ring, or a destination, that takes
- *        them from there
- * @n: bytes to copy, no more than the ring's size or the iterator's count
+ * @iter: source of bytes for the ring, or destination of bytes of the ring
+ * @n: bytes to copy, at most the ring's size and the iterator's count
  *
- * Context: as the iterator needs: with user memory it may sleep in a page fault,
- * unless the caller disabled those.
- * Return: bytes copied; fewer than @n where the iterator's memory can't be used
- * further. The iterator has moved on by as many.
+ * Context: as the iterator needs: with user memory it may sleep in a page fault, unless the caller
+ * disabled page faults.
+ * Return: bytes copied, which the iterator was advanced by; fewer than @n if its memory can't be
+ * used further.
  */
 static inline size_t bbuf_ring_copy(const struct bbuf_ring *ring, size_t off,
 				    struct iov_iter *iter, size_t n)
@@ -114,9 +113,9 @@ static inline size_t bbuf_ring_copy(const struct bbuf_ring *ring, size_t off,
 	if (WARN_ON_ONCE(off >= ring->size || n > ring->size))
 		return 0;
 	first = min(n, ring->size - off);
-	done = bbuf_ring_copy_span(ring->data + off, iter, first);
+	done = bbuf_ring_copy_linear(ring->data + off, iter, first);
 	if (unlikely(n > first) && done == first)
-		done += bbuf_ring_copy_span(ring->data, iter, n - first);
+		done += bbuf_ring_copy_linear(ring->data, iter, n - first);
 	return done;
 }
 

@@ -7,10 +7,10 @@
 
 #include "ring.c"
 
-/* Small enough to try every offset, and odd and even. */
+/* Small enough to try every offset, both odd and even. */
 #define LARGEST	9
 
-/* For what is copied; no two bytes near each other are the same. */
+/* Bytes to copy, of which neighbours differ. */
 static u8 pattern(size_t i)
 {
 	return i * 7 + 1;
@@ -45,7 +45,7 @@ static void steps_stay_inside(struct kunit *test)
 						(off + n) % ring.size);
 }
 
-/* Bytes go in and come out, at one offset, and no other byte changes. */
+/* Copy bytes in and out at one offset, and check that no other byte changes. */
 static void copy_there_and_back(struct kunit *test, struct bbuf_ring *ring, size_t off, size_t n)
 {
 	u8 in[LARGEST], out[LARGEST], *data = ring->data;
@@ -74,7 +74,7 @@ static void copies_wrap_at_every_offset(struct kunit *test)
 	}
 }
 
-/* A length, stored at every offset, and how many bytes that takes. */
+/* Store a length at every offset, and check how many bytes it takes. */
 static void length_there_and_back(struct kunit *test, struct bbuf_ring *ring, size_t len,
 				  size_t takes)
 {
@@ -115,7 +115,7 @@ static void a_length_takes_no_more_than_its_record(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, bbuf_ring_record_size(1), 2);
 }
 
-/* What a ring holds, wherever it is there, to the start of a larger or smaller one. */
+/* Copy the content of a ring from every offset to the start of a larger or smaller one. */
 static void transfers_start_at_every_offset(struct kunit *test)
 {
 	struct bbuf_ring from, to;

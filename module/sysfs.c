@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /sys/class/bbuf/NAME/: what a queue is and has done, one value a file.
+ * /sys/class/bbuf/NAME/: settings and counters of a queue, one value in each file.
  *
- * What a queue is may be read by everybody; what passes through it, by those who may read
- * from the node.
+ * Every user may read the settings; the counters, users who may read from the node.
  */
 #include <linux/device.h>
 #include <linux/string_helpers.h>
@@ -18,7 +17,7 @@ static struct bbuf_queue *bbuf_sysfs_queue(struct device *dev)
 	return &container_of(dev, struct bbuf_node, dev)->queue;
 }
 
-/* On 32 bit, a number that is being written could be read in part without the lock. */
+/* A 32-bit processor could read one half of the number before a change and one after. */
 static u64 bbuf_sysfs_lease_timeout(struct bbuf_queue *q)
 {
 	struct bbuf_info info;
@@ -30,9 +29,8 @@ static u64 bbuf_sysfs_lease_timeout(struct bbuf_queue *q)
 }
 
 /*
- * What a queue is, without a lock of the queue. Every user may read this, as often as he likes:
- * with a lock he would delay those who use the queue, and would notice their copies by the time
- * that a read takes.
+ * Settings, without a lock of the queue. Any user may read them, as often as they like: with a lock
+ * they would delay the users of the queue, and could time their copies.
  */
 #define BBUF_SETTING(_name, _format, _value)						\
 static ssize_t _name##_show(struct device *dev, struct device_attribute *attr, char *buf) \
@@ -47,13 +45,13 @@ BBUF_SETTING(type, "%s", q->type == BBUF_RECORD ? "record" : "stream");
 BBUF_SETTING(eof_on_close, "%d", !!(READ_ONCE(q->policy) & BBUF_EOF_ON_CLOSE));
 BBUF_SETTING(drop_oldest, "%d", !!(READ_ONCE(q->policy) & BBUF_DROP_OLDEST));
 BBUF_SETTING(lease, "%d", !!q->leases);
-BBUF_SETTING(capacity, "%zu", READ_ONCE(q->producer.span));
+BBUF_SETTING(capacity, "%zu", READ_ONCE(q->producer.window));
 BBUF_SETTING(read_mark, "%zu", READ_ONCE(q->consumer.mark));
 BBUF_SETTING(write_mark, "%zu", READ_ONCE(q->producer.mark));
 BBUF_SETTING(lease_timeout_ns, "%llu", bbuf_sysfs_lease_timeout(q));
 BBUF_SETTING(max_leases, "%u", READ_ONCE(q->leases->max_leases));
 BBUF_SETTING(max_deliveries, "%u", READ_ONCE(q->leases->max_deliveries));
-BBUF_SETTING(dead_letters, "%s", q->leases->grave ? q->leases->grave->name : "");
+BBUF_SETTING(dead_letters, "%s", q->leases->dead_letters ? q->leases->dead_letters->name : "");
 
 static ssize_t state_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
@@ -65,7 +63,7 @@ static ssize_t state_show(struct device *dev, struct device_attribute *attr, cha
 }
 static DEVICE_ATTR_RO(state);
 
-/* What passes through it: numbers of struct bbuf_info. */
+/* Counters: members of struct bbuf_info. */
 #define BBUF_NUMBER(_name, _field)							\
 static ssize_t _name##_show(struct device *dev, struct device_attribute *attr, char *buf) \
 {											\
@@ -101,9 +99,9 @@ BBUF_NUMBER(leased_records, leased_records);
 BBUF_NUMBER(leasing_files, leasing_files);
 BBUF_NUMBER(returned, returned);
 BBUF_NUMBER(expired, expired);
-BBUF_NUMBER(dead_records, dead_records);
+BBUF_NUMBER(dead_lettered, dead_lettered);
 
-/* What a queue is: for everybody. */
+/* Settings: for every user. */
 static struct attribute *bbuf_public_attrs[] = {
 	&dev_attr_type.attr,
 	&dev_attr_state.attr,
@@ -116,7 +114,7 @@ static struct attribute *bbuf_public_attrs[] = {
 	NULL
 };
 
-/* The same of queues with leases alone. */
+/* The same, only for queues with leases. */
 static struct attribute *bbuf_public_lease_attrs[] = {
 	&dev_attr_lease_timeout_ns.attr,
 	&dev_attr_max_leases.attr,
@@ -125,7 +123,7 @@ static struct attribute *bbuf_public_lease_attrs[] = {
 	NULL
 };
 
-/* What passes through it. */
+/* Counters. */
 static struct attribute *bbuf_traffic_attrs[] = {
 	&dev_attr_bytes.attr,
 	&dev_attr_records.attr,
@@ -156,7 +154,7 @@ static struct attribute *bbuf_traffic_lease_attrs[] = {
 	&dev_attr_leasing_files.attr,
 	&dev_attr_returned.attr,
 	&dev_attr_expired.attr,
-	&dev_attr_dead_records.attr,
+	&dev_attr_dead_lettered.attr,
 	NULL
 };
 
@@ -171,9 +169,9 @@ static umode_t bbuf_public_lease_mode(struct kobject *kobj, struct attribute *at
 }
 
 /*
- * Numbers that change with each write tell its moment and its length, so they are for those
- * who may read the node. Its owner may always: he could change the node's mode, too, and a
- * file without any mode would not be made.
+ * Counters that change with each write reveal its time and its length, so they are only for those
+ * who may read the node. Its owner may always read them: the owner could change the node's mode as
+ * well, and sysfs does not create a file without any mode.
  */
 static umode_t bbuf_traffic_mode(struct kobject *kobj, struct attribute *attr, int n)
 {
@@ -204,14 +202,14 @@ static const struct attribute_group bbuf_traffic_lease_group = {
 	.is_visible = bbuf_traffic_lease_mode,
 };
 
-/* The driver core makes these, and its own files, with the device; they are root's. */
+/* Created by the driver core with the device, like its own files; they belong to root. */
 const struct attribute_group *bbuf_public_groups[] = {
 	&bbuf_public_group,
 	&bbuf_public_lease_group,
 	NULL
 };
 
-/* These are made afterwards: see bbuf_sysfs_add_traffic(). */
+/* Created afterwards: see bbuf_sysfs_add_traffic(). */
 static const struct attribute_group *bbuf_traffic_groups[] = {
 	&bbuf_traffic_group,
 	&bbuf_traffic_lease_group,
@@ -219,12 +217,12 @@ static const struct attribute_group *bbuf_traffic_groups[] = {
 };
 
 /**
- * bbuf_sysfs_get_ownership() - tell sysfs whose the files are that it is about to make
+ * bbuf_sysfs_get_ownership() - get the owner of the files that sysfs is about to create
  * @dev: device of a queue
- * @uid: is set to the owner
- * @gid: is set to the group
+ * @uid: set to the owner
+ * @gid: set to the group
  *
- * Those of the driver core stay root's: who writes to "uevent" makes up events of the device.
+ * The files of the driver core stay root's: a write to "uevent" forges events of the device.
  */
 void bbuf_sysfs_get_ownership(BBUF_OWNERSHIP_CONST struct device *dev, kuid_t *uid, kgid_t *gid)
 {
@@ -237,11 +235,11 @@ void bbuf_sysfs_get_ownership(BBUF_OWNERSHIP_CONST struct device *dev, kuid_t *u
 }
 
 /**
- * bbuf_sysfs_add_traffic() - make the files that tell what passes through a queue
- * @node: of the queue; its device has been added
+ * bbuf_sysfs_add_traffic() - create the files of the counters
+ * @node: node of the queue; its device has been added
  *
- * They are made with the node's owner and group: at no moment does one of them belong to
- * anybody else. They go with the directory.
+ * They are created with the node's owner and group: they never belong to another user in between.
+ * They are removed with the directory.
  *
  * Return: 0 or a negative errno.
  */

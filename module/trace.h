@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tracepoints, for perf, trace-cmd and bpftrace: bbuf:bbuf_write and so on. Each
- * names the queue.
+ * Tracepoints, for perf, trace-cmd and bpftrace: bbuf:bbuf_write and so on. Each has the name of
+ * the queue.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM bbuf
@@ -14,7 +14,7 @@
 #include "compat.h"
 #include "queue.h"
 
-DECLARE_EVENT_CLASS(bbuf_moved,
+DECLARE_EVENT_CLASS(bbuf_transfer,
 	TP_PROTO(const struct bbuf_queue *q, size_t bytes, size_t records),
 	TP_ARGS(q, bytes, records),
 	TP_STRUCT__entry(
@@ -33,26 +33,26 @@ DECLARE_EVENT_CLASS(bbuf_moved,
 		  __entry->bytes, __entry->records, __entry->queued)
 );
 
-/* Bytes have been queued. */
-DEFINE_EVENT(bbuf_moved, bbuf_write,
+/* Bytes were queued. */
+DEFINE_EVENT(bbuf_transfer, bbuf_write,
 	TP_PROTO(const struct bbuf_queue *q, size_t bytes, size_t records),
 	TP_ARGS(q, bytes, records)
 );
 
-/* Bytes have been taken. */
-DEFINE_EVENT(bbuf_moved, bbuf_read,
+/* Bytes were read. */
+DEFINE_EVENT(bbuf_transfer, bbuf_read,
 	TP_PROTO(const struct bbuf_queue *q, size_t bytes, size_t records),
 	TP_ARGS(q, bytes, records)
 );
 
-/* What was leased is gone for good. */
-DEFINE_EVENT(bbuf_moved, bbuf_settle,
+/* Leased bytes were consumed. */
+DEFINE_EVENT(bbuf_transfer, bbuf_settle,
 	TP_PROTO(const struct bbuf_queue *q, size_t bytes, size_t records),
 	TP_ARGS(q, bytes, records)
 );
 
-/* What was leased is queued again. */
-DEFINE_EVENT(bbuf_moved, bbuf_return,
+/* Leased bytes were requeued. */
+DEFINE_EVENT(bbuf_transfer, bbuf_return,
 	TP_PROTO(const struct bbuf_queue *q, size_t bytes, size_t records),
 	TP_ARGS(q, bytes, records)
 );
@@ -71,19 +71,19 @@ DECLARE_EVENT_CLASS(bbuf_need,
 	TP_printk("queue=%s need=%zu", __get_str(queue), __entry->need)
 );
 
-/* A writer goes to sleep until there are so many bytes of room. */
+/* A writer goes to sleep until there are @need bytes of room. */
 DEFINE_EVENT(bbuf_need, bbuf_full,
 	TP_PROTO(const struct bbuf_queue *q, size_t need),
 	TP_ARGS(q, need)
 );
 
-/* A reader goes to sleep until there are so many bytes of data. */
+/* A reader goes to sleep until there are @need bytes of data. */
 DEFINE_EVENT(bbuf_need, bbuf_empty,
 	TP_PROTO(const struct bbuf_queue *q, size_t need),
 	TP_ARGS(q, need)
 );
 
-/* The front of a line is woken. */
+/* The head waiter is woken. */
 TRACE_EVENT(bbuf_wake,
 	TP_PROTO(const struct bbuf_queue *q, bool producer),
 	TP_ARGS(q, producer),
@@ -100,8 +100,8 @@ TRACE_EVENT(bbuf_wake,
 );
 
 /*
- * A lock is let go that was held for work of any length: so much was done with it, which is to
- * be no more than BBUF_LOCKED_BATCH bytes and BBUF_LOCKED_RECORDS entries.
+ * A lock is dropped that was held for work of variable size: at most BBUF_LOCKED_BATCH bytes and
+ * BBUF_LOCKED_RECORDS entries.
  */
 TRACE_EVENT_CONDITION(bbuf_batch,
 	TP_PROTO(const struct bbuf_queue *q, const char *work, size_t bytes, size_t entries),

@@ -257,7 +257,7 @@ test_dead_letters_of_the_killed()
 	bbuf get q >pipe &
 	eventually is q leased_records 1
 	kill -9 $!
-	eventually is q dead_records 1
+	eventually is q dead_lettered 1
 	is q records 0
 	bbuf get jobs | cmp - <(yes | head -c 200000)
 }
@@ -343,7 +343,7 @@ test_json_has_everything()
 	bbuf put q one three
 	hold >/dev/null
 	expect 0 '' bbuf info --json q
-	for file in leased_bytes leased_records leasing_files returned expired dead_records \
+	for file in leased_bytes leased_records leasing_files returned expired dead_lettered \
 			lease_timeout_ns max_leases max_deliveries; do
 		grep -qE "^ +\"$file\": $(value q "$file"),?$" out
 	done

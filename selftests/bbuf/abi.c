@@ -170,7 +170,7 @@ TEST_F(abi, takes_leases_of_any_size)
 	struct {
 		struct bbuf_settle settle;
 		unsigned long long more;
-	} settle = { .settle.how = BBUF_RETURN, .more = 1 };
+	} settle = { .settle.action = BBUF_RETURN, .more = 1 };
 
 	close_all(self);
 	ASSERT_TRUE(open_all(self, BBUF_LEASE));
@@ -188,7 +188,7 @@ TEST_F(abi, takes_leases_of_any_size)
 	lease.lease.lease = 7;
 	ASSERT_EQ(10, ioctl(self->nb, resized(BBUF_IOC_LEASE, 16), &lease));
 	ASSERT_EQ(7, lease.lease.lease);
-	settle.settle = (struct bbuf_settle){ .how = BBUF_RETURN };
+	settle.settle = (struct bbuf_settle){ .action = BBUF_RETURN };
 	ASSERT_EQ(1, ioctl(self->nb, resized(BBUF_IOC_SETTLE, 12), &settle));
 	ASSERT_EQ(10, queued(self->nb));
 }

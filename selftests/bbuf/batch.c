@@ -202,7 +202,7 @@ static bool adds_up(const struct bbuf_info *info)
 	dead = info->in.bytes - info->out.bytes - info->bytes - info->leased_bytes -
 	       info->dropped_bytes - info->flushed_bytes;
 	flushed = info->in.records - info->out.records - info->records - info->leased_records -
-		  info->dropped_records - info->dead_records;
+		  info->dropped_records - info->dead_lettered;
 	return info->bytes + info->leased_bytes <= info->capacity && dead <= info->in.bytes &&
 	       flushed <= info->in.records && info->records <= info->bytes;
 }
@@ -345,7 +345,7 @@ static bool none_is_lost(const struct bbuf_info *info)
 
 static bool all_are_counted(const struct bbuf_info *info)
 {
-	return info->out.records + info->leased_records + info->dead_records == MANY;
+	return info->out.records + info->leased_records + info->dead_lettered == MANY;
 }
 
 TEST_F_TIMEOUT(leases, return_in_batches_when_their_file_is_closed, TEST_SECONDS)
@@ -419,7 +419,7 @@ TEST_F_TIMEOUT(leases, are_acknowledged_in_batches, TEST_SECONDS)
 TEST_F_TIMEOUT(leases, are_rejected_in_batches, TEST_SECONDS)
 {
 	SETTLED_IN_BATCHES(BBUF_REJECT, all_are_counted);
-	ASSERT_EQ(MANY, queue_info(self->other).dead_records);
+	ASSERT_EQ(MANY, queue_info(self->other).dead_lettered);
 }
 
 TEST_F_TIMEOUT(leases, are_returned_in_batches, TEST_SECONDS)

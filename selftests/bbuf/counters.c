@@ -38,7 +38,7 @@ static struct ledger ledger_of(const struct bbuf_info *info)
 		.read = { info->out.bytes, info->out.records },
 		.dropped = { info->dropped_bytes, info->dropped_records },
 		.flushed.bytes = info->flushed_bytes,
-		.dead.records = info->dead_records,
+		.dead.records = info->dead_lettered,
 		.queued = { info->bytes, info->records },
 		.leased = { info->leased_bytes, info->leased_records },
 		.returned = info->returned,
@@ -99,7 +99,7 @@ static bool sysfs_agrees(int fd, bool leases)
 		{ "flushed_bytes", info.flushed_bytes, false },
 		{ "leased_bytes", info.leased_bytes, true },
 		{ "leased_records", info.leased_records, true },
-		{ "dead_records", info.dead_records, true },
+		{ "dead_lettered", info.dead_lettered, true },
 		{ "returned", info.returned, true },
 		{ "expired", info.expired, true },
 	};
@@ -295,7 +295,7 @@ TEST_F(counters, of_returned_are_not_what_died)
 	ASSERT_LEDGER(self->fd, .in = RECORDS(6), .dead = RECORDS(2), .queued = RECORDS(4));
 	ASSERT_TRUE(task_blocks(&worker));
 	task_kill(&worker);
-	ASSERT_TRUE(eventually(queue_info(self->fd).dead_records == 5));
+	ASSERT_TRUE(eventually(queue_info(self->fd).dead_lettered == 5));
 	ASSERT_LEDGER(self->fd, .in = RECORDS(6), .dead = RECORDS(5), .queued = RECORDS(1));
 }
 
@@ -325,7 +325,7 @@ TEST_F(counters, of_expired_are_not_leases_that_died)
 	ASSERT_TRUE(put_records(self->fd, 0, 4));
 	ASSERT_TRUE(take_records(self->nb, 0, 3));
 	ASSERT_TRUE(expire_soon(self->nb, 3));
-	ASSERT_TRUE(eventually(queue_info(self->fd).dead_records == 3));
+	ASSERT_TRUE(eventually(queue_info(self->fd).dead_lettered == 3));
 	ASSERT_LEDGER(self->fd, .in = RECORDS(4), .dead = RECORDS(3), .queued = RECORDS(1));
 	ASSERT_LEDGER(self->dead, .in = RECORDS(3), .queued = RECORDS(3));
 	ASSERT_TRUE(sysfs_agrees(self->fd, true));
@@ -337,7 +337,7 @@ TEST_F(counters, of_expired_are_not_leases_that_were_dropped)
 	ASSERT_TRUE(put_records(self->fd, 0, 4));
 	ASSERT_TRUE(take_records(self->nb, 0, 3));
 	ASSERT_TRUE(expire_soon(self->nb, 3));
-	ASSERT_TRUE(eventually(queue_info(self->fd).dead_records == 3));
+	ASSERT_TRUE(eventually(queue_info(self->fd).dead_lettered == 3));
 	ASSERT_LEDGER(self->fd, .in = RECORDS(4), .dead = RECORDS(3), .queued = RECORDS(1));
 }
 

@@ -495,9 +495,9 @@ static bool have_returned(struct bed *bed)
 }
 
 /* The bytes of one that was settled. */
-static long settle_piece(struct bed *bed, enum bbuf_settling how)
+static long settle_piece(struct bed *bed, enum bbuf_settle_action action)
 {
-	return settle(bed->fd, 0, how) == 1 ? PIECE : -1;
+	return settle(bed->fd, 0, action) == 1 ? PIECE : -1;
 }
 
 static long acknowledge(struct bed *bed)

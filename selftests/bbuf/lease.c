@@ -423,7 +423,7 @@ TEST_F(lease, all_are_settled_at_once)
 
 TEST_F(lease, is_nobody_elses_to_settle)
 {
-	static const enum bbuf_settling hows[] = {
+	static const enum bbuf_settle_action settle_actions[] = {
 		BBUF_ACK, BBUF_RETURN, BBUF_RETURN_LAST, BBUF_REJECT, BBUF_RENEW,
 	};
 	unsigned long long lease;
@@ -432,11 +432,11 @@ TEST_F(lease, is_nobody_elses_to_settle)
 	ASSERT_TRUE(put_records(self->fd, 0, 2));
 	lease = lease_take(self->nb, 0, LEN);
 	ASSERT_LEASES(self->other, 1);
-	for (i = 0; i < ARRAY_SIZE(hows); i++) {
-		ASSERT_FAILS(ESTALE, settle(self->other, lease, hows[i]));
-		ASSERT_FAILS(ESTALE, settle(self->nb, NO_SUCH_LEASE, hows[i]));
-		ASSERT_FAILS(ENOENT, settle(self->fd, 0, hows[i]));
-		ASSERT_EQ(0, settle_all(self->fd, hows[i]));
+	for (i = 0; i < ARRAY_SIZE(settle_actions); i++) {
+		ASSERT_FAILS(ESTALE, settle(self->other, lease, settle_actions[i]));
+		ASSERT_FAILS(ESTALE, settle(self->nb, NO_SUCH_LEASE, settle_actions[i]));
+		ASSERT_FAILS(ENOENT, settle(self->fd, 0, settle_actions[i]));
+		ASSERT_EQ(0, settle_all(self->fd, settle_actions[i]));
 	}
 	ASSERT_EQ(2, queue_info(self->nb).leased_records);
 	ASSERT_EQ(1, settle(self->nb, lease, BBUF_ACK));
@@ -473,7 +473,7 @@ TEST_F(lease, renewed_stays_leased)
 TEST_F(lease, is_not_settled_by_a_bad_request)
 {
 	struct bbuf_settle bad[] = {
-		{ .how = BBUF_RENEW + 1 }, { .how = -1U }, { .flags = 2 }, { .flags = -1U },
+		{ .action = BBUF_RENEW + 1 }, { .action = -1U }, { .flags = 2 }, { .flags = -1U },
 		{ .lease = 1, .flags = BBUF_SETTLE_ALL },
 	};
 	size_t i;
@@ -1152,14 +1152,14 @@ static struct known *model_free(struct model *m)
 	return NULL;
 }
 
-static void model_settle(struct model *m, struct known *k, enum bbuf_settling how)
+static void model_settle(struct model *m, struct known *k, enum bbuf_settle_action action)
 {
-	if (how == BBUF_RENEW)
+	if (action == BBUF_RENEW)
 		return;
 	k->place = QUEUED;
-	if (how == BBUF_RETURN_LAST)
+	if (action == BBUF_RETURN_LAST)
 		k->rank = ++m->clock;
-	if (how == BBUF_ACK || how == BBUF_REJECT) {
+	if (action == BBUF_ACK || action == BBUF_REJECT) {
 		k->place = GONE;
 		m->bytes -= length_of(k);
 	}
@@ -1197,18 +1197,19 @@ static bool step_lease(struct model *m, const int *fd, int file)
 	       lease.deliveries == ++k->deliveries;
 }
 
-static bool step_settle(struct model *m, const int *fd, int file, enum bbuf_settling how,
+static bool step_settle(struct model *m, const int *fd, int file, enum bbuf_settle_action action,
 			unsigned long after)
 {
 	struct known *k = model_held(m, file, after);
 
 	if (!k)
-		return after || (settle(fd[file], 0, how) < 0 && errno == ENOENT);
-	model_settle(m, k, how);
-	return settle(fd[file], after ? k->lease : 0, how) == 1;
+		return after || (settle(fd[file], 0, action) < 0 && errno == ENOENT);
+	model_settle(m, k, action);
+	return settle(fd[file], after ? k->lease : 0, action) == 1;
 }
 
-static bool step_settle_all(struct model *m, const int *fd, int file, enum bbuf_settling how)
+static bool step_settle_all(struct model *m, const int *fd, int file,
+			    enum bbuf_settle_action action)
 {
 	struct known *k;
 	unsigned long last = 0;
@@ -1216,10 +1217,10 @@ static bool step_settle_all(struct model *m, const int *fd, int file, enum bbuf_
 
 	while ((k = model_held(m, file, last))) {
 		last = k->since;
-		model_settle(m, k, how);
+		model_settle(m, k, action);
 		n++;
 	}
-	return settle_all(fd[file], how) == n;
+	return settle_all(fd[file], action) == n;
 }
 
 static bool step_close(struct model *m, int *fd, int file)
@@ -1235,7 +1236,7 @@ static bool step_close(struct model *m, int *fd, int file)
 
 static bool step(struct model *m, int *fd, unsigned int *seed)
 {
-	enum bbuf_settling how = rand_r(seed) % (BBUF_RENEW + 1);
+	enum bbuf_settle_action action = rand_r(seed) % (BBUF_RENEW + 1);
 	int file = rand_r(seed) % FILES;
 
 	switch (rand_r(seed) % 16) {
@@ -1244,11 +1245,11 @@ static bool step(struct model *m, int *fd, unsigned int *seed)
 	case 5 ... 9:
 		return step_lease(m, fd, file);
 	case 10:
-		return step_settle(m, fd, file, how, 0);
+		return step_settle(m, fd, file, action, 0);
 	case 11 ... 13:
-		return step_settle(m, fd, file, how, m->clock - rand_r(seed) % 20);
+		return step_settle(m, fd, file, action, m->clock - rand_r(seed) % 20);
 	case 14:
-		return rand_r(seed) % 8 || step_settle_all(m, fd, file, how);
+		return rand_r(seed) % 8 || step_settle_all(m, fd, file, action);
 	default:
 		return rand_r(seed) % 8 || step_close(m, fd, file);
 	}

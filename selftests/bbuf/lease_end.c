@@ -628,7 +628,7 @@ TEST_F(lease_end, is_not_counted_as_read_before)
 	ASSERT_EQ(0, info.leased_records);
 	ASSERT_EQ(0, info.leasing_files);
 	ASSERT_EQ(2, info.returned);
-	ASSERT_EQ(1, info.dead_records);
+	ASSERT_EQ(1, info.dead_lettered);
 	ASSERT_EQ(0, info.expired);
 	ASSERT_EQ(5, info.in.records);
 	ASSERT_EQ(0, info.dropped_records);
@@ -717,7 +717,7 @@ TEST_F(lease_end, is_told_in_sysfs)
 	ASSERT_EQ(2, sysfs_number("leasing_files"));
 	ASSERT_EQ(2, sysfs_number("returned"));
 	ASSERT_EQ(0, sysfs_number("expired"));
-	ASSERT_EQ(1, sysfs_number("dead_records"));
+	ASSERT_EQ(1, sysfs_number("dead_lettered"));
 	ASSERT_EQ(3600000000000ULL, sysfs_number("lease_timeout_ns"));
 	ASSERT_EQ(77, sysfs_number("max_leases"));
 	ASSERT_EQ(88, sysfs_number("max_deliveries"));

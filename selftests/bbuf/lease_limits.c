@@ -278,10 +278,10 @@ TEST_F(lease_limits, of_deliveries_sends_to_the_dead_letters)
 {
 	ASSERT_TRUE(put_records(self->fd, 0, 2));
 	DELIVER_AND(self->nb, 0, BBUF_RETURN);
-	ASSERT_EQ(0, queue_info(self->fd).dead_records);
+	ASSERT_EQ(0, queue_info(self->fd).dead_lettered);
 	ASSERT_FALSE(take_record(self->dead, 0, LEN));
 	DELIVER_AND(self->nb, 0, BBUF_RETURN);
-	ASSERT_EQ(1, queue_info(self->fd).dead_records);
+	ASSERT_EQ(1, queue_info(self->fd).dead_lettered);
 	ASSERT_EQ(0, queue_info(self->fd).leased_records);
 	ASSERT_TRUE(take_record(self->dead, 0, LEN));
 	ASSERT_TRUE(RECORDS_ARE(1));
@@ -293,7 +293,7 @@ TEST_F(lease_limits, of_deliveries_lets_the_last_be_acknowledged)
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
 	DELIVER_AND(self->nb, 0, BBUF_RETURN);
 	DELIVER_AND(self->nb, 0, BBUF_ACK);
-	ASSERT_EQ(0, queue_info(self->fd).dead_records);
+	ASSERT_EQ(0, queue_info(self->fd).dead_lettered);
 	ASSERT_EQ(0, queued(self->dead));
 }
 
@@ -318,7 +318,7 @@ TEST_F(lease_limits, of_deliveries_counts_returns_of_all_kinds)
 	DELIVER_AND(self->nb, 2, BBUF_RETURN);
 	ASSERT_TRUE(task_blocks(&holder));
 	task_kill(&holder);
-	ASSERT_TRUE(eventually(queue_info(self->fd).dead_records == 3));
+	ASSERT_TRUE(eventually(queue_info(self->fd).dead_lettered == 3));
 	ASSERT_TRUE(take_record(self->dead, 2, LEN));
 	ASSERT_TRUE(nothing_queued());
 	ASSERT_EQ(3, queue_info(self->fd).returned);
@@ -333,7 +333,7 @@ TEST_F(lease_limits, of_deliveries_without_dead_letters_drops_and_counts)
 	close(self->nb);
 	self->nb = queue_open(QUEUE, O_RDWR | O_NONBLOCK);
 	ASSERT_TRUE(nothing_queued());
-	ASSERT_EQ(2, queue_info(self->fd).dead_records);
+	ASSERT_EQ(2, queue_info(self->fd).dead_lettered);
 	ASSERT_EQ(0, queue_info(self->fd).dropped_records);
 	ASSERT_EQ(0, queued(self->dead));
 	ASSERT_EQ(CAPACITY, put(self->nb, 0, CAPACITY));
@@ -371,7 +371,7 @@ TEST_F(lease_limits, of_patience_is_to_reject)
 	ASSERT_EQ(2, settle_all(self->nb, BBUF_REJECT));
 	ASSERT_TRUE(take_record(self->dead, 0, LEN));
 	ASSERT_TRUE(take_record(self->dead, 1, LEN));
-	ASSERT_EQ(3, queue_info(self->fd).dead_records);
+	ASSERT_EQ(3, queue_info(self->fd).dead_lettered);
 	ASSERT_FAILS(ESTALE, settle(self->nb, lease, BBUF_REJECT));
 	ASSERT_TRUE(RECORDS_ARE(3));
 }
@@ -382,7 +382,7 @@ TEST_F(lease_limits, of_patience_without_dead_letters_drops_and_counts)
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
 	DELIVER_AND(self->nb, 0, BBUF_REJECT);
 	ASSERT_TRUE(nothing_queued());
-	ASSERT_EQ(1, queue_info(self->fd).dead_records);
+	ASSERT_EQ(1, queue_info(self->fd).dead_lettered);
 }
 
 TEST_F(lease_limits, of_dead_letters_keeps_what_is_rejected_leased)
@@ -393,7 +393,7 @@ TEST_F(lease_limits, of_dead_letters_keeps_what_is_rejected_leased)
 	ASSERT_EQ(2, settle_all(self->nb, BBUF_REJECT));
 	ASSERT_FAILS(EAGAIN, settle_all(self->nb, BBUF_REJECT));
 	ASSERT_EQ(1, queue_info(self->fd).leased_records);
-	ASSERT_EQ(2, queue_info(self->fd).dead_records);
+	ASSERT_EQ(2, queue_info(self->fd).dead_lettered);
 	ASSERT_FAILS(EAGAIN, settle(self->nb, 0, BBUF_REJECT));
 	ASSERT_TRUE(take_record(self->dead, 0, CAPACITY - 2 * LEN));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_REJECT));
@@ -408,7 +408,7 @@ TEST_F(lease_limits, of_dead_letters_sends_behind_what_is_queued)
 	ASSERT_TRUE(put_records(self->fd, 0, 2));
 	DELIVER_AND(self->nb, 0, BBUF_RETURN);
 	DELIVER_AND(self->nb, 0, BBUF_RETURN);
-	ASSERT_EQ(0, queue_info(self->fd).dead_records);
+	ASSERT_EQ(0, queue_info(self->fd).dead_lettered);
 	ASSERT_LEASES(self->other, 1);
 	ASSERT_EQ(3, lease_deliveries(self->nb, 0, LEN));
 	close(self->nb);
@@ -421,7 +421,7 @@ TEST_F(lease_limits, of_dead_letters_sends_behind_what_is_queued)
 	ASSERT_TRUE(take_record(self->dead, 0, CAPACITY));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
 	ASSERT_TRUE(take_record(self->dead, 0, LEN));
-	ASSERT_EQ(1, queue_info(self->fd).dead_records);
+	ASSERT_EQ(1, queue_info(self->fd).dead_lettered);
 }
 
 /* One that is longer than the dead letters' queue can ever hold, as well. */
@@ -469,7 +469,7 @@ TEST_F(lease_limits, of_dead_letters_that_are_destroyed_loses_nothing)
 	ASSERT_LEASES(self->nb, 1);
 	ASSERT_FAILS(EAGAIN, settle(self->nb, 0, BBUF_REJECT));
 	ASSERT_EQ(0, queued(self->dead));
-	ASSERT_EQ(0, queue_info(self->fd).dead_records);
+	ASSERT_EQ(0, queue_info(self->fd).dead_lettered);
 }
 
 TEST_F(lease_limits, of_dead_letters_wakes_who_waits_for_them)
@@ -674,7 +674,7 @@ TEST_F(lease_limits, of_time_counts_as_a_delivery)
 	ASSERT_LEASES(self->nb, 0);
 	ASSERT_TRUE(eventually(queue_info(self->fd).expired == 1));
 	ASSERT_LEASES(self->nb, 0);
-	ASSERT_TRUE(eventually(queue_info(self->fd).dead_records == 1));
+	ASSERT_TRUE(eventually(queue_info(self->fd).dead_lettered == 1));
 	ASSERT_TRUE(take_record(self->dead, 0, LEN));
 	ASSERT_TRUE(nothing_queued());
 }
@@ -692,7 +692,7 @@ TEST_F(lease_limits, of_time_is_the_end_of_a_queue_that_was_shut)
 	ASSERT_EQ(0, queue_shutdown(self->fd));
 	ASSERT_TRUE(task_blocks(&reader));
 	ASSERT_EQ(0, task_wait(&reader));
-	ASSERT_EQ(1, queue_info(self->fd).dead_records);
+	ASSERT_EQ(1, queue_info(self->fd).dead_lettered);
 }
 
 /* Close, destroy and the module's end with time running. */

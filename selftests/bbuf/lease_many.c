@@ -211,10 +211,10 @@ TEST_F_TIMEOUT(lease_many, expire_in_any_order, TEST_SECONDS)
 /* By turns acknowledged, returned to where they were, returned to the back, and rejected. */
 TEST_F_TIMEOUT(lease_many, are_settled_by_number_in_any_order, TEST_SECONDS)
 {
-	static const enum bbuf_settling hows[] = {
+	static const enum bbuf_settle_action settle_actions[] = {
 		BBUF_ACK, BBUF_RETURN, BBUF_RETURN_LAST, BBUF_REJECT,
 	};
-	const size_t n = ALL / ARRAY_SIZE(hows);
+	const size_t n = ALL / ARRAY_SIZE(settle_actions);
 	unsigned int seed = 2, *first, *last, i;
 	struct bbuf_info info;
 
@@ -223,12 +223,12 @@ TEST_F_TIMEOUT(lease_many, are_settled_by_number_in_any_order, TEST_SECONDS)
 	for (i = 0; i < ALL; i++) {
 		__u64 lease = self->leased[self->order[i]].head.lease;
 
-		ASSERT_EQ(1, settle(self->fd, lease, hows[i / n]));
-		ASSERT_FAILS(ESTALE, settle(self->fd, lease, hows[i / n]));
+		ASSERT_EQ(1, settle(self->fd, lease, settle_actions[i / n]));
+		ASSERT_FAILS(ESTALE, settle(self->fd, lease, settle_actions[i / n]));
 	}
 	info = queue_info(self->fd);
 	ASSERT_EQ(0, info.leased_records);
-	ASSERT_EQ(n, info.dead_records);
+	ASSERT_EQ(n, info.dead_lettered);
 	ASSERT_EQ(2 * n, info.returned);
 	ASSERT_EQ(2 * n, info.records);
 	ASSERT_EQ(2 * n * sizeof(__u64), info.bytes);

@@ -40,9 +40,9 @@ FIXTURE_TEARDOWN(lease_poll)
 	queue_destroy(QUEUE);
 }
 
-static int settle_first(int fd, enum bbuf_settling how)
+static int settle_first(int fd, enum bbuf_settle_action action)
 {
-	return ioctl(fd, BBUF_IOC_SETTLE, &(struct bbuf_settle){ .how = how });
+	return ioctl(fd, BBUF_IOC_SETTLE, &(struct bbuf_settle){ .action = action });
 }
 
 /* Sleeps in an epoll of its own until it is told that there is data. */

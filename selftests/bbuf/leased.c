@@ -37,16 +37,16 @@ unsigned int lease_deliveries(int fd, size_t position, size_t n)
 	return lease_pattern(fd, position, n, &lease) && lease.lease ? lease.deliveries : 0;
 }
 
-int settle(int fd, unsigned long long lease, enum bbuf_settling how)
+int settle(int fd, unsigned long long lease, enum bbuf_settle_action action)
 {
-	struct bbuf_settle settle = { .lease = lease, .how = how };
+	struct bbuf_settle settle = { .lease = lease, .action = action };
 
 	return ioctl(fd, BBUF_IOC_SETTLE, &settle);
 }
 
-int settle_all(int fd, enum bbuf_settling how)
+int settle_all(int fd, enum bbuf_settle_action action)
 {
-	struct bbuf_settle settle = { .how = how, .flags = BBUF_SETTLE_ALL };
+	struct bbuf_settle settle = { .action = action, .flags = BBUF_SETTLE_ALL };
 
 	return ioctl(fd, BBUF_IOC_SETTLE, &settle);
 }

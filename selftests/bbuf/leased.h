@@ -23,8 +23,8 @@ unsigned long long lease_take(int fd, size_t position, size_t n);
 unsigned int lease_deliveries(int fd, size_t position, size_t n);
 
 /* How many were settled, or -1 and errno. */
-int settle(int fd, unsigned long long lease, enum bbuf_settling how);
-int settle_all(int fd, enum bbuf_settling how);
+int settle(int fd, unsigned long long lease, enum bbuf_settle_action action);
+int settle_all(int fd, enum bbuf_settle_action action);
 
 /* Records of LEN bytes from number first on: true if all were written, or are next in line. */
 bool put_records(int fd, size_t first, size_t n);

@@ -131,7 +131,7 @@ static const struct number numbers[] = {
 	LEASE_NUMBER("leasing_files", leasing_files),
 	LEASE_NUMBER("returned", returned),
 	LEASE_NUMBER("expired", expired),
-	LEASE_NUMBER("dead_records", dead_records),
+	LEASE_NUMBER("dead_lettered", dead_lettered),
 	LEASE_NUMBER("lease_timeout_ns", lease_timeout),
 	LEASE_NUMBER("max_leases", max_leases),
 	LEASE_NUMBER("max_deliveries", max_deliveries),
@@ -469,7 +469,7 @@ static bool step_lease_in_vain(STEP)
 	return SAME(ioctl(f->fd, BBUF_IOC_LEASE, l->answer), expected);
 }
 
-static enum bbuf_settling random_settling(struct ledger *l)
+static enum bbuf_settle_action random_settling(struct ledger *l)
 {
 	return random_below(l, BBUF_RENEW + 1);
 }
@@ -478,25 +478,25 @@ static bool step_settle(STEP)
 {
 	const struct pile *leases = &f->holder->leases;
 	size_t which = leases->n ? random_below(l, leases->n) : 0;
-	enum bbuf_settling how = random_settling(l);
+	enum bbuf_settle_action action = random_settling(l);
 	unsigned long long lease = leases->n ? leases->piece[which].lease : 0;
 
 	if (!twin_reads(f))
-		return SAME(settle(f->fd, 0, how), -EBADF);
+		return SAME(settle(f->fd, 0, action), -EBADF);
 	if (one_in(l, 20))
-		return SAME(settle(f->fd, NO_SUCH_LEASE, how), -ESTALE);
+		return SAME(settle(f->fd, NO_SUCH_LEASE, action), -ESTALE);
 	if (!lease)
 		which = 0;
-	return SAME(settle(f->fd, lease, how), twin_settle(&l->twin, f, which, how));
+	return SAME(settle(f->fd, lease, action), twin_settle(&l->twin, f, which, action));
 }
 
 static bool step_settle_all(STEP)
 {
-	enum bbuf_settling how = random_settling(l);
+	enum bbuf_settle_action action = random_settling(l);
 
 	if (!twin_reads(f))
-		return SAME(settle_all(f->fd, how), -EBADF);
-	return SAME(settle_all(f->fd, how), twin_settle_all(&l->twin, f, how));
+		return SAME(settle_all(f->fd, action), -EBADF);
+	return SAME(settle_all(f->fd, action), twin_settle_all(&l->twin, f, action));
 }
 
 /* Tasks of the queue's own do that, some time. */

@@ -228,7 +228,7 @@ do {									\
 	} else {							\
 		ASSERT_BACK();						\
 	}								\
-	ASSERT_EQ(dies, queue_info(self->fd).dead_records);		\
+	ASSERT_EQ(dies, queue_info(self->fd).dead_lettered);		\
 	ASSERT_EQ(!dies, queue_info(self->fd).returned);		\
 	if (variant->death == TO_ROOM) {				\
 		ASSERT_TRUE(take(self->dead, 0, WHOLE));		\
@@ -298,7 +298,7 @@ TEST_F(fate, of_what_is_rejected)
 	} else {
 		ASSERT_EQ(1, settle(self->nb, 0, BBUF_REJECT));
 		ASSERT_GONE();
-		ASSERT_EQ(1, queue_info(self->fd).dead_records);
+		ASSERT_EQ(1, queue_info(self->fd).dead_lettered);
 	}
 }
 
@@ -309,7 +309,7 @@ TEST_F(fate, of_what_is_returned_when_it_may_be_delivered_again)
 	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_MAX_DELIVERIES, .max_deliveries = 2));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
 	ASSERT_BACK();
-	ASSERT_EQ(0, queue_info(self->fd).dead_records);
+	ASSERT_EQ(0, queue_info(self->fd).dead_lettered);
 }
 
 /* The second lease is the younger one, and so would be the later to time out. */

@@ -545,7 +545,7 @@ static void return_all(struct twin *t, struct twin_holder *holder, size_t n, boo
 	}
 	for (i = 0; i < spent.n; i++) {
 		if (bury(t, &spent.piece[i]))
-			t->info.dead_records++;
+			t->info.dead_lettered++;
 		else
 			go_back(t, spent.piece[i], true, expired);
 	}
@@ -559,29 +559,29 @@ static long reject_all(struct twin *t, struct twin_holder *holder, size_t n)
 		if (!bury(t, &holder->leases.piece[0]))
 			return i ? (long)i : -EAGAIN;
 		lent_back(t, holder, 0);
-		t->info.dead_records++;
+		t->info.dead_lettered++;
 	}
 	return n;
 }
 
 /* The first n leases of a holder. */
 static long settle_first(struct twin *t, struct twin_holder *holder, size_t n,
-			 enum bbuf_settling how)
+			 enum bbuf_settle_action action)
 {
 	size_t i;
 
-	if (how == BBUF_REJECT)
+	if (action == BBUF_REJECT)
 		return reject_all(t, holder, n);
-	if (how == BBUF_RETURN || how == BBUF_RETURN_LAST)
-		return_all(t, holder, n, how == BBUF_RETURN_LAST, false);
-	for (i = 0; how == BBUF_ACK && i < n; i++) {
+	if (action == BBUF_RETURN || action == BBUF_RETURN_LAST)
+		return_all(t, holder, n, action == BBUF_RETURN_LAST, false);
+	for (i = 0; action == BBUF_ACK && i < n; i++) {
 		t->info.out.bytes += lent_back(t, holder, 0).len;
 		t->info.out.records++;
 	}
 	return n;
 }
 
-long twin_settle(struct twin *t, struct twin_file *f, size_t which, enum bbuf_settling how)
+long twin_settle(struct twin *t, struct twin_file *f, size_t which, enum bbuf_settle_action action)
 {
 	struct pile *leases = &f->holder->leases;
 	struct piece p;
@@ -591,16 +591,16 @@ long twin_settle(struct twin *t, struct twin_file *f, size_t which, enum bbuf_se
 		return -ENOENT;
 	p = pile_remove(leases, which);
 	pile_insert(leases, 0, p);
-	ret = settle_first(t, f->holder, 1, how);
+	ret = settle_first(t, f->holder, 1, action);
 	/* It stays leased, and is as old as it was. */
-	if (how == BBUF_RENEW || ret < 0)
+	if (action == BBUF_RENEW || ret < 0)
 		pile_insert(leases, which, pile_remove(leases, 0));
 	return ret;
 }
 
-long twin_settle_all(struct twin *t, struct twin_file *f, enum bbuf_settling how)
+long twin_settle_all(struct twin *t, struct twin_file *f, enum bbuf_settle_action action)
 {
-	return settle_first(t, f->holder, f->holder->leases.n, how);
+	return settle_first(t, f->holder, f->holder->leases.n, action);
 }
 
 void twin_expire(struct twin *t, struct twin_file *f)

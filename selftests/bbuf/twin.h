@@ -88,8 +88,8 @@ long twin_lease(struct twin *t, struct twin_file *f, size_t n, bool nowait);
 long twin_peek(struct twin *t, struct twin_file *f, size_t n);
 long twin_readable(const struct twin *t, const struct twin_file *f);
 /* The lease that the file has had for so long, 0 the longest; or all of them. */
-long twin_settle(struct twin *t, struct twin_file *f, size_t which, enum bbuf_settling how);
-long twin_settle_all(struct twin *t, struct twin_file *f, enum bbuf_settling how);
+long twin_settle(struct twin *t, struct twin_file *f, size_t which, enum bbuf_settle_action action);
+long twin_settle_all(struct twin *t, struct twin_file *f, enum bbuf_settle_action action);
 /* All leases of a file time out. */
 void twin_expire(struct twin *t, struct twin_file *f);
 long twin_set(struct twin *t, const struct bbuf_set *set);

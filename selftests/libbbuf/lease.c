@@ -440,7 +440,7 @@ TEST_F(leased, and_rejected)
 	ASSERT_PUTS(self->queue, "one");
 	ASSERT_LEASES(self->queue, "one", &self->lease);
 	ASSERT_EQ(1, bbuf_settle(self->queue, self->lease.lease, BBUF_REJECT));
-	ASSERT_INFO(self->queue, 1, dead_records);
+	ASSERT_INFO(self->queue, 1, dead_lettered);
 	ASSERT_INFO(self->queue, 0, leased_bytes);
 	ASSERT_FAILS(EAGAIN, bbuf_lease(self->queue, self->name, 8, &at_once, NULL));
 }
@@ -626,7 +626,7 @@ TEST_F(dead, after_the_last_delivery)
 	ASSERT_EQ(1, bbuf_settle(self->queue, self->lease.lease, BBUF_RETURN));
 	ASSERT_FAILS(EAGAIN, bbuf_lease(self->queue, self->name, 8, &at_once, NULL));
 	ASSERT_GETS(self->letters, "one");
-	ASSERT_INFO(self->queue, 1, dead_records);
+	ASSERT_INFO(self->queue, 1, dead_lettered);
 	ASSERT_INFO(self->queue, 1, returned);
 }
 
@@ -634,7 +634,7 @@ TEST_F(dead, if_rejected)
 {
 	ASSERT_EQ(1, bbuf_settle(self->queue, self->lease.lease, BBUF_REJECT));
 	ASSERT_GETS(self->letters, "one");
-	ASSERT_INFO(self->queue, 1, dead_records);
+	ASSERT_INFO(self->queue, 1, dead_lettered);
 	ASSERT_INFO(self->queue, 0, leased_records);
 }
 
@@ -642,7 +642,7 @@ TEST_F(dead, only_with_room_for_it)
 {
 	ASSERT_TRUE(queue_fill(self->letters, 1024));
 	ASSERT_FAILS(EAGAIN, bbuf_settle(self->queue, self->lease.lease, BBUF_REJECT));
-	ASSERT_INFO(self->queue, 0, dead_records);
+	ASSERT_INFO(self->queue, 0, dead_lettered);
 	ASSERT_EQ(0, bbuf_flush(self->letters));
 	ASSERT_EQ(1, bbuf_settle(self->queue, self->lease.lease, BBUF_REJECT));
 	ASSERT_GETS(self->letters, "one");
@@ -658,7 +658,7 @@ TEST_F(dead, or_behind_all_that_is_queued)
 	ASSERT_LEASES(self->queue, "two", NULL);
 	ASSERT_LEASES(self->queue, "one", &self->lease);
 	ASSERT_EQ(3, self->lease.deliveries);
-	ASSERT_INFO(self->queue, 0, dead_records);
+	ASSERT_INFO(self->queue, 0, dead_lettered);
 }
 
 TEST_F(dead, never_after_as_many_as_may_be)
@@ -672,7 +672,7 @@ TEST_F(dead, never_after_as_many_as_may_be)
 		ASSERT_LEASES(self->queue, "one", &self->lease);
 		ASSERT_EQ(i, self->lease.deliveries);
 	}
-	ASSERT_INFO(self->queue, 0, dead_records);
+	ASSERT_INFO(self->queue, 0, dead_lettered);
 }
 
 /* Tokens */
@@ -842,7 +842,7 @@ TEST_F(unleased, others_are_told_the_same_by_name_as_by_handle)
 	ASSERT_EQ(1, by_name.leasing_files);
 	ASSERT_EQ(2, by_name.returned);
 	ASSERT_EQ(0, by_name.expired);
-	ASSERT_EQ(1, by_name.dead_records);
+	ASSERT_EQ(1, by_name.dead_lettered);
 	ASSERT_EQ(60000000000, by_name.lease_timeout);
 	ASSERT_EQ(11, by_name.max_leases);
 	ASSERT_EQ(12, by_name.max_deliveries);

@@ -14,10 +14,10 @@
  *   - Each byte is read once, in its place, in order; no position passes the other one or
  *     the capacity; who copies without the lock has the side for itself.  move(), copy()
  *   - Nothing is queued after the end, and nobody is told of the end, in a read or by
- *     poll, before all is read.                               move(), moved(), watcher()
+ *     poll, before all is read.                               move(), advance(), watcher()
  *   - Who waits is passed by those who don't wait once at most; besides, by no more than
  *     a share of bytes, of whoever runs and leaves enough for all in line.
- *                                                         pass(), move(), go_past()
+ *                                                         bypass(), move(), count_bypass()
  *   - Who is called finds what it was called for, unless it was called ahead, or one who
  *     doesn't wait has passed it.                                               wait()
  *
@@ -37,7 +37,7 @@
 #define PRODUCERS	0
 #define CONSUMERS	1
 #define PEER(side)	(1 - (side))
-#define SPAN(side)	((side) == PRODUCERS -> CAPACITY : 0)
+#define WINDOW(side)	((side) == PRODUCERS -> CAPACITY : 0)
 #define MARK(side)	((side) == PRODUCERS -> 1 : READ_MARK)
 
 /* A quarter there, but here capacities are small. */
@@ -70,12 +70,12 @@
  */
 #define POS(side)	(side)
 #define WANTED(side)	(2 + (side))
-#define CLOSED(side)	(4 + (side))
+#define NO_BYPASS(side)	(4 + (side))
 #define ENDED(side)	(6 + (side))
-#define LINED(side)	(8 + (side))	/* the line is not empty */
+#define HAS_WAITERS(side)	(8 + (side))	/* the wait list is not empty */
 #define POLLED(side)	(10 + (side))	/* the poll queue is not empty */
 #define LOCK(side)	(12 + (side))
-#define LINE_LOCK(side)	(14 + (side))
+#define WAIT_LOCK(side)	(14 + (side))
 #define DRAIN_LOCK	16
 #define DRAINED		17		/* q->drains is not empty */
 #define SHORT		18		/* short_of_room */
@@ -149,14 +149,14 @@ inline unlock(which)
 }
 
 /* The rest of a side and of its calls: only who has the lock looks there. */
-chan line[2] = [TASKS] of { byte };
-bool firm[TASKS];
-bool called[TASKS];
-byte over[TASKS];
+chan wait_list[2] = [TASKS] of { byte };
+bool no_bypass[TASKS];
+bool woken[TASKS];
+byte result[TASKS];
 byte need[TASKS];
-byte claim[TASKS];
-byte claimed[2];
-byte turn[2];
+byte reservation[TASKS];
+byte reserved[2];
+byte bypass_start[2];
 
 /* What epoll has not reported yet; one task polls a side, and one drains. */
 bool edge[2];
@@ -168,15 +168,15 @@ byte signals;
 byte faults = FAULTS;
 
 /* For the checks. */
-bool passed[TASKS];
-byte past[TASKS];	/* bytes at once */
+bool bypassed[TASKS];
+byte bypassing[TASKS];	/* bytes at once */
 bool shut;
 byte total[2];
 byte done;
 
 /* What a call comes to. */
 #define GO_ON		0
-#define THE_END		1
+#define EOF		1
 #define EPIPE		2
 #define ENODEV		3
 #define EAGAIN		4
@@ -185,7 +185,7 @@ byte done;
 #define LOCALS \
 	byte to, value, other, want, pos, before, first, n, ret; \
 	short avail; \
-	bool go, end, queued, was_front, reopened, alone, woken
+	bool go, end, queued, was_head, bypass_allowed, alone, was_woken
 
 /* As "if" is in C: where nothing is true, an if of Promela's waits. */
 #define WHEN(condition, what) \
@@ -204,20 +204,20 @@ inline forget()
 		avail = 0;
 		go = false;
 		end = false;
-		was_front = false;
-		woken = false
+		was_head = false;
+		was_woken = false
 	}
 }
 
 inline forget_call()
 {
 	d_step {
-		firm[_pid] = false;
-		called[_pid] = false;
-		over[_pid] = 0;
+		no_bypass[_pid] = false;
+		woken[_pid] = false;
+		result[_pid] = 0;
 		need[_pid] = 0;
-		passed[_pid] = false;
-		past[_pid] = 0
+		bypassed[_pid] = false;
+		bypassing[_pid] = 0
 	}
 }
 
@@ -227,22 +227,22 @@ inline forget_call()
 inline find_avail(side)
 {
 	pos = LOAD(POS(side));
-	avail = LOAD(POS(PEER(side))) + SPAN(side) - pos
+	avail = LOAD(POS(PEER(side))) + WINDOW(side) - pos
 }
 
-inline may_go(side, bytes)
+inline can_move(side, bytes)
 {
 	atomic {
 		go = LOAD(ENDED(side));
 		pos = LOAD(POS(side))
 	};
 	atomic {
-		avail = LOAD(POS(PEER(side))) + SPAN(side) - pos;
+		avail = LOAD(POS(PEER(side))) + WINDOW(side) - pos;
 		go = go || avail >= bytes
 	};
 	if
 	:: !go && side == CONSUMERS && avail > 0 ->
-		go = LOAD(LINED(PRODUCERS)) || LOAD(SHORT) || LOAD(ENDED(PRODUCERS))
+		go = LOAD(HAS_WAITERS(PRODUCERS)) || LOAD(SHORT) || LOAD(ENDED(PRODUCERS))
 	:: else
 	fi
 }
@@ -250,8 +250,8 @@ inline may_go(side, bytes)
 /* Whether there is any, and whether it is the end. */
 inline events(side)
 {
-	go = !LOAD(CLOSED(side));
-	WHEN(go, may_go(side, MARK(side)));
+	go = !LOAD(NO_BYPASS(side));
+	WHEN(go, can_move(side, MARK(side)));
 #ifdef POSITION_BEFORE_END
 	find_avail(side);
 	end = LOAD(ENDED(side));
@@ -268,43 +268,43 @@ inline events(side)
 /*
  * Waking
  */
-inline call_front(side, and)
+inline lock_and_wake_head(side, and)
 {
 	atomic {
-		lock(LINE_LOCK(side));
+		lock(WAIT_LOCK(side));
 		want = LOAD(WANTED(side));
 		go = false
 	};
-	WHEN(want, want = want - MIN(want, and); may_go(side, want));
+	WHEN(want, want = want - MIN(want, and); can_move(side, want));
 	atomic {
 		if
 		:: go ->
 			store(WANTED(side), 0);
-			line[side]?<first>;
-			called[first] = true
+			wait_list[side]?<first>;
+			woken[first] = true
 		:: else
 		fi;
-		unlock(LINE_LOCK(side))
+		unlock(WAIT_LOCK(side))
 	}
 }
 
-inline call_ahead(side, more)
+inline wake_head_for(side, upcoming)
 {
 	atomic {
 		want = LOAD(WANTED(side));
 		go = false
 	};
-	WHEN(want, want = want - MIN(want, more); may_go(side, want));
-	WHEN(go, call_front(side, more));
+	WHEN(want, want = want - MIN(want, upcoming); can_move(side, want));
+	WHEN(go, lock_and_wake_head(side, upcoming));
 	forget()
 }
 
-inline call(side)
+inline wake_head(side)
 {
-	call_ahead(side, 0)
+	wake_head_for(side, 0)
 }
 
-inline announce(side)
+inline wake_pollers(side)
 {
 	WHEN(LOAD(POLLED(side)), events(side); edge[side] = edge[side] || go; forget())
 }
@@ -315,12 +315,12 @@ inline notify(side)
 	barrier();
 #endif
 #ifndef AHEAD_ALONE
-	call(side);
+	wake_head(side);
 #endif
-	announce(side)
+	wake_pollers(side)
 }
 
-inline drained()
+inline wake_drainers()
 {
 	if
 	:: LOAD(DRAINED) ->
@@ -345,24 +345,24 @@ inline join(side)
 {
 	atomic {
 		queued = true;
-		lock(LINE_LOCK(side));
-		called[_pid] = false;
-		WHEN(empty(line[side]), turn[side] = total[side]);
-		claim[_pid] = left;
-		claimed[side] = claimed[side] + left;
-		store(LINED(side), 1);
-		line[side]!_pid;
+		lock(WAIT_LOCK(side));
+		woken[_pid] = false;
+		WHEN(empty(wait_list[side]), bypass_start[side] = total[side]);
+		reservation[_pid] = left;
+		reserved[side] = reserved[side] + left;
+		store(HAS_WAITERS(side), 1);
+		wait_list[side]!_pid;
 		if
-		:: firm[_pid] ->
-			n = len(line[side]);
+		:: no_bypass[_pid] ->
+			n = len(wait_list[side]);
 			do
-			:: n > 1 -> line[side]?first; line[side]!first; n--
+			:: n > 1 -> wait_list[side]?first; wait_list[side]!first; n--
 			:: else -> break
 			od;
 			store(WANTED(side), 0)
 		:: else
 		fi;
-		unlock(LINE_LOCK(side));
+		unlock(WAIT_LOCK(side));
 		forget()
 	}
 }
@@ -370,9 +370,9 @@ inline join(side)
 inline hold(side)
 {
 	atomic {
-		firm[_pid] = true;
+		no_bypass[_pid] = true;
 		WHEN(!queued, join(side));
-		store(CLOSED(side), 1)
+		store(NO_BYPASS(side), 1)
 	}
 }
 
@@ -381,29 +381,29 @@ inline ask_for_room()
 	WHEN(READ_MARK > 1 && !LOAD(SHORT), store(SHORT, 1); notify(CONSUMERS))
 }
 
-inline pass(side)
+inline bypass(side)
 {
 	go = false;
-	WHEN(!LOAD(CLOSED(side)), may_go(side, need[_pid]));
+	WHEN(!LOAD(NO_BYPASS(side)), can_move(side, need[_pid]));
 	if
 	:: !go ->
 		ret = EAGAIN;
 #ifndef NO_ASK_FOR_ROOM
-		WHEN(side == PRODUCERS && !LOAD(CLOSED(side)), ask_for_room())
+		WHEN(side == PRODUCERS && !LOAD(NO_BYPASS(side)), ask_for_room())
 #endif
 	:: else ->
 		if
-		:: nempty(line[side]) ->
+		:: nempty(wait_list[side]) ->
 			atomic {
-				line[side]?<first>;
-				assert(!passed[first]);
-				passed[first] = true;
-#ifndef PASS_AGAIN
-				firm[first] = true;
-				store(CLOSED(side), 1)
+				wait_list[side]?<first>;
+				assert(!bypassed[first]);
+				bypassed[first] = true;
+#ifndef BYPASS_AGAIN
+				no_bypass[first] = true;
+				store(NO_BYPASS(side), 1)
 #endif
 			}
-		:: empty(line[side])
+		:: empty(wait_list[side])
 		fi
 	fi;
 	forget()
@@ -413,7 +413,7 @@ inline sleep(side)
 {
 	unlock(LOCK(side));
 	if
-	:: atomic { called[_pid] -> woken = true }
+	:: atomic { woken[_pid] -> was_woken = true }
 	:: atomic { signals > 0 -> signals--; ret = EINTR }
 	fi;
 	lock(LOCK(side))
@@ -422,31 +422,31 @@ inline sleep(side)
 inline wait(side)
 {
 	do
-	:: ret || over[_pid] -> break
+	:: ret || result[_pid] -> break
 	:: else ->
-		go = line[side]?[eval(_pid)];
-		WHEN(go, may_go(side, need[_pid]));
+		go = wait_list[side]?[eval(_pid)];
+		WHEN(go, can_move(side, need[_pid]));
 		atomic {
-			assert(go || !woken || passed[_pid] || READ_MARK > 1 || AHEAD);
-			woken = false;
+			assert(go || !was_woken || bypassed[_pid] || READ_MARK > 1 || AHEAD);
+			was_woken = false;
 			WHEN(go, break);
-			lock(LINE_LOCK(side));
-			called[_pid] = false;
+			lock(WAIT_LOCK(side));
+			woken[_pid] = false;
 			if
-			:: line[side]?[eval(_pid)] -> store(WANTED(side), need[_pid])
-			:: !line[side]?[eval(_pid)]
+			:: wait_list[side]?[eval(_pid)] -> store(WANTED(side), need[_pid])
+			:: !wait_list[side]?[eval(_pid)]
 			fi;
-			unlock(LINE_LOCK(side))
+			unlock(WAIT_LOCK(side))
 		};
 #ifndef NO_BARRIER_IN_WAIT
 		barrier();
 #endif
 #ifndef NO_LOOK_IN_WAIT
-		call(side);
+		wake_head(side);
 #endif
 		sleep(side)
 	od;
-	ret = (over[_pid] -> over[_pid] : ret);
+	ret = (result[_pid] -> result[_pid] : ret);
 	forget()
 }
 
@@ -459,28 +459,28 @@ inline find_error(side)
 			ret = (LOAD(DESTROYED) -> ENODEV : (side == PRODUCERS -> EPIPE : GO_ON))
 		:: else
 		fi;
-		ret = (over[_pid] -> over[_pid] : ret)
+		ret = (result[_pid] -> result[_pid] : ret)
 	}
 }
 
-inline enter_at_once(side)
+inline enter_nowait(side)
 {
 	find_error(side);
-	WHEN(!ret, pass(side))
+	WHEN(!ret, bypass(side))
 }
 
 inline enter(side)
 {
 	find_error(side);
-#ifdef JUMP_THE_LINE
+#ifdef JUMP_THE_WAIT_LIST
 	go = true;
 #else
-	go = empty(line[side]);
+	go = empty(wait_list[side]);
 #endif
 	if
 	:: ret || queued
 	:: else ->
-		WHEN(go, may_go(side, need[_pid]));
+		WHEN(go, can_move(side, need[_pid]));
 		if
 		:: go
 		:: else ->
@@ -501,30 +501,30 @@ inline enter(side)
 inline leave(side)
 {
 	atomic {
-		was_front = line[side]?[eval(_pid)];
-		reopened = LOAD(CLOSED(side));
-		lock(LINE_LOCK(side));
-		line[side]??eval(_pid);
-		claimed[side] = claimed[side] - claim[_pid];
-		claim[_pid] = 0;
-		turn[side] = (was_front -> total[side] : turn[side]);
+		was_head = wait_list[side]?[eval(_pid)];
+		bypass_allowed = LOAD(NO_BYPASS(side));
+		lock(WAIT_LOCK(side));
+		wait_list[side]??eval(_pid);
+		reserved[side] = reserved[side] - reservation[_pid];
+		reservation[_pid] = 0;
+		bypass_start[side] = (was_head -> total[side] : bypass_start[side]);
 		if
-		:: empty(line[side]) -> store(LINED(side), 0)
-		:: nempty(line[side])
+		:: empty(wait_list[side]) -> store(HAS_WAITERS(side), 0)
+		:: nempty(wait_list[side])
 		fi;
 		if
-		:: was_front && nempty(line[side]) ->
-			line[side]?<first>;
+		:: was_head && nempty(wait_list[side]) ->
+			wait_list[side]?<first>;
 			store(WANTED(side), need[first]);
-			store(CLOSED(side), firm[first])
-		:: was_front && empty(line[side]) ->
+			store(NO_BYPASS(side), no_bypass[first])
+		:: was_head && empty(wait_list[side]) ->
 			store(WANTED(side), 0);
-			store(CLOSED(side), 0);
-			turn[side] = 0		/* nobody looks: see forget() */
-		:: !was_front
+			store(NO_BYPASS(side), 0);
+			bypass_start[side] = 0		/* nobody looks: see forget() */
+		:: !was_head
 		fi;
-		unlock(LINE_LOCK(side));
-		reopened = reopened && !LOAD(CLOSED(side))
+		unlock(WAIT_LOCK(side));
+		bypass_allowed = bypass_allowed && !LOAD(NO_BYPASS(side))
 	}
 }
 
@@ -543,12 +543,12 @@ inline exit(side)
 		barrier();
 #endif
 #ifndef NO_LOOK_IN_EXIT
-		call(side);
+		wake_head(side);
 #endif
-#ifndef NO_WORD_OF_REOPENING
-		WHEN(reopened, announce(side));
+#ifndef NO_WORD_OF_BYPASS
+		WHEN(bypass_allowed, wake_pollers(side));
 #endif
-		reopened = false
+		bypass_allowed = false
 	:: else -> atomic { forget_call(); unlock(LOCK(side)) }
 	fi
 }
@@ -565,18 +565,18 @@ inline poll(side)
 /*
  * Without a place in line
  */
-inline spare_of_line(side)
+inline spare_to_bypass(side)
 {
 	n = SHARE;
-	n = n - MIN(n, total[side] - turn[side]);
-#ifndef IGNORE_CLAIMED
-	avail = avail - MIN(avail, claimed[side]);
+	n = n - MIN(n, total[side] - bypass_start[side]);
+#ifndef IGNORE_RESERVED
+	avail = avail - MIN(avail, reserved[side]);
 #endif
 #ifndef NO_SHARE
 	avail = MIN(avail, n);
 #endif
-#ifndef IGNORE_CLOSED
-	avail = (LOAD(CLOSED(side)) -> 0 : avail);
+#ifndef IGNORE_NO_BYPASS
+	avail = (LOAD(NO_BYPASS(side)) -> 0 : avail);
 #endif
 	n = 0
 }
@@ -586,7 +586,7 @@ inline spare(side)
 #ifndef IGNORE_THE_END
 	avail = (LOAD(ENDED(side)) -> 0 : avail);
 #endif
-	WHEN(nempty(line[side]), spare_of_line(side))
+	WHEN(nempty(wait_list[side]), spare_to_bypass(side))
 }
 
 /*
@@ -612,8 +612,8 @@ inline transfer(side, much)
 inline copy(side, much)
 {
 	before = total[side];
-	alone = firm[_pid];
-	WHEN(AHEAD && !alone, call_ahead(PEER(side), much));
+	alone = no_bypass[_pid];
+	WHEN(AHEAD && !alone, wake_head_for(PEER(side), much));
 	if
 	:: alone || faults == 0
 	:: atomic { !alone && faults > 0 -> faults--; alone = true }
@@ -647,7 +647,7 @@ inline publish(side, much)
 	store(POS(side), total[side])
 }
 
-inline moved(side, much)
+inline advance(side, much)
 {
 	assert(total[side] == LOAD(POS(side)));
 	assert(side == CONSUMERS || !shut);
@@ -666,12 +666,12 @@ inline moved(side, much)
 #endif
 	if
 	:: side == CONSUMERS ->
-		drained();
+		wake_drainers();
 		if
 		:: LOAD(ENDED(side)) ->
 			find_avail(side);
 #ifndef NO_WORD_OF_THE_LAST
-			WHEN(avail == 0, announce(side));
+			WHEN(avail == 0, wake_pollers(side));
 #endif
 			forget()
 		:: else
@@ -703,9 +703,9 @@ inline move(side)
 	find_avail(side);
 	much = MIN(left, avail);
 	assert(avail >= 0 && avail <= CAPACITY);
-	assert(!waits || empty(line[side]) || line[side]?[eval(_pid)]);
+	assert(!waits || empty(wait_list[side]) || wait_list[side]?[eval(_pid)]);
 	if
-	:: much == 0 -> ret = THE_END
+	:: much == 0 -> ret = EOF
 	:: else ->
 		copy(side, much);
 		if
@@ -715,7 +715,7 @@ inline move(side)
 		if
 		:: !ret ->
 			left = (side == PRODUCERS -> left - much : 0);
-			moved(side, much)
+			advance(side, much)
 		:: else
 		fi
 	fi;
@@ -723,7 +723,7 @@ inline move(side)
 }
 
 /* A reader takes no less because somebody waits; a writer always goes whole. */
-inline may_go_at_once(side)
+inline can_move_fast(side)
 {
 	d_step {
 		find_avail(side);
@@ -734,35 +734,35 @@ inline may_go_at_once(side)
 	}
 }
 
-inline go_past(side)
+inline count_bypass(side)
 {
-	line[side]?<first>;
-	past[first] = past[first] + much;
-	assert(past[first] <= SHARE)
+	wait_list[side]?<first>;
+	bypassing[first] = bypassing[first] + much;
+	assert(bypassing[first] <= SHARE)
 }
 
 /*
  * Who could, but has a missing page, or looked a little earlier, comes to the line all the
  * same. With nobody in it that only differs for the page.
  */
-inline enter_past_line(side)
+inline enter_past_wait_list(side)
 {
-	may_go_at_once(side);
+	can_move_fast(side);
 	if
-	:: go -> WHEN(nempty(line[side]), go_past(side))
-	:: !go || faults > 0 || nempty(line[side]) -> forget(); much = 0
+	:: go -> WHEN(nempty(wait_list[side]), count_bypass(side))
+	:: !go || faults > 0 || nempty(wait_list[side]) -> forget(); much = 0
 	fi
 }
 
-inline move_at_once(side)
+inline move_fast(side)
 {
-	WHEN(AHEAD, call_ahead(PEER(side), much));
+	WHEN(AHEAD, wake_head_for(PEER(side), much));
 	transfer(side, much);
 	left = (side == PRODUCERS -> left - much : 0);
-#ifdef TELL_NOBODY_AT_ONCE
+#ifdef WAKE_NOBODY_IN_FAST_PATH
 	publish(side, much);
 #else
-	moved(side, much);
+	advance(side, much);
 #endif
 	much = 0;
 	forget()
@@ -785,16 +785,16 @@ proctype mover(bool side; byte times; byte size; bool waits)
 			lock(LOCK(side));
 			left = size;
 			ret = GO_ON;
-			enter_past_line(side)
+			enter_past_wait_list(side)
 		};
-		WHEN(go, move_at_once(side));
+		WHEN(go, move_fast(side));
 		do
 		:: ret || left == 0 -> break
 		:: else ->
 			find_need(side);
 			if
 			:: waits -> enter(side)
-			:: else -> enter_at_once(side)
+			:: else -> enter_nowait(side)
 			fi;
 			if
 			:: ret
@@ -803,7 +803,7 @@ proctype mover(bool side; byte times; byte size; bool waits)
 				move(side)
 			fi
 		od;
-		assert(ret != THE_END || total[PRODUCERS] == total[CONSUMERS]);
+		assert(ret != EOF || total[PRODUCERS] == total[CONSUMERS]);
 		times = (left == 0 -> times - 1 : times);
 		exit(side)
 	od;
@@ -813,28 +813,28 @@ proctype mover(bool side; byte times; byte size; bool waits)
 /*
  * The end
  */
-inline end_calls(side, how)
+inline end_waiters(side, outcome)
 {
 	atomic {
-		lock(LINE_LOCK(side));
-		n = len(line[side]);
+		lock(WAIT_LOCK(side));
+		n = len(wait_list[side]);
 		do
 		:: n > 0 ->
-			line[side]?first;
-			line[side]!first;
-#ifdef TELL_THE_FRONT_ALONE
+			wait_list[side]?first;
+			wait_list[side]!first;
+#ifdef WAKE_THE_HEAD_ALONE
 			if
-			:: n == len(line[side]) -> over[first] = how; called[first] = true
+			:: n == len(wait_list[side]) -> result[first] = outcome; woken[first] = true
 			:: else
 			fi;
 #else
-			over[first] = how;
-			called[first] = true;
+			result[first] = outcome;
+			woken[first] = true;
 #endif
 			n--
 		:: else -> break
 		od;
-		unlock(LINE_LOCK(side));
+		unlock(WAIT_LOCK(side));
 		forget()
 	}
 }
@@ -862,11 +862,11 @@ proctype ender(byte after)
 	store(ENDED(CONSUMERS), 1);
 	shut = true;
 #ifndef NO_WORD_OF_THE_END
-	end_calls(PRODUCERS, (destroy -> ENODEV : EPIPE));
+	end_waiters(PRODUCERS, (destroy -> ENODEV : EPIPE));
 	find_avail(CONSUMERS);
 	if
-	:: destroy -> end_calls(CONSUMERS, ENODEV)
-	:: !destroy && avail == 0 -> end_calls(CONSUMERS, THE_END)
+	:: destroy -> end_waiters(CONSUMERS, ENODEV)
+	:: !destroy && avail == 0 -> end_waiters(CONSUMERS, EOF)
 	:: else
 	fi;
 #endif
@@ -878,7 +878,7 @@ proctype ender(byte after)
 #ifndef NO_NOTIFY_OF_THE_END
 	notify(PRODUCERS);
 	notify(CONSUMERS);
-	drained()
+	wake_drainers()
 #endif
 }
 
@@ -909,7 +909,7 @@ proctype drainer()
 		unlock(DRAIN_LOCK)
 	};
 	barrier();
-	drained();
+	wake_drainers();
 	reached;
 	assert(total[CONSUMERS] >= target || LOAD(DESTROYED))
 }
@@ -949,7 +949,7 @@ inline fill()
 #define READER(times, size)		run mover(CONSUMERS, times, size, true)
 #define POLLING_WRITER(times, size)	run mover(PRODUCERS, times, size, false)
 #define POLLING_READER(times, size)	run mover(CONSUMERS, times, size, false)
-#define UNTIL_THE_END			9
+#define UNTIL_EOF			9
 
 init {
 	byte task, pos;
@@ -959,11 +959,11 @@ init {
 		:: signals = SIGNALS
 		:: signals = 0		/* who could still get one would not be left over */
 		fi;
-#if defined(LINE_ROOM)		/* who waits behind whom */
+#if defined(WAIT_ROOM)		/* who waits behind whom */
 		WRITER(1, 1);
 		WRITER(1, 1);
 		READER(2, 1)
-#elif defined(LINE_DATA)
+#elif defined(WAIT_DATA)
 		WRITER(2, 1);
 		READER(1, 1);
 		READER(1, 1)
@@ -1004,24 +1004,24 @@ init {
 #elif defined(MARKS)		/* a reader would rather have more */
 		WRITER(1, 1);
 		WRITER(1, 2);
-		READER(UNTIL_THE_END, 2);
+		READER(UNTIL_EOF, 2);
 		run ender(2)
 #elif defined(MARKS_POLL)
 		WRITER(2, 1);
 		POLLING_WRITER(1, 2);
-		READER(UNTIL_THE_END, 2);
+		READER(UNTIL_EOF, 2);
 		run ender(2)
 #elif defined(MARKS_ASK)
 		WRITER(1, 1);
 		POLLING_WRITER(1, 2);
-		READER(UNTIL_THE_END, 2);
+		READER(UNTIL_EOF, 2);
 		run ender(2)
 #elif defined(PIECES)		/* more than there is room for */
 		WRITER(1, 3);
 		WRITER(1, 1);
-		READER(UNTIL_THE_END, 2);
+		READER(UNTIL_EOF, 2);
 		run ender(2)
-#elif defined(CLOSED_SIDE)	/* one has a missing page, the other doesn't wait */
+#elif defined(BYPASS_ONCE)	/* one has a missing page, the other doesn't wait */
 		WRITER(1, 1);
 		POLLING_WRITER(1, 1)
 #elif defined(DRAIN)
@@ -1033,7 +1033,7 @@ init {
 		READER(1, 1);
 		run watcher();
 		run ender(0)
-#elif defined(STUCK_FRONT)	/* one has no page until the other is gone */
+#elif defined(STUCK_HEAD)	/* one has no page until the other is gone */
 		WRITER(1, 1);
 		WRITER(1, 1);
 		run ender(0)

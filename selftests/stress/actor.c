@@ -382,7 +382,7 @@ static int settle(struct handle *h, const struct bbuf_settle *what)
 /* It is gone, and that is noted, or it is not gone; who is killed between may have it gone. */
 static void acknowledge(struct handle *h, const struct bbuf_lease *lease, const void *buf)
 {
-	struct bbuf_settle what = { .lease = lease->lease, .how = BBUF_ACK };
+	struct bbuf_settle what = { .lease = lease->lease, .action = BBUF_ACK };
 	struct sight sight;
 
 	hold(h, lease->len);
@@ -397,7 +397,9 @@ static void acknowledge(struct handle *h, const struct bbuf_lease *lease, const 
 /* Mostly it is done with; else it goes back, now, or when the file is closed. */
 static void lease_one(struct handle *h, struct random *r)
 {
-	static const enum bbuf_settling hows[] = { BBUF_RETURN, BBUF_RETURN_LAST, BBUF_RENEW };
+	static const enum bbuf_settle_action settle_actions[] = {
+		BBUF_RETURN, BBUF_RETURN_LAST, BBUF_RENEW,
+	};
 	static const struct way way = { .name = "LEASE" };
 	bool shaky = random_one_in(r, 3);
 	struct transfer t = transfer(h, read_size(h, r), shaky, r);
@@ -417,21 +419,21 @@ static void lease_one(struct handle *h, struct random *r)
 		acknowledge(h, &lease, firm(&t));
 	else if (!random_one_in(r, 3))
 		settle(h, &(struct bbuf_settle){
-			.lease = lease.lease, .how = hows[random_below(r, 3)],
+			.lease = lease.lease, .action = settle_actions[random_below(r, 3)],
 		});
 }
 
 /* Plain reads, too: they all go back. */
 static void lease_many(struct handle *h, struct random *r)
 {
-	static const enum bbuf_settling hows[] = { BBUF_RETURN, BBUF_RETURN_LAST };
+	static const enum bbuf_settle_action settle_actions[] = { BBUF_RETURN, BBUF_RETURN_LAST };
 	unsigned int n = 1 + random_below(r, 3);
 
 	while (n-- && h->fd >= 0)
 		read_one(h, way_to_read(r), false, r);
 	if (h->fd >= 0)
 		settle(h, &(struct bbuf_settle){
-			.how = hows[random_below(r, 2)], .flags = BBUF_SETTLE_ALL,
+			.action = settle_actions[random_below(r, 2)], .flags = BBUF_SETTLE_ALL,
 		});
 }
 

@@ -456,7 +456,7 @@ static bool within(uint64_t value, uint64_t least, uint64_t slack)
 bool info_adds_up(const struct bbuf_info *info)
 {
 	uint64_t flushed = info->in.records - info->out.records - info->records -
-			   info->leased_records - info->dropped_records - info->dead_records;
+			   info->leased_records - info->dropped_records - info->dead_lettered;
 
 	return info->in.bytes == info->out.bytes + info->bytes + info->leased_bytes +
 				 info->dropped_bytes + info->flushed_bytes &&

@@ -302,9 +302,9 @@ static void end_actors(struct round *round)
 }
 
 /* The lease that a file has had longest. */
-static int settle(int fd, enum bbuf_settling how)
+static int settle(int fd, enum bbuf_settle_action action)
 {
-	return ioctl(fd, BBUF_IOC_SETTLE, &(struct bbuf_settle){ .how = how });
+	return ioctl(fd, BBUF_IOC_SETTLE, &(struct bbuf_settle){ .action = action });
 }
 
 /* Take out all that is left, as one reader more. */

@@ -176,7 +176,7 @@ test_given_up()
 	expect 6 ' 1 done, 2 failures, 2 given up, 2 returned' \
 		"${work[@]}" --tries 2 -- grep -q two
 	[ "$(bbuf get dead -n 2 --lines | sort | paste -sd+)" = one+three ]
-	is jobs dead_records 2
+	is jobs dead_lettered 2
 }
 
 test_given_up_without_a_dead_letter_queue()
@@ -185,7 +185,7 @@ test_given_up_without_a_dead_letter_queue()
 	bbuf put q one
 	expect 6 'delivered 1 time: killed by signal 9, KILL: given up' \
 		bbuf work q --tries 1 --drain -- sh -c 'kill -KILL $$'
-	is q dead_records 1
+	is q dead_lettered 1
 	is q records 0
 }
 
@@ -195,7 +195,7 @@ test_given_up_after_as_many_as_the_queue_says()
 	bbuf put q one
 	bbuf shutdown q
 	expect 6 'goes back.*delivered 2 times.*given up' bbuf work q --backoff 1ms -- false
-	is q dead_records 1
+	is q dead_lettered 1
 }
 
 test_the_dead_letter_queue_is_full()

@@ -71,7 +71,7 @@ static const struct field fields[] = {
 	COUNT("flushed_bytes", NULL, flushed_bytes),
 	COUNT("returned", NULL, returned),
 	COUNT("expired", NULL, expired),
-	COUNT("dead_records", NULL, dead_records),
+	COUNT("dead_lettered", NULL, dead_lettered),
 	COUNT("lease_timeout_ns", NULL, lease_timeout),
 	COUNT_32("max_leases", NULL, max_leases),
 	COUNT_32("max_deliveries", NULL, max_deliveries),
@@ -354,7 +354,7 @@ static void print_lease_limits(const struct bbuf_info *info)
 	if (info->type == BBUF_RECORD)
 		printf("dead letters  %s%s, %s so far\n",
 		       *info->dead_letters ? "go to " : "are dropped", info->dead_letters,
-		       format_number(text, info->dead_records));
+		       format_number(text, info->dead_lettered));
 }
 
 static void print_leases(const struct bbuf_info *info)

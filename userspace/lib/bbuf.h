@@ -193,7 +193,7 @@ ssize_t bbuf_lease(struct bbuf *queue, void *buffer, size_t size,
  * bbuf_settle() - be done with a leased record
  * @queue: the handle that it was leased by
  * @lease: its number, from bbuf_lease(), or 0 for the one that was leased first
- * @how: BBUF_ACK: it is done with, and gone; BBUF_RETURN: it goes back to where it was;
+ * @action: BBUF_ACK: it is done with, and gone; BBUF_RETURN: it goes back to where it was;
  *       BBUF_RETURN_LAST: behind all that is queued; BBUF_REJECT: to the dead-letter queue or,
  *       if there is none, it is dropped and counted; BBUF_RENEW: it stays leased, and its
  *       time begins anew
@@ -206,17 +206,17 @@ ssize_t bbuf_lease(struct bbuf *queue, void *buffer, size_t size,
  * (BBUF_REJECT: the dead-letter queue has no room or was destroyed; the record stays
  * leased), EBADF, EINVAL, ENODEV (destroyed).
  */
-ssize_t bbuf_settle(struct bbuf *queue, uint64_t lease, enum bbuf_settling how);
+ssize_t bbuf_settle(struct bbuf *queue, uint64_t lease, enum bbuf_settle_action action);
 
 /**
  * bbuf_settle_all() - the same with all that a handle has leased
  * @queue: the handle
- * @how: as for bbuf_settle()
+ * @action: as for bbuf_settle()
  *
  * Return: how many records it was, 0 or more. Errors: those of bbuf_settle() but ESTALE and
  * ENOENT.
  */
-ssize_t bbuf_settle_all(struct bbuf *queue, enum bbuf_settling how);
+ssize_t bbuf_settle_all(struct bbuf *queue, enum bbuf_settle_action action);
 
 /**
  * bbuf_batch_new() - make an empty batch

@@ -131,19 +131,19 @@ BBUF_API ssize_t bbuf_lease(struct bbuf *queue, void *buffer, size_t size,
 	return ret;
 }
 
-static ssize_t settle(struct bbuf *queue, __u64 lease, enum bbuf_settling how, __u32 flags)
+static ssize_t settle(struct bbuf *queue, __u64 lease, enum bbuf_settle_action action, __u32 flags)
 {
-	const struct bbuf_settle what = { .lease = lease, .how = how, .flags = flags };
+	const struct bbuf_settle what = { .lease = lease, .action = action, .flags = flags };
 
 	return ioctl(queue->fd, BBUF_IOC_SETTLE, &what);
 }
 
-BBUF_API ssize_t bbuf_settle(struct bbuf *queue, uint64_t lease, enum bbuf_settling how)
+BBUF_API ssize_t bbuf_settle(struct bbuf *queue, uint64_t lease, enum bbuf_settle_action action)
 {
-	return settle(queue, lease, how, 0);
+	return settle(queue, lease, action, 0);
 }
 
-BBUF_API ssize_t bbuf_settle_all(struct bbuf *queue, enum bbuf_settling how)
+BBUF_API ssize_t bbuf_settle_all(struct bbuf *queue, enum bbuf_settle_action action)
 {
-	return settle(queue, 0, how, BBUF_SETTLE_ALL);
+	return settle(queue, 0, action, BBUF_SETTLE_ALL);
 }

@@ -62,7 +62,7 @@ static const struct number lease_numbers[] = {
 	NUMBER("leasing_files", leasing_files),
 	NUMBER("returned", returned),
 	NUMBER("expired", expired),
-	NUMBER("dead_records", dead_records),
+	NUMBER("dead_lettered", dead_lettered),
 	NUMBER("lease_timeout_ns", lease_timeout),
 	NUMBER("max_leases", max_leases),
 	NUMBER("max_deliveries", max_deliveries),

@@ -94,10 +94,10 @@ static void forget(struct work *work, struct job *job)
 }
 
 /* Returns false if that could not be done, and the record stays in hand. */
-static bool settle(struct work *work, struct job *job, enum bbuf_settling how,
+static bool settle(struct work *work, struct job *job, enum bbuf_settle_action action,
 		   enum event event, const char *why)
 {
-	int error = bbuf_settle(work->queue, job->lease, how) < 0 ? errno : 0;
+	int error = bbuf_settle(work->queue, job->lease, action) < 0 ? errno : 0;
 
 	if (error == EAGAIN)
 		return false;
