@@ -100,7 +100,7 @@ static inline const char *plural(uint64_t count)
 }
 
 __attribute__((format(printf, 2, 3)))
-void say(const struct subject *subject, const char *fmt, ...);
+void print_message(const struct subject *subject, const char *fmt, ...);
 int fail(const struct subject *subject, int error);
 int fail_control(const struct subject *subject, int error);
 int fail_taken(const struct subject *subject, const char *instead);

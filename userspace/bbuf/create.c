@@ -215,26 +215,27 @@ static const struct argp create_argp = {
 
 /* Why there is something of that name already, and what to do. */
 /* Is it the queue for dead letters that is not as it must be? Then say so. */
-static bool say_dead_letters(const struct subject *subject, const char *name)
+static bool print_dead_letters_problem(const struct subject *subject, const char *name)
 {
 	struct bbuf_info info;
 
 	if (!name)
 		return false;
 	if (!name_valid(name)) {
-		say(subject, "--dead-letters=%s: " NAME_RULE, name);
+		print_message(subject, "--dead-letters=%s: " NAME_RULE, name);
 	} else if (!bbuf_lookup(name, &info)) {
 		if (info.type != BBUF_RECORD)
-			say(subject, "dead letters are records, and `%s' is a stream: name a queue "
-			    "that was made with --records", name);
+			print_message(subject, "dead letters are records, and `%s' is a stream: "
+				      "name a queue that was made with --records", name);
 		else if (*info.dead_letters)
-			say(subject, "`%s' is for dead letters only if it has none itself: name a "
-			    "queue that was made without --dead-letters", name);
+			print_message(subject, "`%s' is for dead letters only if it has none "
+				      "itself: name a queue that was made without --dead-letters",
+				      name);
 		else
 			return false;
 	} else if (errno == ENOENT && !bbuf_lookup(BBUF_QUEUE_DEFAULT, &info)) {
-		say(subject, "there is no queue `%s' for its dead letters: make that first, with "
-		    "`bbuf create %s --records'", name, name);
+		print_message(subject, "there is no queue `%s' for its dead letters: make that "
+			      "first, with `bbuf create %s --records'", name, name);
 	} else {
 		return false;
 	}
@@ -257,12 +258,13 @@ int cmd_create(int argc, char **argv)
 	case EEXIST:
 		return fail_taken(&subject, "`bbuf destroy' that queue");
 	case ENOSPC:
-		say(&subject, "there are as many queues as there can be: destroy some");
+		print_message(&subject, "there are as many queues as there can be: destroy some");
 		return EXIT_FAILURE;
 	case EINVAL:
 	case ENOENT:
 		error = errno;
-		if (name_valid(plan.name) && say_dead_letters(&subject, plan.config.dead_letters))
+		if (name_valid(plan.name) &&
+		    print_dead_letters_problem(&subject, plan.config.dead_letters))
 			return EXIT_FAILURE;
 		return fail_control(&subject, error);
 	default:
@@ -331,7 +333,8 @@ static int destroy(const char *name)
 		return EXIT_SUCCESS;
 	if (errno != EPERM || strcmp(name, BBUF_QUEUE_DEFAULT))
 		return fail_control(&subject, errno);
-	say(&subject, "this queue stays as long as the module is loaded; `bbuf flush' empties it");
+	print_message(&subject, "this queue stays as long as the module is loaded; `bbuf flush' "
+		      "empties it");
 	return EXIT_FAILURE;
 }
 

@@ -173,9 +173,9 @@ static ssize_t get_several(struct get *get)
 static int get_failed(const struct get *get, int error)
 {
 	if (error == EAGAIN)
-		say(&get->subject, "nothing to take now");
+		print_message(&get->subject, "nothing to take now");
 	else if (error == ETIMEDOUT)
-		say(&get->subject, "timed out waiting for something to take");
+		print_message(&get->subject, "timed out waiting for something to take");
 	else
 		return fail(&get->subject, error);
 	return error == EAGAIN ? EXIT_WOULD_BLOCK : EXIT_TIMED_OUT;
@@ -189,16 +189,18 @@ static int get_ended(const struct get *get)
 	if (get->plan->number == WITHOUT_END)
 		return EXIT_SUCCESS;
 	if (!bbuf_get_info(get->queue, &info) && info.state == BBUF_LEFT)
-		say(&get->subject, "the last writer has closed it, and nothing more is queued");
+		print_message(&get->subject, "the last writer has closed it, and nothing more is "
+			      "queued");
 	else
-		say(&get->subject, "it is shut down, and nothing more is queued");
+		print_message(&get->subject, "it is shut down, and nothing more is queued");
 	return EXIT_END;
 }
 
 static int get_stopped(const struct get *get)
 {
 	if (watch_stop() == SIGPIPE)
-		say(&get->subject, "nobody reads standard output any more; nothing was lost");
+		print_message(&get->subject, "nobody reads standard output any more; nothing was "
+			      "lost");
 	return EXIT_FAILURE;
 }
 
@@ -214,8 +216,8 @@ static bool acknowledge(const struct get *get, size_t count)
 	}
 	late = count - done;
 	if (late)
-		say(&get->subject, "%zu record%s written out when the lease was over: delivered "
-		    "again", late, plural(late));
+		print_message(&get->subject, "%zu record%s written out when the lease was over: "
+			      "delivered again", late, plural(late));
 	return true;
 }
 
@@ -249,8 +251,8 @@ static int get_all(struct get *get)
 /* They would be back as soon as this program ends. */
 static int get_no_tokens(struct get *get)
 {
-	say(&get->subject, "it is a pool of tokens, which go back when their holder ends: `bbuf "
-	    "peek' shows those that are there, `bbuf flush' discards them");
+	print_message(&get->subject, "it is a pool of tokens, which go back when their holder "
+		      "ends: `bbuf peek' shows those that are there, `bbuf flush' discards them");
 	get_uninit(get);
 	return EXIT_FAILURE;
 }
@@ -264,7 +266,7 @@ int cmd_get(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &plan);
 	get.subject.queue = plan.queue;
 	if ((fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY) {
-		say(&get.subject, "standard output is closed; nothing was taken");
+		print_message(&get.subject, "standard output is closed; nothing was taken");
 		return EXIT_FAILURE;
 	}
 	get.queue = queue_open(&get.subject, O_RDONLY);

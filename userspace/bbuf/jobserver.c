@@ -127,8 +127,8 @@ static int fail_make(const struct subject *subject, int error)
 		return fail_taken(subject, "use that queue with --queue");
 	ret = fail_control(subject, error);
 	if (error == EACCES)
-		say(subject, "with sudo give --owner; or have a pool made that stays, and use it "
-		    "with --queue: see bbuf-jobserver(1)");
+		print_message(subject, "with sudo give --owner; or have a pool made that stays, "
+			      "and use it with --queue: see bbuf-jobserver(1)");
 	return ret;
 }
 
@@ -140,7 +140,8 @@ static int make_unnamed(struct subject *subject, const struct bbuf_config *confi
 
 	subject->queue = name;
 	for (more = 0; more <= NAMES_MAX; more++) {
-		snprintf(name, sizeof(name), more ? "jobserver-%d-%u" : "jobserver-%d", getpid(), more);
+		snprintf(name, sizeof(name), more ? "jobserver-%d-%u" : "jobserver-%d", getpid(),
+			 more);
 		if (!bbuf_create(name, config))
 			return 0;
 		if (errno != EEXIST)
@@ -195,11 +196,12 @@ static size_t count_tokens(const struct subject *subject)
 	bbuf_close(queue);
 	tokens = info.bytes + info.leased_bytes;
 	if (info.type != BBUF_STREAM || !(info.policy & BBUF_LEASE)) {
-		say(subject, "not a pool of tokens: those are made with `bbuf create --lease'");
+		print_message(subject, "not a pool of tokens: those are made with `bbuf create "
+			      "--lease'");
 		return 0;
 	}
 	if (!tokens)
-		say(subject, "no token is in it: see bbuf-jobserver(1) how to fill it");
+		print_message(subject, "no token is in it: see bbuf-jobserver(1) how to fill it");
 	return tokens;
 }
 
@@ -241,7 +243,7 @@ static _Noreturn void run(const struct subject *subject, char **command, const s
 {
 	sigprocmask(SIG_SETMASK, mask, NULL);
 	execvp(command[0], command);
-	say(subject, "%s: %s", command[0], strerror(errno));
+	print_message(subject, "%s: %s", command[0], strerror(errno));
 	_exit(errno == ENOENT ? EXIT_NO_PROGRAM : EXIT_CANNOT_RUN);
 }
 
@@ -361,7 +363,7 @@ static int run_with_new(struct subject *subject, const struct plan *plan)
 	wait_and_pass_on(warden, command);
 	waitpid(warden, &status, 0);
 	if (status)
-		say(subject, "the queue could not be removed");
+		print_message(subject, "the queue could not be removed");
 	waitpid(command, &status, 0);
 	return WIFSIGNALED(status) ? EXIT_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
 }
@@ -403,9 +405,9 @@ static int check_make(const struct subject *subject, const char *command)
 	if (!gnumake_find(&make, command))
 		return EXIT_SUCCESS;
 	if (!gnumake_takes_path(&make)) {
-		say(subject, "%s is GNU make %s, which takes no job server by its path: 4.4 or "
-		    "later is needed; install that, or name it as COMMAND",
-		    make.path, make.version);
+		print_message(subject, "%s is GNU make %s, which takes no job server by its path: "
+			      "4.4 or later is needed; install that, or name it as COMMAND",
+			      make.path, make.version);
 		ret = EXIT_FAILURE;
 	}
 	gnumake_uninit(&make);

@@ -60,19 +60,21 @@ static size_t write_all(const char *data, size_t len)
 	return done;
 }
 
-static void say_lost(const struct output *output, size_t written, int error)
+static void print_undelivered(const struct output *output, size_t written, int error)
 {
 	size_t bytes = output->len - written, items = output->count;
 
 	if (output->leased) {
-		say(output->subject, "standard output: %s; %zu item%s taken from the queue, and not "
-		    "acknowledged: back there", strerror(error), items, plural(items));
+		print_message(output->subject, "standard output: %s; %zu item%s taken from the "
+			      "queue, and not acknowledged: back there", strerror(error), items,
+			      plural(items));
 		return;
 	}
 	while (output->ends[output->count - items] <= written)
 		items--;
-	say(output->subject, "standard output: %s; taken from the queue, and lost: %zu byte%s "
-	    "in %zu item%s", strerror(error), bytes, plural(bytes), items, plural(items));
+	print_message(output->subject, "standard output: %s; taken from the queue, and lost: %zu "
+		      "byte%s in %zu item%s", strerror(error), bytes, plural(bytes), items,
+		      plural(items));
 }
 
 /* Write all items; false, and what becomes of them is told, if some could not be. */
@@ -82,7 +84,7 @@ bool output_write(struct output *output)
 	bool good = written == output->len;
 
 	if (!good)
-		say_lost(output, written, errno);
+		print_undelivered(output, written, errno);
 	output->len = 0;
 	output->count = 0;
 	return good;

@@ -134,26 +134,26 @@ static void put_failed(struct put *put, size_t len, int error)
 	put->status = EXIT_FAILURE;
 	switch (error) {
 	case EAGAIN:
-		say(subject, "no room for %zu byte%s now; %s", len, plural(len), done);
+		print_message(subject, "no room for %zu byte%s now; %s", len, plural(len), done);
 		put->status = EXIT_WOULD_BLOCK;
 		break;
 	case ETIMEDOUT:
-		say(subject, "timed out waiting for room for %zu byte%s; %s", len, plural(len),
-		    done);
+		print_message(subject, "timed out waiting for room for %zu byte%s; %s", len,
+			      plural(len), done);
 		put->status = EXIT_TIMED_OUT;
 		break;
 	case EPIPE:
-		say(subject, "it is shut down and takes no more until `bbuf reopen %s'; %s",
-		    subject->queue, done);
+		print_message(subject, "it is shut down and takes no more until `bbuf reopen %s'; "
+			      "%s", subject->queue, done);
 		break;
 	case EMSGSIZE:
-		say(subject, "a record of %zu bytes is longer than the capacity of %llu bytes: "
-		    "`bbuf set %s --capacity' changes that; %s", len,
-		    (unsigned long long)put->capacity, subject->queue, done);
+		print_message(subject, "a record of %zu bytes is longer than the capacity of %llu "
+			      "bytes: `bbuf set %s --capacity' changes that; %s", len,
+			      (unsigned long long)put->capacity, subject->queue, done);
 		break;
 	default:
 		put->status = fail(subject, error);
-		say(subject, "%s", done);
+		print_message(subject, "%s", done);
 	}
 	free(done);
 }
@@ -242,10 +242,10 @@ static bool put_read_all(struct put *put, const char *name, ssize_t ret)
 	put->status = EXIT_FAILURE;
 	done = progress(put);
 	if (error == ENOBUFS)
-		say(&put->subject, "%s: an item is longer than the capacity of %llu bytes; %s",
-		    name, (unsigned long long)put->capacity, done);
+		print_message(&put->subject, "%s: an item is longer than the capacity of %llu "
+			      "bytes; %s", name, (unsigned long long)put->capacity, done);
 	else
-		say(&put->subject, "%s: %s; %s", name, strerror(error), done);
+		print_message(&put->subject, "%s: %s; %s", name, strerror(error), done);
 	free(done);
 	return false;
 }
@@ -361,8 +361,8 @@ static void put_all(struct put *put)
 		put_flush(put);
 	if (!put->empty)
 		return;
-	say(&put->subject, "left out: %llu empty item%s, as a record has at least one byte",
-	    (unsigned long long)put->empty, plural(put->empty));
+	print_message(&put->subject, "left out: %llu empty item%s, as a record has at least one "
+		      "byte", (unsigned long long)put->empty, plural(put->empty));
 	if (!put->status)
 		put->status = EXIT_FAILURE;
 }

@@ -103,43 +103,46 @@ static const struct argp argp = {
 };
 
 /* What is it that a queue of this kind can't have? */
-static void say_invalid(const struct subject *subject, const struct bbuf_set *set,
-			const struct bbuf_info *info)
+static void print_invalid(const struct subject *subject, const struct bbuf_set *set,
+			  const struct bbuf_info *info)
 {
 	uint32_t limits = set->fields & LIMITS;
 	bool leases = info->policy & BBUF_LEASE;
 	char capacity[TEXT_MAX];
 
 	if (limits && !leases) {
-		say(subject, "it has no leases: `bbuf create --lease' makes a queue that has");
+		print_message(subject, "it has no leases: `bbuf create --lease' makes a queue "
+			      "that has");
 	} else if (limits & ~BBUF_SET_MAX_LEASES && info->type != BBUF_RECORD) {
-		say(subject, "it is a pool of tokens, of which only --max-leases can be said");
+		print_message(subject, "it is a pool of tokens, of which only --max-leases can be "
+			      "said");
 	} else if (leases && set->policy & BBUF_DROP_OLDEST) {
-		say(subject, "--drop-oldest is not for a queue with leases: what is leased keeps "
-		    "its room, as it may come back");
+		print_message(subject, "--drop-oldest is not for a queue with leases: what is "
+			      "leased keeps its room, as it may come back");
 	} else {
 		format_size(capacity, set->fields & BBUF_SET_CAPACITY ? set->capacity :
 			    info->capacity);
-		say(subject, "a mark must be from 1 to the capacity, %s, and both together no more "
-		    "than that and a byte%s", capacity,
-		    info->type == BBUF_RECORD ? "; the read mark of a record queue is 1" : "");
+		print_message(subject, "a mark must be from 1 to the capacity, %s, and both "
+			      "together no more than that and a byte%s", capacity,
+			      info->type == BBUF_RECORD ? "; the read mark of a record queue is 1"
+			      : "");
 	}
 }
 
-static void say_too_small(const struct subject *subject, const struct bbuf_set *set,
-			  const struct bbuf_info *info)
+static void print_too_small(const struct subject *subject, const struct bbuf_set *set,
+			    const struct bbuf_info *info)
 {
 	char bytes[TEXT_MAX], leased[TEXT_MAX], capacity[TEXT_MAX];
 
 	format_size(bytes, info->bytes);
 	format_size(capacity, set->capacity);
 	if (info->leased_bytes)
-		say(subject, "what is queued, %s, and leased, %s, would not fit into %s: get or "
-		    "`bbuf flush' the one, wait for who has the other", bytes,
-		    format_size(leased, info->leased_bytes), capacity);
+		print_message(subject, "what is queued, %s, and leased, %s, would not fit into "
+			      "%s: get or `bbuf flush' the one, wait for who has the other", bytes,
+			      format_size(leased, info->leased_bytes), capacity);
 	else
-		say(subject, "what is queued, %s, would not fit into %s: get it or `bbuf flush' "
-		    "it first", bytes, capacity);
+		print_message(subject, "what is queued, %s, would not fit into %s: get it or "
+			      "`bbuf flush' it first", bytes, capacity);
 }
 
 static int fail_set(const struct subject *subject, const struct plan *plan,
@@ -149,13 +152,13 @@ static int fail_set(const struct subject *subject, const struct plan *plan,
 	case ERANGE:
 		return fail_too_big(subject, plan->set.capacity);
 	case EBUSY:
-		say_too_small(subject, &plan->set, info);
+		print_too_small(subject, &plan->set, info);
 		return EXIT_FAILURE;
 	case EINVAL:
-		say_invalid(subject, &plan->set, info);
+		print_invalid(subject, &plan->set, info);
 		return EXIT_FAILURE;
 	case EPERM:
-		say(subject, "only the owner of the node and root may do that");
+		print_message(subject, "only the owner of the node and root may do that");
 		return EXIT_FAILURE;
 	default:
 		return fail(subject, error);

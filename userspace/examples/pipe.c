@@ -43,14 +43,14 @@ struct connection {
 	const char *answers;
 };
 
-static void say(const char *does, int number)
+static void print_step(const char *does, int number)
 {
 	printf("  %s, process %d, %s %d\n", role, getpid(), does, number);
 }
 
 static void put_number(struct bbuf *queue, int number)
 {
-	say("puts", number);
+	print_step("puts", number);
 	queue_put(queue, &number, sizeof(number));
 }
 
@@ -59,7 +59,7 @@ static bool get_number(struct bbuf *queue, int *number)
 {
 	if (!queue_get(queue, number, sizeof(*number)))
 		return false;
-	say("gets", *number);
+	print_step("gets", *number);
 	return true;
 }
 

@@ -73,7 +73,7 @@ static void choose_queues(const struct subject *subject, struct plan *plan)
 	plan->queues &= ~ours;
 	if (!plan->queues)
 		exit(EXIT_FAILURE);
-	say(subject, "going on without bbuf");
+	print_message(subject, "going on without bbuf");
 }
 
 /* One more figure of a kind of queue, unless it has turned out that there is none. */

@@ -51,7 +51,7 @@ void report_clear(struct report *report)
 	report->progress = false;
 }
 
-void report_say(struct report *report, const char *fmt, ...)
+void report_message(struct report *report, const char *fmt, ...)
 {
 	va_list args;
 	char *text;
@@ -61,7 +61,7 @@ void report_say(struct report *report, const char *fmt, ...)
 		err(EXIT_FAILURE, "a message");
 	va_end(args);
 	report_clear(report);
-	say(report->subject, "%s", text);
+	print_message(report->subject, "%s", text);
 	free(text);
 }
 
@@ -96,22 +96,22 @@ static void write_json(const struct report *report, enum event event, const stru
 }
 
 /* What a person wants to know of one record: that it has failed. */
-static void say_event(struct report *report, enum event event, const struct job *job,
-		      const char *why)
+static void print_event(struct report *report, enum event event, const struct job *job,
+			const char *why)
 {
 	char time[TEXT_MAX];
 
 	if (event == EVENT_FAILED)
-		report_say(report, "a record of %zu byte%s, delivered %u time%s: %s: goes back in %s",
-			   job->len, plural(job->len), job->deliveries, plural(job->deliveries),
-			   why, format_time(time, job->wait_ns));
+		report_message(report, "a record of %zu byte%s, delivered %u time%s: %s: goes "
+			       "back in %s", job->len, plural(job->len), job->deliveries,
+			       plural(job->deliveries), why, format_time(time, job->wait_ns));
 	else if (event == EVENT_GIVEN_UP)
-		report_say(report, "a record of %zu byte%s, delivered %u time%s: %s: given up",
-			   job->len, plural(job->len), job->deliveries, plural(job->deliveries),
-			   why);
+		report_message(report, "a record of %zu byte%s, delivered %u time%s: %s: given up",
+			       job->len, plural(job->len), job->deliveries, plural(job->deliveries),
+			       why);
 	else if (event == EVENT_LOST)
-		report_say(report, "a record of %zu byte%s: its lease timed out; another may have it",
-			   job->len, plural(job->len));
+		report_message(report, "a record of %zu byte%s: its lease timed out; another may "
+			       "have it", job->len, plural(job->len));
 }
 
 void report_event(struct report *report, enum event event, const struct job *job,
@@ -121,7 +121,7 @@ void report_event(struct report *report, enum event event, const struct job *job
 	if (report->json)
 		write_json(report, event, job, why);
 	if (!report->plan->quiet)
-		say_event(report, event, job, why);
+		print_event(report, event, job, why);
 }
 
 /* How a command has ended, in words. */
@@ -212,8 +212,8 @@ static void summarise(struct report *report)
 	add_count(text, sizeof(text), counts[EVENT_GIVEN_UP], "given up");
 	add_count(text, sizeof(text), counts[EVENT_RETURNED], "returned");
 	add_count(text, sizeof(text), counts[EVENT_LOST], "lost to a timeout");
-	report_say(report, "%llu done%s, in %s", (unsigned long long)counts[EVENT_DONE], text,
-		   format_time(time, now_ns() - report->begun));
+	report_message(report, "%llu done%s, in %s", (unsigned long long)counts[EVENT_DONE], text,
+		       format_time(time, now_ns() - report->begun));
 }
 
 /* Returns an exit code. */

@@ -59,7 +59,7 @@ void report_event(struct report *report, enum event event, const struct job *job
 const char *report_why(char text[WHY_MAX], const struct report *report, const struct job *job,
 		       int status);
 __attribute__((format(printf, 2, 3)))
-void report_say(struct report *report, const char *fmt, ...);
+void report_message(struct report *report, const char *fmt, ...);
 void report_progress(struct report *report, const struct bbuf_info *info, size_t running,
 		     size_t waiting);
 int report_end(struct report *report);

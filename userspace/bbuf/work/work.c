@@ -137,9 +137,9 @@ static void failed(struct work *work, struct job *job, const char *why)
 	if (last_try(work, job)) {
 		if (give_up(work, job, why))
 			return;
-		report_say(&work->report, "its dead-letter queue %s has no room, or is destroyed: "
-			   "a record that was to be given up will go back",
-			   work->info.dead_letters);
+		report_message(&work->report, "its dead-letter queue %s has no room, or is "
+			       "destroyed: a record that was to be given up will go back",
+			       work->info.dead_letters);
 	}
 	job->wait_ns = MIN(work->plan.backoff_ns, BACKOFF_MAX) <<
 		       MIN(job->deliveries - 1, BACKOFF_DOUBLINGS);
@@ -245,8 +245,8 @@ static void stop(struct work *work, int signal)
 	if (work->plan.grace_ns)
 		work->grace_end = now_ns() + work->plan.grace_ns;
 	if (work->running && !work->plan.quiet)
-		report_say(&work->report, "takes no more; %zu job%s still run%s",
-			   work->running, plural(work->running), work->running == 1 ? "s" : "");
+		report_message(&work->report, "takes no more; %zu job%s still run%s",
+			       work->running, plural(work->running), work->running == 1 ? "s" : "");
 }
 
 static void renew(struct work *work, struct job *job)
@@ -314,8 +314,8 @@ static void not_started(struct work *work, struct job *job, int error)
 	} else if (error == EILSEQ) {
 		failed(work, job, "it has a NUL in it, which no argument can have");
 	} else {
-		report_say(&work->report, "%s: can't be run: %s; takes no more",
-			   work->plan.command[0], strerror(error));
+		report_message(&work->report, "%s: can't be run: %s; takes no more",
+			       work->plan.command[0], strerror(error));
 		work->status = EXIT_FAILURE;
 		work->stopping = true;
 		settle(work, job, BBUF_RETURN, EVENT_RETURNED, NULL);
@@ -486,9 +486,9 @@ static void warn_of_code(const struct work *work)
 	const char *shell = shell_with_record(work->plan.command);
 
 	if (shell)
-		say(&work->subject, "warning: {} is inside the code that `%s -c' runs, so that the "
-		    "contents of a record run as commands; let it be an argument instead: "
-		    "%s -c 'echo \"$1\"' %s {}", shell, shell, shell);
+		print_message(&work->subject, "warning: {} is inside the code that `%s -c' runs, "
+			      "so that the contents of a record run as commands; let it be an "
+			      "argument instead: %s -c 'echo \"$1\"' %s {}", shell, shell, shell);
 }
 
 /* A queue of records with leases, and a command that there is. */
@@ -497,12 +497,13 @@ static int check(struct work *work)
 	if (bbuf_get_info(work->queue, &work->info))
 		return fail(&work->subject, errno);
 	if (work->info.type != BBUF_RECORD || !(work->info.policy & BBUF_LEASE)) {
-		say(&work->subject, "its records would be gone if this program were killed: "
-		    "use a queue made with `bbuf create --records --lease'");
+		print_message(&work->subject, "its records would be gone if this program were "
+			      "killed: use a queue made with `bbuf create --records --lease'");
 		return EXIT_FAILURE;
 	}
 	if (!job_possible(&work->plan)) {
-		say(&work->subject, "there is no program `%s' to run", work->plan.command[0]);
+		print_message(&work->subject, "there is no program `%s' to run",
+			      work->plan.command[0]);
 		return EXIT_FAILURE;
 	}
 	return EXIT_SUCCESS;

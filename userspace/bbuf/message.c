@@ -23,7 +23,7 @@
 /* What max_capacity can be at most; as BBUF_CAPACITY_CEILING of the module. */
 #define CEILING		(512ULL << 20)
 
-void say(const struct subject *subject, const char *fmt, ...)
+void print_message(const struct subject *subject, const char *fmt, ...)
 {
 	va_list args;
 	char *text;
@@ -62,25 +62,25 @@ char *queue_path(const char *queue)
 }
 
 /* Is something else, or nothing, where the node should be? Then say so. */
-static bool say_node_problem(const struct subject *subject, const char *queue)
+static bool print_node_problem(const struct subject *subject, const char *queue)
 {
 	char *path = queue_path(queue), *problem = node_problem(path);
 
 	if (problem)
-		say(subject, "%s", problem);
+		print_message(subject, "%s", problem);
 	free(path);
 	free(problem);
 	return problem;
 }
 
-static void say_not_there(const struct subject *subject)
+static void print_not_found(const struct subject *subject)
 {
 	if (!module_loaded())
-		say(subject, "the module is not loaded: load it with `modprobe bbuf' or "
-		    "`insmod bbuf.ko', as root");
+		print_message(subject, "the module is not loaded: load it with `modprobe bbuf' or "
+			      "`insmod bbuf.ko', as root");
 	else
-		say(subject, "there is no such queue: `bbuf list' shows which there are, "
-		    "`bbuf create' makes one");
+		print_message(subject, "there is no such queue: `bbuf list' shows which there are, "
+			      "`bbuf create' makes one");
 }
 
 /* A queue's node and who may use it; no more than its path if that is no node. To be freed. */
@@ -105,12 +105,12 @@ char *node_description(const char *queue)
 	return text;
 }
 
-static void say_not_permitted(const struct subject *subject, const char *queue)
+static void print_not_permitted(const struct subject *subject, const char *queue)
 {
 	char *node = node_description(queue);
 
-	say(subject, "not permitted by %s: use sudo, or let its owner widen the mode with chmod",
-	    node);
+	print_message(subject, "not permitted by %s: use sudo, or let its owner widen the mode "
+		      "with chmod", node);
 	free(node);
 }
 
@@ -159,14 +159,14 @@ int fail(const struct subject *subject, int error)
 {
 	const char *text = meaning(subject, error);
 
-	if (subject->queue && is_of_node(error) && say_node_problem(subject, subject->queue))
+	if (subject->queue && is_of_node(error) && print_node_problem(subject, subject->queue))
 		return EXIT_FAILURE;
 	if (error == ENOENT)
-		say_not_there(subject);
+		print_not_found(subject);
 	else if (error == EACCES && subject->queue)
-		say_not_permitted(subject, subject->queue);
+		print_not_permitted(subject, subject->queue);
 	else
-		say(subject, "%s", text ? text : strerror(error));
+		print_message(subject, "%s", text ? text : strerror(error));
 	if (error == EAGAIN)
 		return EXIT_WOULD_BLOCK;
 	return error == ETIMEDOUT ? EXIT_TIMED_OUT : EXIT_FAILURE;
@@ -175,15 +175,15 @@ int fail(const struct subject *subject, int error)
 /* The same for what goes through the control device. */
 int fail_control(const struct subject *subject, int error)
 {
-	if (is_of_node(error) && say_node_problem(subject, CONTROL_NODE))
+	if (is_of_node(error) && print_node_problem(subject, CONTROL_NODE))
 		return EXIT_FAILURE;
 	if (error == EINVAL && !name_valid(subject->queue))
-		say(subject, NAME_RULE);
+		print_message(subject, NAME_RULE);
 	else if (error == ENXIO)
-		say(subject, "the module is loaded, but has no " CONTROL_NODE ": the kernel's log "
-		    "(dmesg) says why");
+		print_message(subject, "the module is loaded, but has no " CONTROL_NODE ": the "
+			      "kernel's log (dmesg) says why");
 	else if (error == EACCES)
-		say_not_permitted(subject, CONTROL_NODE);
+		print_not_permitted(subject, CONTROL_NODE);
 	else
 		return fail(subject, error);
 	return EXIT_FAILURE;
@@ -193,20 +193,20 @@ int fail_control(const struct subject *subject, int error)
 int fail_taken(const struct subject *subject, const char *instead)
 {
 	if (!strcmp(subject->queue, "control"))
-		say(subject, "no queue can have this name: its node would be /dev/bbuf-control, "
-		    "which makes queues");
+		print_message(subject, "no queue can have this name: its node would be "
+			      "/dev/bbuf-control, which makes queues");
 	else if (!strcmp(subject->queue, BBUF_QUEUE_DEFAULT))
-		say(subject, "this queue is there as long as the module is loaded: choose another "
-		    "name");
+		print_message(subject, "this queue is there as long as the module is loaded: "
+			      "choose another name");
 	else
-		say(subject, "the name is taken: choose another, or %s", instead);
+		print_message(subject, "the name is taken: choose another, or %s", instead);
 	return EXIT_FAILURE;
 }
 
 /* Has a queue that was just made its node? Otherwise says so. */
 bool check_node(const struct subject *subject)
 {
-	return !say_node_problem(subject, subject->queue);
+	return !print_node_problem(subject, subject->queue);
 }
 
 /* The limit as the module tells it, or "?". */
@@ -230,11 +230,11 @@ int fail_too_big(const struct subject *subject, uint64_t capacity)
 	format_size(asked, capacity);
 	max_capacity(limit);
 	if (capacity > CEILING)
-		say(subject, "a capacity of %s is more than a queue can have, %s: ask for less",
-		    asked, format_size(limit, CEILING));
+		print_message(subject, "a capacity of %s is more than a queue can have, %s: ask "
+			      "for less", asked, format_size(limit, CEILING));
 	else
-		say(subject, "a capacity of %s is more than is allowed, %s: ask for less, or let "
-		    "root write more into " MAX_CAPACITY, asked, limit);
+		print_message(subject, "a capacity of %s is more than is allowed, %s: ask for "
+			      "less, or let root write more into " MAX_CAPACITY, asked, limit);
 	return EXIT_FAILURE;
 }
 
