@@ -57,7 +57,7 @@ bool parse_size(const char *text, uint64_t *bytes)
 {
 	static const char suffixes[] = "KMG";
 	const char *rest, *suffix;
-	unsigned int shift = 0;
+	unsigned int supervisor = 0;
 	uint64_t number;
 
 	if (!parse_number(text, &number, &rest))
@@ -66,11 +66,11 @@ bool parse_size(const char *text, uint64_t *bytes)
 		suffix = strchr(suffixes, toupper((unsigned char)*rest));
 		if (!suffix || rest[1])
 			return false;
-		shift = 10 * (suffix - suffixes + 1);
+		supervisor = 10 * (suffix - suffixes + 1);
 	}
-	if (number > UINT64_MAX >> shift)
+	if (number > UINT64_MAX >> supervisor)
 		return false;
-	*bytes = number << shift;
+	*bytes = number << supervisor;
 	return true;
 }
 

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "common.h"
-#include "crew.h"
 #include "verify.h"
+#include "workers.h"
 
 #define PRODUCERS_DEFAULT	1
 
@@ -25,7 +25,7 @@ enum option_key {
 
 /**
  * struct plan - what to do with what comes
- * @crew: options of all crews
+ * @workers: options of the workers
  * @verify: check items; otherwise pass bytes on
  * @discard: drop the bytes rather than write them to standard output
  * @producers: how many end markers to wait for
@@ -34,7 +34,7 @@ enum option_key {
  * @verifier: the check
  */
 struct plan {
-	struct crew_options crew;
+	struct worker_options workers;
 	bool verify;
 	bool discard;
 	uint64_t producers;
@@ -63,9 +63,9 @@ static void plan_check(const struct plan *plan, struct argp_state *state)
 			   "leave out --bytes and --discard");
 	if (!plan->verify && plan->producers != PRODUCERS_DEFAULT)
 		argp_error(state, "--producers: needs --verify");
-	if (!plan->verify && !plan->discard && plan->crew.jobs > 1)
+	if (!plan->verify && !plan->discard && plan->workers.jobs > 1)
 		argp_error(state, "--jobs=%u: several workers would mix up standard output; "
-			   "give --verify or --discard, too", plan->crew.jobs);
+			   "give --verify or --discard, too", plan->workers.jobs);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -74,7 +74,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &plan->crew;
+		state->child_inputs[0] = &plan->workers;
 		break;
 	case ARGP_KEY_END:
 		plan_check(plan, state);
@@ -99,7 +99,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_child children[] = {
-	{ .argp = &crew_argp, .header = "Options of producer and consumer:" },
+	{ .argp = &worker_argp, .header = "Options of producer and consumer:" },
 	{ 0 }
 };
 
@@ -146,7 +146,7 @@ static bool pass_on(const struct worker *worker, const char *bytes, size_t n)
 
 	for (; n; n -= ret, bytes += ret) {
 		ret = write(STDOUT_FILENO, bytes, n);
-		if (ret < 0 && errno == EINTR && !atomic_load(&worker->crew->stop))
+		if (ret < 0 && errno == EINTR && !atomic_load(&worker->group->stop))
 			ret = 0;
 		if (ret < 0) {
 			warn("standard output: %zu bytes that were taken can't be written", n);
@@ -163,17 +163,17 @@ static size_t take(struct worker *worker, void *buf, size_t n, bool *good)
 
 	*good = ret >= 0 || errno == EINTR;
 	if (!*good)
-		warn("%s: reading", worker->crew->options.device);
+		warn("%s: reading", worker->group->options.device);
 	if (ret <= 0)
 		return 0;
-	crew_moved(worker, ret);
+	worker_moved(worker, ret);
 	return ret;
 }
 
 static bool work_pass(struct worker *worker)
 {
-	const struct crew_options *options = &worker->crew->options;
-	struct plan *plan = worker->crew->plan;
+	const struct worker_options *options = &worker->group->options;
+	struct plan *plan = worker->group->plan;
 	char *buf = xcalloc(1, options->buffer);
 	bool good = true;
 	size_t want, n;
@@ -191,22 +191,22 @@ static bool work_pass(struct worker *worker)
 
 static bool work_verify(struct worker *worker)
 {
-	struct plan *plan = worker->crew->plan;
+	struct plan *plan = worker->group->plan;
 
 	return verifier_work(&plan->verifier, worker);
 }
 
 /* How it went, as an exit code. */
-static int plan_result(struct plan *plan, const struct crew *crew, enum crew_end end)
+static int plan_result(struct plan *plan, const struct worker_group *group, enum workers_end end)
 {
-	bool verified = !plan->verify || verifier_report(&plan->verifier, plan->crew.json);
+	bool verified = !plan->verify || verifier_report(&plan->verifier, plan->workers.json);
 
-	if (crew_failed(crew))
+	if (workers_failed(group))
 		return EXIT_FAILURE;
 	if (!verified)
 		return EXIT_BAD_DATA;
-	if (end == CREW_INTERRUPTED && plan->limited) {
-		warnx("%s: interrupted before all of --bytes had come", plan->crew.device);
+	if (end == WORKERS_INTERRUPTED && plan->limited) {
+		warnx("%s: interrupted before all of --bytes had come", plan->workers.device);
 		return EXIT_FAILURE;
 	}
 	return EXIT_SUCCESS;
@@ -215,19 +215,19 @@ static int plan_result(struct plan *plan, const struct crew *crew, enum crew_end
 int main(int argc, char **argv)
 {
 	struct plan plan = { .producers = PRODUCERS_DEFAULT };
-	struct crew crew = { .flags = O_RDONLY, .plan = &plan };
-	enum crew_end end;
+	struct worker_group group = { .flags = O_RDONLY, .plan = &plan };
+	enum workers_end end;
 	int result;
 
 	argp_err_exit_status = EXIT_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, &plan);
 	verifier_init(&plan.verifier, plan.producers);
-	crew.options = plan.crew;
-	crew.work = plan.verify ? work_verify : work_pass;
+	group.options = plan.workers;
+	group.work = plan.verify ? work_verify : work_pass;
 
-	end = crew_run(&crew);
-	result = plan_result(&plan, &crew, end);
-	crew_free(&crew);
+	end = workers_run(&group);
+	result = plan_result(&plan, &group, end);
+	workers_free(&group);
 	verifier_uninit(&plan.verifier);
 	return result;
 }

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "common.h"
-#include "crew.h"
 #include "item.h"
+#include "workers.h"
 
 #define SIZE_DEFAULT	64
 
@@ -24,14 +24,14 @@ enum option_key {
 
 /**
  * struct plan - what to produce
- * @crew: options of all crews
+ * @workers: options of the workers
  * @generate: make items rather than read standard input
  * @items: how many each worker makes; UINT64_MAX for no end
  * @size: bytes of each item
  * @rate: items a second and worker; 0 for as many as go
  */
 struct plan {
-	struct crew_options crew;
+	struct worker_options workers;
 	bool generate;
 	uint64_t items;
 	uint32_t size;
@@ -61,16 +61,17 @@ static uint32_t arg_item_size(struct argp_state *state, const char *arg)
 /* Refuses what can't work. */
 static void plan_check(const struct plan *plan, struct argp_state *state)
 {
-	const struct crew_options *crew = &plan->crew;
+	const struct worker_options *options = &plan->workers;
 
-	if (!plan->generate && crew->jobs > 1)
+	if (!plan->generate && options->jobs > 1)
 		argp_error(state, "--jobs=%u: several workers would mix up standard input; "
-			   "give --items, too", crew->jobs);
-	if (plan->generate && plan->size > PIPE_BUF && crew->jobs > 1 && crew->mode != MODE_BLOCK)
+			   "give --items, too", options->jobs);
+	if (plan->generate && plan->size > PIPE_BUF && options->jobs > 1 &&
+	    options->mode != MODE_BLOCK)
 		argp_error(state, "--size=%u --mode=%s --jobs=%u: a write of more than %u bytes "
 			   "that does not wait may put in a part, and other workers' bytes would "
 			   "come after it; use --mode=block", plan->size,
-			   port_mode_name(crew->mode), crew->jobs, PIPE_BUF);
+			   port_mode_name(options->mode), options->jobs, PIPE_BUF);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -79,7 +80,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &plan->crew;
+		state->child_inputs[0] = &plan->workers;
 		return 0;
 	case ARGP_KEY_END:
 		plan_check(plan, state);
@@ -101,7 +102,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_child children[] = {
-	{ .argp = &crew_argp, .header = "Options of producer and consumer:" },
+	{ .argp = &worker_argp, .header = "Options of producer and consumer:" },
 	{ 0 }
 };
 
@@ -131,10 +132,10 @@ static bool put(struct worker *worker, const void *bytes, size_t n, bool *good)
 		if (ret < 0) {
 			*good = errno == EINTR;
 			if (!*good)
-				warn("%s: writing", worker->crew->options.device);
+				warn("%s: writing", worker->group->options.device);
 			return false;
 		}
-		crew_moved(worker, ret);
+		worker_moved(worker, ret);
 	}
 	return true;
 }
@@ -143,13 +144,13 @@ static void pace(const struct worker *worker, const struct plan *plan, uint64_t 
 {
 	uint64_t due = start + (double)seq * NSEC_PER_SEC / plan->rate;
 
-	while (now_ns() < due && !atomic_load(&worker->crew->stop))
+	while (now_ns() < due && !atomic_load(&worker->group->stop))
 		sleep_until(due);
 }
 
 static bool work_generate(struct worker *worker)
 {
-	const struct plan *plan = worker->crew->plan;
+	const struct plan *plan = worker->group->plan;
 	struct item *item = xcalloc(1, plan->size);
 	uint64_t start = now_ns(), seq;
 	uint32_t id = gettid();
@@ -173,47 +174,47 @@ static bool work_generate(struct worker *worker)
 
 static bool work_pass(struct worker *worker)
 {
-	const struct crew *crew = worker->crew;
-	char *buf = xcalloc(1, crew->options.buffer);
+	const struct worker_group *group = worker->group;
+	char *buf = xcalloc(1, group->options.buffer);
 	bool good = true;
 	ssize_t n;
 
 	do {
-		n = read(STDIN_FILENO, buf, crew->options.buffer);
+		n = read(STDIN_FILENO, buf, group->options.buffer);
 		if (n < 0 && errno != EINTR) {
 			warn("standard input");
 			good = false;
 			break;
 		}
-	} while ((n < 0 && !atomic_load(&crew->stop)) ||
+	} while ((n < 0 && !atomic_load(&group->stop)) ||
 		 (n > 0 && put(worker, buf, n, &good)));
 	free(buf);
 	return good;
 }
 
 /* Ended early though there was more to write? */
-static bool cut_short(const struct plan *plan, enum crew_end end)
+static bool cut_short(const struct plan *plan, enum workers_end end)
 {
-	if (end == CREW_IDLE)
+	if (end == WORKERS_IDLE)
 		warnx("%s: nothing moved for as long as --idle says: does anybody read?",
-		      plan->crew.device);
-	return end != CREW_DONE && plan->items != UINT64_MAX;
+		      plan->workers.device);
+	return end != WORKERS_DONE && plan->items != UINT64_MAX;
 }
 
 int main(int argc, char **argv)
 {
 	struct plan plan = { .items = UINT64_MAX, .size = SIZE_DEFAULT };
-	struct crew crew = { .flags = O_WRONLY, .plan = &plan };
-	enum crew_end end;
+	struct worker_group group = { .flags = O_WRONLY, .plan = &plan };
+	enum workers_end end;
 	bool failed;
 
 	argp_err_exit_status = EXIT_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, &plan);
-	crew.options = plan.crew;
-	crew.work = plan.generate ? work_generate : work_pass;
+	group.options = plan.workers;
+	group.work = plan.generate ? work_generate : work_pass;
 
-	end = crew_run(&crew);
-	failed = crew_failed(&crew) || cut_short(&plan, end);
-	crew_free(&crew);
+	end = workers_run(&group);
+	failed = workers_failed(&group) || cut_short(&plan, end);
+	workers_free(&group);
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

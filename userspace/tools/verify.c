@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A crew of consumers that checks items. See verify.h.
+ * A group of consumers that checks items. See verify.h.
  */
 #include <err.h>
 #include <errno.h>
@@ -43,10 +43,10 @@ static bool batch_read(struct batch *batch, struct worker *worker, size_t n, boo
 	ret = port_read(&worker->port, batch->bytes + batch->len, n);
 	*good = ret >= 0 || errno == EINTR;
 	if (!*good)
-		warn("%s: reading", worker->crew->options.device);
+		warn("%s: reading", worker->group->options.device);
 	if (ret <= 0)
 		return false;
-	crew_moved(worker, ret);
+	worker_moved(worker, ret);
 	batch->len += ret;
 	return true;
 }
@@ -81,7 +81,7 @@ static size_t batch_note(struct batch *batch, struct verifier *verifier, struct 
 static bool verifier_turn(struct verifier *verifier, struct worker *worker, struct batch *batch,
 			  bool *good)
 {
-	size_t want = worker->crew->options.buffer;
+	size_t want = worker->group->options.buffer;
 	bool more = true;
 
 	batch->len = 0;
@@ -92,7 +92,7 @@ static bool verifier_turn(struct verifier *verifier, struct worker *worker, stru
 		want = batch_note(batch, verifier, worker);
 	}
 	if (verifier->ledger.ended >= verifier->producers || verifier->ledger.lost_track)
-		crew_stop(worker->crew);
+		workers_stop(worker->group);
 	pthread_mutex_unlock(&verifier->turn);
 	return more;
 }

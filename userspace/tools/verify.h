@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A crew of consumers that checks the items which it takes out of a stream.
+ * A group of consumers that checks the items which it takes out of a stream.
  *
  * The stream has no item boundaries: a read may end within an item, whose rest another
  * reader would get. Hence the workers take turns at the device. One that has the turn
@@ -16,11 +16,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "crew.h"
 #include "ledger.h"
+#include "workers.h"
 
 /**
- * struct verifier - what the workers of one crew share
+ * struct verifier - what the workers of one group share
  * @producers: how many producers must end
  * @turn: held to read from the device, and to change @ledger
  * @ledger: what came

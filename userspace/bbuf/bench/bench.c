@@ -221,7 +221,7 @@ int cmd_bench(int argc, char **argv)
 
 	plan_parse(&plan, argc, argv);
 	allow_many_files();
-	crew_init();
+	workers_init();
 	choose_queues(&subject, &plan);
 	measure_all(&plan, &results);
 	status = write_data(&results, plan.json, true) | write_data(&results, plan.csv, false);

@@ -10,7 +10,7 @@
 
 #include "channel.h"
 #include "common.h"
-#include "crew.h"
+#include "workers.h"
 
 /* What is found. A figure that can't be had, or makes no sense, is NAN. */
 enum measure {
@@ -96,8 +96,8 @@ extern const struct pattern pattern_self, pattern_stream, pattern_pingpong, patt
 #define HAS_COST	(HAS(NS) | HAS(RATE) | HAS(CALLS) | HAS(SWITCHES) | HAS(WAKEUPS))
 
 /* For patterns: moving messages, and measuring it. */
-void move_in(struct member *member, struct channel *channel, size_t messages);
-void move_out(struct member *member, struct channel *channel, size_t messages);
+void move_in(struct worker *worker, struct channel *channel, size_t messages);
+void move_out(struct worker *worker, struct channel *channel, size_t messages);
 int setup_open(const struct setup *setup, struct channel *channel);
 size_t measure(const struct setup *setup, struct task *task, struct figure *figure);
 

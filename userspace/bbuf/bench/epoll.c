@@ -34,17 +34,17 @@ static struct channel *wait_for_one(struct loop *loop)
 	return event.data.ptr;
 }
 
-static void run(struct member *member, void *work, size_t messages)
+static void run(struct worker *worker, void *work, size_t messages)
 {
 	struct loop *loop = work;
 	size_t moved, at = 0;
 	struct channel *channel;
 
 	for (moved = 0; moved < messages; moved += channel->batch) {
-		move_in(member, &loop->channels[at], 1);
+		move_in(worker, &loop->channels[at], 1);
 		channel = wait_for_one(loop);
-		member->calls++;
-		move_out(member, channel, 1);
+		worker->calls++;
+		move_out(worker, channel, 1);
 		at = (at + 1) % loop->used;
 	}
 }
@@ -52,7 +52,7 @@ static void run(struct member *member, void *work, size_t messages)
 /* Let a queue allocate what it does at its first use. */
 static void use_once(struct channel *channel)
 {
-	struct member nobody = { 0 };
+	struct worker nobody = { 0 };
 
 	move_in(&nobody, channel, 1);
 	move_out(&nobody, channel, 1);
@@ -87,7 +87,7 @@ static int poll_them(const struct setup *setup, struct figure *figure, size_t us
 		.used = used,
 	};
 	struct task task = {
-		.crew = 1, .run = run, .work = &loop, .messages = setup->messages,
+		.workers = 1, .run = run, .work = &loop, .messages = setup->messages,
 	};
 	int ret = 0;
 

@@ -12,7 +12,7 @@
 /**
  * struct hall - what they share, beside the queue
  * @channel: the queue
- * @producers: of the crew, the first so many
+ * @producers: of the workers, the first so many
  * @consumers: the others
  * @over: one producer is through
  * @producing: producers that are not yet done
@@ -27,13 +27,13 @@ struct hall {
 	atomic_size_t consuming;
 };
 
-static void produce(struct member *member, struct hall *hall, size_t share)
+static void produce(struct worker *worker, struct hall *hall, size_t share)
 {
-	size_t first = member->put;
+	size_t first = worker->put;
 
 	while (!atomic_load_explicit(&hall->over, memory_order_relaxed)) {
-		move_in(member, &hall->channel, 1);
-		if (member->put - first >= share)
+		move_in(worker, &hall->channel, 1);
+		if (worker->put - first >= share)
 			atomic_store(&hall->over, true);
 	}
 	if (atomic_fetch_sub(&hall->producing, 1) == 1)
@@ -41,17 +41,17 @@ static void produce(struct member *member, struct hall *hall, size_t share)
 }
 
 /* The last message is handed on, until the last of them has it: all is as in the beginning. */
-static void consume(struct member *member, struct hall *hall)
+static void consume(struct worker *worker, struct hall *hall)
 {
 	struct channel *channel = &hall->channel;
 	size_t bytes;
 
 	do {
 		bytes = channel->peer->get(channel);
-		member->calls++;
-		member->got += bytes / channel->size;
+		worker->calls++;
+		worker->got += bytes / channel->size;
 	} while (!channel_got_last(channel, bytes));
-	member->got--;
+	worker->got--;
 	if (atomic_fetch_sub(&hall->consuming, 1) > 1)
 		return channel_put_last(channel);
 	atomic_store(&hall->over, false);
@@ -59,21 +59,21 @@ static void consume(struct member *member, struct hall *hall)
 	atomic_store(&hall->consuming, hall->consumers);
 }
 
-static void run(struct member *member, void *work, size_t messages)
+static void run(struct worker *worker, void *work, size_t messages)
 {
 	struct hall *hall = work;
 
-	if (member->index < hall->producers)
-		produce(member, hall, MAX(1U, messages / hall->producers));
+	if (worker->index < hall->producers)
+		produce(worker, hall, MAX(1U, messages / hall->producers));
 	else
-		consume(member, hall);
+		consume(worker, hall);
 }
 
 static int many(const struct setup *setup, struct figure *figure)
 {
 	struct hall *hall = shared_memory(sizeof(*hall));
 	struct task task = {
-		.crew = setup->level.first + setup->level.second, .run = run, .work = hall,
+		.workers = setup->level.first + setup->level.second, .run = run, .work = hall,
 		.messages = setup->messages * setup->level.first, .free = setup->free,
 	};
 

@@ -25,74 +25,74 @@ static size_t puts_of(const struct channel *channel, size_t messages)
 	return (messages + channel->batch - 1) / channel->batch;
 }
 
-void move_in(struct member *member, struct channel *channel, size_t messages)
+void move_in(struct worker *worker, struct channel *channel, size_t messages)
 {
 	size_t puts = puts_of(channel, messages), i;
 
 	for (i = 0; i < puts; i++)
 		channel->peer->put(channel);
-	member->put += puts * channel->batch;
-	member->calls += puts;
+	worker->put += puts * channel->batch;
+	worker->calls += puts;
 }
 
 /* As many as move_in() has put. A stream may give a message in pieces. */
-void move_out(struct member *member, struct channel *channel, size_t messages)
+void move_out(struct worker *worker, struct channel *channel, size_t messages)
 {
 	size_t count = puts_of(channel, messages) * channel->batch, left;
 
-	for (left = count * channel->size; left; member->calls++)
+	for (left = count * channel->size; left; worker->calls++)
 		left -= channel->peer->get(channel);
-	member->got += count;
+	worker->got += count;
 }
 
-static uint64_t crew_ns(const struct member *members, size_t count)
+static uint64_t workers_ns(const struct worker *workers, size_t count)
 {
 	uint64_t begin = UINT64_MAX, end = 0;
 	size_t i;
 
 	for (i = 0; i < count; i++) {
-		begin = MIN(begin, members[i].begin_ns);
-		end = MAX(end, members[i].end_ns);
+		begin = MIN(begin, workers[i].begin_ns);
+		end = MAX(end, workers[i].end_ns);
 	}
 	return end - begin;
 }
 
-static struct member crew_sum(const struct member *members, size_t count)
+static struct worker workers_sum(const struct worker *workers, size_t count)
 {
-	struct member sum = { 0 };
+	struct worker sum = { 0 };
 	size_t i;
 
 	for (i = 0; i < count; i++) {
-		sum.put += members[i].put;
-		sum.got += members[i].got;
-		sum.calls += members[i].calls;
-		sum.switches += members[i].switches;
+		sum.put += workers[i].put;
+		sum.got += workers[i].got;
+		sum.calls += workers[i].calls;
+		sum.switches += workers[i].switches;
 	}
 	return sum;
 }
 
 /* The least that one has put, of what all have on average. */
-static double fairness(const struct member *members, size_t count, uint64_t sum)
+static double fairness(const struct worker *workers, size_t count, uint64_t sum)
 {
 	uint64_t least = UINT64_MAX;
 	size_t i;
 
 	for (i = 0; i < count; i++)
-		least = MIN(least, members[i].put);
+		least = MIN(least, workers[i].put);
 	return (double)least * count / sum;
 }
 
 static uint64_t time_of(const struct task *task)
 {
-	struct member *members = crew_run(task);
-	uint64_t ns = crew_ns(members, task->crew);
+	struct worker *workers = workers_run(task);
+	uint64_t ns = workers_ns(workers, task->workers);
 
-	crew_forget(members, task);
+	workers_free(workers, task);
 	return MAX(1U, ns);
 }
 
 /*
- * As many messages as there is time for. Of few, most of the time is that of a large crew
+ * As many messages as there is time for. Of few, most of the time is that of many workers
  * to get going: so it is learnt from more and more, until they would be enough or take long.
  */
 static size_t affordable(const struct task *task, uint64_t time_ns)
@@ -115,31 +115,31 @@ static size_t affordable(const struct task *task, uint64_t time_ns)
 static void count_wakeups(const struct task *task, struct figure *figure)
 {
 	struct task part = *task;
-	struct member *members;
+	struct worker *workers;
 	uint64_t wakeups;
 
 	part.messages = MAX(1U, task->messages / COUNTED);
 	part.cold = true;
 	if (!wakeups_begin())
 		return;
-	members = crew_run(&part);
+	workers = workers_run(&part);
 	wakeups = wakeups_end();
-	figure->value[WAKEUPS] = (double)wakeups / crew_sum(members, part.crew).got;
-	crew_forget(members, &part);
+	figure->value[WAKEUPS] = (double)wakeups / workers_sum(workers, part.workers).got;
+	workers_free(workers, &part);
 }
 
 static void find_cost(const struct setup *setup, const struct task *task, struct figure *figure)
 {
-	struct member *members = crew_run(task);
-	struct member sum = crew_sum(members, task->crew);
-	double ns = (double)crew_ns(members, task->crew) / sum.got;
+	struct worker *workers = workers_run(task);
+	struct worker sum = workers_sum(workers, task->workers);
+	double ns = (double)workers_ns(workers, task->workers) / sum.got;
 
 	figure->value[NS] = ns;
 	figure->value[RATE] = setup->size * 1000 / ns;
 	figure->value[CALLS] = (double)sum.calls / sum.got;
 	figure->value[SWITCHES] = (double)sum.switches / sum.got;
-	figure->value[FAIRNESS] = fairness(members, setup->level.first, sum.put);
-	crew_forget(members, task);
+	figure->value[FAIRNESS] = fairness(workers, setup->level.first, sum.put);
+	workers_free(workers, task);
 }
 
 /* For errors. */
@@ -157,7 +157,7 @@ static void name_task(const struct setup *setup, struct task *task)
 }
 
 /*
- * The first of the crew are those who produce; so many. Returns how many messages were
+ * The first of the workers are those who produce; so many. Returns how many messages were
  * moved while it was measured, if that is a matter of the task.
  */
 size_t measure(const struct setup *setup, struct task *task, struct figure *figure)

@@ -20,14 +20,14 @@ struct table {
 	uint64_t *ns;
 };
 
-static void serve(struct member *member, struct table *table, size_t trips)
+static void serve(struct worker *worker, struct table *table, size_t trips)
 {
 	uint64_t now, before = now_ns();
 	size_t i;
 
 	for (i = 0; i < trips; i++) {
-		move_in(member, &table->there, 1);
-		move_out(member, &table->back, 1);
+		move_in(worker, &table->there, 1);
+		move_out(worker, &table->back, 1);
 		now = now_ns();
 		table->ns[i] = now - before;
 		before = now;
@@ -35,23 +35,23 @@ static void serve(struct member *member, struct table *table, size_t trips)
 }
 
 /* What it takes is the first half of a round trip that is counted at its end. */
-static void return_all(struct member *member, struct table *table, size_t trips)
+static void return_all(struct worker *worker, struct table *table, size_t trips)
 {
 	size_t i;
 
 	for (i = 0; i < trips; i++) {
-		move_out(member, &table->there, 1);
-		move_in(member, &table->back, 1);
+		move_out(worker, &table->there, 1);
+		move_in(worker, &table->back, 1);
 	}
-	member->got = 0;
+	worker->got = 0;
 }
 
-static void run(struct member *member, void *work, size_t messages)
+static void run(struct worker *worker, void *work, size_t messages)
 {
-	if (member->index == 0)
-		serve(member, work, messages);
+	if (worker->index == 0)
+		serve(worker, work, messages);
 	else
-		return_all(member, work, messages);
+		return_all(worker, work, messages);
 }
 
 static int compare(const void *a, const void *b)
@@ -84,7 +84,7 @@ static int pingpong(const struct setup *setup, struct figure *figure)
 	size_t bytes = setup->messages * sizeof(uint64_t);
 	struct table table = { .ns = shared_memory(bytes) };
 	struct task task = {
-		.crew = 2, .run = run, .work = &table,
+		.workers = 2, .run = run, .work = &table,
 		.messages = setup->messages, .free = setup->free,
 	};
 

@@ -5,23 +5,23 @@
  */
 #include "bench.h"
 
-static void run_self(struct member *member, void *work, size_t messages)
+static void run_self(struct worker *worker, void *work, size_t messages)
 {
 	struct channel *channel = work;
 	size_t moved;
 
 	for (moved = 0; moved < messages; moved += channel->batch) {
-		move_in(member, channel, channel->batch);
-		move_out(member, channel, channel->batch);
+		move_in(worker, channel, channel->batch);
+		move_out(worker, channel, channel->batch);
 	}
 }
 
-static void run_stream(struct member *member, void *work, size_t messages)
+static void run_stream(struct worker *worker, void *work, size_t messages)
 {
-	if (member->index == 0)
-		move_in(member, work, messages);
+	if (worker->index == 0)
+		move_in(worker, work, messages);
 	else
-		move_out(member, work, messages);
+		move_out(worker, work, messages);
 }
 
 static int with_channel(const struct setup *setup, struct task *task, struct figure *figure)
@@ -38,7 +38,7 @@ static int with_channel(const struct setup *setup, struct task *task, struct fig
 
 static int self(const struct setup *setup, struct figure *figure)
 {
-	struct task task = { .crew = 1, .run = run_self, .messages = setup->messages };
+	struct task task = { .workers = 1, .run = run_self, .messages = setup->messages };
 
 	return with_channel(setup, &task, figure);
 }
@@ -54,7 +54,7 @@ const struct pattern pattern_self = {
 static int stream(const struct setup *setup, struct figure *figure)
 {
 	struct task task = {
-		.crew = 2, .run = run_stream, .messages = setup->messages, .free = setup->free,
+		.workers = 2, .run = run_stream, .messages = setup->messages, .free = setup->free,
 	};
 
 	return with_channel(setup, &task, figure);

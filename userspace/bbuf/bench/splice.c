@@ -26,55 +26,55 @@ struct route {
 	int null;
 };
 
-static void send_in(struct member *member, struct route *route)
+static void send_in(struct worker *worker, struct route *route)
 {
 	size_t size = route->channel.size;
 	off_t at = 0;
 
-	for (; (size_t)at < size; member->calls++)
+	for (; (size_t)at < size; worker->calls++)
 		if (sendfile(route->channel.in, route->file, &at, size - at) <= 0)
 			channel_failed(&route->channel, "sendfile");
 }
 
 /* Up to so many bytes, from a queue or a pipe. */
-static size_t move(struct member *member, struct route *route, int from, int to, size_t bytes)
+static size_t move(struct worker *worker, struct route *route, int from, int to, size_t bytes)
 {
 	ssize_t n = splice(from, NULL, to, NULL, bytes, SPLICE_F_MOVE);
 
 	if (n <= 0)
 		channel_failed(&route->channel, "splice");
-	member->calls++;
+	worker->calls++;
 	return n;
 }
 
-static void move_all(struct member *member, struct route *route, int from, size_t bytes)
+static void move_all(struct worker *worker, struct route *route, int from, size_t bytes)
 {
 	while (bytes)
-		bytes -= move(member, route, from, route->null, bytes);
+		bytes -= move(worker, route, from, route->null, bytes);
 }
 
-static void take_out(struct member *member, struct route *route)
+static void take_out(struct worker *worker, struct route *route)
 {
 	size_t left = route->channel.size, n;
 	int from = route->channel.out;
 
 	if (fcntl(from, F_GETPIPE_SZ) > 0)
-		return move_all(member, route, from, left);
+		return move_all(worker, route, from, left);
 	for (; left; left -= n) {
-		n = move(member, route, from, route->pipe[1], left);
-		move_all(member, route, route->pipe[0], n);
+		n = move(worker, route, from, route->pipe[1], left);
+		move_all(worker, route, route->pipe[0], n);
 	}
 }
 
-static void run(struct member *member, void *work, size_t messages)
+static void run(struct worker *worker, void *work, size_t messages)
 {
 	size_t i;
 
 	for (i = 0; i < messages; i++) {
-		send_in(member, work);
-		take_out(member, work);
+		send_in(worker, work);
+		take_out(worker, work);
 	}
-	member->got += messages;
+	worker->got += messages;
 }
 
 static void open_ends(struct route *route, size_t size)
@@ -98,7 +98,7 @@ static int splice_through(const struct setup *setup, struct figure *figure)
 {
 	struct route route;
 	struct task task = {
-		.crew = 1, .run = run, .work = &route, .messages = setup->messages,
+		.workers = 1, .run = run, .work = &route, .messages = setup->messages,
 	};
 
 	if (setup_open(setup, &route.channel))

@@ -77,7 +77,7 @@ static void reap(struct io_uring *ring, const struct channel *channel)
 	io_uring_cq_advance(ring, count);
 }
 
-static void run(struct member *member, void *work, size_t messages)
+static void run(struct worker *worker, void *work, size_t messages)
 {
 	struct submitter *submitter = work;
 	struct channel *channel = &submitter->channel;
@@ -88,14 +88,14 @@ static void run(struct member *member, void *work, size_t messages)
 	if (!submitter->ready && make_ring(ring))
 		channel_failed(channel, "io_uring_queue_init");
 	submitter->ready = true;
-	while (member->got < messages) {
+	while (worker->got < messages) {
 		for (i = 0; i < submitter->pairs; i++)
 			prepare_pair(ring, channel);
 		if (io_uring_submit_and_wait(ring, both) != (int)both)
 			channel_failed(channel, "io_uring_submit_and_wait");
 		reap(ring, channel);
-		member->calls++;
-		member->got += submitter->pairs * channel->batch;
+		worker->calls++;
+		worker->got += submitter->pairs * channel->batch;
 	}
 }
 
@@ -104,7 +104,7 @@ static int uring(const struct setup *setup, struct figure *figure)
 {
 	struct submitter submitter = { .ready = false };
 	struct task task = {
-		.crew = 1, .run = run, .work = &submitter, .messages = setup->messages,
+		.workers = 1, .run = run, .work = &submitter, .messages = setup->messages,
 	};
 
 	if (make_ring(&submitter.ring))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Processes that do something together. See crew.h.
+ * Processes that do something together. See workers.h.
  */
 #include <err.h>
 #include <errno.h>
@@ -17,27 +17,27 @@
 
 #include "channel.h"
 #include "common.h"
-#include "crew.h"
+#include "workers.h"
 
 /* A part of what is measured is moved before, so that all is in its place. */
 #define WARM_UP		10
 
 /**
- * struct meeting - where the processes wait for one another
+ * struct shared - where the processes wait for one another
  * @barrier: that
- * @members: of the crew
+ * @workers: what each of them has done
  */
-struct meeting {
+struct shared {
 	pthread_barrier_t barrier;
-	struct member members[];
+	struct worker workers[];
 };
 
 /* By which signal. */
-static atomic_int told_to_end;
+static atomic_int end_signal;
 
-static void on_end(int signal)
+static void on_end_signal(int signal)
 {
-	told_to_end = signal;
+	end_signal = signal;
 }
 
 /* It has ended a wait, and that is all. */
@@ -47,9 +47,9 @@ static void on_tick(int signal)
 }
 
 /* Whoever is told to end leaves no queue behind. */
-void crew_init(void)
+void workers_init(void)
 {
-	const struct sigaction end = { .sa_handler = on_end };
+	const struct sigaction end = { .sa_handler = on_end_signal };
 	const struct sigaction tick = { .sa_handler = on_tick };
 
 	sigaction(SIGINT, &end, NULL);
@@ -59,9 +59,9 @@ void crew_init(void)
 	atexit(channel_close_all);
 }
 
-static void end_if_told(void)
+static void end_if_signalled(void)
 {
-	int by = told_to_end;
+	int by = end_signal;
 
 	if (!by)
 		return;
@@ -80,26 +80,26 @@ void *shared_memory(size_t bytes)
 	return mem;
 }
 
-static size_t meeting_size(size_t crew)
+static size_t shared_size(size_t count)
 {
-	return sizeof(struct meeting) + crew * sizeof(struct member);
+	return sizeof(struct shared) + count * sizeof(struct worker);
 }
 
-static struct meeting *meeting_new(size_t crew)
+static struct shared *shared_new(size_t count)
 {
-	struct meeting *meeting = shared_memory(meeting_size(crew));
-	pthread_barrierattr_t shared;
+	struct shared *shared = shared_memory(shared_size(count));
+	pthread_barrierattr_t attr;
 
-	pthread_barrierattr_init(&shared);
-	pthread_barrierattr_setpshared(&shared, PTHREAD_PROCESS_SHARED);
-	errno = pthread_barrier_init(&meeting->barrier, &shared, crew);
+	pthread_barrierattr_init(&attr);
+	pthread_barrierattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+	errno = pthread_barrier_init(&shared->barrier, &attr, count);
 	if (errno)
 		err(EXIT_FAILURE, "bench: a barrier");
-	return meeting;
+	return shared;
 }
 
 /* The processors that we may use are dealt out, one after the other. */
-static void take_processor(size_t index)
+static void pin_to_cpu(size_t index)
 {
 	cpu_set_t allowed, one;
 	int cpu;
@@ -123,19 +123,19 @@ static uint64_t switches(void)
 	return usage.ru_nvcsw + usage.ru_nivcsw;
 }
 
-static void measure(const struct task *task, struct member *member)
+static void measure(const struct task *task, struct worker *worker)
 {
 	uint64_t before = switches();
 
-	member->begin_ns = now_ns();
-	task->run(member, task->work, task->messages);
-	member->end_ns = now_ns();
-	member->switches = switches() - before;
+	worker->begin_ns = now_ns();
+	task->run(worker, task->work, task->messages);
+	worker->end_ns = now_ns();
+	worker->switches = switches() - before;
 }
 
-static _Noreturn void serve(const struct task *task, struct meeting *meeting, size_t index)
+static _Noreturn void worker_main(const struct task *task, struct shared *shared, size_t index)
 {
-	struct member *member = &meeting->members[index];
+	struct worker *worker = &shared->workers[index];
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	channel_forget_all();
@@ -143,31 +143,31 @@ static _Noreturn void serve(const struct task *task, struct meeting *meeting, si
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGHUP, SIG_DFL);
 	if (!task->free)
-		take_processor(index);
-	member->index = index;
-	pthread_barrier_wait(&meeting->barrier);
+		pin_to_cpu(index);
+	worker->index = index;
+	pthread_barrier_wait(&shared->barrier);
 	if (!task->cold)
-		task->run(member, task->work, MAX(1U, task->messages / WARM_UP));
-	pthread_barrier_wait(&meeting->barrier);
-	*member = (struct member){ .index = index };
-	measure(task, member);
+		task->run(worker, task->work, MAX(1U, task->messages / WARM_UP));
+	pthread_barrier_wait(&shared->barrier);
+	*worker = (struct worker){ .index = index };
+	measure(task, worker);
 	_exit(EXIT_SUCCESS);
 }
 
 /* How much have they done so far? */
-static uint64_t progress(const struct meeting *meeting, size_t size)
+static uint64_t progress(const struct shared *shared, size_t size)
 {
 	uint64_t sum = 0;
 	size_t i;
 
 	for (i = 0; i < size; i++)
-		sum += meeting->members[i].put + meeting->members[i].got +
-		       meeting->members[i].calls;
+		sum += shared->workers[i].put + shared->workers[i].got +
+		       shared->workers[i].calls;
 	return sum;
 }
 
 /* A signal so often; 0: no more. */
-static void tick_every(uint64_t ns)
+static void set_tick(uint64_t ns)
 {
 	const struct timeval time = {
 		.tv_sec = ns / NSEC_PER_SEC,
@@ -179,7 +179,7 @@ static void tick_every(uint64_t ns)
 }
 
 /* Waits until one has ended well: false if one has not, or nothing happens any more. */
-static bool await_one(const struct task *task, const struct meeting *meeting)
+static bool wait_for_worker(const struct task *task, const struct shared *shared)
 {
 	uint64_t before, now = UINT64_MAX;
 	int status;
@@ -188,54 +188,55 @@ static bool await_one(const struct task *task, const struct meeting *meeting)
 		if (waitpid(-1, &status, 0) >= 0)
 			return !status;
 		before = now;
-		now = progress(meeting, task->crew);
-	} while (!told_to_end && now != before);
-	if (!told_to_end)
+		now = progress(shared, task->workers);
+	} while (!end_signal && now != before);
+	if (!end_signal)
 		warnx("bench: %s: nothing has moved for %g s", task->name,
 		      (double)task->timeout_ns / NSEC_PER_SEC);
 	return false;
 }
 
 /* If one fails the others would wait for ever. */
-static void await(const struct task *task, const struct meeting *meeting, const pid_t *crew)
+static void wait_for_workers(const struct task *task, const struct shared *shared,
+			     const pid_t *pids)
 {
 	size_t left, i;
 
-	tick_every(task->timeout_ns);
-	for (left = task->crew; left; left--) {
-		if (await_one(task, meeting))
+	set_tick(task->timeout_ns);
+	for (left = task->workers; left; left--) {
+		if (wait_for_worker(task, shared))
 			continue;
-		for (i = 0; i < task->crew; i++)
-			kill(crew[i], SIGKILL);
-		end_if_told();
+		for (i = 0; i < task->workers; i++)
+			kill(pids[i], SIGKILL);
+		end_if_signalled();
 		exit(EXIT_FAILURE);
 	}
-	tick_every(0);
-	end_if_told();
+	set_tick(0);
+	end_if_signalled();
 }
 
-/* Returns what each of them did, for crew_forget(). */
-struct member *crew_run(const struct task *task)
+/* Returns what each of them did, for workers_free(). */
+struct worker *workers_run(const struct task *task)
 {
-	struct meeting *meeting = meeting_new(task->crew);
-	pid_t *crew = xcalloc(task->crew, sizeof(*crew));
+	struct shared *shared = shared_new(task->workers);
+	pid_t *pids = xcalloc(task->workers, sizeof(*pids));
 	size_t i;
 
-	for (i = 0; i < task->crew; i++) {
-		crew[i] = fork();
-		if (crew[i] < 0)
+	for (i = 0; i < task->workers; i++) {
+		pids[i] = fork();
+		if (pids[i] < 0)
 			err(EXIT_FAILURE, "bench: starting a process");
-		if (!crew[i])
-			serve(task, meeting, i);
+		if (!pids[i])
+			worker_main(task, shared, i);
 	}
-	await(task, meeting, crew);
-	free(crew);
-	return meeting->members;
+	wait_for_workers(task, shared, pids);
+	free(pids);
+	return shared->workers;
 }
 
-void crew_forget(struct member *members, const struct task *task)
+void workers_free(struct worker *workers, const struct task *task)
 {
-	char *meeting = (char *)members - offsetof(struct meeting, members);
+	char *shared = (char *)workers - offsetof(struct shared, workers);
 
-	munmap(meeting, meeting_size(task->crew));
+	munmap(shared, shared_size(task->workers));
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A crew: any number of workers that do the same at one side of a queue, until they
+ * A group: any number of workers that do the same at one side of a queue, until they
  * are done, somebody interrupts them, or nothing has moved for too long.
  *
  * Workers are threads, so that the tool can see when all are done, count for each of
  * them what its calls met, and check across all of them what came. Each opens the
  * device for itself, as processes would: the queue can't tell the difference.
  */
-#ifndef BBUF_TOOLS_CREW_H
-#define BBUF_TOOLS_CREW_H
+#ifndef BBUF_TOOLS_WORKERS_H
+#define BBUF_TOOLS_WORKERS_H
 
 #include <argp.h>
 #include <pthread.h>
@@ -19,7 +19,7 @@
 #include "port.h"
 
 /**
- * struct crew_options - what the user may say to each crew
+ * struct worker_options - what the user may say to the workers
  * @device: path of the queue
  * @mode: how to wait
  * @jobs: how many workers
@@ -29,7 +29,7 @@
  * @json: report for machines
  * @quiet: no report
  */
-struct crew_options {
+struct worker_options {
 	const char *device;
 	enum port_mode mode;
 	unsigned int jobs;
@@ -40,25 +40,25 @@ struct crew_options {
 	bool quiet;
 };
 
-extern const struct argp crew_argp;
+extern const struct argp worker_argp;
 
 /* Why the work ended. */
-enum crew_end {
-	CREW_DONE,		/* the workers had done all, or one failed */
-	CREW_INTERRUPTED,	/* by SIGINT or SIGTERM */
-	CREW_IDLE,		/* nothing moved for as long as --idle says */
+enum workers_end {
+	WORKERS_DONE,		/* the workers had done all, or one failed */
+	WORKERS_INTERRUPTED,	/* by SIGINT or SIGTERM */
+	WORKERS_IDLE,		/* nothing moved for as long as --idle says */
 };
 
 /**
- * struct worker - one of the crew
- * @crew: the crew
+ * struct worker - one of the group
+ * @group: the group that it belongs to
  * @thread: the thread that it is
  * @number: from 1 up
  * @port: its end of the queue
  * @failed: it could not do its work, and has said why
  */
 struct worker {
-	struct crew *crew;
+	struct worker_group *group;
 	pthread_t thread;
 	unsigned int number;
 	struct port port;
@@ -66,7 +66,7 @@ struct worker {
 };
 
 /**
- * struct crew - workers at one side
+ * struct group - workers at one side
  * @options: what the user asked for
  * @flags: O_RDONLY or O_WRONLY
  * @work: what each worker does; returns false if it failed
@@ -77,8 +77,8 @@ struct worker {
  * @moved_ns: when one of them did so last
  * @stop: all waiting shall end
  */
-struct crew {
-	struct crew_options options;
+struct worker_group {
+	struct worker_options options;
 	int flags;
 	bool (*work)(struct worker *worker);
 	void *plan;
@@ -89,10 +89,10 @@ struct crew {
 	atomic_bool stop;
 };
 
-enum crew_end crew_run(struct crew *crew);
-void crew_free(struct crew *crew);
-bool crew_failed(const struct crew *crew);
-void crew_stop(struct crew *crew);
-void crew_moved(struct worker *worker, size_t bytes);
+enum workers_end workers_run(struct worker_group *group);
+void workers_free(struct worker_group *group);
+bool workers_failed(const struct worker_group *group);
+void workers_stop(struct worker_group *group);
+void worker_moved(struct worker *worker, size_t bytes);
 
-#endif /* BBUF_TOOLS_CREW_H */
+#endif /* BBUF_TOOLS_WORKERS_H */

@@ -3,8 +3,8 @@
  * Processes that do something together, and what it took: first to warm up, then, all
  * beginning at once, to be measured.
  */
-#ifndef BBUF_BENCH_CREW_H
-#define BBUF_BENCH_CREW_H
+#ifndef BBUF_BENCH_WORKERS_H
+#define BBUF_BENCH_WORKERS_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -14,7 +14,7 @@
 #define TASK_NAME_MAX	80
 
 /**
- * struct member - one of them, in memory that all share
+ * struct worker - one of them, in memory that all share
  * @index: which one, from 0
  * @begin_ns: when it began
  * @end_ns: when it was done
@@ -23,7 +23,7 @@
  * @calls: system calls that moved them
  * @switches: how often it slept or was preempted
  */
-struct member {
+struct worker {
 	size_t index;
 	uint64_t begin_ns;
 	uint64_t end_ns;
@@ -36,7 +36,7 @@ struct member {
 /**
  * struct task - what they do
  * @name: of that, for errors
- * @crew: how many do it
+ * @workers: number of processes that do it
  * @run: does one member's part, in which so many messages are moved by all
  * @work: for @run
  * @messages: that are to be moved
@@ -46,8 +46,8 @@ struct member {
  */
 struct task {
 	char name[TASK_NAME_MAX];
-	size_t crew;
-	void (*run)(struct member *member, void *work, size_t messages);
+	size_t workers;
+	void (*run)(struct worker *worker, void *work, size_t messages);
 	void *work;
 	size_t messages;
 	uint64_t timeout_ns;
@@ -56,8 +56,8 @@ struct task {
 };
 
 void *shared_memory(size_t bytes);
-void crew_init(void);
-struct member *crew_run(const struct task *task);
-void crew_forget(struct member *members, const struct task *task);
+void workers_init(void);
+struct worker *workers_run(const struct task *task);
+void workers_free(struct worker *workers, const struct task *task);
 
-#endif /* BBUF_BENCH_CREW_H */
+#endif /* BBUF_BENCH_WORKERS_H */

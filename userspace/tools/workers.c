@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A crew of workers. See crew.h.
+ * A group of workers. See workers.h.
  *
  * The main thread alone takes the signals, by waiting for them. A worker that sleeps in
  * a call is called back by SIGUSR1, whose handler does nothing: the call returns EINTR,
@@ -17,14 +17,14 @@
 #include <unistd.h>
 
 #include "common.h"
-#include "crew.h"
 #include "report.h"
+#include "workers.h"
 
 #define JOBS_MAX	1024
 #define BUFFER_DEFAULT	(64U << 10)
 
 /* How often a worker that should stop is called back. */
-#define RECALL_NS	(10 * NSEC_PER_MSEC)
+#define INTERRUPT_NS	(10 * NSEC_PER_MSEC)
 
 enum option_key {
 	KEY_DEVICE = 'd',
@@ -37,7 +37,7 @@ enum option_key {
 	KEY_WATCH,
 };
 
-static const struct argp_option crew_option_list[] = {
+static const struct argp_option worker_option_list[] = {
 	{ .name = "device", .key = KEY_DEVICE, .arg = "PATH",
 	  .doc = "the queue (default " DEFAULT_DEVICE ")" },
 	{ .name = "jobs", .key = KEY_JOBS, .arg = "N",
@@ -65,9 +65,9 @@ static unsigned int arg_jobs(struct argp_state *state, const char *arg)
 	return jobs;
 }
 
-static error_t crew_parse(int key, char *arg, struct argp_state *state)
+static error_t worker_options_parse(int key, char *arg, struct argp_state *state)
 {
-	struct crew_options *options = state->input;
+	struct worker_options *options = state->input;
 
 	switch (key) {
 	case ARGP_KEY_INIT:
@@ -105,27 +105,27 @@ static error_t crew_parse(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
-const struct argp crew_argp = { .options = crew_option_list, .parser = crew_parse };
+const struct argp worker_argp = { .options = worker_option_list, .parser = worker_options_parse };
 
-void crew_stop(struct crew *crew)
+void workers_stop(struct worker_group *group)
 {
-	atomic_store(&crew->stop, true);
+	atomic_store(&group->stop, true);
 }
 
-void crew_moved(struct worker *worker, size_t bytes)
+void worker_moved(struct worker *worker, size_t bytes)
 {
-	struct crew *crew = worker->crew;
+	struct worker_group *group = worker->group;
 
-	atomic_fetch_add_explicit(&crew->moved, bytes, memory_order_relaxed);
-	atomic_store_explicit(&crew->moved_ns, worker->port.meter.last_ns, memory_order_relaxed);
+	atomic_fetch_add_explicit(&group->moved, bytes, memory_order_relaxed);
+	atomic_store_explicit(&group->moved_ns, worker->port.meter.last_ns, memory_order_relaxed);
 }
 
-bool crew_failed(const struct crew *crew)
+bool workers_failed(const struct worker_group *group)
 {
 	unsigned int i;
 
-	for (i = 0; i < crew->options.jobs; i++)
-		if (crew->workers[i].failed)
+	for (i = 0; i < group->options.jobs; i++)
+		if (group->workers[i].failed)
 			return true;
 	return false;
 }
@@ -133,22 +133,22 @@ bool crew_failed(const struct crew *crew)
 static void *worker_main(void *arg)
 {
 	struct worker *worker = arg;
-	struct crew *crew = worker->crew;
-	sigset_t recall;
+	struct worker_group *group = worker->group;
+	sigset_t interrupt;
 
-	sigemptyset(&recall);
-	sigaddset(&recall, SIGUSR1);
-	pthread_sigmask(SIG_UNBLOCK, &recall, NULL);
+	sigemptyset(&interrupt);
+	sigaddset(&interrupt, SIGUSR1);
+	pthread_sigmask(SIG_UNBLOCK, &interrupt, NULL);
 
-	worker->failed = !crew->work(worker);
+	worker->failed = !group->work(worker);
 	if (worker->failed)
-		crew_stop(crew);
-	atomic_fetch_sub(&crew->running, 1);
+		workers_stop(group);
+	atomic_fetch_sub(&group->running, 1);
 	kill(getpid(), SIGUSR2);
 	return NULL;
 }
 
-static void recall_handler(int sig)
+static void interrupt_handler(int sig)
 {
 	(void)sig;
 }
@@ -156,7 +156,7 @@ static void recall_handler(int sig)
 /* Blocks, before there are threads, all signals that the main thread waits for. */
 static void signals_init(sigset_t *awaited)
 {
-	struct sigaction action = { .sa_handler = recall_handler };
+	struct sigaction action = { .sa_handler = interrupt_handler };
 	sigset_t blocked;
 
 	sigemptyset(awaited);
@@ -170,36 +170,36 @@ static void signals_init(sigset_t *awaited)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-static void crew_start(struct crew *crew)
+static void workers_start(struct worker_group *group)
 {
-	const struct crew_options *options = &crew->options;
+	const struct worker_options *options = &group->options;
 	unsigned int i;
 	int error;
 
-	crew->workers = xcalloc(options->jobs, sizeof(*crew->workers));
-	atomic_store(&crew->running, options->jobs);
-	atomic_store(&crew->moved_ns, now_ns());
+	group->workers = xcalloc(options->jobs, sizeof(*group->workers));
+	atomic_store(&group->running, options->jobs);
+	atomic_store(&group->moved_ns, now_ns());
 	for (i = 0; i < options->jobs; i++) {
-		crew->workers[i].crew = crew;
-		crew->workers[i].number = i + 1;
-		port_open(&crew->workers[i].port, options->device, crew->flags, options->mode,
-			  &crew->stop);
+		group->workers[i].group = group;
+		group->workers[i].number = i + 1;
+		port_open(&group->workers[i].port, options->device, group->flags, options->mode,
+			  &group->stop);
 	}
 	for (i = 0; i < options->jobs; i++) {
-		error = pthread_create(&crew->workers[i].thread, NULL, worker_main,
-				       &crew->workers[i]);
+		error = pthread_create(&group->workers[i].thread, NULL, worker_main,
+				       &group->workers[i]);
 		if (error)
 			errx(EXIT_FAILURE, "thread %u of %u: %s", i + 1, options->jobs,
 			     strerror(error));
 	}
 }
 
-static void crew_recall(struct crew *crew)
+static void workers_interrupt(struct worker_group *group)
 {
 	unsigned int i;
 
-	for (i = 0; i < crew->options.jobs; i++)
-		pthread_kill(crew->workers[i].thread, SIGUSR1);
+	for (i = 0; i < group->options.jobs; i++)
+		pthread_kill(group->workers[i].thread, SIGUSR1);
 }
 
 /* Waits for one of the signals, no longer than until the deadline. */
@@ -217,90 +217,92 @@ static int signal_wait(const sigset_t *awaited, uint64_t deadline_ns)
 }
 
 /**
- * struct shift - what the main thread remembers while the workers work
+ * struct supervisor - what the main thread remembers while the workers work
  * @end: why it ended
  * @shown_ns: when it showed how full the queue is
  */
-struct shift {
-	enum crew_end end;
+struct supervisor {
+	enum workers_end end;
 	uint64_t shown_ns;
 };
 
-static uint64_t shift_deadline(const struct shift *shift, const struct crew *crew)
+static uint64_t supervisor_deadline(const struct supervisor *supervisor,
+				    const struct worker_group *group)
 {
-	const struct crew_options *options = &crew->options;
+	const struct worker_options *options = &group->options;
 	uint64_t deadline = UINT64_MAX;
 
-	if (atomic_load(&crew->stop))
-		return now_ns() + RECALL_NS;
+	if (atomic_load(&group->stop))
+		return now_ns() + INTERRUPT_NS;
 	if (options->idle_ns)
-		deadline = atomic_load(&crew->moved_ns) + options->idle_ns;
+		deadline = atomic_load(&group->moved_ns) + options->idle_ns;
 	if (options->watch_ns)
-		deadline = MIN(deadline, shift->shown_ns + options->watch_ns);
+		deadline = MIN(deadline, supervisor->shown_ns + options->watch_ns);
 	return deadline;
 }
 
-static void shift_end(struct shift *shift, struct crew *crew, enum crew_end end)
+static void supervisor_end(struct supervisor *supervisor, struct worker_group *group,
+			   enum workers_end end)
 {
-	if (!atomic_load(&crew->stop))
-		shift->end = end;
-	crew_stop(crew);
+	if (!atomic_load(&group->stop))
+		supervisor->end = end;
+	workers_stop(group);
 }
 
-static void shift_look(struct shift *shift, struct crew *crew)
+static void supervisor_check(struct supervisor *supervisor, struct worker_group *group)
 {
-	const struct crew_options *options = &crew->options;
+	const struct worker_options *options = &group->options;
 	uint64_t now = now_ns();
 
-	if (options->idle_ns && atomic_load(&crew->moved_ns) + options->idle_ns <= now)
-		shift_end(shift, crew, CREW_IDLE);
-	if (options->watch_ns && now - shift->shown_ns >= options->watch_ns) {
-		report_watch(crew);
-		shift->shown_ns = now;
+	if (options->idle_ns && atomic_load(&group->moved_ns) + options->idle_ns <= now)
+		supervisor_end(supervisor, group, WORKERS_IDLE);
+	if (options->watch_ns && now - supervisor->shown_ns >= options->watch_ns) {
+		report_watch(group);
+		supervisor->shown_ns = now;
 	}
 }
 
 /* The main thread, while the workers work. */
-static enum crew_end crew_supervise(struct crew *crew, const sigset_t *awaited)
+static enum workers_end workers_supervise(struct worker_group *group, const sigset_t *awaited)
 {
-	struct shift shift = { .shown_ns = now_ns() };
+	struct supervisor supervisor = { .shown_ns = now_ns() };
 	int sig;
 
-	while (atomic_load(&crew->running)) {
-		if (atomic_load(&crew->stop))
-			crew_recall(crew);
-		sig = signal_wait(awaited, shift_deadline(&shift, crew));
+	while (atomic_load(&group->running)) {
+		if (atomic_load(&group->stop))
+			workers_interrupt(group);
+		sig = signal_wait(awaited, supervisor_deadline(&supervisor, group));
 		if (sig == SIGINT || sig == SIGTERM)
-			shift_end(&shift, crew, CREW_INTERRUPTED);
-		shift_look(&shift, crew);
+			supervisor_end(&supervisor, group, WORKERS_INTERRUPTED);
+		supervisor_check(&supervisor, group);
 	}
-	return shift.end;
+	return supervisor.end;
 }
 
 /* Returns when all workers have finished, and says why they did. */
-enum crew_end crew_run(struct crew *crew)
+enum workers_end workers_run(struct worker_group *group)
 {
-	enum crew_end end;
+	enum workers_end end;
 	sigset_t awaited;
 	unsigned int i;
 
 	signals_init(&awaited);
-	crew_start(crew);
-	end = crew_supervise(crew, &awaited);
-	for (i = 0; i < crew->options.jobs; i++)
-		pthread_join(crew->workers[i].thread, NULL);
-	if (crew->options.watch_ns)
+	workers_start(group);
+	end = workers_supervise(group, &awaited);
+	for (i = 0; i < group->options.jobs; i++)
+		pthread_join(group->workers[i].thread, NULL);
+	if (group->options.watch_ns)
 		report_watch_end();
-	if (!crew->options.quiet)
-		report_print(crew);
+	if (!group->options.quiet)
+		report_print(group);
 	return end;
 }
 
-void crew_free(struct crew *crew)
+void workers_free(struct worker_group *group)
 {
 	unsigned int i;
 
-	for (i = 0; i < crew->options.jobs; i++)
-		port_close(&crew->workers[i].port);
-	free(crew->workers);
+	for (i = 0; i < group->options.jobs; i++)
+		port_close(&group->workers[i].port);
+	free(group->workers);
 }
