@@ -19,7 +19,7 @@
  * @script: what to do
  * @start: where both wait for each other
  * @burst_over: the producer has written the burst
- * @port: its end of the queue
+ * @endpoint: its end of the queue
  * @buf: an item
  * @events: what it noted
  * @event_count: how many events there are
@@ -32,7 +32,7 @@ struct actor {
 	const struct script *script;
 	pthread_barrier_t *start;
 	atomic_bool *burst_over;
-	struct port port;
+	struct endpoint endpoint;
 	char *buf;
 	struct event *events;
 	size_t event_count;
@@ -52,9 +52,9 @@ static ssize_t actor_call(struct actor *actor, size_t n)
 	ssize_t ret;
 
 	if (actor->role == PRODUCER)
-		ret = port_write(&actor->port, actor->buf, n);
+		ret = endpoint_write(&actor->endpoint, actor->buf, n);
 	else
-		ret = port_read(&actor->port, actor->buf, n);
+		ret = endpoint_read(&actor->endpoint, actor->buf, n);
 	if (ret < 0)
 		err(EXIT_FAILURE, "%s: %s", actor->script->device,
 		    actor->role == PRODUCER ? "writing" : "reading");
@@ -67,12 +67,12 @@ static ssize_t actor_call(struct actor *actor, size_t n)
 /* Moves up to n bytes, and notes how it went. */
 static size_t actor_move(struct actor *actor, size_t n)
 {
-	const struct meter *meter = &actor->port.meter;
+	const struct meter *meter = &actor->endpoint.meter;
 	uint64_t sleeps = meter->sleeps, eagains = meter->eagains;
 	struct event event = {
 		.role = actor->role,
 		.bytes = n,
-		.fill = device_fill(actor->port.fd, actor->script->device),
+		.fill = device_fill(actor->endpoint.fd, actor->script->device),
 		.ns = now_ns(),
 	};
 	uint64_t before = event.ns;
@@ -87,7 +87,7 @@ static size_t actor_move(struct actor *actor, size_t n)
 	}
 	event.ns = meter->last_ns;
 	event.bytes = n;
-	event.fill = device_fill(actor->port.fd, actor->script->device);
+	event.fill = device_fill(actor->endpoint.fd, actor->script->device);
 	actor_note(actor, &event);
 	return n;
 }
@@ -164,25 +164,25 @@ static void act_take(struct act *act, struct actor *actor, uint64_t start_ns)
 		act->waits += actor->events[i].waits;
 		act->events[act->event_count++] = actor->events[i];
 	}
-	meter_add(&act->meter, &actor->port.meter);
+	meter_add(&act->meter, &actor->endpoint.meter);
 	act->cpu_ns += actor->cpu_ns;
 	act->wall_ns = MAX(act->wall_ns, actor->end_ns - start_ns);
-	port_close(&actor->port);
+	endpoint_close(&actor->endpoint);
 	free(actor->events);
 	free(actor->buf);
 }
 
-static void actor_init(struct actor *actor, enum role role, enum port_mode mode)
+static void actor_init(struct actor *actor, enum role role, enum endpoint_mode mode)
 {
 	static const int flags[ROLE_COUNT] = { [PRODUCER] = O_WRONLY, [CONSUMER] = O_RDONLY };
 	static const atomic_bool never_stop;
 
 	actor->role = role;
 	actor->buf = xcalloc(1, actor->script->size);
-	port_open(&actor->port, actor->script->device, flags[role], mode, &never_stop);
+	endpoint_open(&actor->endpoint, actor->script->device, flags[role], mode, &never_stop);
 }
 
-void act_run(struct act *act, const struct script *script, enum port_mode mode)
+void act_run(struct act *act, const struct script *script, enum endpoint_mode mode)
 {
 	struct actor actors[ROLE_COUNT];
 	pthread_t threads[ROLE_COUNT];

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "port.h"
+#include "endpoint.h"
 
 enum role {
 	PRODUCER,
@@ -70,7 +70,7 @@ struct script {
  * @cpu_ns: CPU time of both
  */
 struct act {
-	enum port_mode mode;
+	enum endpoint_mode mode;
 	struct event *events;
 	size_t event_count;
 	uint64_t waits;
@@ -79,7 +79,7 @@ struct act {
 	uint64_t cpu_ns;
 };
 
-void act_run(struct act *act, const struct script *script, enum port_mode mode);
+void act_run(struct act *act, const struct script *script, enum endpoint_mode mode);
 void act_free(struct act *act);
 
 #endif /* BBUF_TOOLS_ACT_H */

@@ -159,7 +159,7 @@ static bool pass_on(const struct worker *worker, const char *bytes, size_t n)
 /* Returns 1 to n bytes, or 0 when no more shall be read; *good says if that is an error. */
 static size_t take(struct worker *worker, void *buf, size_t n, bool *good)
 {
-	ssize_t ret = port_read(&worker->port, buf, n);
+	ssize_t ret = endpoint_read(&worker->endpoint, buf, n);
 
 	*good = ret >= 0 || errno == EINTR;
 	if (!*good)

@@ -71,7 +71,7 @@ static void plan_check(const struct plan *plan, struct argp_state *state)
 		argp_error(state, "--size=%u --mode=%s --jobs=%u: a write of more than %u bytes "
 			   "that does not wait may put in a part, and other workers' bytes would "
 			   "come after it; use --mode=block", plan->size,
-			   port_mode_name(options->mode), options->jobs, PIPE_BUF);
+			   endpoint_mode_name(options->mode), options->jobs, PIPE_BUF);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -128,7 +128,7 @@ static bool put(struct worker *worker, const void *bytes, size_t n, bool *good)
 	ssize_t ret;
 
 	for (; n; n -= ret, pos += ret) {
-		ret = port_write(&worker->port, pos, n);
+		ret = endpoint_write(&worker->endpoint, pos, n);
 		if (ret < 0) {
 			*good = errno == EINTR;
 			if (!*good)
@@ -162,7 +162,7 @@ static bool work_generate(struct worker *worker)
 		item_make(item, ITEM_DATA, plan->size, id, seq);
 		if (!put(worker, item, plan->size, &good))
 			break;
-		worker->port.meter.items++;
+		worker->endpoint.meter.items++;
 	}
 	if (seq == plan->items) {
 		item_make(item, ITEM_END, plan->size, id, seq);

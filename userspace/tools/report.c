@@ -85,8 +85,8 @@ void report_print(const struct worker_group *group)
 	unsigned int i;
 
 	for (i = 0; i < group->options.jobs; i++) {
-		report_row(table, &group->workers[i].port.meter, role_name(group), i + 1);
-		meter_add(&sum, &group->workers[i].port.meter);
+		report_row(table, &group->workers[i].endpoint.meter, role_name(group), i + 1);
+		meter_add(&sum, &group->workers[i].endpoint.meter);
 	}
 	if (group->options.jobs > 1)
 		report_row(table, &sum, "all", 0);
@@ -96,7 +96,7 @@ void report_print(const struct worker_group *group)
 /* How full the queue is: a bar that moves on a terminal, a line each time elsewhere. */
 void report_watch(const struct worker_group *group)
 {
-	int fd = group->workers[0].port.fd;
+	int fd = group->workers[0].endpoint.fd;
 	uint64_t capacity = device_capacity(fd), fill = device_fill(fd, group->options.device);
 	char queued[TEXT_MAX];
 	struct screen screen;

@@ -41,7 +41,7 @@ enum option_key {
 struct plan {
 	struct script script;
 	bool mode_given;
-	enum port_mode mode;
+	enum endpoint_mode mode;
 	uint64_t capacity;
 };
 
@@ -263,7 +263,7 @@ static void draw_comparison(const struct screen *screen, const struct act *acts,
 		struct libscols_line *row = table_row(table);
 		size_t column = 0;
 
-		table_cell(row, column++, "%s", port_mode_name(act->mode));
+		table_cell(row, column++, "%s", endpoint_mode_name(act->mode));
 		table_cell(row, column++, "%.1f", (double)act->wall_ns / NSEC_PER_MSEC);
 		table_count(row, column++, meter->calls);
 		table_count(row, column++, meter->eagains);
@@ -278,7 +278,7 @@ static void draw_comparison(const struct screen *screen, const struct act *acts,
 }
 
 /* Who does something for the first time pays for pages and caches: do it twice. */
-static void rehearse_and_run(struct act *act, const struct script *script, enum port_mode mode)
+static void rehearse_and_run(struct act *act, const struct script *script, enum endpoint_mode mode)
 {
 	struct script rehearsal = *script;
 
@@ -290,7 +290,7 @@ static void rehearse_and_run(struct act *act, const struct script *script, enum 
 
 int main(int argc, char **argv)
 {
-	static const enum port_mode all_modes[] = { MODE_BLOCK, MODE_NONBLOCK, MODE_POLL };
+	static const enum endpoint_mode all_modes[] = { MODE_BLOCK, MODE_NONBLOCK, MODE_POLL };
 	struct plan plan = {
 		.script = {
 			.device = DEFAULT_DEVICE,
@@ -299,7 +299,7 @@ int main(int argc, char **argv)
 		},
 	};
 	struct act acts[ARRAY_SIZE(all_modes)];
-	enum port_mode mode;
+	enum endpoint_mode mode;
 	size_t count, i;
 	struct screen screen;
 

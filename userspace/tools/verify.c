@@ -40,7 +40,7 @@ static bool batch_read(struct batch *batch, struct worker *worker, size_t n, boo
 		batch->size = batch->len + n;
 		batch->bytes = xrealloc(batch->bytes, batch->size, 1);
 	}
-	ret = port_read(&worker->port, batch->bytes + batch->len, n);
+	ret = endpoint_read(&worker->endpoint, batch->bytes + batch->len, n);
 	*good = ret >= 0 || errno == EINTR;
 	if (!*good)
 		warn("%s: reading", worker->group->options.device);
@@ -71,7 +71,7 @@ static size_t batch_note(struct batch *batch, struct verifier *verifier, struct 
 		if (rest < head.size)
 			return head.size - rest;
 		ledger_note(&verifier->ledger, &head);
-		worker->port.meter.items += head.kind == ITEM_DATA;
+		worker->endpoint.meter.items += head.kind == ITEM_DATA;
 		batch->whole += head.size;
 	}
 	return 0;

@@ -117,7 +117,8 @@ void worker_moved(struct worker *worker, size_t bytes)
 	struct worker_group *group = worker->group;
 
 	atomic_fetch_add_explicit(&group->moved, bytes, memory_order_relaxed);
-	atomic_store_explicit(&group->moved_ns, worker->port.meter.last_ns, memory_order_relaxed);
+	atomic_store_explicit(&group->moved_ns, worker->endpoint.meter.last_ns,
+			      memory_order_relaxed);
 }
 
 bool workers_failed(const struct worker_group *group)
@@ -182,8 +183,8 @@ static void workers_start(struct worker_group *group)
 	for (i = 0; i < options->jobs; i++) {
 		group->workers[i].group = group;
 		group->workers[i].number = i + 1;
-		port_open(&group->workers[i].port, options->device, group->flags, options->mode,
-			  &group->stop);
+		endpoint_open(&group->workers[i].endpoint, options->device, group->flags,
+			      options->mode, &group->stop);
 	}
 	for (i = 0; i < options->jobs; i++) {
 		error = pthread_create(&group->workers[i].thread, NULL, worker_main,
@@ -303,6 +304,6 @@ void workers_free(struct worker_group *group)
 	unsigned int i;
 
 	for (i = 0; i < group->options.jobs; i++)
-		port_close(&group->workers[i].port);
+		endpoint_close(&group->workers[i].endpoint);
 	free(group->workers);
 }

@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "port.h"
+#include "endpoint.h"
 
 /**
  * struct worker_options - what the user may say to the workers
@@ -31,7 +31,7 @@
  */
 struct worker_options {
 	const char *device;
-	enum port_mode mode;
+	enum endpoint_mode mode;
 	unsigned int jobs;
 	size_t buffer;
 	uint64_t idle_ns;
@@ -54,14 +54,14 @@ enum workers_end {
  * @group: the group that it belongs to
  * @thread: the thread that it is
  * @number: from 1 up
- * @port: its end of the queue
+ * @endpoint: its end of the queue
  * @failed: it could not do its work, and has said why
  */
 struct worker {
 	struct worker_group *group;
 	pthread_t thread;
 	unsigned int number;
-	struct port port;
+	struct endpoint endpoint;
 	bool failed;
 };
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A port is one end of a queue in the hands of one thread: an open file, the way
+ * An endpoint is one end of a queue in the hands of one thread: an open file, the way
  * it waits, and a meter that counts what its calls met.
  */
-#ifndef BBUF_TOOLS_PORT_H
-#define BBUF_TOOLS_PORT_H
+#ifndef BBUF_TOOLS_ENDPOINT_H
+#define BBUF_TOOLS_ENDPOINT_H
 
 #include <argp.h>
 #include <stdatomic.h>
@@ -13,7 +13,7 @@
 #include <sys/types.h>
 
 /* How a thread waits for room or data. */
-enum port_mode {
+enum endpoint_mode {
 	MODE_BLOCK,	/* in read() and write() */
 	MODE_NONBLOCK,	/* O_NONBLOCK, trying again and again */
 	MODE_POLL,	/* O_NONBLOCK, and poll() after EAGAIN */
@@ -22,7 +22,7 @@ enum port_mode {
 };
 
 /**
- * struct meter - what the calls of a port met
+ * struct meter - what the calls of an endpoint met
  * @bytes: bytes moved
  * @items: numbered items moved whole
  * @calls: read() and write() calls, those that failed included
@@ -48,32 +48,32 @@ struct meter {
 };
 
 /**
- * struct port - one end of a queue
- * @fd: the open file; only this port uses it
+ * struct endpoint - one end of a queue
+ * @fd: the open file; only this endpoint uses it
  * @epfd: the epoll instance of MODE_EPOLL, otherwise -1
  * @mode: how to wait
  * @events: what to poll for: POLLIN or POLLOUT
  * @stop: set from outside, followed by a signal, to end all waiting with EINTR
  * @meter: what happened so far
  */
-struct port {
+struct endpoint {
 	int fd;
 	int epfd;
-	enum port_mode mode;
+	enum endpoint_mode mode;
 	short events;
 	const atomic_bool *stop;
 	struct meter meter;
 };
 
-const char *port_mode_name(enum port_mode mode);
-enum port_mode arg_mode(struct argp_state *state, const char *arg);
+const char *endpoint_mode_name(enum endpoint_mode mode);
+enum endpoint_mode arg_mode(struct argp_state *state, const char *arg);
 
-void port_open(struct port *port, const char *path, int flags, enum port_mode mode,
-	       const atomic_bool *stop);
-void port_close(struct port *port);
-ssize_t port_read(struct port *port, void *buf, size_t n);
-ssize_t port_write(struct port *port, const void *buf, size_t n);
+void endpoint_open(struct endpoint *endpoint, const char *path, int flags, enum endpoint_mode mode,
+		   const atomic_bool *stop);
+void endpoint_close(struct endpoint *endpoint);
+ssize_t endpoint_read(struct endpoint *endpoint, void *buf, size_t n);
+ssize_t endpoint_write(struct endpoint *endpoint, const void *buf, size_t n);
 
 void meter_add(struct meter *sum, const struct meter *meter);
 
-#endif /* BBUF_TOOLS_PORT_H */
+#endif /* BBUF_TOOLS_ENDPOINT_H */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One end of a queue, metered. See port.h.
+ * One end of a queue, metered. See endpoint.h.
  *
  * Whether a call slept is not something that the kernel tells, so it is inferred:
  * a thread that sleeps gives up its CPU, and getrusage(RUSAGE_THREAD) counts how
@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "common.h"
-#include "port.h"
+#include "endpoint.h"
 
 static const char *const mode_names[MODE_COUNT] = {
 	[MODE_BLOCK] = "block",
@@ -29,14 +29,14 @@ static const char *const mode_names[MODE_COUNT] = {
 	[MODE_EPOLL] = "epoll",
 };
 
-const char *port_mode_name(enum port_mode mode)
+const char *endpoint_mode_name(enum endpoint_mode mode)
 {
 	return mode_names[mode];
 }
 
-enum port_mode arg_mode(struct argp_state *state, const char *arg)
+enum endpoint_mode arg_mode(struct argp_state *state, const char *arg)
 {
-	enum port_mode mode;
+	enum endpoint_mode mode;
 
 	for (mode = 0; mode < MODE_COUNT; mode++)
 		if (!strcmp(arg, mode_names[mode]))
@@ -105,96 +105,97 @@ void meter_add(struct meter *sum, const struct meter *meter)
 	sum->last_ns = MAX(sum->last_ns, meter->last_ns);
 }
 
-void port_open(struct port *port, const char *path, int flags, enum port_mode mode,
-	       const atomic_bool *stop)
+void endpoint_open(struct endpoint *endpoint, const char *path, int flags, enum endpoint_mode mode,
+		   const atomic_bool *stop)
 {
 	struct epoll_event event;
 
-	*port = (struct port){
+	*endpoint = (struct endpoint){
 		.epfd = -1,
 		.mode = mode,
 		.events = flags == O_WRONLY ? POLLOUT : POLLIN,
 		.stop = stop,
 	};
-	port->fd = device_open(path, flags | (mode == MODE_BLOCK ? 0 : O_NONBLOCK));
+	endpoint->fd = device_open(path, flags | (mode == MODE_BLOCK ? 0 : O_NONBLOCK));
 	if (mode != MODE_EPOLL)
 		return;
 
 	event = (struct epoll_event){ .events = flags == O_WRONLY ? EPOLLOUT : EPOLLIN };
-	port->epfd = epoll_create1(EPOLL_CLOEXEC);
-	if (port->epfd < 0 || epoll_ctl(port->epfd, EPOLL_CTL_ADD, port->fd, &event))
+	endpoint->epfd = epoll_create1(EPOLL_CLOEXEC);
+	if (endpoint->epfd < 0 || epoll_ctl(endpoint->epfd, EPOLL_CTL_ADD, endpoint->fd, &event))
 		err(EXIT_FAILURE, "%s: epoll", path);
 }
 
-void port_close(struct port *port)
+void endpoint_close(struct endpoint *endpoint)
 {
-	if (port->epfd >= 0)
-		close(port->epfd);
-	close(port->fd);
+	if (endpoint->epfd >= 0)
+		close(endpoint->epfd);
+	close(endpoint->fd);
 }
 
 /* Waits as the mode says. False: errno says why waiting ended. */
-static bool port_wait(struct port *port)
+static bool endpoint_wait(struct endpoint *endpoint)
 {
-	struct pollfd pollfd = { .fd = port->fd, .events = port->events };
+	struct pollfd pollfd = { .fd = endpoint->fd, .events = endpoint->events };
 	struct epoll_event event;
 	struct sample before, after;
 	int ret, error;
 
-	if (port->mode == MODE_NONBLOCK)
+	if (endpoint->mode == MODE_NONBLOCK)
 		return true;
 
 	before = sample_before();
-	if (port->mode == MODE_EPOLL)
-		ret = epoll_wait(port->epfd, &event, 1, -1);
+	if (endpoint->mode == MODE_EPOLL)
+		ret = epoll_wait(endpoint->epfd, &event, 1, -1);
 	else
 		ret = poll(&pollfd, 1, -1);
 	error = errno;
 	after = sample_after();
-	meter_call(&port->meter, &before, &after);
-	port->meter.polls++;
+	meter_call(&endpoint->meter, &before, &after);
+	endpoint->meter.polls++;
 	errno = error;
 	return ret > 0 || errno == EINTR;
 }
 
-static void port_moved(struct port *port, size_t n, uint64_t began_ns, uint64_t ended_ns)
+static void endpoint_moved(struct endpoint *endpoint, size_t n, uint64_t began_ns,
+			   uint64_t ended_ns)
 {
-	struct meter *meter = &port->meter;
+	struct meter *meter = &endpoint->meter;
 
 	meter->bytes += n;
 	meter->last_ns = ended_ns;
 	if (!meter->first_ns)
-		meter->first_ns = port->events == POLLIN ? ended_ns : began_ns;
+		meter->first_ns = endpoint->events == POLLIN ? ended_ns : began_ns;
 }
 
 /* One call. Exactly one of @in and @out is given. */
-static ssize_t port_call(struct port *port, void *in, const void *out, size_t n)
+static ssize_t endpoint_call(struct endpoint *endpoint, void *in, const void *out, size_t n)
 {
 	struct sample before = sample_before(), after;
-	ssize_t ret = in ? read(port->fd, in, n) : write(port->fd, out, n);
+	ssize_t ret = in ? read(endpoint->fd, in, n) : write(endpoint->fd, out, n);
 	int error = errno;
 
 	after = sample_after();
-	meter_call(&port->meter, &before, &after);
-	port->meter.calls++;
+	meter_call(&endpoint->meter, &before, &after);
+	endpoint->meter.calls++;
 	if (ret > 0)
-		port_moved(port, ret, before.ns, after.ns);
+		endpoint_moved(endpoint, ret, before.ns, after.ns);
 	else if (ret < 0 && error == EAGAIN)
-		port->meter.eagains++;
+		endpoint->meter.eagains++;
 	errno = error;
 	return ret;
 }
 
 /* Calls until one moves something. */
-static ssize_t port_move(struct port *port, void *in, const void *out, size_t n)
+static ssize_t endpoint_move(struct endpoint *endpoint, void *in, const void *out, size_t n)
 {
 	ssize_t ret;
 
-	while (!atomic_load(port->stop)) {
-		ret = port_call(port, in, out, n);
+	while (!atomic_load(endpoint->stop)) {
+		ret = endpoint_call(endpoint, in, out, n);
 		if (ret >= 0)
 			return ret;
-		if (errno == EAGAIN ? !port_wait(port) : errno != EINTR)
+		if (errno == EAGAIN ? !endpoint_wait(endpoint) : errno != EINTR)
 			return -1;
 	}
 	errno = EINTR;
@@ -202,12 +203,12 @@ static ssize_t port_move(struct port *port, void *in, const void *out, size_t n)
 }
 
 /* Returns 1 to n bytes, 0 at the end of file, or -1: EINTR when told to stop. */
-ssize_t port_read(struct port *port, void *buf, size_t n)
+ssize_t endpoint_read(struct endpoint *endpoint, void *buf, size_t n)
 {
-	return port_move(port, buf, NULL, n);
+	return endpoint_move(endpoint, buf, NULL, n);
 }
 
-ssize_t port_write(struct port *port, const void *buf, size_t n)
+ssize_t endpoint_write(struct endpoint *endpoint, const void *buf, size_t n)
 {
-	return port_move(port, NULL, buf, n);
+	return endpoint_move(endpoint, NULL, buf, n);
 }
