@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * An act of the timeline: one producer and one consumer, each a thread, who note what
+ * The events of one run of the timeline: one producer and one consumer, each a thread, who note what
  * they do and when.
  *
  * First a burst: the producer writes as fast as it can more than the queue holds, and
@@ -8,8 +8,8 @@
  * producer pauses before each write and the consumer does not, so that the queue runs
  * empty. Only the pauses are given. All else is what happened.
  */
-#ifndef BBUF_TOOLS_ACT_H
-#define BBUF_TOOLS_ACT_H
+#ifndef BBUF_TOOLS_EVENTS_H
+#define BBUF_TOOLS_EVENTS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,7 +25,7 @@ enum role {
 
 /**
  * struct event - something that a thread noted
- * @ns: when, from the start of the act
+ * @ns: when, from the start of the run
  * @role: who
  * @waits: the beginning of a wait; otherwise its call, or its wait, has ended
  * @bytes: bytes that it wants to move, or moved
@@ -44,14 +44,14 @@ struct event {
 };
 
 /**
- * struct script - what the two do
+ * struct schedule - what the two do
  * @device: path of the queue
  * @size: bytes of an item
  * @burst: items that the producer writes as fast as it can
  * @trickle: items that it writes with pauses, after those
  * @pause_ns: how long the slow one pauses before each call
  */
-struct script {
+struct schedule {
 	const char *device;
 	size_t size;
 	uint64_t burst;
@@ -60,7 +60,7 @@ struct script {
 };
 
 /**
- * struct act - what came of it
+ * struct event_log - what came of it
  * @mode: how the two waited
  * @events: what they noted, in order of time
  * @event_count: how many events there are
@@ -69,7 +69,7 @@ struct script {
  * @wall_ns: how long it took
  * @cpu_ns: CPU time of both
  */
-struct act {
+struct event_log {
 	enum endpoint_mode mode;
 	struct event *events;
 	size_t event_count;
@@ -79,7 +79,8 @@ struct act {
 	uint64_t cpu_ns;
 };
 
-void act_run(struct act *act, const struct script *script, enum endpoint_mode mode);
-void act_free(struct act *act);
+void event_log_record(struct event_log *log, const struct schedule *schedule,
+		      enum endpoint_mode mode);
+void event_log_free(struct event_log *log);
 
-#endif /* BBUF_TOOLS_ACT_H */
+#endif /* BBUF_TOOLS_EVENTS_H */
