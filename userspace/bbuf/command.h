@@ -46,16 +46,16 @@ int cmd_top(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 
 /**
- * struct patience - how long to wait: --timeout, --nonblock
+ * struct wait_options - how long to wait: --timeout, --nonblock
  * @given: what was given
  * @timeout: as libbbuf takes it: &given, or NULL for as long as it takes
  */
-struct patience {
+struct wait_options {
 	struct timespec given;
 	const struct timespec *timeout;
 };
 
-extern const struct argp patience_argp;
+extern const struct argp wait_argp;
 
 /**
  * struct separator - what stands between items: --lines, --null

@@ -26,13 +26,13 @@ enum option_key {
  * @queue: out of which
  * @number: records, or bytes of a stream; 0 for one record, or what there is
  * @separator: what to put behind each record; a stream stays as it is
- * @patience: how long to wait
+ * @wait: how long to wait
  */
 struct plan {
 	const char *queue;
 	uint64_t number;
 	struct separator separator;
-	struct patience patience;
+	struct wait_options wait;
 };
 
 /**
@@ -75,7 +75,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &plan->separator;
-		state->child_inputs[1] = &plan->patience;
+		state->child_inputs[1] = &plan->wait;
 		return 0;
 	case KEY_NUMBER:
 		number = arg_size(state, "number", arg);
@@ -93,7 +93,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp_child children[] = {
 	{ .argp = &separator_argp },
-	{ .argp = &patience_argp },
+	{ .argp = &wait_argp },
 	{ 0 }
 };
 
@@ -138,7 +138,7 @@ static void get_uninit(struct get *get)
 static ssize_t get_one(struct get *get)
 {
 	size_t size = get->records ? get->size : MIN(get->size, get->left);
-	ssize_t ret = bbuf_get(get->queue, get->buffer, size, get->plan->patience.timeout);
+	ssize_t ret = bbuf_get(get->queue, get->buffer, size, get->plan->wait.timeout);
 
 	if (ret > 0)
 		output_add(&get->output, get->buffer, ret);
@@ -163,7 +163,7 @@ static ssize_t get_several(struct get *get)
 
 	if (!batch)
 		err(EXIT_FAILURE, "a batch of %zu bytes", size);
-	ret = bbuf_batch_get(get->queue, batch, get->plan->patience.timeout);
+	ret = bbuf_batch_get(get->queue, batch, get->plan->wait.timeout);
 	while (bbuf_batch_next(batch, &data, &len))
 		output_add(&get->output, data, len);
 	bbuf_batch_free(batch);

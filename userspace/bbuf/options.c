@@ -16,9 +16,9 @@ enum option_key {
 	KEY_TRIES,
 };
 
-static error_t parse_patience(int key, char *arg, struct argp_state *state)
+static error_t parse_wait(int key, char *arg, struct argp_state *state)
 {
-	struct patience *patience = state->input;
+	struct wait_options *wait = state->input;
 	uint64_t ns = 0;
 
 	switch (key) {
@@ -30,24 +30,24 @@ static error_t parse_patience(int key, char *arg, struct argp_state *state)
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
-	if (patience->timeout)
+	if (wait->timeout)
 		argp_error(state, "give one of --timeout and --nonblock, once");
-	patience->given.tv_sec = ns / NSEC_PER_SEC;
-	patience->given.tv_nsec = ns % NSEC_PER_SEC;
-	patience->timeout = &patience->given;
+	wait->given.tv_sec = ns / NSEC_PER_SEC;
+	wait->given.tv_nsec = ns % NSEC_PER_SEC;
+	wait->timeout = &wait->given;
 	return 0;
 }
 
-static const struct argp_option patience_options[] = {
+static const struct argp_option wait_option_list[] = {
 	{ .name = "timeout", .key = KEY_TIMEOUT, .arg = "TIME",
 	  .doc = "give up when nothing could be moved for this long" },
 	{ .name = "nonblock", .key = KEY_NONBLOCK, .doc = "do not wait at all" },
 	{ 0 }
 };
 
-const struct argp patience_argp = {
-	.options = patience_options,
-	.parser = parse_patience,
+const struct argp wait_argp = {
+	.options = wait_option_list,
+	.parser = parse_wait,
 };
 
 static error_t parse_separator(int key, char *arg, struct argp_state *state)

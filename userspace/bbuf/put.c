@@ -22,7 +22,7 @@
  * @count: how many
  * @files: they are files
  * @separator: what ends an item in a file
- * @patience: how long to wait for room
+ * @wait: how long to wait for room
  */
 struct plan {
 	const char *queue;
@@ -30,7 +30,7 @@ struct plan {
 	int count;
 	bool files;
 	struct separator separator;
-	struct patience patience;
+	struct wait_options wait;
 };
 
 /**
@@ -69,7 +69,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &plan->separator;
-		state->child_inputs[1] = &plan->patience;
+		state->child_inputs[1] = &plan->wait;
 		return 0;
 	case KEY_FILE:
 		plan->files = true;
@@ -91,7 +91,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp_child children[] = {
 	{ .argp = &separator_argp },
-	{ .argp = &patience_argp },
+	{ .argp = &wait_argp },
 	{ 0 }
 };
 
@@ -164,7 +164,7 @@ static bool put_bytes(struct put *put, const char *data, size_t len)
 	ssize_t ret;
 
 	while (len) {
-		ret = bbuf_put(put->queue, data, len, put->plan->patience.timeout);
+		ret = bbuf_put(put->queue, data, len, put->plan->wait.timeout);
 		if (ret < 0 && errno == EINTR)
 			continue;
 		if (ret < 0) {
@@ -195,7 +195,7 @@ static bool put_flush(struct put *put)
 	ssize_t ret;
 
 	while (put->batch && bbuf_batch_count(put->batch)) {
-		ret = bbuf_batch_put(put->queue, put->batch, put->plan->patience.timeout);
+		ret = bbuf_batch_put(put->queue, put->batch, put->plan->wait.timeout);
 		if (ret < 0 && errno == EINTR)
 			continue;
 		if (ret < 0)

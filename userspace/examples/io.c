@@ -182,7 +182,7 @@ static char take(int fd, bool poll_first, uint64_t *in_vain)
 	}
 }
 
-static void wait(struct libscols_table *table, const char *how, int flags, bool poll_first)
+static void wait(struct libscols_table *table, const char *method, int flags, bool poll_first)
 {
 	struct bbuf *queue = queue_open(name, O_RDONLY | flags);
 	pthread_t producer = thread_start(put_seldom, NULL);
@@ -192,9 +192,9 @@ static void wait(struct libscols_table *table, const char *how, int flags, bool 
 
 	for (item = 0; item < ITEMS; item++)
 		if (take(bbuf_fd(queue), poll_first, &in_vain) != item)
-			errx(EXIT_FAILURE, "%s: got another item than was put", how);
+			errx(EXIT_FAILURE, "%s: got another item than was put", method);
 	cost = cost_since(RUSAGE_THREAD, &cost);
-	results_row(table, "%s|%ju|%ju|%ju|%.1f|%.1f", how, ITEMS + in_vain, in_vain, cost.slept,
+	results_row(table, "%s|%ju|%ju|%ju|%.1f|%.1f", method, ITEMS + in_vain, in_vain, cost.slept,
 		    (double)cost.ns / NSEC_PER_MSEC, (double)cost.cpu_ns / NSEC_PER_MSEC);
 	thread_join(producer);
 	bbuf_close(queue);

@@ -123,7 +123,7 @@ static bool is_full(const struct event *event, const struct plan *plan)
 static void describe_wait(char note[NOTE_MAX], const struct event *event,
 			  const struct event_log *log, const struct plan *plan)
 {
-	static const char *const how[MODE_COUNT] = {
+	static const char *const labels[MODE_COUNT] = {
 		[MODE_BLOCK] = "sleeps",
 		[MODE_NONBLOCK] = "EAGAIN",
 		[MODE_POLL] = "poll sleeps",
@@ -134,10 +134,10 @@ static void describe_wait(char note[NOTE_MAX], const struct event *event,
 	format_size(size, event->bytes);
 	if (event->role == PRODUCER)
 		snprintf(note, NOTE_MAX, "write %s%s: %s", size,
-			 is_full(event, plan) ? ", no room" : "", how[log->mode]);
+			 is_full(event, plan) ? ", no room" : "", labels[log->mode]);
 	else
 		snprintf(note, NOTE_MAX, "read %s%s: %s", size, event->fill ? "" : ", empty",
-			 how[log->mode]);
+			 labels[log->mode]);
 }
 
 /* "woke after 10 ms: wrote 4K" */
