@@ -145,7 +145,7 @@ static char *format(const char *fmt, ...)
 }
 
 /* The command that makes the node as it was; to be freed. */
-static char *cure(const struct wanted *wanted)
+static char *repair_command(const struct wanted *wanted)
 {
 	char *owner = wanted->uid || wanted->gid ?
 		      format(" && chown %u:%u %s", wanted->uid, wanted->gid, wanted->path) :
@@ -175,7 +175,7 @@ static char *describe(const struct wanted *wanted, const struct stat *st)
  */
 char *node_problem(const char *path)
 {
-	char folder[PATH_MAX], *what, *how, *text;
+	char folder[PATH_MAX], *problem, *command, *text;
 	struct wanted wanted;
 	struct stat st;
 	bool there;
@@ -188,11 +188,11 @@ char *node_problem(const char *path)
 	there = !lstat(path, &st);
 	if (!there && errno != ENOENT)
 		return NULL;
-	what = describe(&wanted, there ? &st : NULL);
-	how = cure(&wanted);
+	problem = describe(&wanted, there ? &st : NULL);
+	command = repair_command(&wanted);
 	text = format("%s exists, but %s: %srecreate the node as root with `%s', or %s", wanted.device,
-		      what, there ? "remove that, then " : "", how, wanted.instead);
-	free(what);
-	free(how);
+		      problem, there ? "remove that, then " : "", command, wanted.instead);
+	free(problem);
+	free(command);
 	return text;
 }
