@@ -33,8 +33,8 @@ enum pair {
  */
 struct live {
 	struct top *top;
-	struct look before;
-	struct look now;
+	struct snapshot before;
+	struct snapshot now;
 	size_t first;
 	bool quit;
 };
@@ -240,15 +240,15 @@ static void live_wait(struct live *live, uint64_t due)
 }
 
 /* Another look; 0, or -1 and errno. */
-static int live_look(struct live *live)
+static int live_refresh(struct live *live)
 {
-	struct look look;
+	struct snapshot snapshot;
 
-	if (look_take(&look))
+	if (snapshot_take(&snapshot))
 		return -1;
-	look_free(&live->before);
+	snapshot_free(&live->before);
 	live->before = live->now;
-	live->now = look;
+	live->now = snapshot;
 	scroll_to(live, live->first);
 	draw(live);
 	return 0;
@@ -259,7 +259,7 @@ static int live_watch(struct live *live)
 	uint64_t due = now_ns(), done = 0;
 
 	for (;;) {
-		if (live_look(live))
+		if (live_refresh(live))
 			return errno;
 		if (live->top->count && done++ == live->top->count)
 			return 0;
@@ -282,8 +282,8 @@ bool live_run(struct top *top, int *status)
 	error = live_watch(&live);
 	endwin();
 	delscreen(terminal);
-	look_free(&live.before);
-	look_free(&live.now);
+	snapshot_free(&live.before);
+	snapshot_free(&live.now);
 	*status = error ? fail(&top->subject, error) : EXIT_SUCCESS;
 	return true;
 }

@@ -8,16 +8,16 @@
 #include "rate.h"
 
 /* 0, or -1 and errno. */
-int look_take(struct look *look)
+int snapshot_take(struct snapshot *snapshot)
 {
-	look->at = now_ns();
-	return bbuf_list(&look->list, &look->count);
+	snapshot->at = now_ns();
+	return bbuf_list(&snapshot->list, &snapshot->count);
 }
 
-void look_free(struct look *look)
+void snapshot_free(struct snapshot *snapshot)
 {
-	bbuf_list_free(look->list);
-	*look = (struct look){ 0 };
+	bbuf_list_free(snapshot->list);
+	*snapshot = (struct snapshot){ 0 };
 }
 
 static int compare_names(const void *a, const void *b)
@@ -26,11 +26,12 @@ static int compare_names(const void *a, const void *b)
 }
 
 /* Lists are sorted by name. */
-static const struct bbuf_info *look_find(const struct look *look, const struct bbuf_info *info)
+static const struct bbuf_info *snapshot_find(const struct snapshot *snapshot,
+					     const struct bbuf_info *info)
 {
-	if (!look->count)
+	if (!snapshot->count)
 		return NULL;
-	return bsearch(info, look->list, look->count, sizeof(*info), compare_names);
+	return bsearch(info, snapshot->list, snapshot->count, sizeof(*info), compare_names);
 }
 
 static uint64_t moved(const struct bbuf_info *info, const struct bbuf_side_info *side)
@@ -73,7 +74,7 @@ static double sum(uint64_t a, uint64_t b)
 }
 
 /* One for each queue that is there now; to be freed. @before may be empty. */
-struct rate *rates_new(const struct look *before, const struct look *now)
+struct rate *rates_new(const struct snapshot *before, const struct snapshot *now)
 {
 	struct rate *rates = xcalloc(MAX(now->count, 1U), sizeof(*rates));
 	double seconds = (double)(now->at - before->at) / NSEC_PER_SEC;
@@ -82,7 +83,7 @@ struct rate *rates_new(const struct look *before, const struct look *now)
 	for (i = 0; i < now->count; i++) {
 		rates[i].info = &now->list[i];
 		rates[i].fill = fill(&now->list[i]);
-		measure(&rates[i], look_find(before, rates[i].info), seconds);
+		measure(&rates[i], snapshot_find(before, rates[i].info), seconds);
 	}
 	return rates;
 }

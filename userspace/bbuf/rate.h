@@ -8,12 +8,12 @@
 #include "command.h"
 
 /**
- * struct look - all queues at one moment
+ * struct snapshot - all queues at one moment
  * @list: of them
  * @count: how many
  * @at: when, in nanoseconds
  */
-struct look {
+struct snapshot {
 	struct bbuf_info *list;
 	size_t count;
 	uint64_t at;
@@ -42,10 +42,10 @@ enum rate_order {
 	ORDER_SLEPT,
 };
 
-int look_take(struct look *look);
-void look_free(struct look *look);
+int snapshot_take(struct snapshot *snapshot);
+void snapshot_free(struct snapshot *snapshot);
 
-struct rate *rates_new(const struct look *before, const struct look *now);
+struct rate *rates_new(const struct snapshot *before, const struct snapshot *now);
 void rates_sort(struct rate *rates, size_t count, enum rate_order order, bool reverse);
 
 #endif /* BBUF_RATE_H */

@@ -178,7 +178,7 @@ void top_figures(char text[TOP_LINE_MAX], const struct rate *rate)
 }
 
 /* "3 queues, 1K bytes queued"; with "in 2 of them" where the others may not be known. */
-void top_summary(char text[TOP_LINE_MAX], const struct look *look)
+void top_summary(char text[TOP_LINE_MAX], const struct snapshot *snapshot)
 {
 	time_t now = time(NULL);
 	char size[TEXT_MAX], part[2 * TEXT_MAX] = "";
@@ -187,16 +187,16 @@ void top_summary(char text[TOP_LINE_MAX], const struct look *look)
 	struct tm tm;
 
 	localtime_r(&now, &tm);
-	for (i = 0; i < look->count; i++) {
-		if (!is_known(look->list[i].bytes))
+	for (i = 0; i < snapshot->count; i++) {
+		if (!is_known(snapshot->list[i].bytes))
 			continue;
-		bytes += look->list[i].bytes;
+		bytes += snapshot->list[i].bytes;
 		known++;
 	}
-	if (known < look->count)
+	if (known < snapshot->count)
 		snprintf(part, sizeof(part), " in %zu of them", known);
 	snprintf(text, TOP_LINE_MAX, "%02d:%02d:%02d  %zu queue%s, %s bytes queued%s", tm.tm_hour,
-		 tm.tm_min, tm.tm_sec, look->count, plural(look->count),
+		 tm.tm_min, tm.tm_sec, snapshot->count, plural(snapshot->count),
 		 format_size(size, bytes), part);
 }
 
@@ -217,8 +217,8 @@ static void print_rates(const struct screen *screen, const struct rate *rates, s
 	}
 }
 
-static void print_look(const struct top *top, const struct screen *screen,
-		       const struct look *before, const struct look *now)
+static void print_snapshot(const struct top *top, const struct screen *screen,
+			   const struct snapshot *before, const struct snapshot *now)
 {
 	struct rate *rates = rates_new(before, now);
 	char text[TOP_LINE_MAX];
@@ -233,30 +233,30 @@ static void print_look(const struct top *top, const struct screen *screen,
 /* Looks are due at fixed times, however long they take. */
 static int plain_run(const struct top *top)
 {
-	struct look before = { 0 }, now = { 0 };
+	struct snapshot before = { 0 }, now = { 0 };
 	int ret = EXIT_SUCCESS;
 	struct screen screen;
 	uint64_t due, done;
 
 	screen_init(&screen, stdout);
-	if (look_take(&before))
+	if (snapshot_take(&before))
 		return fail(&top->subject, errno);
 	due = before.at;
 	for (done = 0; ret == EXIT_SUCCESS && (!top->count || done < top->count); done++) {
 		due += top->interval_ns;
 		sleep_until(due);
-		if (look_take(&now)) {
+		if (snapshot_take(&now)) {
 			ret = fail(&top->subject, errno);
 			break;
 		}
 		if (done)
 			putchar('\n');
-		print_look(top, &screen, &before, &now);
+		print_snapshot(top, &screen, &before, &now);
 		ret = output_end();
-		look_free(&before);
+		snapshot_free(&before);
 		before = now;
 	}
-	look_free(&before);
+	snapshot_free(&before);
 	return ret;
 }
 

@@ -36,7 +36,7 @@ struct top {
 void top_headings(char groups[TOP_LINE_MAX], char columns[TOP_LINE_MAX], unsigned int bar);
 void top_name(char text[TOP_LINE_MAX], const struct rate *rate);
 void top_figures(char text[TOP_LINE_MAX], const struct rate *rate);
-void top_summary(char text[TOP_LINE_MAX], const struct look *look);
+void top_summary(char text[TOP_LINE_MAX], const struct snapshot *snapshot);
 
 bool live_run(struct top *top, int *status);
 
