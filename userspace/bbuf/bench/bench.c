@@ -30,7 +30,7 @@ static void allow_many_files(void)
 }
 
 /* Can queues of bbuf be made, and opened? Says why not. */
-static bool have_ours(void)
+static bool have_bbuf(void)
 {
 	char name[BBUF_NAME_SIZE];
 	struct subject subject = { .operation = "bench" };
@@ -50,27 +50,27 @@ static bool have_ours(void)
 	return queue;
 }
 
-static unsigned int our_queues(void)
+static unsigned int bbuf_queues(void)
 {
-	unsigned int ours = 0;
+	unsigned int bbuf_kinds = 0;
 	size_t i;
 
 	for (i = 0; i < peer_count; i++)
-		if (peers[i]->can & PEER_OURS)
-			ours |= 1U << i;
-	return ours;
+		if (peers[i]->can & PEER_BBUF)
+			bbuf_kinds |= 1U << i;
+	return bbuf_kinds;
 }
 
 /* Without ours the others are still worth a look. */
 static void choose_queues(const struct subject *subject, struct plan *plan)
 {
-	unsigned int ours = our_queues();
+	unsigned int bbuf_kinds = bbuf_queues();
 
 	if (!plan->queues)
 		plan->queues = (1U << peer_count) - 1;
-	if (!(plan->queues & ours) || have_ours())
+	if (!(plan->queues & bbuf_kinds) || have_bbuf())
 		return;
-	plan->queues &= ~ours;
+	plan->queues &= ~bbuf_kinds;
 	if (!plan->queues)
 		exit(EXIT_FAILURE);
 	print_message(subject, "going on without bbuf");
@@ -200,7 +200,7 @@ static int write_data(const struct results *results, const char *file, bool json
 	return EXIT_FAILURE;
 }
 
-static void forget(struct results *results)
+static void free_results(struct results *results)
 {
 	size_t i, j;
 
@@ -225,6 +225,6 @@ int cmd_bench(int argc, char **argv)
 	choose_queues(&subject, &plan);
 	measure_all(&plan, &results);
 	status = write_data(&results, plan.json, true) | write_data(&results, plan.csv, false);
-	forget(&results);
+	free_results(&results);
 	return status | output_end();
 }

@@ -57,7 +57,7 @@ int channel_open(struct channel *channel, const struct peer *peer, size_t size, 
 	};
 	if (peer->open(channel))
 		return -1;
-	if (size > channel->most || (whole && size > channel->holds)) {
+	if (size > channel->max_message || (whole && size > channel->capacity)) {
 		peer->close(channel);
 		errno = EMSGSIZE;
 		return -1;

@@ -16,7 +16,7 @@
 #define PEER_FILE	(1U << 3)	/* be written and read as a file */
 #define PEER_SPLICE	(1U << 4)	/* be spliced */
 #define PEER_SINGLE	(1U << 5)	/* move one message by a call, and no more */
-#define PEER_OURS	(1U << 6)	/* be bbuf */
+#define PEER_BBUF	(1U << 6)	/* be bbuf */
 
 /* Of a message: it is the last one. All others begin with 0. */
 #define LAST_MESSAGE	1
@@ -27,7 +27,7 @@ struct channel;
  * struct peer - a kind of queue
  * @name: as it stands in tables, without a blank
  * @can: what it can do: PEER_CROSS and so on
- * @open: makes a queue, or returns -1 and sets errno. Sets @in, @out, @most, @holds of
+ * @open: makes a queue, or returns -1 and sets errno. Sets @in, @out, @max_message, @capacity of
  *        the channel, and what else is not as channel_open() has it
  * @head: writes what stands before each message; NULL if nothing does
  * @put: one call that puts all of channel.data in, waiting for room
@@ -53,8 +53,8 @@ struct peer {
  * @out: the end that is read from
  * @size: bytes of a message
  * @batch: messages that are moved by one call
- * @most: bytes that a message can have
- * @holds: bytes that a put can have and never waits in an empty queue
+ * @max_message: bytes that a message can have
+ * @capacity: bytes that a put can have and never waits in an empty queue
  * @data: what is put: messages, each with what the kind of queue wants before it
  * @data_len: bytes of that
  * @space: where to get it
@@ -70,8 +70,8 @@ struct channel {
 	int out;
 	size_t size;
 	size_t batch;
-	size_t most;
-	size_t holds;
+	size_t max_message;
+	size_t capacity;
 	char *data;
 	size_t data_len;
 	char *space;

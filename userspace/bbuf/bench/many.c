@@ -10,40 +10,40 @@
 #include "bench.h"
 
 /**
- * struct hall - what they share, beside the queue
+ * struct shared - what they share, beside the queue
  * @channel: the queue
  * @producers: of the workers, the first so many
  * @consumers: the others
- * @over: one producer is through
+ * @done: one producer is through
  * @producing: producers that are not yet done
  * @consuming: the same of consumers
  */
-struct hall {
+struct shared {
 	struct channel channel;
 	size_t producers;
 	size_t consumers;
-	atomic_bool over;
+	atomic_bool done;
 	atomic_size_t producing;
 	atomic_size_t consuming;
 };
 
-static void produce(struct worker *worker, struct hall *hall, size_t share)
+static void produce(struct worker *worker, struct shared *shared, size_t share)
 {
 	size_t first = worker->put;
 
-	while (!atomic_load_explicit(&hall->over, memory_order_relaxed)) {
-		move_in(worker, &hall->channel, 1);
+	while (!atomic_load_explicit(&shared->done, memory_order_relaxed)) {
+		move_in(worker, &shared->channel, 1);
 		if (worker->put - first >= share)
-			atomic_store(&hall->over, true);
+			atomic_store(&shared->done, true);
 	}
-	if (atomic_fetch_sub(&hall->producing, 1) == 1)
-		channel_put_last(&hall->channel);
+	if (atomic_fetch_sub(&shared->producing, 1) == 1)
+		channel_put_last(&shared->channel);
 }
 
 /* The last message is handed on, until the last of them has it: all is as in the beginning. */
-static void consume(struct worker *worker, struct hall *hall)
+static void consume(struct worker *worker, struct shared *shared)
 {
-	struct channel *channel = &hall->channel;
+	struct channel *channel = &shared->channel;
 	size_t bytes;
 
 	do {
@@ -52,42 +52,42 @@ static void consume(struct worker *worker, struct hall *hall)
 		worker->got += bytes / channel->size;
 	} while (!channel_got_last(channel, bytes));
 	worker->got--;
-	if (atomic_fetch_sub(&hall->consuming, 1) > 1)
+	if (atomic_fetch_sub(&shared->consuming, 1) > 1)
 		return channel_put_last(channel);
-	atomic_store(&hall->over, false);
-	atomic_store(&hall->producing, hall->producers);
-	atomic_store(&hall->consuming, hall->consumers);
+	atomic_store(&shared->done, false);
+	atomic_store(&shared->producing, shared->producers);
+	atomic_store(&shared->consuming, shared->consumers);
 }
 
 static void run(struct worker *worker, void *work, size_t messages)
 {
-	struct hall *hall = work;
+	struct shared *shared = work;
 
-	if (worker->index < hall->producers)
-		produce(worker, hall, MAX(1U, messages / hall->producers));
+	if (worker->index < shared->producers)
+		produce(worker, shared, MAX(1U, messages / shared->producers));
 	else
-		consume(worker, hall);
+		consume(worker, shared);
 }
 
 static int many(const struct setup *setup, struct figure *figure)
 {
-	struct hall *hall = shared_memory(sizeof(*hall));
+	struct shared *shared = shared_memory(sizeof(*shared));
 	struct task task = {
-		.workers = setup->level.first + setup->level.second, .run = run, .work = hall,
+		.workers = setup->level.first + setup->level.second, .run = run, .work = shared,
 		.messages = setup->messages * setup->level.first, .free = setup->free,
 	};
 
-	if (setup_open(setup, &hall->channel))
+	if (setup_open(setup, &shared->channel))
 		return -1;
 	/* A batch is over as soon as one message is: all must have their turns here, too. */
-	task.messages *= hall->channel.batch;
-	hall->producers = setup->level.first;
-	hall->consumers = setup->level.second;
-	atomic_init(&hall->producing, hall->producers);
-	atomic_init(&hall->consuming, hall->consumers);
+	task.messages *= shared->channel.batch;
+	shared->producers = setup->level.first;
+	shared->consumers = setup->level.second;
+	atomic_init(&shared->producing, shared->producers);
+	atomic_init(&shared->consuming, shared->consumers);
 	measure(setup, &task, figure);
-	channel_close(&hall->channel);
-	munmap(hall, sizeof(*hall));
+	channel_close(&shared->channel);
+	munmap(shared, sizeof(*shared));
 	return 0;
 }
 

@@ -20,14 +20,14 @@ int setup_open(const struct setup *setup, struct channel *channel)
 }
 
 /* As many calls as it takes to put so many. */
-static size_t puts_of(const struct channel *channel, size_t messages)
+static size_t puts_needed(const struct channel *channel, size_t messages)
 {
 	return (messages + channel->batch - 1) / channel->batch;
 }
 
 void move_in(struct worker *worker, struct channel *channel, size_t messages)
 {
-	size_t puts = puts_of(channel, messages), i;
+	size_t puts = puts_needed(channel, messages), i;
 
 	for (i = 0; i < puts; i++)
 		channel->peer->put(channel);
@@ -38,7 +38,7 @@ void move_in(struct worker *worker, struct channel *channel, size_t messages)
 /* As many as move_in() has put. A stream may give a message in pieces. */
 void move_out(struct worker *worker, struct channel *channel, size_t messages)
 {
-	size_t count = puts_of(channel, messages) * channel->batch, left;
+	size_t count = puts_needed(channel, messages) * channel->batch, left;
 
 	for (left = count * channel->size; left; worker->calls++)
 		left -= channel->peer->get(channel);
@@ -95,21 +95,21 @@ static uint64_t time_of(const struct task *task)
  * As many messages as there is time for. Of few, most of the time is that of many workers
  * to get going: so it is learnt from more and more, until they would be enough or take long.
  */
-static size_t affordable(const struct task *task, uint64_t time_ns)
+static size_t messages_in_time(const struct task *task, uint64_t time_ns)
 {
 	struct task probe = *task;
-	double fit = (double)task->messages / PROBED;
+	double estimate = (double)task->messages / PROBED;
 	uint64_t ns;
 
 	do {
-		probe.messages = MAX(1.0, fit);
+		probe.messages = MAX(1.0, estimate);
 		ns = time_of(&probe);
-		fit = (double)probe.messages * time_ns / ns;
-		if (fit >= task->messages)
+		estimate = (double)probe.messages * time_ns / ns;
+		if (estimate >= task->messages)
 			return task->messages;
-		fit /= 2;
+		estimate /= 2;
 	} while (ns < time_ns / TELLING);
-	return MAX(1.0, 2 * fit);
+	return MAX(1.0, 2 * estimate);
 }
 
 static void count_wakeups(const struct task *task, struct figure *figure)
@@ -164,7 +164,7 @@ size_t measure(const struct setup *setup, struct task *task, struct figure *figu
 {
 	name_task(setup, task);
 	task->timeout_ns = setup->timeout_ns;
-	task->messages = affordable(task, setup->time_ns);
+	task->messages = messages_in_time(task, setup->time_ns);
 	count_wakeups(task, figure);
 	find_cost(setup, task, figure);
 	return task->messages;

@@ -37,8 +37,8 @@ static int mq_make(struct channel *channel)
 	channel->out = channel->in;
 	if (mq_getattr(channel->in, &attr))
 		channel_failed(channel, "mq_getattr");
-	channel->most = attr.mq_msgsize;
-	channel->holds = attr.mq_msgsize;
+	channel->max_message = attr.mq_msgsize;
+	channel->capacity = attr.mq_msgsize;
 	channel->room = attr.mq_msgsize;
 	return 0;
 }
@@ -81,8 +81,8 @@ static int sysv_open(struct channel *channel)
 	channel->out = channel->in;
 	if (msgctl(channel->in, IPC_STAT, &state) || msgctl(0, IPC_INFO, (void *)&info) < 0)
 		channel_failed(channel, "msgctl");
-	channel->most = info.msgmax;
-	channel->holds = MIN((size_t)info.msgmax, (size_t)state.msg_qbytes);
+	channel->max_message = info.msgmax;
+	channel->capacity = MIN((size_t)info.msgmax, (size_t)state.msg_qbytes);
 	channel->offset = sizeof(long);
 	channel->stride = channel->offset + channel->size;
 	return 0;

@@ -126,7 +126,7 @@ static void add_ratios(struct layout *layout, unsigned int can)
 	size_t i;
 
 	for (i = 0; i < peer_count; i++) {
-		if (peers[i]->can & PEER_OURS || (peers[i]->can & can) != can)
+		if (peers[i]->can & PEER_BBUF || (peers[i]->can & can) != can)
 			continue;
 		snprintf(headings[i], TEXT_MAX, "/%s", peers[i]->name);
 		snprintf(keys[i], TEXT_MAX, "of_%s", peers[i]->name);

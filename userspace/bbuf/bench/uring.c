@@ -46,7 +46,7 @@ static size_t pairs_of(const struct channel *channel)
 {
 	size_t pages = (channel->batch * channel->size + PAGE - 1) / PAGE;
 
-	return MAX(1U, MIN((size_t)PAIRS_MAX, channel->holds / (pages * PAGE)));
+	return MAX(1U, MIN((size_t)PAIRS_MAX, channel->capacity / (pages * PAGE)));
 }
 
 /* Offset -1: at the position of the file, which queues have none of. */
