@@ -20,7 +20,7 @@ static bool in_arguments(const struct plan *plan)
 {
 	char **word = plan->command;
 
-	while (*word && !strstr(*word, PLACE))
+	while (*word && !strstr(*word, PLACEHOLDER))
 		word++;
 	return *word;
 }
@@ -35,7 +35,7 @@ bool job_possible(const struct plan *plan)
 	bool possible;
 	char *path;
 
-	if (strstr(name, PLACE))
+	if (strstr(name, PLACEHOLDER))
 		return true;
 	path = program_path(name);
 	possible = path;
@@ -47,17 +47,17 @@ bool job_possible(const struct plan *plan)
 static char *fill_in(const char *word, const char *record, size_t len)
 {
 	char *text, *end;
-	const char *place;
-	size_t places = 0;
+	const char *at;
+	size_t count = 0;
 
-	for (place = strstr(word, PLACE); place; place = strstr(place + strlen(PLACE), PLACE))
-		places++;
-	text = xcalloc(strlen(word) + places * len + 1, 1);
+	for (at = strstr(word, PLACEHOLDER); at; at = strstr(at + strlen(PLACEHOLDER), PLACEHOLDER))
+		count++;
+	text = xcalloc(strlen(word) + count * len + 1, 1);
 	end = text;
-	for (place = strstr(word, PLACE); place; place = strstr(word, PLACE)) {
-		end = mempcpy(end, word, place - word);
+	for (at = strstr(word, PLACEHOLDER); at; at = strstr(word, PLACEHOLDER)) {
+		end = mempcpy(end, word, at - word);
 		end = mempcpy(end, record, len);
-		word = place + strlen(PLACE);
+		word = at + strlen(PLACEHOLDER);
 	}
 	strcpy(end, word);
 	return text;
@@ -108,21 +108,21 @@ static int record_file(const char *record, size_t len)
  * @words: its command
  * @input: its standard input
  * @errors: where it gets its standard output from, if not from us: it is for our events
- * @failed: what to write an error to
- * @place: where to write its process group
+ * @error_fd: what to write an error to
+ * @slot: where to write its process group
  * @worker: who starts it
  */
 struct start {
 	char **words;
 	int input;
 	bool errors;
-	int failed;
-	pid_t *place;
+	int error_fd;
+	pid_t *slot;
 	pid_t worker;
 };
 
 /* In the new process. If the worker dies from here on, it dies as well. */
-static _Noreturn void become(const struct start *start)
+static _Noreturn void exec_command(const struct start *start)
 {
 	sigset_t none;
 
@@ -130,26 +130,26 @@ static _Noreturn void become(const struct start *start)
 	if (getppid() != start->worker)
 		_exit(EXIT_FAILURE);
 	setpgid(0, 0);
-	*start->place = getpid();
+	*start->slot = getpid();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	if (dup2(start->input, STDIN_FILENO) >= 0 &&
 	    (!start->errors || dup2(STDERR_FILENO, STDOUT_FILENO) >= 0))
 		execvp(start->words[0], start->words);
-	if (write(start->failed, &errno, sizeof(errno)) != sizeof(errno))
+	if (write(start->error_fd, &errno, sizeof(errno)) != sizeof(errno))
 		abort();
 	_exit(EXIT_FAILURE);
 }
 
 /* Why the command could not be run: an error number, or 0 if it is running. */
-static int wait_for_command(int failed)
+static int wait_for_command(int error_fd)
 {
 	int error = 0;
 	ssize_t ret;
 
 	do {
-		ret = read(failed, &error, sizeof(error));
+		ret = read(error_fd, &error, sizeof(error));
 	} while (ret < 0 && errno == EINTR);
 	return ret == sizeof(error) ? error : 0;
 }
@@ -157,25 +157,25 @@ static int wait_for_command(int failed)
 /* Returns the error of that. */
 static int run(struct job *job, struct start *start)
 {
-	int failed[2], error;
+	int error_pipe[2], error;
 
-	if (pipe2(failed, O_CLOEXEC))
+	if (pipe2(error_pipe, O_CLOEXEC))
 		return errno;
-	start->failed = failed[1];
+	start->error_fd = error_pipe[1];
 	job->pid = fork();
 	if (!job->pid)
-		become(start);
+		exec_command(start);
 	error = job->pid < 0 ? errno : 0;
-	close(failed[1]);
+	close(error_pipe[1]);
 	if (!error) {
-		*job->place = job->pid;
-		error = wait_for_command(failed[0]);
+		*job->slot = job->pid;
+		error = wait_for_command(error_pipe[0]);
 	}
-	close(failed[0]);
+	close(error_pipe[0]);
 	if (error && job->pid > 0)
 		waitpid(job->pid, NULL, 0);
 	if (error)
-		*job->place = job->pid = 0;
+		*job->slot = job->pid = 0;
 	return error;
 }
 
@@ -187,7 +187,7 @@ int job_start(struct job *job, const struct plan *plan, const char *record)
 {
 	bool argument = in_arguments(plan);
 	struct start start = {
-		.errors = work_plan_json_to_stdout(plan), .place = job->place, .worker = getpid(),
+		.errors = work_plan_json_to_stdout(plan), .slot = job->slot, .worker = getpid(),
 	};
 	int error;
 

@@ -28,7 +28,7 @@ enum cause {
  * @len: bytes of it
  * @deliveries: how often it was delivered
  * @pid: of the command, and its process group; 0 if it waits
- * @place: where the keeper finds that; NULL if it waits
+ * @slot: where the keeper finds that; NULL if it waits
  * @started: when
  * @cause: why it was told to end
  * @wait_ns: how long it waits
@@ -41,7 +41,7 @@ struct job {
 	size_t len;
 	uint32_t deliveries;
 	pid_t pid;
-	pid_t *place;
+	pid_t *slot;
 	uint64_t started;
 	enum cause cause;
 	uint64_t wait_ns;

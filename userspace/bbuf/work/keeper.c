@@ -18,7 +18,7 @@
 
 /* How long what was killed may take to be gone, at the most; a look at it each so often. */
 #define DEATH_NS	NSEC_PER_SEC
-#define LOOK_NS		NSEC_PER_MSEC
+#define CHECK_NS		NSEC_PER_MSEC
 
 static void kill_groups(const struct keeper *keeper)
 {
@@ -41,7 +41,7 @@ static bool groups_are_gone(const struct keeper *keeper)
 }
 
 /* Not to be ended with a terminal's group, nor by what is sent to all. */
-static void stand_apart(void)
+static void detach(void)
 {
 	sigset_t all;
 	int null;
@@ -62,18 +62,18 @@ static void stand_apart(void)
  * A process is reported dead after the signals that its children are to get were sent, so
  * a job that has not come to name its group is dead, too.
  */
-static _Noreturn void keep(const struct keeper *keeper, int worker)
+static _Noreturn void keeper_main(const struct keeper *keeper, int worker)
 {
 	struct pollfd fd = { .fd = worker, .events = POLLIN };
 	uint64_t deadline;
 
-	stand_apart();
+	detach();
 	while (poll(&fd, 1, -1) < 0 && errno == EINTR)
 		;
 	kill_groups(keeper);
 	deadline = now_ns() + DEATH_NS;
 	while (!groups_are_gone(keeper) && now_ns() < deadline)
-		sleep_until(now_ns() + LOOK_NS);
+		sleep_until(now_ns() + CHECK_NS);
 	_exit(EXIT_SUCCESS);
 }
 
@@ -91,19 +91,19 @@ int keeper_start(struct keeper *keeper, size_t count)
 		return -1;
 	keeper->pid = fork();
 	if (!keeper->pid)
-		keep(keeper, worker);
+		keeper_main(keeper, worker);
 	close(worker);
 	return keeper->pid < 0 ? -1 : 0;
 }
 
 /* Where a new job is to write its process group, and remove it when it has ended. */
-pid_t *keeper_place(const struct keeper *keeper)
+pid_t *keeper_slot(const struct keeper *keeper)
 {
-	pid_t *place = keeper->groups;
+	pid_t *slot = keeper->groups;
 
-	while (*place)
-		place++;
-	return place;
+	while (*slot)
+		slot++;
+	return slot;
 }
 
 /* When no job runs any more. */

@@ -27,7 +27,7 @@ struct keeper {
 };
 
 int keeper_start(struct keeper *keeper, size_t count);
-pid_t *keeper_place(const struct keeper *keeper);
+pid_t *keeper_slot(const struct keeper *keeper);
 void keeper_end(const struct keeper *keeper);
 
 #endif /* BBUF_WORK_KEEPER_H */

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 /* What is replaced by the record, in arguments. */
-#define PLACE		"{}"
+#define PLACEHOLDER		"{}"
 
 /**
  * struct plan - what to do with each record, and how

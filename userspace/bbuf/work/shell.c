@@ -61,7 +61,7 @@ const char *shell_with_record(char **command)
 
 	for (; *command; command++) {
 		code = is_shell(*command) ? code_of_shell(command + 1) : NULL;
-		if (code && strstr(code, PLACE))
+		if (code && strstr(code, PLACEHOLDER))
 			return *command;
 	}
 	return NULL;

@@ -46,9 +46,9 @@
  * @jobs: records in hand
  * @count: how many
  * @running: how many of them have a command that runs
- * @full: the file has as many leases as it may, until one is settled
+ * @limit_reached: the file has as many leases as it may, until one is settled
  * @empty: there was nothing to take, when it was last tried
- * @ended: no more will come
+ * @eof: no more will come
  * @stopping: we take no more
  * @signal: that asked for it
  * @grace_end: when jobs are told to end
@@ -67,9 +67,9 @@ struct work {
 	struct job *jobs;
 	size_t count;
 	size_t running;
-	bool full;
+	bool limit_reached;
 	bool empty;
-	bool ended;
+	bool eof;
 	bool stopping;
 	int signal;
 	uint64_t grace_end;
@@ -87,10 +87,10 @@ static void work_fail(struct work *work, int error)
 }
 
 /* A record is in hand no more. The order of the others means nothing. */
-static void forget(struct work *work, struct job *job)
+static void remove_job(struct work *work, struct job *job)
 {
 	*job = work->jobs[--work->count];
-	work->full = false;
+	work->limit_reached = false;
 }
 
 /* Returns false if that could not be done, and the record stays in hand. */
@@ -107,12 +107,12 @@ static bool settle(struct work *work, struct job *job, enum bbuf_settling how,
 		report_event(&work->report, EVENT_LOST, job, NULL);
 	else
 		work_fail(work, error);
-	forget(work, job);
+	remove_job(work, job);
 	return true;
 }
 
 /* Is the record not to be tried again? */
-static bool last_try(const struct work *work, const struct job *job)
+static bool is_last_try(const struct work *work, const struct job *job)
 {
 	uint64_t tries = work->plan.tries ?: NEVER;
 
@@ -132,9 +132,9 @@ static bool give_up(struct work *work, struct job *job, const char *why)
 }
 
 /* It waits in our hand; if we die it goes back at once. */
-static void failed(struct work *work, struct job *job, const char *why)
+static void job_failed(struct work *work, struct job *job, const char *why)
 {
-	if (last_try(work, job)) {
+	if (is_last_try(work, job)) {
 		if (give_up(work, job, why))
 			return;
 		report_message(&work->report, "its dead-letter queue %s has no room, or is "
@@ -150,33 +150,33 @@ static void failed(struct work *work, struct job *job, const char *why)
 }
 
 /* It has waited long enough: somebody may try it again, or it is to be given up at last. */
-static void waited(struct work *work, struct job *job)
+static void backoff_elapsed(struct work *work, struct job *job)
 {
-	if (last_try(work, job) && give_up(work, job, "it has failed"))
+	if (is_last_try(work, job) && give_up(work, job, "it has failed"))
 		return;
 	settle(work, job, BBUF_RETURN_LAST, EVENT_RETURNED, NULL);
 }
 
 /* A command has ended. */
-static void ended(struct work *work, struct job *job, int status)
+static void job_exited(struct work *work, struct job *job, int status)
 {
 	char why[WHY_MAX];
 
 	if (job->cause != CAUSE_NONE)
 		job_signal(job, SIGKILL);	/* what it has left behind */
-	*job->place = 0;
-	job->place = NULL;
+	*job->slot = 0;
+	job->slot = NULL;
 	job->pid = 0;
 	work->running--;
 	if (job->cause == CAUSE_LOST) {
 		report_event(&work->report, EVENT_LOST, job, NULL);
-		forget(work, job);
+		remove_job(work, job);
 	} else if (!status && job->cause != CAUSE_TIMEOUT) {
 		settle(work, job, BBUF_ACK, EVENT_DONE, NULL);
 	} else if (job->cause == CAUSE_STOP) {
 		settle(work, job, BBUF_RETURN, EVENT_RETURNED, NULL);
 	} else {
-		failed(work, job, report_why(why, &work->report, job, status));
+		job_failed(work, job, report_why(why, &work->report, job, status));
 	}
 }
 
@@ -193,12 +193,12 @@ static void reap(struct work *work)
 		for (job = work->jobs; job < work->jobs + work->count && job->pid != pid; job++)
 			;
 		if (job < work->jobs + work->count)
-			ended(work, job, status);
+			job_exited(work, job, status);
 	}
 }
 
 /* SIGTERM now, SIGKILL later; both if it was told so before. */
-static void end_job(struct work *work, struct job *job, enum cause cause)
+static void terminate_job(struct work *work, struct job *job, enum cause cause)
 {
 	if (job->cause != CAUSE_NONE) {
 		job_signal(job, SIGKILL);
@@ -210,14 +210,14 @@ static void end_job(struct work *work, struct job *job, enum cause cause)
 	job_signal(job, SIGTERM);
 }
 
-static void end_all(struct work *work)
+static void terminate_all(struct work *work)
 {
 	struct job *job;
 
 	work->grace_end = NEVER;
 	for (job = work->jobs; job < work->jobs + work->count; job++)
 		if (job->pid)
-			end_job(work, job, CAUSE_STOP);
+			terminate_job(work, job, CAUSE_STOP);
 }
 
 /* Those that wait need not do it in our hand. */
@@ -234,10 +234,10 @@ static void return_waiting(struct work *work)
 }
 
 /* The first signal lets what runs end by itself; the next ones don't. */
-static void stop(struct work *work, int signal)
+static void handle_stop(struct work *work, int signal)
 {
 	if (work->signal) {
-		end_all(work);
+		terminate_all(work);
 		return;
 	}
 	work->signal = signal;
@@ -258,23 +258,23 @@ static void renew(struct work *work, struct job *job)
 	if (errno != ESTALE) {
 		work_fail(work, errno);
 	} else if (job->pid) {
-		end_job(work, job, CAUSE_LOST);
+		terminate_job(work, job, CAUSE_LOST);
 	} else {
 		report_event(&work->report, EVENT_LOST, job, NULL);
-		forget(work, job);
+		remove_job(work, job);
 	}
 }
 
 static void job_due(struct work *work, struct job *job)
 {
 	if (job->pid)
-		end_job(work, job, CAUSE_TIMEOUT);
+		terminate_job(work, job, CAUSE_TIMEOUT);
 	else
-		waited(work, job);
+		backoff_elapsed(work, job);
 }
 
 /* Whatever is due. One that is in hand no more has another in its place. */
-static void look_at_clock(struct work *work)
+static void handle_deadlines(struct work *work)
 {
 	uint64_t now = now_ns();
 	size_t i = work->count;
@@ -286,7 +286,7 @@ static void look_at_clock(struct work *work)
 			renew(work, &work->jobs[i]);
 	}
 	if (work->grace_end <= now)
-		end_all(work);
+		terminate_all(work);
 }
 
 static uint64_t next_deadline(const struct work *work)
@@ -300,19 +300,19 @@ static uint64_t next_deadline(const struct work *work)
 }
 
 /* Room for any record. */
-static void grow(struct work *work, size_t size)
+static void resize_buffer(struct work *work, size_t size)
 {
 	work->record = xrealloc(work->record, size, 1);
 	work->size = size;
 }
 
 /* The record is at fault, or this machine has no room for a command. */
-static void not_started(struct work *work, struct job *job, int error)
+static void job_not_started(struct work *work, struct job *job, int error)
 {
 	if (error == E2BIG) {
-		failed(work, job, "it is too long for an argument");
+		job_failed(work, job, "it is too long for an argument");
 	} else if (error == EILSEQ) {
-		failed(work, job, "it has a NUL in it, which no argument can have");
+		job_failed(work, job, "it has a NUL in it, which no argument can have");
 	} else {
 		report_message(&work->report, "%s: can't be run: %s; takes no more",
 			       work->plan.command[0], strerror(error));
@@ -344,7 +344,7 @@ static void start(struct work *work, const struct bbuf_lease *lease)
 	*job = (struct job){
 		.lease = lease->lease, .len = lease->len, .deliveries = lease->deliveries,
 		.started = now_ns(), .end_at = NEVER, .renew_at = NEVER,
-		.place = keeper_place(&work->keeper),
+		.slot = keeper_slot(&work->keeper),
 		.renew_ns = work->info.lease_timeout / RENEW_PART,
 	};
 	if (job->renew_ns)
@@ -353,8 +353,8 @@ static void start(struct work *work, const struct bbuf_lease *lease)
 		job->end_at = job->started + work->plan.timeout_ns;
 	set_environment(lease);
 	if (job_start(job, &work->plan, work->record)) {
-		job->place = NULL;
-		not_started(work, job, errno);
+		job->slot = NULL;
+		job_not_started(work, job, errno);
 		return;
 	}
 	work->running++;
@@ -363,24 +363,24 @@ static void start(struct work *work, const struct bbuf_lease *lease)
 
 static bool wants_more(const struct work *work)
 {
-	return !work->stopping && !work->ended && !work->full &&
+	return !work->stopping && !work->eof && !work->limit_reached &&
 	       work->running < work->plan.jobs;
 }
 
 /* Nothing was taken. Returns whether to try again. */
-static bool not_taken(struct work *work, int error, size_t len)
+static bool lease_failed(struct work *work, int error, size_t len)
 {
 	switch (error) {
 	case EINTR:
 		return true;
 	case EMSGSIZE:		/* the capacity has grown since */
-		grow(work, len);
+		resize_buffer(work, len);
 		return true;
 	case EAGAIN:
 		work->empty = true;
 		return false;
 	case EBUSY:
-		work->full = true;
+		work->limit_reached = true;
 		return false;
 	default:
 		work_fail(work, error);
@@ -389,7 +389,7 @@ static bool not_taken(struct work *work, int error, size_t len)
 }
 
 /* Returns whether there may be more to take. */
-static bool take_one(struct work *work)
+static bool lease_one(struct work *work)
 {
 	static const struct timespec at_once;
 	struct bbuf_lease lease;
@@ -397,23 +397,23 @@ static bool take_one(struct work *work)
 
 	work->empty = false;
 	if (ret < 0)
-		return not_taken(work, errno, lease.len);
-	work->ended = !ret;
+		return lease_failed(work, errno, lease.len);
+	work->eof = !ret;
 	if (ret)
 		start(work, &lease);
 	return ret;
 }
 
-static void take(struct work *work)
+static void lease_jobs(struct work *work)
 {
-	while (wants_more(work) && take_one(work))
+	while (wants_more(work) && lease_one(work))
 		;
 }
 
-static bool over(const struct work *work)
+static bool is_finished(const struct work *work)
 {
 	return !work->count &&
-	       (work->stopping || work->ended || (work->plan.drain && work->empty));
+	       (work->stopping || work->eof || (work->plan.drain && work->empty));
 }
 
 static bool shows_progress(const struct work *work)
@@ -432,7 +432,7 @@ static int milliseconds_until(uint64_t deadline)
 	return MIN((deadline - now) / NSEC_PER_MSEC + 1, 60000);
 }
 
-static void wait_for_something(struct work *work)
+static void wait_for_event(struct work *work)
 {
 	uint64_t deadline = next_deadline(work);
 	struct pollfd fds[] = {
@@ -445,13 +445,13 @@ static void wait_for_something(struct work *work)
 	poll(fds, ARRAY_SIZE(fds), milliseconds_until(deadline));
 }
 
-static void take_signals(struct work *work)
+static void handle_signals(struct work *work)
 {
 	struct signalfd_siginfo info;
 
 	while (read(work->signals, &info, sizeof(info)) == sizeof(info))
 		if (info.ssi_signo != SIGCHLD)
-			stop(work, info.ssi_signo);
+			handle_stop(work, info.ssi_signo);
 }
 
 static void show_progress(struct work *work)
@@ -464,16 +464,16 @@ static void show_progress(struct work *work)
 static void work_loop(struct work *work)
 {
 	for (;;) {
-		take(work);
+		lease_jobs(work);
 		if (work->stopping)
 			return_waiting(work);
-		if (over(work))
+		if (is_finished(work))
 			return;
 		show_progress(work);
-		wait_for_something(work);
-		take_signals(work);
+		wait_for_event(work);
+		handle_signals(work);
 		reap(work);
-		look_at_clock(work);
+		handle_deadlines(work);
 	}
 }
 
@@ -481,7 +481,7 @@ static void work_loop(struct work *work)
  * Whoever may put a record could run commands as this user. It is not refused: records may be
  * known to be harmless.
  */
-static void warn_of_code(const struct work *work)
+static void warn_about_shell(const struct work *work)
 {
 	const char *shell = shell_with_record(work->plan.command);
 
@@ -529,7 +529,7 @@ static int work_prepare(struct work *work)
 
 	if (ret)
 		return ret;
-	warn_of_code(work);
+	warn_about_shell(work);
 	if (report_init(&work->report, &work->plan, &work->subject))
 		return EXIT_FAILURE;
 	if (keeper_start(&work->keeper, work->plan.jobs))
@@ -537,7 +537,7 @@ static int work_prepare(struct work *work)
 	work->signals = open_signals();
 	if (work->signals < 0)
 		return fail(&work->subject, errno);
-	grow(work, work->info.capacity);
+	resize_buffer(work, work->info.capacity);
 	setenv("BBUF_QUEUE", work->plan.queue, 1);
 	return EXIT_SUCCESS;
 }
