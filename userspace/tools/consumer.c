@@ -140,7 +140,7 @@ static void budget_return(struct plan *plan, size_t n)
 		atomic_fetch_add(&plan->budget, n);
 }
 
-static bool pass_on(const struct worker *worker, const char *bytes, size_t n)
+static bool write_stdout(const struct worker *worker, const char *bytes, size_t n)
 {
 	ssize_t ret;
 
@@ -183,7 +183,7 @@ static bool work_pass(struct worker *worker)
 		n = want ? take(worker, buf, want, &good) : 0;
 		budget_return(plan, want - n);
 		if (n && !plan->discard)
-			good = pass_on(worker, buf, n);
+			good = write_stdout(worker, buf, n);
 	} while (n && good);
 	free(buf);
 	return good;

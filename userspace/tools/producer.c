@@ -193,7 +193,7 @@ static bool work_pass(struct worker *worker)
 }
 
 /* Ended early though there was more to write? */
-static bool cut_short(const struct plan *plan, enum workers_end end)
+static bool ended_early(const struct plan *plan, enum workers_end end)
 {
 	if (end == WORKERS_IDLE)
 		warnx("%s: nothing moved for as long as --idle says: does anybody read?",
@@ -214,7 +214,7 @@ int main(int argc, char **argv)
 	group.work = plan.generate ? work_generate : work_pass;
 
 	end = workers_run(&group);
-	failed = workers_failed(&group) || cut_short(&plan, end);
+	failed = workers_failed(&group) || ended_early(&plan, end);
 	workers_free(&group);
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -22,12 +22,12 @@ struct batch {
 void verifier_init(struct verifier *verifier, uint64_t producers)
 {
 	*verifier = (struct verifier){ .producers = producers };
-	pthread_mutex_init(&verifier->turn, NULL);
+	pthread_mutex_init(&verifier->lock, NULL);
 }
 
 void verifier_uninit(struct verifier *verifier)
 {
-	pthread_mutex_destroy(&verifier->turn);
+	pthread_mutex_destroy(&verifier->lock);
 	ledger_free(&verifier->ledger);
 }
 
@@ -78,7 +78,7 @@ static size_t batch_note(struct batch *batch, struct verifier *verifier, struct 
 }
 
 /* One turn at the device. False when it was the last one. */
-static bool verifier_turn(struct verifier *verifier, struct worker *worker, struct batch *batch,
+static bool verifier_read(struct verifier *verifier, struct worker *worker, struct batch *batch,
 			  bool *good)
 {
 	size_t want = worker->group->options.buffer;
@@ -86,14 +86,14 @@ static bool verifier_turn(struct verifier *verifier, struct worker *worker, stru
 
 	batch->len = 0;
 	batch->whole = 0;
-	pthread_mutex_lock(&verifier->turn);
+	pthread_mutex_lock(&verifier->lock);
 	while (want && more) {
 		more = batch_read(batch, worker, want, good);
 		want = batch_note(batch, verifier, worker);
 	}
 	if (verifier->ledger.ended >= verifier->producers || verifier->ledger.lost_track)
 		workers_stop(worker->group);
-	pthread_mutex_unlock(&verifier->turn);
+	pthread_mutex_unlock(&verifier->lock);
 	return more;
 }
 
@@ -116,7 +116,7 @@ bool verifier_work(struct verifier *verifier, struct worker *worker)
 	bool more, good = true;
 
 	do {
-		more = verifier_turn(verifier, worker, &batch, &good);
+		more = verifier_read(verifier, worker, &batch, &good);
 		verifier_check(verifier, &batch);
 	} while (more);
 	free(batch.bytes);

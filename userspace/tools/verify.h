@@ -22,13 +22,13 @@
 /**
  * struct verifier - what the workers of one group share
  * @producers: how many producers must end
- * @turn: held to read from the device, and to change @ledger
+ * @lock: held to read from the device, and to change @ledger
  * @ledger: what came
  * @torn: items whose sum was wrong
  */
 struct verifier {
 	uint64_t producers;
-	pthread_mutex_t turn;
+	pthread_mutex_t lock;
 	struct ledger ledger;
 	atomic_ullong torn;
 };
