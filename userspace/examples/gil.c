@@ -80,32 +80,32 @@ static _Thread_local uint64_t turns, waited_ns;
 /* Is it another's turn? */
 static void check(void)
 {
-	if (!has_coroutines && !gil_asked())
+	if (!has_coroutines && !gil_requested())
 		return;
 	turns++;
 	if (has_coroutines) {
 		coroutine_yield();
 	} else {
-		gil_drop();
-		gil_take();
+		gil_release();
+		gil_acquire();
 	}
 }
 
 /* Calls that may block; nobody needs the lock for them. */
 static void put(struct bbuf *queue, const void *data, size_t len)
 {
-	gil_drop();
+	gil_release();
 	queue_put(queue, data, len);
-	gil_take();
+	gil_acquire();
 }
 
 static bool get_number(struct bbuf *queue, uint64_t *number)
 {
 	bool there;
 
-	gil_drop();
+	gil_release();
 	there = queue_get(queue, number, sizeof(*number));
-	gil_take();
+	gil_acquire();
 	return there;
 }
 
@@ -193,9 +193,9 @@ static void member(void *arg)
 {
 	const struct way *way = arg;
 
-	gil_take();
+	gil_acquire();
 	way->run(arg);
-	gil_drop();
+	gil_release();
 }
 
 static void measure(struct way *way)

@@ -13,9 +13,9 @@
 
 extern uint64_t gil_interval_ns;
 
-void gil_take(void);
-void gil_drop(void);
-bool gil_asked(void);
+void gil_acquire(void);
+void gil_release(void);
+bool gil_requested(void);
 
 /* For who has the lock: CPU time that this thread had with it since the last call. */
 uint64_t gil_cpu_ns(void);

@@ -52,7 +52,7 @@ static void queues_destroy_at_end(void)
 			signal(signals[i], SIG_IGN);	/* as under nohup */
 }
 
-static _Noreturn void queue_refused(const char *name, int error)
+static _Noreturn void queue_create_failed(const char *name, int error)
 {
 	switch (error) {
 	case ENOENT:
@@ -72,7 +72,7 @@ static _Noreturn void queue_refused(const char *name, int error)
 	err(EXIT_FAILURE, "making the queue %s", name);
 }
 
-static char *queue_make(uint32_t type, uint64_t capacity, uint32_t policy)
+static char *queue_create(uint32_t type, uint64_t capacity, uint32_t policy)
 {
 	struct bbuf_config config = BBUF_CONFIG_INIT;
 	char *name = queues[queue_count];
@@ -87,20 +87,20 @@ static char *queue_make(uint32_t type, uint64_t capacity, uint32_t policy)
 	snprintf(name, NAME_SIZE, "%.32s-%d-%d", program_invocation_short_name, getpid(),
 		 queue_count);
 	if (bbuf_create(name, &config))
-		queue_refused(name, errno);
+		queue_create_failed(name, errno);
 	queue_count++;
 	return name;
 }
 
 char *queue_new(uint32_t type, uint64_t capacity)
 {
-	return queue_make(type, capacity, 0);
+	return queue_create(type, capacity, 0);
 }
 
 /* Who waits for workers that have died gets the end. */
 char *queue_new_for_results(uint64_t capacity)
 {
-	return queue_make(BBUF_RECORD, capacity, BBUF_EOF_ON_CLOSE);
+	return queue_create(BBUF_RECORD, capacity, BBUF_EOF_ON_CLOSE);
 }
 
 struct bbuf *queue_open(const char *name, int flags)
