@@ -72,7 +72,7 @@ static const struct command *find(const char *name)
  * Standard input or output that is closed must not become a queue. It becomes a file
  * that can't be read or written, so that using it is the error it should be.
  */
-static void guard_standard_files(void)
+static void reserve_standard_files(void)
 {
 	int fd;
 
@@ -85,7 +85,7 @@ int main(int argc, char **argv)
 {
 	const struct command *command;
 
-	guard_standard_files();
+	reserve_standard_files();
 	setlocale(LC_ALL, "");
 	argp_err_exit_status = EXIT_USAGE;
 	if (argc < 2) {

@@ -76,7 +76,7 @@ extern const struct argp separator_argp;
 extern const struct argp limits_argp;
 extern const struct argp new_limits_argp;
 
-bool arg_yes(struct argp_state *state, const char *what, const char *arg);
+bool arg_bool(struct argp_state *state, const char *what, const char *arg);
 uid_t arg_user(struct argp_state *state, const char *arg);
 size_t arg_jobs(struct argp_state *state, const char *arg, size_t most);
 char **arg_command(struct argp_state *state);
@@ -103,7 +103,7 @@ __attribute__((format(printf, 2, 3)))
 void print_message(const struct subject *subject, const char *fmt, ...);
 int fail(const struct subject *subject, int error);
 int fail_control(const struct subject *subject, int error);
-int fail_taken(const struct subject *subject, const char *instead);
+int fail_name_taken(const struct subject *subject, const char *instead);
 
 #define NAME_RULE	"a name has 1 to 63 of A-Z a-z 0-9 _ - . and no dot first"
 

@@ -256,7 +256,7 @@ int cmd_create(int argc, char **argv)
 	case ERANGE:
 		return fail_too_big(&subject, plan.config.capacity);
 	case EEXIST:
-		return fail_taken(&subject, "`bbuf destroy' that queue");
+		return fail_name_taken(&subject, "`bbuf destroy' that queue");
 	case ENOSPC:
 		print_message(&subject, "there are as many queues as there can be: destroy some");
 		return EXIT_FAILURE;

@@ -45,7 +45,7 @@ static bool is_make(const char *path)
 }
 
 /* Make reads flags from the environment first, and an old one fails at the path in them. */
-static _Noreturn void become(const char *path, const char *command, int output)
+static _Noreturn void exec_version(const char *path, const char *command, int output)
 {
 	char *const words[] = { (char *)command, "--version", NULL };
 	int null = open(_PATH_DEVNULL, O_RDWR);
@@ -87,7 +87,7 @@ static char *ask_version(const char *path, const char *command)
 		return NULL;
 	pid = fork();
 	if (!pid)
-		become(path, command, fds[1]);
+		exec_version(path, command, fds[1]);
 	close(fds[1]);
 	line = first_line(fds[0]);
 	if (pid > 0)

@@ -124,7 +124,7 @@ static int fail_make(const struct subject *subject, int error)
 	int ret;
 
 	if (error == EEXIST)
-		return fail_taken(subject, "use that queue with --queue");
+		return fail_name_taken(subject, "use that queue with --queue");
 	ret = fail_control(subject, error);
 	if (error == EACCES)
 		print_message(subject, "with sudo give --owner; or have a pool made that stays, "
@@ -239,7 +239,8 @@ static void set_environment(const char *queue, size_t jobs)
 	free(path);
 }
 
-static _Noreturn void run(const struct subject *subject, char **command, const sigset_t *mask)
+static _Noreturn void exec_command(const struct subject *subject, char **command,
+				   const sigset_t *mask)
 {
 	sigprocmask(SIG_SETMASK, mask, NULL);
 	execvp(command[0], command);
@@ -257,7 +258,7 @@ static void wait_for(pid_t pid)
 }
 
 /* Told by a pipe whom to wait for; or nobody was started, if the pipe is closed. */
-static _Noreturn void ward(const char *queue, int pipe)
+static _Noreturn void warden_main(const char *queue, int pipe)
 {
 	sigset_t all;
 	pid_t pid;
@@ -286,14 +287,14 @@ static int start_warden(const struct subject *subject, pid_t *warden)
 		err(EXIT_FAILURE, "%s: a process", subject->operation);
 	if (!*warden) {
 		close(fds[1]);
-		ward(subject->queue, fds[0]);
+		warden_main(subject->queue, fds[0]);
 	}
 	close(fds[0]);
 	return fds[1];
 }
 
 /* A terminal sends its signals to the command, too; all others are passed on. */
-static void pass_on(const siginfo_t *info, pid_t command)
+static void forward_signal(const siginfo_t *info, pid_t command)
 {
 	bool terminal = info->si_code == SI_KERNEL &&
 			(info->si_signo == SIGINT || info->si_signo == SIGQUIT);
@@ -302,7 +303,7 @@ static void pass_on(const siginfo_t *info, pid_t command)
 		kill(command, info->si_signo);
 }
 
-static void waited_signals(sigset_t *set)
+static void forwarded_signals(sigset_t *set)
 {
 	static const int numbers[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGCHLD };
 	size_t i;
@@ -313,15 +314,15 @@ static void waited_signals(sigset_t *set)
 }
 
 /* Until a process has ended, which stays to be waited for. */
-static void wait_and_pass_on(pid_t process, pid_t command)
+static void wait_and_forward(pid_t process, pid_t command)
 {
 	siginfo_t info, state = { 0 };
 	sigset_t set;
 
-	waited_signals(&set);
+	forwarded_signals(&set);
 	while (!waitid(P_PID, process, &state, WEXITED | WNOHANG | WNOWAIT) && !state.si_pid)
 		if (sigwaitinfo(&set, &info) > 0 && info.si_signo != SIGCHLD)
-			pass_on(&info, command);
+			forward_signal(&info, command);
 }
 
 static pid_t start_command(const struct subject *subject, const struct plan *plan,
@@ -334,7 +335,7 @@ static pid_t start_command(const struct subject *subject, const struct plan *pla
 	if (command < 0)
 		err(EXIT_FAILURE, "%s: a process", subject->operation);
 	if (!command)
-		run(subject, plan->command, mask);
+		exec_command(subject, plan->command, mask);
 	return command;
 }
 
@@ -349,7 +350,7 @@ static int run_with_new(struct subject *subject, const struct plan *plan)
 	sigset_t set, old;
 
 	signal(SIGCHLD, SIG_DFL);
-	waited_signals(&set);
+	forwarded_signals(&set);
 	sigprocmask(SIG_BLOCK, &set, &old);
 	if (make_queue(subject, plan))
 		return EXIT_FAILURE;
@@ -360,7 +361,7 @@ static int run_with_new(struct subject *subject, const struct plan *plan)
 	if (write(pipe, &command, sizeof(command)) != sizeof(command))
 		err(EXIT_FAILURE, "%s: a pipe", subject->operation);
 	close(pipe);
-	wait_and_pass_on(warden, command);
+	wait_and_forward(warden, command);
 	waitpid(warden, &status, 0);
 	if (status)
 		print_message(subject, "the queue could not be removed");
@@ -369,7 +370,7 @@ static int run_with_new(struct subject *subject, const struct plan *plan)
 }
 
 /* Returns only if there is no pool. */
-static int run_with_old(struct subject *subject, const struct plan *plan)
+static int run_with_existing(struct subject *subject, const struct plan *plan)
 {
 	size_t tokens;
 	sigset_t mask;
@@ -380,7 +381,7 @@ static int run_with_old(struct subject *subject, const struct plan *plan)
 		return EXIT_FAILURE;
 	set_environment(plan->queue, tokens + 1);
 	sigprocmask(SIG_SETMASK, NULL, &mask);
-	run(subject, plan->command, &mask);
+	exec_command(subject, plan->command, &mask);
 }
 
 /* One job at a time needs no tokens. */
@@ -390,7 +391,7 @@ static int run_alone(struct subject *subject, const struct plan *plan)
 
 	set_environment(NULL, plan->jobs);
 	sigprocmask(SIG_SETMASK, NULL, &mask);
-	run(subject, plan->command, &mask);
+	exec_command(subject, plan->command, &mask);
 }
 
 /*
@@ -427,6 +428,6 @@ int cmd_jobserver(int argc, char **argv)
 	if (check_make(&subject, plan.command[0]))
 		return EXIT_FAILURE;
 	if (plan.queue)
-		return run_with_old(&subject, &plan);
+		return run_with_existing(&subject, &plan);
 	return run_with_new(&subject, &plan);
 }

@@ -149,7 +149,7 @@ static const char *meaning(const struct subject *subject, int error)
 }
 
 /* Does the error say that the node can't be opened? It may be another file. */
-static bool is_of_node(int error)
+static bool is_node_error(int error)
 {
 	return error == ENOENT || error == ENXIO || error == ENOTTY || error == EACCES;
 }
@@ -159,7 +159,7 @@ int fail(const struct subject *subject, int error)
 {
 	const char *text = meaning(subject, error);
 
-	if (subject->queue && is_of_node(error) && print_node_problem(subject, subject->queue))
+	if (subject->queue && is_node_error(error) && print_node_problem(subject, subject->queue))
 		return EXIT_FAILURE;
 	if (error == ENOENT)
 		print_not_found(subject);
@@ -175,7 +175,7 @@ int fail(const struct subject *subject, int error)
 /* The same for what goes through the control device. */
 int fail_control(const struct subject *subject, int error)
 {
-	if (is_of_node(error) && print_node_problem(subject, CONTROL_NODE))
+	if (is_node_error(error) && print_node_problem(subject, CONTROL_NODE))
 		return EXIT_FAILURE;
 	if (error == EINVAL && !name_valid(subject->queue))
 		print_message(subject, NAME_RULE);
@@ -190,7 +190,7 @@ int fail_control(const struct subject *subject, int error)
 }
 
 /* The name is taken: says by what; @instead is what to do about a queue. An exit code. */
-int fail_taken(const struct subject *subject, const char *instead)
+int fail_name_taken(const struct subject *subject, const char *instead)
 {
 	if (!strcmp(subject->queue, "control"))
 		print_message(subject, "no queue can have this name: its node would be "

@@ -85,7 +85,7 @@ static uint32_t arg_count_32(struct argp_state *state, const char *what, const c
 }
 
 /* A limit that is not to be. */
-static bool is_no(const char *arg)
+static bool is_unlimited(const char *arg)
 {
 	return !strcmp(arg, "no");
 }
@@ -97,7 +97,7 @@ static error_t parse_limits(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case KEY_LEASE_TIMEOUT:
 		set->fields |= BBUF_SET_LEASE_TIMEOUT;
-		set->lease_timeout = is_no(arg) ? 0 : arg_time(state, "lease-timeout", arg);
+		set->lease_timeout = is_unlimited(arg) ? 0 : arg_time(state, "lease-timeout", arg);
 		return 0;
 	case KEY_MAX_LEASES:
 		set->fields |= BBUF_SET_MAX_LEASES;
@@ -105,7 +105,7 @@ static error_t parse_limits(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_TRIES:
 		set->fields |= BBUF_SET_MAX_DELIVERIES;
-		set->max_deliveries = is_no(arg) ? 0 : arg_count_32(state, "tries", arg);
+		set->max_deliveries = is_unlimited(arg) ? 0 : arg_count_32(state, "tries", arg);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -147,7 +147,7 @@ const struct argp new_limits_argp = {
 };
 
 /* For options that switch something: no argument means yes. */
-bool arg_yes(struct argp_state *state, const char *what, const char *arg)
+bool arg_bool(struct argp_state *state, const char *what, const char *arg)
 {
 	if (!arg || !strcmp(arg, "yes"))
 		return true;

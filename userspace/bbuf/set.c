@@ -71,10 +71,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		set->write_mark = arg_size(state, "write-mark", arg);
 		return 0;
 	case KEY_EOF_ON_CLOSE:
-		set_policy(plan, BBUF_EOF_ON_CLOSE, arg_yes(state, "eof-on-close", arg));
+		set_policy(plan, BBUF_EOF_ON_CLOSE, arg_bool(state, "eof-on-close", arg));
 		return 0;
 	case KEY_DROP_OLDEST:
-		set_policy(plan, BBUF_DROP_OLDEST, arg_yes(state, "drop-oldest", arg));
+		set_policy(plan, BBUF_DROP_OLDEST, arg_bool(state, "drop-oldest", arg));
 		return 0;
 	case ARGP_KEY_SUCCESS:
 		if (!set->fields && !set->policy_mask)

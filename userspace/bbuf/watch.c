@@ -16,14 +16,14 @@
 #include "watch.h"
 
 /* What ends the first thread's calls, and how often it is sent. */
-#define SIGNAL_NUDGE	SIGUSR1
-#define NUDGE_NS	(50 * NSEC_PER_MSEC)
+#define SIGNAL_INTERRUPT	SIGUSR1
+#define INTERRUPT_NS	(50 * NSEC_PER_MSEC)
 
 static pthread_t worker;
 static int signal_fd;
 static atomic_int stop;
 
-static void on_nudge(int signal)
+static void on_interrupt(int signal)
 {
 	(void)signal;
 }
@@ -65,20 +65,20 @@ static void *watch(void *arg)
 {
 	atomic_store(&stop, wait_for_reason(-1));
 	for (;;) {
-		pthread_kill(worker, SIGNAL_NUDGE);
-		sleep_until(now_ns() + NUDGE_NS);
+		pthread_kill(worker, SIGNAL_INTERRUPT);
+		sleep_until(now_ns() + INTERRUPT_NS);
 	}
 	return arg;
 }
 
 void watch_start(void)
 {
-	const struct sigaction nudge = { .sa_handler = on_nudge };
+	const struct sigaction interrupt = { .sa_handler = on_interrupt };
 	pthread_t thread;
 	sigset_t set;
 
 	signal(SIGPIPE, SIG_IGN);
-	sigaction(SIGNAL_NUDGE, &nudge, NULL);
+	sigaction(SIGNAL_INTERRUPT, &interrupt, NULL);
 	watch_signals(&set);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	worker = pthread_self();
