@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bbuf: makes, shows, changes and uses queues from the command line.
+ * bbuf: create, show, change and use queues from the command line.
  */
 #include <fcntl.h>
 #include <locale.h>
@@ -12,11 +12,11 @@
 #include "command.h"
 
 /**
- * struct command - one of bbuf's
- * @name: what it is called by
- * @title: the same as it stands in its own help
- * @summary: for the list of all
- * @run: does it, and returns the exit code
+ * struct command - a command of bbuf
+ * @name: name of the command
+ * @title: program name for its own help
+ * @summary: description in the list of commands
+ * @run: runs the command; returns the exit code
  */
 struct command {
 	const char *name;
@@ -69,8 +69,9 @@ static const struct command *find(const char *name)
 }
 
 /*
- * Standard input or output that is closed must not become a queue. It becomes a file
- * that can't be read or written, so that using it is the error it should be.
+ * If standard input or output is closed, the next file opened would take its number, and data
+ * meant for it could go into a queue. Open /dev/null in its place, in a mode in which using it
+ * fails.
  */
 static void reserve_standard_files(void)
 {

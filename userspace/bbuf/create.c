@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bbuf create, bbuf destroy: what goes through the control device.
+ * bbuf create, bbuf destroy: commands that use the control device.
  */
 #include <errno.h>
 #include <grp.h>
@@ -28,10 +28,10 @@ enum option_key {
 };
 
 /**
- * struct plan - the queue to be made
- * @name: of it
- * @config: all else
- * @limits: of its leases, until they are in @config
+ * struct plan - the queue to create
+ * @name: name of the queue
+ * @config: its properties
+ * @limits: lease limits, until they are copied to @config
  */
 struct plan {
 	const char *name;
@@ -72,7 +72,7 @@ static mode_t arg_mode(struct argp_state *state, const char *arg)
 	return mode;
 }
 
-/* A number that is not BBUF_ID_CALLER, which would mean something else. */
+/* Parse a user or group number. BBUF_ID_CALLER is excluded: it has a special meaning. */
 static bool parse_id(const char *text, uint32_t *id)
 {
 	unsigned long number;
@@ -112,7 +112,7 @@ static gid_t arg_group(struct argp_state *state, const char *arg)
 	return id;
 }
 
-/* An option that only leases of records have, or NULL. */
+/* An option in use that requires leases of records, or NULL. */
 static const char *option_of_records(const struct plan *plan)
 {
 	if (plan->limits.fields & BBUF_SET_LEASE_TIMEOUT)
@@ -129,7 +129,7 @@ static const char *option_of_leases(const struct plan *plan)
 	return option_of_records(plan);
 }
 
-/* The kernel would say no more than EINVAL. */
+/* Check combinations for which the kernel would return just EINVAL. */
 static void check_leases(struct argp_state *state, const struct plan *plan)
 {
 	const struct bbuf_config *config = &plan->config;
@@ -213,8 +213,7 @@ static const struct argp create_argp = {
 	       HELP_SIZES "\n" HELP_EXIT ".",
 };
 
-/* Why there is something of that name already, and what to do. */
-/* Is it the queue for dead letters that is not as it must be? Then say so. */
+/* Print a message if the dead-letter queue is invalid. Returns whether one was printed. */
 static bool print_dead_letters_problem(const struct subject *subject, const char *name)
 {
 	struct bbuf_info info;
@@ -273,9 +272,9 @@ int cmd_create(int argc, char **argv)
 }
 
 /**
- * struct names - the queues to be removed
- * @first: of them
- * @count: how many
+ * struct names - queues to destroy
+ * @first: first name
+ * @count: number of names
  */
 struct names {
 	char **first;
@@ -308,7 +307,7 @@ static const struct argp destroy_argp = {
 	       "Exit status: 0 success, 1 failure of any of them, 2 wrong usage.",
 };
 
-/* The kernel removes the node that it has made. One that was made by hand would stay. */
+/* The kernel removes a node that it has created, but not one created with mknod. */
 static int destroy_with_node(const char *name)
 {
 	char *path = queue_path(name), *problem = node_problem(path);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bbuf get, bbuf peek: out of a queue, to standard output.
+ * bbuf get, bbuf peek: read from a queue and write to standard output.
  */
 #include <err.h>
 #include <errno.h>
@@ -22,10 +22,11 @@ enum option_key {
 };
 
 /**
- * struct plan - what to get, and how
- * @queue: out of which
- * @number: records, or bytes of a stream; 0 for one record, or what there is
- * @separator: what to put behind each record; a stream stays as it is
+ * struct plan - options of the command
+ * @queue: name of the queue
+ * @number: number of records, or of bytes of a stream; 0 for one record, or for what a stream
+ *          has
+ * @separator: byte to append to each record; nothing is appended to a stream
  * @wait: how long to wait
  */
 struct plan {
@@ -36,16 +37,16 @@ struct plan {
 };
 
 /**
- * struct get - work in progress
+ * struct get - state of the command
  * @subject: for messages
- * @plan: what is to be done
- * @queue: out of which
- * @records: it is a record queue
- * @leased: what is taken must be acknowledged
+ * @plan: options of the command
+ * @queue: handle of the queue
+ * @records: whether it is a record queue
+ * @leased: whether data must be acknowledged
  * @left: records, or bytes of a stream, that are still wanted
- * @buffer: for a record, or for bytes of a stream
- * @size: bytes of @buffer
- * @output: what was taken
+ * @buffer: memory for a record, or for bytes of a stream
+ * @size: size of @buffer in bytes
+ * @output: data read from the queue
  */
 struct get {
 	struct subject subject;
@@ -111,7 +112,7 @@ static const struct argp argp = {
 	       HELP_SIZES "\n" HELP_EXIT_WAIT ", 5 the end came before all was there.",
 };
 
-/* Room for any record, or for all that a stream can hold. */
+/* Allocate a buffer for any record, or for all bytes that a stream can hold. */
 static void get_prepare(struct get *get)
 {
 	struct bbuf_info info;
@@ -134,7 +135,7 @@ static void get_uninit(struct get *get)
 	bbuf_close(get->queue);
 }
 
-/* One record, or as many bytes as there are and are wanted. */
+/* Read one record, or the bytes that a stream has, up to the number wanted. */
 static ssize_t get_one(struct get *get)
 {
 	size_t size = get->records ? get->size : MIN(get->size, get->left);
@@ -150,8 +151,8 @@ static ssize_t get_one(struct get *get)
 }
 
 /*
- * Several records, but no more than are wanted: the batch has room for as many of the
- * smallest. If it has none for the next one, that is taken by itself.
+ * Read several records, but no more than are wanted: the batch has room for that number of
+ * records of the smallest size. A record that does not fit into the batch is read by itself.
  */
 static ssize_t get_several(struct get *get)
 {
@@ -181,7 +182,7 @@ static int get_failed(const struct get *get, int error)
 	return error == EAGAIN ? EXIT_WOULD_BLOCK : EXIT_TIMED_OUT;
 }
 
-/* The end was what --follow waits for; otherwise something is missing. */
+/* EOF is a success with --follow; otherwise data is missing. */
 static int get_ended(const struct get *get)
 {
 	struct bbuf_info info;
@@ -204,7 +205,7 @@ static int get_stopped(const struct get *get)
 	return EXIT_FAILURE;
 }
 
-/* Those whose lease has timed out are not ours any more. */
+/* Leases that have timed out are not ours any more: their records are delivered again. */
 static bool acknowledge(const struct get *get, size_t count)
 {
 	ssize_t done = bbuf_settle_all(get->queue, BBUF_ACK);
@@ -221,7 +222,7 @@ static bool acknowledge(const struct get *get, size_t count)
 	return true;
 }
 
-/* What is leased is acknowledged only when it is written: it comes twice, but is not lost. */
+/* Acknowledge leased records only after writing them: they may arrive twice, but are not lost. */
 static bool get_write(struct get *get, size_t count)
 {
 	return output_write(&get->output) && (!get->leased || acknowledge(get, count));
@@ -248,7 +249,7 @@ static int get_all(struct get *get)
 	return EXIT_SUCCESS;
 }
 
-/* They would be back as soon as this program ends. */
+/* Tokens read by this program would return to the pool as soon as it exits. */
 static int get_no_tokens(struct get *get)
 {
 	print_message(&get->subject, "it is a pool of tokens, which go back when their holder "

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bbuf jobserver: a pool of tokens, for make and others, and a command that uses it.
+ * bbuf jobserver: create a pool of tokens for make and other programs, and run a command with
+ * it.
  *
- * A process of its own, the warden, removes the queue when the command has ended, so that
- * it is removed also if this one is killed.
+ * A separate process, the warden, destroys the queue when the command has exited, even if this
+ * process is killed.
  */
 #include <err.h>
 #include <errno.h>
@@ -25,10 +26,10 @@
 #define JOBS_MAX	65536
 #define NAMES_MAX	1000
 
-/* What GNU make takes for a token, and the only byte that it gives back. */
+/* Token of GNU make, and the only byte that make writes back. */
 #define TOKEN		'+'
 
-/* As shells say it: the exit code of what a signal has ended, of no such program. */
+/* Exit codes as in shells: terminated by a signal, not executable, not found. */
 #define EXIT_SIGNAL		128
 #define EXIT_CANNOT_RUN		126
 #define EXIT_NO_PROGRAM		127
@@ -42,11 +43,11 @@ enum option_key {
 
 /**
  * struct plan - what to run, and with which pool
- * @command: that, with its arguments
- * @jobs: that may run at a time, with the one that needs no token
- * @name: of the queue to be made
- * @queue: a pool that there is already, or NULL
- * @owner: of the queue to be made
+ * @command: command with its arguments
+ * @jobs: maximum number of jobs at once, including one that needs no token
+ * @name: name of the queue to create
+ * @queue: existing pool to use, or NULL
+ * @owner: owner of the queue to create
  */
 struct plan {
 	char **command;
@@ -132,7 +133,7 @@ static int fail_make(const struct subject *subject, int error)
 	return ret;
 }
 
-/* A name that nobody has: our number may be that of others elsewhere, too. */
+/* Choose a free name. The PID alone may be taken by a process in another PID namespace. */
 static int make_unnamed(struct subject *subject, const struct bbuf_config *config)
 {
 	static char name[BBUF_NAME_SIZE];
@@ -151,9 +152,9 @@ static int make_unnamed(struct subject *subject, const struct bbuf_config *confi
 }
 
 /*
- * Room for all tokens, and not more: a token too many is a mistake that shows. The limit of
- * leases is one that no process can reach: a client that holds all tokens and reads once more,
- * as cargo does, must wait until one is written back, and not get an error.
+ * The capacity is the number of tokens, so that a surplus token is noticed. The lease limit is
+ * above it and cannot be reached: a client that holds all tokens and reads another one, as cargo
+ * does, must block until one is written back, and must not get an error.
  */
 static int make_queue(struct subject *subject, const struct plan *plan)
 {
@@ -184,7 +185,10 @@ static int fill_queue(const struct subject *subject, size_t tokens)
 	return ret;
 }
 
-/* How many tokens a queue has, that some may be using; or 0, and says what is wrong. */
+/*
+ * Count the tokens of a pool, including those in use. Returns 0 after printing a message if it
+ * is not a pool or has no tokens.
+ */
 static size_t count_tokens(const struct subject *subject)
 {
 	struct bbuf *queue = queue_open(subject, O_RDWR);
@@ -206,8 +210,8 @@ static size_t count_tokens(const struct subject *subject)
 }
 
 /*
- * Adds to a variable that has flags of make. They end where variables begin, behind a "--";
- * of options that are given twice, the last one counts.
+ * Append to a variable with flags of make. The flags end at " -- ", where variables begin; if an
+ * option occurs twice, the last one counts.
  */
 static void add_flags(const char *name, const char *flags)
 {
@@ -222,7 +226,10 @@ static void add_flags(const char *name, const char *flags)
 	free(value);
 }
 
-/* All look at MAKEFLAGS, but cargo first at another one, if some cargo has set that. */
+/*
+ * All programs read MAKEFLAGS, but cargo reads CARGO_MAKEFLAGS first, which another cargo may
+ * have set.
+ */
 static void set_environment(const char *queue, size_t jobs)
 {
 	char *flags, *path = queue ? queue_path(queue) : NULL;
@@ -248,7 +255,7 @@ static _Noreturn void exec_command(const struct subject *subject, char **command
 	_exit(errno == ENOENT ? EXIT_NO_PROGRAM : EXIT_CANNOT_RUN);
 }
 
-/* Waits for a process that is nobody's child here. It may be gone already. */
+/* Wait until a process that is not our child exits. It may have exited already. */
 static void wait_for(pid_t pid)
 {
 	struct pollfd fd = { .fd = syscall(SYS_pidfd_open, pid, 0), .events = POLLIN };
@@ -257,7 +264,7 @@ static void wait_for(pid_t pid)
 		;
 }
 
-/* Told by a pipe whom to wait for; or nobody was started, if the pipe is closed. */
+/* Body of the warden. A pipe gives it the process to wait for; EOF means that none was started. */
 static _Noreturn void warden_main(const char *queue, int pipe)
 {
 	sigset_t all;
@@ -275,7 +282,7 @@ static _Noreturn void warden_main(const char *queue, int pipe)
 	_exit(bbuf_destroy(queue) && errno != ENOENT ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
-/* Returns what tells the warden whom to wait for. */
+/* Start the warden. Returns the end of the pipe on which it expects a process ID. */
 static int start_warden(const struct subject *subject, pid_t *warden)
 {
 	int fds[2];
@@ -293,7 +300,7 @@ static int start_warden(const struct subject *subject, pid_t *warden)
 	return fds[1];
 }
 
-/* A terminal sends its signals to the command, too; all others are passed on. */
+/* Forward a signal to the command, unless the terminal has sent it to the command as well. */
 static void forward_signal(const siginfo_t *info, pid_t command)
 {
 	bool terminal = info->si_code == SI_KERNEL &&
@@ -313,7 +320,7 @@ static void forwarded_signals(sigset_t *set)
 		sigaddset(set, numbers[i]);
 }
 
-/* Until a process has ended, which stays to be waited for. */
+/* Wait until a process exits, without reaping it, and forward signals meanwhile. */
 static void wait_and_forward(pid_t process, pid_t command)
 {
 	siginfo_t info, state = { 0 };
@@ -340,8 +347,8 @@ static pid_t start_command(const struct subject *subject, const struct plan *pla
 }
 
 /*
- * Returns an exit code. The command remains to be waited for until the warden has seen its
- * end, so that its number is not another's meanwhile.
+ * Run the command with a new pool. Returns an exit code. The command is reaped only after the
+ * warden has seen its exit, so that its process ID is not reused before.
  */
 static int run_with_new(struct subject *subject, const struct plan *plan)
 {
@@ -369,7 +376,7 @@ static int run_with_new(struct subject *subject, const struct plan *plan)
 	return WIFSIGNALED(status) ? EXIT_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* Returns only if there is no pool. */
+/* Run the command with an existing pool. Returns only if there is none. */
 static int run_with_existing(struct subject *subject, const struct plan *plan)
 {
 	size_t tokens;
@@ -384,7 +391,7 @@ static int run_with_existing(struct subject *subject, const struct plan *plan)
 	exec_command(subject, plan->command, &mask);
 }
 
-/* One job at a time needs no tokens. */
+/* A single job at a time needs no tokens. */
 static int run_alone(struct subject *subject, const struct plan *plan)
 {
 	sigset_t mask;
@@ -395,8 +402,8 @@ static int run_alone(struct subject *subject, const struct plan *plan)
 }
 
 /*
- * An old make stops at the path with an internal error, which says neither what is wrong nor
- * what to do. Others that take no path go on without a job server.
+ * An old make stops at the path with an internal error that explains nothing. Other programs
+ * that accept no path continue without a job server.
  */
 static int check_make(const struct subject *subject, const char *command)
 {

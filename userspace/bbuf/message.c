@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What went wrong, on which queue, why, and what to do about it.
+ * Messages that tell which queue and operation failed, why, and what to do.
  */
 #include <err.h>
 #include <errno.h>
@@ -20,7 +20,7 @@
 #define CLASS		"/sys/class/bbuf"
 #define MAX_CAPACITY	"/sys/module/bbuf/parameters/max_capacity"
 
-/* What max_capacity can be at most; as BBUF_CAPACITY_CEILING of the module. */
+/* Maximum of max_capacity; the same as BBUF_CAPACITY_CEILING of the module. */
 #define CEILING		(512ULL << 20)
 
 void print_message(const struct subject *subject, const char *fmt, ...)
@@ -44,7 +44,7 @@ static bool module_loaded(void)
 	return !access(CLASS, F_OK);
 }
 
-/* The node of a queue that is given by its name or by a path; to be freed. */
+/* Path of the node of a queue given by name or path. Allocated. */
 char *queue_path(const char *queue)
 {
 	char *path;
@@ -61,7 +61,7 @@ char *queue_path(const char *queue)
 	return path;
 }
 
-/* Is something else, or nothing, where the node should be? Then say so. */
+/* If the node is missing or is another file, print a message and return true. */
 static bool print_node_problem(const struct subject *subject, const char *queue)
 {
 	char *path = queue_path(queue), *problem = node_problem(path);
@@ -83,7 +83,7 @@ static void print_not_found(const struct subject *subject)
 			      "`bbuf create' makes one");
 }
 
-/* A queue's node and who may use it; no more than its path if that is no node. To be freed. */
+/* Describe the node of a queue and its permissions; just the path if it is no device. Allocated. */
 char *node_description(const char *queue)
 {
 	char *path = queue_path(queue), *text;
@@ -123,13 +123,13 @@ bool name_valid(const char *name)
 	return len && len < BBUF_NAME_SIZE && !name[len] && name[0] != '.';
 }
 
-/* A queue is given by its name or by a path. */
+/* A queue is given by name or by path. */
 static bool queue_valid(const char *queue)
 {
 	return !queue || strchr(queue, '/') || name_valid(queue);
 }
 
-/* What errno means on a queue, whatever the operation; NULL if nothing special. */
+/* Meaning of an error for a queue, for any operation; NULL if it has no special meaning. */
 static const char *meaning(const struct subject *subject, int error)
 {
 	switch (error) {
@@ -148,13 +148,13 @@ static const char *meaning(const struct subject *subject, int error)
 	}
 }
 
-/* Does the error say that the node can't be opened? It may be another file. */
+/* Whether the error may mean that the node is another file. */
 static bool is_node_error(int error)
 {
 	return error == ENOENT || error == ENXIO || error == ENOTTY || error == EACCES;
 }
 
-/* Says what an error means where the command has nothing more exact; an exit code. */
+/* Print the meaning of an error if the command has no better message. Returns an exit code. */
 int fail(const struct subject *subject, int error)
 {
 	const char *text = meaning(subject, error);
@@ -172,7 +172,7 @@ int fail(const struct subject *subject, int error)
 	return error == ETIMEDOUT ? EXIT_TIMED_OUT : EXIT_FAILURE;
 }
 
-/* The same for what goes through the control device. */
+/* The same for operations on the control device. */
 int fail_control(const struct subject *subject, int error)
 {
 	if (is_node_error(error) && print_node_problem(subject, CONTROL_NODE))
@@ -189,7 +189,10 @@ int fail_control(const struct subject *subject, int error)
 	return EXIT_FAILURE;
 }
 
-/* The name is taken: says by what; @instead is what to do about a queue. An exit code. */
+/*
+ * Print why a name is taken; @instead tells what to do about the other queue. Returns an exit
+ * code.
+ */
 int fail_name_taken(const struct subject *subject, const char *instead)
 {
 	if (!strcmp(subject->queue, "control"))
@@ -203,13 +206,13 @@ int fail_name_taken(const struct subject *subject, const char *instead)
 	return EXIT_FAILURE;
 }
 
-/* Has a queue that was just made its node? Otherwise says so. */
+/* Whether a new queue has its node; prints a message if not. */
 bool check_node(const struct subject *subject)
 {
 	return !print_node_problem(subject, subject->queue);
 }
 
-/* The limit as the module tells it, or "?". */
+/* Current value of max_capacity, or "?". */
 static void max_capacity(char text[TEXT_MAX])
 {
 	FILE *file = fopen(MAX_CAPACITY, "re");
@@ -238,7 +241,7 @@ int fail_too_big(const struct subject *subject, uint64_t capacity)
 	return EXIT_FAILURE;
 }
 
-/* A handle, or the end of the program. */
+/* Open a queue, or exit with a message. */
 struct bbuf *queue_open(const struct subject *subject, int flags)
 {
 	struct bbuf *queue = bbuf_open(subject->queue, flags);
@@ -257,7 +260,7 @@ static bool info_by_path(const struct subject *subject, struct bbuf_info *info)
 	return !ret;
 }
 
-/* By its name nothing is opened, so that nobody is counted as a reader. */
+/* A queue given by name is not opened, so that this does not count as a reader. */
 bool queue_info(const struct subject *subject, struct bbuf_info *info)
 {
 	if (strchr(subject->queue, '/'))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Options that several commands have.
+ * Options that several commands share.
  */
 #include <string.h>
 
@@ -11,7 +11,7 @@ enum option_key {
 	KEY_NONBLOCK = 'N',
 	KEY_LINES = 'l',
 	KEY_NULL = '0',
-	KEY_LEASE_TIMEOUT = 256,	/* and those that follow have no letter */
+	KEY_LEASE_TIMEOUT = 256,	/* these have no short form */
 	KEY_MAX_LEASES,
 	KEY_TRIES,
 };
@@ -84,7 +84,7 @@ static uint32_t arg_count_32(struct argp_state *state, const char *what, const c
 	return count;
 }
 
-/* A limit that is not to be. */
+/* Whether the argument turns the limit off. */
 static bool is_unlimited(const char *arg)
 {
 	return !strcmp(arg, "no");
@@ -146,7 +146,7 @@ const struct argp new_limits_argp = {
 	.parser = parse_limits,
 };
 
-/* For options that switch something: no argument means yes. */
+/* Parse the optional argument of a switch; no argument means yes. */
 bool arg_bool(struct argp_state *state, const char *what, const char *arg)
 {
 	if (!arg || !strcmp(arg, "yes"))
@@ -165,7 +165,10 @@ size_t arg_jobs(struct argp_state *state, const char *arg, size_t most)
 	return jobs;
 }
 
-/* At the first word of a command to be run: it has all that follows, whose options are its. */
+/*
+ * Take the rest of the command line, whose first word was just parsed, as a command with its own
+ * options.
+ */
 char **arg_command(struct argp_state *state)
 {
 	char **command = state->argv + state->next - 1;
@@ -174,7 +177,7 @@ char **arg_command(struct argp_state *state)
 	return command;
 }
 
-/* For parsers of commands that take one queue: all that is not an option of theirs. */
+/* Parse the arguments of a command that takes one queue; options are left to the caller. */
 error_t arg_queue(int key, char *arg, struct argp_state *state, const char **queue)
 {
 	switch (key) {
@@ -196,7 +199,7 @@ static error_t parse_queue(int key, char *arg, struct argp_state *state)
 	return arg_queue(key, arg, state, state->input);
 }
 
-/* For commands that take a queue and nothing else. */
+/* Parse the command line of a command that takes a queue and no options. */
 const char *parse_one_queue(int argc, char **argv, const char *doc)
 {
 	const struct argp argp = {

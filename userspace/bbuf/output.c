@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Writing what was taken out of a queue. See output.h.
+ * Writing items to standard output. See output.h.
  */
 #include <errno.h>
 #include <poll.h>
@@ -23,7 +23,7 @@ static void output_reserve(struct output *output, size_t bytes)
 	}
 }
 
-/* Another item, that output_write() will write. */
+/* Append an item for output_write(). */
 void output_add(struct output *output, const void *data, size_t len)
 {
 	output_reserve(output, len + 1);
@@ -34,7 +34,7 @@ void output_add(struct output *output, const void *data, size_t len)
 	output->ends[output->count++] = output->len;
 }
 
-/* Is a failed write to be tried again? */
+/* Whether a failed write should be retried. */
 static bool try_again(void)
 {
 	struct pollfd fd = { .fd = STDOUT_FILENO, .events = POLLOUT };
@@ -44,7 +44,7 @@ static bool try_again(void)
 	return errno == EINTR && !watch_stop();
 }
 
-/* Returns how many bytes went out, which is less than all after an error. */
+/* Returns the number of bytes written, less than @len after an error. */
 static size_t write_all(const char *data, size_t len)
 {
 	size_t done = 0;
@@ -77,7 +77,7 @@ static void print_undelivered(const struct output *output, size_t written, int e
 		      plural(items));
 }
 
-/* Write all items; false, and what becomes of them is told, if some could not be. */
+/* Write all items. If some cannot be written, print what happens to them and return false. */
 bool output_write(struct output *output)
 {
 	size_t written = write_all(output->buffer, output->len);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bbuf put: arguments, lines or files, into a queue.
+ * bbuf put: write arguments, lines or files to a queue.
  */
 #include <err.h>
 #include <errno.h>
@@ -16,12 +16,12 @@
 #define KEY_FILE	'f'
 
 /**
- * struct plan - what to put, and how
- * @queue: where
+ * struct plan - options of the command
+ * @queue: name of the queue
  * @items: arguments, or names of files
- * @count: how many
- * @files: they are files
- * @separator: what ends an item in a file
+ * @count: number of @items
+ * @files: whether @items are files
+ * @separator: byte that ends an item in a file
  * @wait: how long to wait for room
  */
 struct plan {
@@ -34,16 +34,16 @@ struct plan {
 };
 
 /**
- * struct put - work in progress
+ * struct put - state of the command
  * @subject: for messages
- * @plan: what is to be done
- * @queue: where to
- * @records: it is a record queue
- * @capacity: that it had when it was opened
- * @batch: records that are not yet queued; NULL for a stream
- * @done: records that were queued, or bytes of a stream
- * @empty: items that can't be records
- * @status: the exit code so far
+ * @plan: options of the command
+ * @queue: handle of the queue
+ * @records: whether it is a record queue
+ * @capacity: capacity in bytes when the queue was opened
+ * @batch: records that are not queued yet; NULL for a stream
+ * @done: records, or bytes of a stream, queued so far
+ * @empty: number of empty items, which cannot be records
+ * @status: exit code so far
  */
 struct put {
 	struct subject subject;
@@ -108,7 +108,7 @@ static const struct argp argp = {
 	       HELP_SIZES "\n" HELP_EXIT_WAIT ".",
 };
 
-/* What has been done when something goes wrong; to be freed. */
+/* Describe what was queued before an error. Returns an allocated string. */
 static char *progress(const struct put *put)
 {
 	unsigned long long done = put->done;
@@ -125,7 +125,7 @@ static char *progress(const struct put *put)
 	return text;
 }
 
-/* Says why a record or some bytes could not be queued. */
+/* Print why a record, or bytes of a stream, could not be queued. */
 static void put_failed(struct put *put, size_t len, int error)
 {
 	const struct subject *subject = &put->subject;
@@ -158,7 +158,7 @@ static void put_failed(struct put *put, size_t len, int error)
 	free(done);
 }
 
-/* One record, or bytes of a stream. */
+/* Write one record, or bytes of a stream. */
 static bool put_bytes(struct put *put, const char *data, size_t len)
 {
 	ssize_t ret;
@@ -178,7 +178,7 @@ static bool put_bytes(struct put *put, const char *data, size_t len)
 	return true;
 }
 
-/* The first record of the batch is the one that could not be queued. */
+/* The first record left in the batch is the one that failed. */
 static bool put_batch_failed(struct put *put, int error)
 {
 	const void *data;
@@ -189,7 +189,7 @@ static bool put_batch_failed(struct put *put, int error)
 	return false;
 }
 
-/* Queue what was collected. */
+/* Write the records in the batch. */
 static bool put_flush(struct put *put)
 {
 	ssize_t ret;
@@ -205,7 +205,7 @@ static bool put_flush(struct put *put)
 	return true;
 }
 
-/* Collect a record. One that is too large for that goes by itself. */
+/* Add a record to the batch. A record that does not fit into it is written by itself. */
 static bool put_record(struct put *put, const char *data, size_t len)
 {
 	if (!len) {
@@ -221,7 +221,7 @@ static bool put_record(struct put *put, const char *data, size_t len)
 	return put_bytes(put, data, len);
 }
 
-/* An item with as many bytes of separator behind it, which only a stream keeps. */
+/* Write an item that is followed by @separator bytes of separator, which only a stream keeps. */
 static bool put_item(struct put *put, const char *data, size_t len, size_t separator)
 {
 	if (put->records)
@@ -229,7 +229,7 @@ static bool put_item(struct put *put, const char *data, size_t len, size_t separ
 	return put_bytes(put, data, len + separator);
 }
 
-/* What input_fill() said at last, or open(): is that all there was? */
+/* Check the result of input_fill() or open(); returns true at EOF. */
 static bool put_read_all(struct put *put, const char *name, ssize_t ret)
 {
 	int error = errno;
@@ -250,7 +250,7 @@ static bool put_read_all(struct put *put, const char *name, ssize_t ret)
 	return false;
 }
 
-/* Each item goes on its way before more is waited for. */
+/* Write the items that are complete before waiting for more input. */
 static bool put_items(struct put *put, struct input *input, const char *name)
 {
 	char separator = put->plan->separator.byte;
@@ -272,7 +272,7 @@ static bool put_items(struct put *put, struct input *input, const char *name)
 	return !item || put_item(put, item, len, 0);
 }
 
-/* A whole file as one record. */
+/* Write a whole file as one record. */
 static bool put_whole(struct put *put, struct input *input, const char *name)
 {
 	ssize_t ret;
@@ -288,7 +288,7 @@ static bool put_whole(struct put *put, struct input *input, const char *name)
 	return put_item(put, item, len, 0);
 }
 
-/* A whole file into a stream, piece by piece. */
+/* Write a whole file to a stream, in pieces. */
 static bool put_stream(struct put *put, struct input *input, const char *name)
 {
 	ssize_t ret;
@@ -310,7 +310,7 @@ static bool put_fd(struct put *put, int fd, const char *name)
 	struct input input;
 	bool ret;
 
-	/* One byte more, to see that something is too long. */
+	/* One byte more than the capacity, to detect an item that is too long. */
 	input_init(&input, fd, put->capacity + 1);
 	if (put->plan->separator.given)
 		ret = put_items(put, &input, name);
@@ -337,7 +337,7 @@ static bool put_file(struct put *put, const char *name)
 	return ret;
 }
 
-/* An argument's terminator makes place for the separator. */
+/* Replace the terminator of an argument by the separator. */
 static bool put_argument(struct put *put, char *text)
 {
 	size_t len = strlen(text);

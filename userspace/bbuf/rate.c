@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What all queues do. See rate.h.
+ * Rates of all queues. See rate.h.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "rate.h"
 
-/* 0, or -1 and errno. */
+/* Returns 0, or -1 and errno. */
 int snapshot_take(struct snapshot *snapshot)
 {
 	snapshot->at = now_ns();
@@ -25,7 +25,7 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(((const struct bbuf_info *)a)->name, ((const struct bbuf_info *)b)->name);
 }
 
-/* Lists are sorted by name. */
+/* The lists are sorted by name. */
 static const struct bbuf_info *snapshot_find(const struct snapshot *snapshot,
 					     const struct bbuf_info *info)
 {
@@ -39,13 +39,13 @@ static uint64_t moved(const struct bbuf_info *info, const struct bbuf_side_info 
 	return info->type == BBUF_RECORD ? side->records : side->bytes;
 }
 
-/* A second; negative if unknown. */
+/* Rate per second; negative if unknown. */
 static double rate_of(uint64_t before, uint64_t now, double seconds)
 {
 	return is_known(before) && is_known(now) ? (now - before) / seconds : -1;
 }
 
-/* A queue that has moved less than before is another one of the same name. */
+/* A queue whose counts have decreased was destroyed and created again with the same name. */
 static void measure(struct rate *rate, const struct bbuf_info *before, double seconds)
 {
 	const struct bbuf_info *now = rate->info;
@@ -59,7 +59,7 @@ static void measure(struct rate *rate, const struct bbuf_info *before, double se
 	rate->out = rate_of(moved(before, &before->out), moved(now, &now->out), seconds);
 }
 
-/* What is leased takes its room, too. */
+/* Leased data counts against the capacity. */
 static double fill(const struct bbuf_info *info)
 {
 	if (!is_known(info->bytes) || !is_known(info->leased_bytes))
@@ -67,13 +67,13 @@ static double fill(const struct bbuf_info *info)
 	return (double)(info->bytes + info->leased_bytes) / info->capacity;
 }
 
-/* What is not known comes after all that is. */
+/* Unknown values sort after all others. */
 static double sum(uint64_t a, uint64_t b)
 {
 	return is_known(a) && is_known(b) ? (double)a + b : -1;
 }
 
-/* One for each queue that is there now; to be freed. @before may be empty. */
+/* Allocates one element for each queue in @now. @before may be empty. */
 struct rate *rates_new(const struct snapshot *before, const struct snapshot *now)
 {
 	struct rate *rates = xcalloc(MAX(now->count, 1U), sizeof(*rates));
@@ -109,9 +109,9 @@ static double order_key(const struct rate *rate, enum rate_order order)
 }
 
 /**
- * struct criterion - what to sort by
- * @order: which value, largest first; the name where that is the same
- * @reverse: the other way round
+ * struct criterion - sort criterion
+ * @order: value to sort by, in descending order; the name if values are equal
+ * @reverse: reverse the order
  */
 struct criterion {
 	enum rate_order order;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What all queues do, from two looks at them.
+ * Rates of all queues, from two snapshots.
  */
 #ifndef BBUF_RATE_H
 #define BBUF_RATE_H
@@ -9,9 +9,9 @@
 
 /**
  * struct snapshot - all queues at one moment
- * @list: of them
- * @count: how many
- * @at: when, in nanoseconds
+ * @list: the queues
+ * @count: number of queues
+ * @at: time in nanoseconds, of CLOCK_MONOTONIC
  */
 struct snapshot {
 	struct bbuf_info *list;
@@ -20,11 +20,11 @@ struct snapshot {
 };
 
 /**
- * struct rate - what one queue does
- * @info: what it is
- * @fill: the part of it that is full; negative if unknown
- * @in: records, or bytes of a stream, that come in each second; negative if unknown
- * @out: the same of those that go out
+ * struct rate - rates of one queue
+ * @info: properties and statistics of the queue
+ * @fill: used part of the capacity, from 0 to 1; negative if unknown
+ * @in: records, or bytes of a stream, written per second; negative if unknown
+ * @out: records, or bytes of a stream, read per second; negative if unknown
  */
 struct rate {
 	const struct bbuf_info *info;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bbuf set: changes a queue while it is in use.
+ * bbuf set: change a queue while it is in use.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,9 +19,9 @@ enum option_key {
 #define LIMITS	(BBUF_SET_LEASE_TIMEOUT | BBUF_SET_MAX_LEASES | BBUF_SET_MAX_DELIVERIES)
 
 /**
- * struct plan - what is to change
- * @queue: of which
- * @set: capacity, marks, limits; its policy holds the bits to set
+ * struct plan - options of the command
+ * @queue: name of the queue
+ * @set: capacity, marks and limits; its policy holds the bits to set
  */
 struct plan {
 	const char *queue;
@@ -102,7 +102,7 @@ static const struct argp argp = {
 	       HELP_SIZES "\n" HELP_EXIT ".",
 };
 
-/* What is it that a queue of this kind can't have? */
+/* Print which of the changes the queue does not permit. */
 static void print_invalid(const struct subject *subject, const struct bbuf_set *set,
 			  const struct bbuf_info *info)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bbuf drain, flush, shutdown, reopen: one call on one queue each.
+ * bbuf drain, flush, shutdown, reopen: commands of a single call.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -40,9 +40,10 @@ int cmd_shutdown(int argc, char **argv)
 }
 
 /*
- * A file that is open for neither reading nor writing learns this, and changes nothing. With
- * --eof-on-close, readers would take the close of a file that was opened for writing for an
- * end, where there is nothing to take back. Where no such file can be had, say so later.
+ * Whether the queue is shut down. A file that is open for neither reading nor writing is used to
+ * find out: with BBUF_EOF_ON_CLOSE, closing a file that was opened for writing would give
+ * readers EOF although there is nothing to undo. If no such file can be opened, return true, and
+ * leave the error to the caller.
  */
 static bool is_shut(const struct subject *subject)
 {
@@ -67,9 +68,9 @@ int cmd_reopen(int argc, char **argv)
 }
 
 /**
- * struct drain - what to wait for, and how long
- * @queue: that is to be empty
- * @timeout_ns: 0 for as long as it takes
+ * struct drain - options of bbuf drain
+ * @queue: name of the queue
+ * @timeout_ns: maximum time to wait in nanoseconds; 0 for no limit
  */
 struct drain {
 	const char *queue;
@@ -108,8 +109,8 @@ static void on_alarm(int signal)
 }
 
 /*
- * The call has no timeout of its own, but a signal ends it. The signal is repeated, as
- * the first might come just before the call.
+ * bbuf_drain() has no timeout, but a signal interrupts it. The signal is repeated, because the
+ * first one may arrive just before the call.
  */
 static void set_alarm(uint64_t ns)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bbuf top: watches all queues, as plain text here, on a live screen in live.c.
+ * bbuf top: options and plain text. The live screen is in live.c.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -82,7 +82,7 @@ static const struct argp argp = {
 	       "In the table K, M and G are powers of 1000.\n" HELP_SIZES "\n" HELP_EXIT ".",
 };
 
-/* Two lines: the second half of the first one's columns is for writers and readers. */
+/* Two lines; the second half of the columns has one for writers and one for readers. */
 void top_headings(char groups[TOP_LINE_MAX], char columns[TOP_LINE_MAX], unsigned int bar)
 {
 	snprintf(groups, TOP_LINE_MAX, "%-*s %*s %5s %7s %7s %7s %7s %15s", TOP_NAME, "", bar, "",
@@ -91,7 +91,7 @@ void top_headings(char groups[TOP_LINE_MAX], char columns[TOP_LINE_MAX], unsigne
 		 "QUEUE", bar, "FILL", "FULL", "QUEUED", "IN/s", "OUT/s", "W", "R", "W", "R");
 }
 
-/* A long name keeps its beginning. */
+/* A long name is cut at its end. */
 void top_name(char text[TOP_LINE_MAX], const struct rate *rate)
 {
 	bool cut = strlen(rate->info->name) > TOP_NAME;
@@ -100,7 +100,7 @@ void top_name(char text[TOP_LINE_MAX], const struct rate *rate)
 	snprintf(text, TOP_LINE_MAX, "%-*.*s%s", len, len, rate->info->name, cut ? "+" : "");
 }
 
-/* Records or bytes, in three digits; "-" if that is not known. */
+/* Format a number of records or bytes in three digits; "-" if it is unknown. */
 static const char *format_amount(char text[TEXT_MAX], double amount, bool records)
 {
 	static const char *const suffixes[] = { "", "K", "M", "G", "T" };
@@ -127,7 +127,7 @@ const char *format_number(char text[TEXT_MAX], uint64_t number)
 	return text;
 }
 
-/* Short, also for days. */
+/* Format a time briefly, up to days. */
 const char *format_slept(char text[TEXT_MAX], uint64_t ns)
 {
 	static const struct {
@@ -151,7 +151,7 @@ const char *format_slept(char text[TEXT_MAX], uint64_t ns)
 	return text;
 }
 
-/* As format_amount() takes it. */
+/* In the unit of format_amount(). */
 static double queued_amount(const struct bbuf_info *info)
 {
 	uint64_t amount = info->type == BBUF_RECORD ? info->records : info->bytes;
@@ -177,7 +177,10 @@ void top_figures(char text[TOP_LINE_MAX], const struct rate *rate)
 		 format_slept(slept_out, info->out.blocked_ns));
 }
 
-/* "3 queues, 1K bytes queued"; with "in 2 of them" where the others may not be known. */
+/*
+ * Prints "3 queues, 1K bytes queued", with "in 2 of them" if the statistics of the others may
+ * not be read.
+ */
 void top_summary(char text[TOP_LINE_MAX], const struct snapshot *snapshot)
 {
 	time_t now = time(NULL);
@@ -230,7 +233,7 @@ static void print_snapshot(const struct top *top, const struct screen *screen,
 	free(rates);
 }
 
-/* Looks are due at fixed times, however long they take. */
+/* Refreshes happen at fixed times, however long each takes. */
 static int plain_run(const struct top *top)
 {
 	struct snapshot before = { 0 }, now = { 0 };

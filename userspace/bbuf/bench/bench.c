@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bbuf bench: how fast queues are, beside what one would take instead.
+ * bbuf bench: benchmark bbuf against pipes, message queues and sockets.
  */
 #include <err.h>
 #include <errno.h>
@@ -15,10 +15,10 @@
 #include "bench.h"
 #include "plan.h"
 
-/* Bytes that are moved in one round at the most, if messages are large. */
+/* Maximum number of bytes moved in one round. */
 #define VOLUME_MAX		(128UL << 20)
 
-/* As many files as the administrator allows. */
+/* Raise the limit of open files to the hard limit. */
 static void allow_many_files(void)
 {
 	struct rlimit limit;
@@ -29,7 +29,7 @@ static void allow_many_files(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* Can queues of bbuf be made, and opened? Says why not. */
+/* Whether queues of bbuf can be created and opened. Prints a message if not. */
 static bool have_bbuf(void)
 {
 	char name[BBUF_NAME_SIZE];
@@ -61,7 +61,7 @@ static unsigned int bbuf_queues(void)
 	return bbuf_kinds;
 }
 
-/* Without ours the others are still worth a look. */
+/* Without bbuf the other kinds of queues can still be measured. */
 static void choose_queues(const struct subject *subject, struct plan *plan)
 {
 	unsigned int bbuf_kinds = bbuf_queues();
@@ -76,7 +76,7 @@ static void choose_queues(const struct subject *subject, struct plan *plan)
 	print_message(subject, "going on without bbuf");
 }
 
-/* One more figure of a kind of queue, unless it has turned out that there is none. */
+/* Measure one round of a kind of queue; drop the kind if it fails. */
 static void measure_row(const struct plan *plan, struct group *group, struct row *row)
 {
 	const struct setup setup = {
@@ -98,7 +98,7 @@ static void measure_row(const struct plan *plan, struct group *group, struct row
 	row->rounds = NULL;
 }
 
-/* Each round has all kinds, one after the other, so that what slows it hits them all. */
+/* Each round measures all kinds in turn, so that a disturbance affects all of them. */
 static void measure_group(const struct plan *plan, struct group *group)
 {
 	size_t i;
@@ -117,9 +117,9 @@ static void measure_group(const struct plan *plan, struct group *group)
 }
 
 /**
- * struct results - all that was found
- * @groups: that
- * @count: how many
+ * struct results - all results
+ * @groups: the results
+ * @count: number of groups
  */
 struct results {
 	struct group *groups;
@@ -132,7 +132,7 @@ static struct group *add_group(struct results *results)
 	return &results->groups[results->count++];
 }
 
-/* Patterns without a number have one level, of 0. */
+/* Patterns without numbers have a single level, of 0. */
 static void measure_pattern(const struct plan *plan, const struct pattern *pattern,
 			    struct results *results)
 {

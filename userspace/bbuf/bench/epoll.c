@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One process and many queues in one epoll: it puts a message into a queue, waits for
- * what is readable, and takes that out. Into each queue in turn; or always into the
- * first, and the others are idle.
+ * One process with many queues in one epoll instance: it puts a message into a queue, waits for
+ * a readable queue, and takes the message out. It uses all queues in turn, or only the first one
+ * while the others are idle.
  */
 #include <err.h>
 #include <stdlib.h>
@@ -12,11 +12,11 @@
 #include "bench.h"
 
 /**
- * struct loop - the process's work
- * @epoll: that waits for all of them
+ * struct loop - work of the process
+ * @epoll: epoll instance with all queues
  * @channels: the queues
- * @count: how many
- * @used: of them, the first so many
+ * @count: number of queues
+ * @used: number of queues, from the first, that are used
  */
 struct loop {
 	int epoll;
@@ -49,7 +49,7 @@ static void run(struct worker *worker, void *work, size_t messages)
 	}
 }
 
-/* Let a queue allocate what it does at its first use. */
+/* Use a queue once, so that it makes its allocations before the measurement. */
 static void use_once(struct channel *channel)
 {
 	struct worker nobody = { 0 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Peers that are files: pipes, sockets, and the floor, two system calls without a queue.
+ * Peers that are files: pipes, sockets, and "floor", which is two system calls without a queue.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -59,8 +59,8 @@ const struct peer peer_pipe = {
 };
 
 /*
- * The limit to what a socket holds counts the kernel's own memory, too: what it takes for
- * a message beside its bytes is less than they are, or than a page.
+ * The limit of a socket includes memory of the kernel. The overhead of a message is less than
+ * its size, or than a page, so half of the limit is safe.
  */
 static int socket_open(struct channel *channel, int type)
 {

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Many producers and many consumers on one queue. The producer that has put its share in
- * first ends it for all, so that what the others have managed meanwhile tells how fair
- * it was. The share is as large as if it were alone: all must have had their turns on the
- * processors, or it tells nothing but whose was the first.
+ * Many producers and many consumers on one queue. The first producer that has put its share ends
+ * the run for all: what the others have put by then shows the fairness. The share is as large as
+ * if each producer were alone, so that all producers get CPU time; with a small share the result
+ * would only show which one started first.
  */
 #include <sys/mman.h>
 
 #include "bench.h"
 
 /**
- * struct shared - what they share, beside the queue
+ * struct shared - state shared by the workers
  * @channel: the queue
- * @producers: of the workers, the first so many
- * @consumers: the others
- * @done: one producer is through
- * @producing: producers that are not yet done
- * @consuming: the same of consumers
+ * @producers: number of producers, which are the first workers
+ * @consumers: number of consumers, which are the other workers
+ * @done: one producer has put its share
+ * @producing: producers that are still running
+ * @consuming: consumers that are still running
  */
 struct shared {
 	struct channel channel;
@@ -40,7 +40,10 @@ static void produce(struct worker *worker, struct shared *shared, size_t share)
 		channel_put_last(&shared->channel);
 }
 
-/* The last message is handed on, until the last of them has it: all is as in the beginning. */
+/*
+ * Each consumer that gets the last message puts it back for the next one. The last consumer
+ * resets the state for the next run.
+ */
 static void consume(struct worker *worker, struct shared *shared)
 {
 	struct channel *channel = &shared->channel;
@@ -79,7 +82,10 @@ static int many(const struct setup *setup, struct figure *figure)
 
 	if (setup_open(setup, &shared->channel))
 		return -1;
-	/* A batch is over as soon as one message is: all must have their turns here, too. */
+	/*
+	 * A share is reached after fewer calls if messages are batched: all producers must get
+	 * CPU time, too.
+	 */
 	task.messages *= shared->channel.batch;
 	shared->producers = setup->level.first;
 	shared->consumers = setup->level.second;

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Moving messages, and what it takes.
+ * Moving messages, and measuring that.
  */
 #include "bench.h"
 #include "wakeups.h"
 
-/* The part of the messages that is moved to learn how long they take; the first, at least. */
+/* The first probe moves one of this number of messages. */
 #define PROBED		100
 
-/* The part of the time that tells it well enough: those who begin late have had their turn. */
+/*
+ * A probe is long enough if it takes one of this number of the time available: by then also
+ * workers that started late have run.
+ */
 #define TELLING		4
 
-/* The part of the messages that is moved to count wakeups, which takes time. */
+/* One of this number of messages is moved to count wakeups, which is slow. */
 #define COUNTED		4
 
 int setup_open(const struct setup *setup, struct channel *channel)
@@ -19,7 +22,7 @@ int setup_open(const struct setup *setup, struct channel *channel)
 	return channel_open(channel, setup->peer, setup->size, setup->pattern->whole);
 }
 
-/* As many calls as it takes to put so many. */
+/* Number of puts needed for this number of messages. */
 static size_t puts_needed(const struct channel *channel, size_t messages)
 {
 	return (messages + channel->batch - 1) / channel->batch;
@@ -35,7 +38,7 @@ void move_in(struct worker *worker, struct channel *channel, size_t messages)
 	worker->calls += puts;
 }
 
-/* As many as move_in() has put. A stream may give a message in pieces. */
+/* Take out as many messages as move_in() puts. A stream may return parts of a message. */
 void move_out(struct worker *worker, struct channel *channel, size_t messages)
 {
 	size_t count = puts_needed(channel, messages) * channel->batch, left;
@@ -71,7 +74,7 @@ static struct worker workers_sum(const struct worker *workers, size_t count)
 	return sum;
 }
 
-/* The least that one has put, of what all have on average. */
+/* Messages put by the slowest worker, relative to the mean. */
 static double fairness(const struct worker *workers, size_t count, uint64_t sum)
 {
 	uint64_t least = UINT64_MAX;
@@ -92,8 +95,9 @@ static uint64_t time_of(const struct task *task)
 }
 
 /*
- * As many messages as there is time for. Of few, most of the time is that of many workers
- * to get going: so it is learnt from more and more, until they would be enough or take long.
+ * Number of messages that fit into the time. With few messages, most of the time is needed to
+ * start the workers: hence probe with more and more messages, until they suffice or the probe
+ * takes long enough.
  */
 static size_t messages_in_time(const struct task *task, uint64_t time_ns)
 {
@@ -142,7 +146,7 @@ static void find_cost(const struct setup *setup, const struct task *task, struct
 	workers_free(workers, task);
 }
 
-/* For errors. */
+/* Describe the task for error messages. */
 static void name_task(const struct setup *setup, struct task *task)
 {
 	const struct level *level = &setup->level;
@@ -157,8 +161,8 @@ static void name_task(const struct setup *setup, struct task *task)
 }
 
 /*
- * The first of the workers are those who produce; so many. Returns how many messages were
- * moved while it was measured, if that is a matter of the task.
+ * Measure a task. Its first workers are the producers. Returns the number of messages moved, for
+ * patterns that need it.
  */
 size_t measure(const struct setup *setup, struct task *task, struct figure *figure)
 {

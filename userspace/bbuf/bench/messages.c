@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Peers that are message queues, of POSIX and of System V, as they are by default.
+ * Peers that are POSIX and System V message queues, with their default limits.
  */
 #include <fcntl.h>
 #include <mqueue.h>
@@ -14,7 +14,7 @@
 #include "channel.h"
 #include "common.h"
 
-/* A user may have few of them; root as many as memory can hold. */
+/* Lift the limit of message queues, as far as permitted. */
 static void allow_many(void)
 {
 	const struct rlimit none = { RLIM_INFINITY, RLIM_INFINITY };
@@ -22,7 +22,7 @@ static void allow_many(void)
 	setrlimit(RLIMIT_MSGQUEUE, &none);
 }
 
-/* Its name is needed for the moment only. */
+/* The name is needed only until the queue is open. */
 static int mq_make(struct channel *channel)
 {
 	struct mq_attr attr;
@@ -69,7 +69,7 @@ const struct peer peer_mq = {
 	.open = mq_make, .put = mq_put, .get = mq_get, .close = mq_end,
 };
 
-/* What stands before each message is its type. */
+/* The header of a message is its type. */
 static int sysv_open(struct channel *channel)
 {
 	struct msginfo info;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Two processes send a message to and fro, so that each waits for the other. A round trip
- * takes four calls, and is what counts here as a message.
+ * Two processes send a message back and forth, so that each waits for the other. A round trip
+ * takes four calls, and counts as one message.
  */
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -9,10 +9,10 @@
 #include "bench.h"
 
 /**
- * struct shared - between the two
- * @requests: the queue of the one that serves
- * @replies: that of the other
- * @ns: how long each round trip took, in memory that both share
+ * struct shared - state shared by the two processes
+ * @requests: queue to the process that replies
+ * @replies: queue back
+ * @ns: duration of each round trip in nanoseconds, in shared memory
  */
 struct shared {
 	struct channel requests;
@@ -34,7 +34,7 @@ static void send_and_wait(struct worker *worker, struct shared *shared, size_t t
 	}
 }
 
-/* What it takes is the first half of a round trip that is counted at its end. */
+/* The other process counts the round trip, so this one reports no messages. */
 static void reply_all(struct worker *worker, struct shared *shared, size_t trips)
 {
 	size_t i;

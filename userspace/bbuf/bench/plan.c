@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The options of bbuf bench.
+ * Options of bbuf bench.
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #define DEFAULT_TIME		(500 * NSEC_PER_MSEC)
 #define DEFAULT_TIMEOUT		(60 * NSEC_PER_SEC)
 
-/* Where --json and --csv write to by themselves. */
+/* Default file of --json and --csv. */
 #define STDOUT		"-"
 
 const struct pattern *const patterns[] = {
@@ -59,7 +59,7 @@ static const struct argp_option option_list[] = {
 	{ 0 }
 };
 
-/* Takes a list apart, in place: the next item, or NULL. */
+/* Split a list in place. Returns the next item, or NULL. */
 static char *next_item(char **list)
 {
 	return strsep(list, ",");
@@ -124,7 +124,7 @@ static void arg_pattern(struct argp_state *state, struct plan *plan, const char 
 	plan->chosen |= 1U << i;
 }
 
-/* Is the file of --json or --csv standard output, which then has no tables? */
+/* Whether --json or --csv writes to standard output, which then has no tables. */
 bool plan_to_stdout(const char *file)
 {
 	return file && !strcmp(file, STDOUT);
@@ -177,7 +177,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-/* The end of the help lists what there is. */
+/* Append the lists of patterns and of kinds of queues to the help. */
 static char *help_filter(int key, const char *text, void *input)
 {
 	char *help = NULL;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Queues of bbuf: streams, records, and records with frames, many by each call.
+ * bbuf queues: streams, records, and batches of framed records.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #include "channel.h"
 #include "common.h"
 
-/* Records that are framed together, if they fit into the queue. */
+/* Number of records framed together, if they fit into the queue. */
 #define BATCH		64
 
 size_t queue_capacity;
@@ -25,7 +25,7 @@ static void queue_close(struct channel *channel)
 	bbuf_destroy(channel->name);
 }
 
-/* Both ends, as a user would open them. The process's number keeps two of us apart. */
+/* Open both ends as a user would. The PID makes the names of concurrent benchmarks unique. */
 static int queue_open(struct channel *channel, uint32_t type)
 {
 	struct bbuf_config config = BBUF_CONFIG_INIT;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One process that puts a message in and takes it out again, so that nobody ever waits;
- * and two, of which one puts in what the other takes out.
+ * One process that puts a message and takes it out again, so that it never blocks; and two
+ * processes, one of which puts the messages that the other takes.
  */
 #include "bench.h"
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One process that moves messages from a file, through a queue, to /dev/null, and never
- * has them in its own memory. What is not a pipe needs one to be spliced out of.
+ * One process that moves messages from a file through a queue to /dev/null, without copying them
+ * to its own memory. splice() needs a pipe on one side: a queue that is not a pipe itself needs
+ * one behind it.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -13,11 +14,11 @@
 #include "bench.h"
 
 /**
- * struct route - from where to where
- * @channel: the queue in between
- * @file: one message, in memory
- * @pipe: behind the queue, unless it is one itself
- * @null: the end
+ * struct route - path of the data
+ * @channel: the queue
+ * @file: a message, in a memory file
+ * @pipe: behind the queue, unless that is a pipe itself
+ * @null: destination
  */
 struct route {
 	struct channel channel;
@@ -36,7 +37,7 @@ static void send_in(struct worker *worker, struct route *route)
 			channel_failed(&route->channel, "sendfile");
 }
 
-/* Up to so many bytes, from a queue or a pipe. */
+/* Move up to @bytes bytes from a queue or a pipe. */
 static size_t move(struct worker *worker, struct route *route, int from, int to, size_t bytes)
 {
 	ssize_t n = splice(from, NULL, to, NULL, bytes, SPLICE_F_MOVE);

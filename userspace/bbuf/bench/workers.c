@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Processes that do something together. See workers.h.
+ * Processes that do the same work. See workers.h.
  */
 #include <err.h>
 #include <errno.h>
@@ -19,12 +19,12 @@
 #include "common.h"
 #include "workers.h"
 
-/* A part of what is measured is moved before, so that all is in its place. */
+/* One of this number of messages is moved to warm up caches and allocators. */
 #define WARM_UP		10
 
 /**
- * struct shared - where the processes wait for one another
- * @barrier: that
+ * struct shared - memory shared by the processes
+ * @barrier: where they wait for each other
  * @workers: what each of them has done
  */
 struct shared {
@@ -32,7 +32,7 @@ struct shared {
 	struct worker workers[];
 };
 
-/* By which signal. */
+/* Signal that asked to end, or 0. */
 static atomic_int end_signal;
 
 static void on_end_signal(int signal)
@@ -40,13 +40,13 @@ static void on_end_signal(int signal)
 	end_signal = signal;
 }
 
-/* It has ended a wait, and that is all. */
+/* Interrupting a wait is all that this signal is for. */
 static void on_tick(int signal)
 {
 	(void)signal;
 }
 
-/* Whoever is told to end leaves no queue behind. */
+/* Destroy all queues when a signal ends the program. */
 void workers_init(void)
 {
 	const struct sigaction end = { .sa_handler = on_end_signal };
@@ -98,7 +98,7 @@ static struct shared *shared_new(size_t count)
 	return shared;
 }
 
-/* The processors that we may use are dealt out, one after the other. */
+/* Assign the permitted CPUs to the workers in turn. */
 static void pin_to_cpu(size_t index)
 {
 	cpu_set_t allowed, one;
@@ -154,7 +154,7 @@ static _Noreturn void worker_main(const struct task *task, struct shared *shared
 	_exit(EXIT_SUCCESS);
 }
 
-/* How much have they done so far? */
+/* Measure of the progress of all workers. */
 static uint64_t progress(const struct shared *shared, size_t size)
 {
 	uint64_t sum = 0;
@@ -166,7 +166,7 @@ static uint64_t progress(const struct shared *shared, size_t size)
 	return sum;
 }
 
-/* A signal so often; 0: no more. */
+/* Send SIGALRM at this interval; 0 to stop. */
 static void set_tick(uint64_t ns)
 {
 	const struct timeval time = {
@@ -178,7 +178,7 @@ static void set_tick(uint64_t ns)
 	setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-/* Waits until one has ended well: false if one has not, or nothing happens any more. */
+/* Wait until one worker has exited. Returns false if it failed, or nothing moves any more. */
 static bool wait_for_worker(const struct task *task, const struct shared *shared)
 {
 	uint64_t before, now = UINT64_MAX;
@@ -196,7 +196,7 @@ static bool wait_for_worker(const struct task *task, const struct shared *shared
 	return false;
 }
 
-/* If one fails the others would wait for ever. */
+/* If one worker fails, the others would block forever: kill them. */
 static void wait_for_workers(const struct task *task, const struct shared *shared,
 			     const pid_t *pids)
 {
@@ -215,7 +215,7 @@ static void wait_for_workers(const struct task *task, const struct shared *share
 	end_if_signalled();
 }
 
-/* Returns what each of them did, for workers_free(). */
+/* Returns what each worker has done; free it with workers_free(). */
 struct worker *workers_run(const struct task *task)
 {
 	struct shared *shared = shared_new(task->workers);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Processes that do something together, and what it took: first to warm up, then, all
- * beginning at once, to be measured.
+ * Processes that do the same work. They warm up first; then all start at the same time and are
+ * measured.
  */
 #ifndef BBUF_BENCH_WORKERS_H
 #define BBUF_BENCH_WORKERS_H
@@ -14,14 +14,14 @@
 #define TASK_NAME_MAX	80
 
 /**
- * struct worker - one of them, in memory that all share
- * @index: which one, from 0
- * @begin_ns: when it began
- * @end_ns: when it was done
- * @put: messages that it has put in
- * @got: messages that it has taken out
- * @calls: system calls that moved them
- * @switches: how often it slept or was preempted
+ * struct worker - a process, in shared memory
+ * @index: number of the worker, from 0
+ * @begin_ns: start time in nanoseconds
+ * @end_ns: end time in nanoseconds
+ * @put: number of messages written
+ * @got: number of messages read
+ * @calls: number of system calls for them
+ * @switches: number of context switches, voluntary or not
  */
 struct worker {
 	size_t index;
@@ -34,15 +34,15 @@ struct worker {
 } __attribute__((aligned(64)));
 
 /**
- * struct task - what they do
- * @name: of that, for errors
- * @workers: number of processes that do it
- * @run: does one member's part, in which so many messages are moved by all
- * @work: for @run
- * @messages: that are to be moved
- * @timeout_ns: if none of them moves anything for so long, they never will
- * @cold: they don't warm up
- * @free: the scheduler decides where they run; otherwise each has its processor
+ * struct task - work of the processes
+ * @name: description for error messages
+ * @workers: number of processes
+ * @run: does the part of one worker, while all workers together move @messages
+ * @work: argument for @run
+ * @messages: number of messages to move
+ * @timeout_ns: fail if no worker makes progress for this number of nanoseconds
+ * @cold: skip the warm-up
+ * @free: let the scheduler move the processes; otherwise each is pinned to a CPU
  */
 struct task {
 	char name[TASK_NAME_MAX];

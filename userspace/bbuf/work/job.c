@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The processes that work on a record.
+ * Processes that work on a record.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,8 +26,8 @@ static bool in_arguments(const struct plan *plan)
 }
 
 /*
- * Is there such a command? A mistake in its name is better found before a record is
- * taken. Which one it is may depend on the record.
+ * Whether the command can exist. A mistake in its name should be found before a record is taken.
+ * If the name contains the record, that is not possible.
  */
 bool job_possible(const struct plan *plan)
 {
@@ -43,7 +43,7 @@ bool job_possible(const struct plan *plan)
 	return possible;
 }
 
-/* One argument with the record in it, to be freed. */
+/* Replace the placeholders in an argument by the record. Allocated. */
 static char *fill_in(const char *word, const char *record, size_t len)
 {
 	char *text, *end;
@@ -63,7 +63,7 @@ static char *fill_in(const char *word, const char *record, size_t len)
 	return text;
 }
 
-/* The arguments of one job, to be freed. */
+/* Arguments of one job. Allocated. */
 static char **fill_in_all(const struct plan *plan, const char *record, size_t len)
 {
 	char **words;
@@ -86,7 +86,7 @@ static void free_words(char **words)
 	free(words);
 }
 
-/* A file with the record, or with nothing; -1 and errno if there can be none. */
+/* Create a file with the record, or an empty one. Returns -1 and errno if that fails. */
 static int record_file(const char *record, size_t len)
 {
 	int fd = memfd_create("record", MFD_CLOEXEC);
@@ -104,13 +104,13 @@ static int record_file(const char *record, size_t len)
 }
 
 /**
- * struct start - of a job
- * @words: its command
- * @input: its standard input
- * @errors: where it gets its standard output from, if not from us: it is for our events
- * @error_fd: what to write an error to
- * @slot: where to write its process group
- * @worker: who starts it
+ * struct start - arguments for starting a job
+ * @words: command with its arguments
+ * @input: file descriptor for standard input
+ * @errors: send standard output to standard error, because standard output is for events
+ * @error_fd: pipe for an error number
+ * @slot: where to write the process group
+ * @worker: process ID of the worker
  */
 struct start {
 	char **words;
@@ -121,7 +121,7 @@ struct start {
 	pid_t worker;
 };
 
-/* In the new process. If the worker dies from here on, it dies as well. */
+/* In the child process. If the worker dies from now on, the child is killed. */
 static _Noreturn void exec_command(const struct start *start)
 {
 	sigset_t none;
@@ -142,7 +142,7 @@ static _Noreturn void exec_command(const struct start *start)
 	_exit(EXIT_FAILURE);
 }
 
-/* Why the command could not be run: an error number, or 0 if it is running. */
+/* Error number of a command that could not be executed; 0 if it runs. */
 static int wait_for_command(int error_fd)
 {
 	int error = 0;
@@ -154,7 +154,7 @@ static int wait_for_command(int error_fd)
 	return ret == sizeof(error) ? error : 0;
 }
 
-/* Returns the error of that. */
+/* Returns an error number, or 0. */
 static int run(struct job *job, struct start *start)
 {
 	int error_pipe[2], error;
@@ -180,8 +180,8 @@ static int run(struct job *job, struct start *start)
 }
 
 /*
- * Returns 0, or -1 and errno: E2BIG is the record's fault, as is EILSEQ, a NUL in what is to
- * be an argument. After any other error no command can be run.
+ * Returns 0, or -1 and errno. E2BIG and EILSEQ, a NUL in an argument, are caused by the record.
+ * After any other error no command can be run.
  */
 int job_start(struct job *job, const struct plan *plan, const char *record)
 {
@@ -207,7 +207,7 @@ int job_start(struct job *job, const struct plan *plan, const char *record)
 	return error ? -1 : 0;
 }
 
-/* To all its processes, also to those that are stopped. */
+/* Signal all processes of a job, including stopped ones. */
 void job_signal(const struct job *job, int signal)
 {
 	kill(-job->pid, signal);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The options of bbuf work.
+ * Options of bbuf work.
  */
 #include <string.h>
 #include <unistd.h>
@@ -13,7 +13,7 @@
 #define DEFAULT_BACKOFF	NSEC_PER_SEC
 #define DEFAULT_KILL	(5 * NSEC_PER_SEC)
 
-/* Where --json writes to by itself. */
+/* Default file of --json. */
 #define STDOUT		"-"
 
 enum option_key {

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bbuf work: runs a command for each record of a queue, and takes it for done with only
- * when that has succeeded.
+ * bbuf work: run a command for each record of a queue, and acknowledge the record only if the
+ * command succeeds.
  *
- * One thread waits for all there is to wait for, in poll(): the queue, signals (among them
- * that a command has ended), and the next of the deadlines that records in hand have. No
- * other call waits, so that a lease is renewed in time whatever else goes on.
+ * One thread waits in poll() for everything: the queue, signals (including SIGCHLD), and the
+ * next deadline of a leased record. No other call blocks, so leases are renewed in time.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,34 +24,34 @@
 #include "report.h"
 #include "shell.h"
 
-/* A lease is renewed when this part of its time is over. */
+/* A lease is renewed after a third of its timeout. */
 #define RENEW_PART	3
 
-/* Doublings after which a record waits no longer than before, and so that it ever ends. */
+/* Limits of the exponential backoff: the number of doublings, and a base that cannot overflow. */
 #define BACKOFF_DOUBLINGS	8
 #define BACKOFF_MAX		(NEVER >> (BACKOFF_DOUBLINGS + 1))
 
 /**
- * struct work - all of it
+ * struct work - state of bbuf work
  * @subject: for messages
- * @plan: what is to be done
- * @report: what is told of it
- * @queue: that it is about
- * @info: of the queue, when it was last looked at
- * @keeper: of the jobs
- * @signals: that come, as a file
- * @record: where to take records to
- * @size: bytes of that
- * @jobs: records in hand
- * @count: how many
- * @running: how many of them have a command that runs
- * @limit_reached: the file has as many leases as it may, until one is settled
- * @empty: there was nothing to take, when it was last tried
- * @eof: no more will come
- * @stopping: we take no more
- * @signal: that asked for it
- * @grace_end: when jobs are told to end
- * @status: to exit with
+ * @plan: options of the command
+ * @report: output
+ * @queue: handle of the queue
+ * @info: properties and statistics of the queue, last read
+ * @keeper: keeper of the jobs
+ * @signals: signalfd for the signals to handle
+ * @record: buffer for a record
+ * @size: size of @record in bytes
+ * @jobs: leased records
+ * @count: number of @jobs
+ * @running: number of jobs whose command runs
+ * @limit_reached: the file holds its maximum number of leases
+ * @empty: the queue was empty at the last attempt
+ * @eof: the queue has reported EOF
+ * @stopping: no more records are taken
+ * @signal: signal that asked to stop, or 0
+ * @grace_end: when to terminate the jobs, in nanoseconds
+ * @status: exit code so far
  */
 struct work {
 	struct subject subject;
@@ -76,7 +75,7 @@ struct work {
 	int status;
 };
 
-/* Something is wrong with the queue, or with us: take no more. */
+/* An error of the queue or of this program: take no more records. */
 static void work_fail(struct work *work, int error)
 {
 	report_clear(&work->report);
@@ -86,14 +85,14 @@ static void work_fail(struct work *work, int error)
 	work->stopping = true;
 }
 
-/* A record is in hand no more. The order of the others means nothing. */
+/* Remove a job. The order of the others does not matter. */
 static void remove_job(struct work *work, struct job *job)
 {
 	*job = work->jobs[--work->count];
 	work->limit_reached = false;
 }
 
-/* Returns false if that could not be done, and the record stays in hand. */
+/* Returns false if the dead-letter queue does not accept the record, which stays leased. */
 static bool settle(struct work *work, struct job *job, enum bbuf_settling how,
 		   enum event event, const char *why)
 {
@@ -111,7 +110,7 @@ static bool settle(struct work *work, struct job *job, enum bbuf_settling how,
 	return true;
 }
 
-/* Is the record not to be tried again? */
+/* Whether the record must not be retried. */
 static bool is_last_try(const struct work *work, const struct job *job)
 {
 	uint64_t tries = work->plan.tries ?: NEVER;
@@ -121,7 +120,7 @@ static bool is_last_try(const struct work *work, const struct job *job)
 	return job->deliveries >= tries;
 }
 
-/* Returns false if its dead-letter queue does not take it. */
+/* Returns false if the dead-letter queue does not accept the record. */
 static bool give_up(struct work *work, struct job *job, const char *why)
 {
 	if (!settle(work, job, BBUF_REJECT, EVENT_GIVEN_UP, why))
@@ -131,7 +130,7 @@ static bool give_up(struct work *work, struct job *job, const char *why)
 	return true;
 }
 
-/* It waits in our hand; if we die it goes back at once. */
+/* Keep the record leased during its backoff; if this program dies, the record returns at once. */
 static void job_failed(struct work *work, struct job *job, const char *why)
 {
 	if (is_last_try(work, job)) {
@@ -149,7 +148,7 @@ static void job_failed(struct work *work, struct job *job, const char *why)
 		settle(work, job, BBUF_RETURN_LAST, EVENT_RETURNED, NULL);
 }
 
-/* It has waited long enough: somebody may try it again, or it is to be given up at last. */
+/* The backoff is over: return the record for a retry, or try again to reject it. */
 static void backoff_elapsed(struct work *work, struct job *job)
 {
 	if (is_last_try(work, job) && give_up(work, job, "it has failed"))
@@ -157,13 +156,13 @@ static void backoff_elapsed(struct work *work, struct job *job)
 	settle(work, job, BBUF_RETURN_LAST, EVENT_RETURNED, NULL);
 }
 
-/* A command has ended. */
+/* The command of a job has exited. */
 static void job_exited(struct work *work, struct job *job, int status)
 {
 	char why[WHY_MAX];
 
 	if (job->cause != CAUSE_NONE)
-		job_signal(job, SIGKILL);	/* what it has left behind */
+		job_signal(job, SIGKILL);	/* processes that it has left behind */
 	*job->slot = 0;
 	job->slot = NULL;
 	job->pid = 0;
@@ -197,7 +196,7 @@ static void reap(struct work *work)
 	}
 }
 
-/* SIGTERM now, SIGKILL later; both if it was told so before. */
+/* Send SIGTERM now, and SIGKILL later; SIGKILL at once if it was terminated before. */
 static void terminate_job(struct work *work, struct job *job, enum cause cause)
 {
 	if (job->cause != CAUSE_NONE) {
@@ -220,7 +219,7 @@ static void terminate_all(struct work *work)
 			terminate_job(work, job, CAUSE_STOP);
 }
 
-/* Those that wait need not do it in our hand. */
+/* Return records whose backoff is not over. */
 static void return_waiting(struct work *work)
 {
 	size_t i = 0;
@@ -233,7 +232,7 @@ static void return_waiting(struct work *work)
 	}
 }
 
-/* The first signal lets what runs end by itself; the next ones don't. */
+/* The first signal lets running jobs finish; the next one terminates them. */
 static void handle_stop(struct work *work, int signal)
 {
 	if (work->signal) {
@@ -273,7 +272,7 @@ static void job_due(struct work *work, struct job *job)
 		backoff_elapsed(work, job);
 }
 
-/* Whatever is due. One that is in hand no more has another in its place. */
+/* Handle all deadlines that have passed. Iterates backwards: removing a job moves the last one. */
 static void handle_deadlines(struct work *work)
 {
 	uint64_t now = now_ns();
@@ -299,14 +298,14 @@ static uint64_t next_deadline(const struct work *work)
 	return next;
 }
 
-/* Room for any record. */
+/* Make room for a record of this size. */
 static void resize_buffer(struct work *work, size_t size)
 {
 	work->record = xrealloc(work->record, size, 1);
 	work->size = size;
 }
 
-/* The record is at fault, or this machine has no room for a command. */
+/* Either the record is invalid as an argument, or this machine cannot run the command. */
 static void job_not_started(struct work *work, struct job *job, int error)
 {
 	if (error == E2BIG) {
@@ -322,7 +321,7 @@ static void job_not_started(struct work *work, struct job *job, int error)
 	}
 }
 
-/* Tells the command what no record tells. */
+/* Set what the record itself does not tell. */
 static void set_environment(const struct bbuf_lease *lease)
 {
 	char number[TEXT_MAX];
@@ -367,7 +366,7 @@ static bool wants_more(const struct work *work)
 	       work->running < work->plan.jobs;
 }
 
-/* Nothing was taken. Returns whether to try again. */
+/* Returns whether to try again. */
 static bool lease_failed(struct work *work, int error, size_t len)
 {
 	switch (error) {
@@ -388,7 +387,7 @@ static bool lease_failed(struct work *work, int error, size_t len)
 	}
 }
 
-/* Returns whether there may be more to take. */
+/* Returns whether there may be more records. */
 static bool lease_one(struct work *work)
 {
 	static const struct timespec at_once;
@@ -478,8 +477,8 @@ static void work_loop(struct work *work)
 }
 
 /*
- * Whoever may put a record could run commands as this user. It is not refused: records may be
- * known to be harmless.
+ * Anyone who may put a record could run code as this user. This is not an error, because the
+ * records may be known to be harmless.
  */
 static void warn_about_shell(const struct work *work)
 {
@@ -491,7 +490,7 @@ static void warn_about_shell(const struct work *work)
 			      "argument instead: %s -c 'echo \"$1\"' %s {}", shell, shell, shell);
 }
 
-/* A queue of records with leases, and a command that there is. */
+/* Check that the queue holds records with leases, and that the command exists. */
 static int check(struct work *work)
 {
 	if (bbuf_get_info(work->queue, &work->info))
@@ -509,7 +508,7 @@ static int check(struct work *work)
 	return EXIT_SUCCESS;
 }
 
-/* From here on signals come by a file, and those that we were told to ignore don't. */
+/* Receive signals by a file descriptor from now on, except those that are ignored. */
 static int open_signals(void)
 {
 	sigset_t set;
@@ -522,7 +521,7 @@ static int open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* The keeper is to have none of our signals: it comes first. */
+/* The keeper is started before the signals are redirected: it handles none of them. */
 static int work_prepare(struct work *work)
 {
 	int ret = check(work);
