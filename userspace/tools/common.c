@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What all tools share. See common.h.
+ * Functions shared by all tools. See common.h.
  */
 #include <ctype.h>
 #include <err.h>
@@ -29,7 +29,7 @@ uint64_t now_ns(void)
 	return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
 }
 
-/* Returns early when a signal arrives: the caller looks whether it should stop. */
+/* Returns early when a signal arrives: the caller checks whether it should stop. */
 void sleep_until(uint64_t deadline_ns)
 {
 	struct timespec ts = {
@@ -40,7 +40,7 @@ void sleep_until(uint64_t deadline_ns)
 	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
 }
 
-/* A number in decimal, of digits alone: strtoull() would take "-1", too. */
+/* Parse a decimal number without a sign: strtoull() would accept "-1". */
 static bool parse_number(const char *text, uint64_t *number, const char **rest)
 {
 	char *end;
@@ -130,7 +130,7 @@ uint64_t arg_time(struct argp_state *state, const char *what, const char *arg)
 	return ns;
 }
 
-/* As people write it: 64K, but 1000 where no suffix would be exact. */
+/* Format a size with a suffix if that is exact: 64K, but 1000. */
 const char *format_size(char text[TEXT_MAX], uint64_t bytes)
 {
 	static const char suffixes[] = { '\0', 'K', 'M', 'G' };
@@ -175,7 +175,7 @@ void *xrealloc(void *mem, size_t n, size_t size)
 	return mem;
 }
 
-/* Says whether all that was printed has been written, as an exit code. */
+/* Flush standard output. Returns an exit code, after printing a message if that fails. */
 int output_end(void)
 {
 	if (!fflush(stdout) && !ferror(stdout))
@@ -189,7 +189,7 @@ static const char *access_name(int flags)
 	return (flags & O_ACCMODE) == O_WRONLY ? "writing" : "reading";
 }
 
-/* If the path is that of a queue's node, and something else is there, the program ends. */
+/* Exit if the path is that of a node and another file has taken its place. */
 static void device_check_node(const char *path)
 {
 	char *problem = node_problem(path);
@@ -198,7 +198,7 @@ static void device_check_node(const char *path)
 		errx(EXIT_FAILURE, "%s: %s", path, problem);
 }
 
-/* Nothing is there, or nothing behind it, and the module would know if it should be. */
+/* The node is missing or dead, and the module does not know a queue for it. */
 static _Noreturn void device_missing(const char *path, const char *what)
 {
 	if (access("/sys/class/bbuf", F_OK))
@@ -208,7 +208,7 @@ static _Noreturn void device_missing(const char *path, const char *what)
 	     "`bbuf create` makes one", path, what);
 }
 
-/* Says why the device can't be opened and what to do about it. */
+/* Exit with a message that tells why the device cannot be opened and what to do. */
 static _Noreturn void device_refused(const char *path, int flags, int error)
 {
 	struct stat st;
@@ -228,7 +228,10 @@ static _Noreturn void device_refused(const char *path, int flags, int error)
 	err(EXIT_FAILURE, "%s: opening for %s", path, access_name(flags));
 }
 
-/* What has a node's place may be a FIFO, which waits in open(), or come there meanwhile. */
+/*
+ * A node may have been replaced by a FIFO, on which open() would block, or by another file since
+ * the first check.
+ */
 int device_open(const char *path, int flags)
 {
 	struct stat st;
@@ -249,7 +252,7 @@ int device_open(const char *path, int flags)
 	return fd;
 }
 
-/* Bytes that the queue holds at most; 0 if that can't be learnt. */
+/* Capacity of the queue in bytes; 0 if it is unknown. */
 uint64_t device_capacity(int fd)
 {
 	int pipe_size = fcntl(fd, F_GETPIPE_SZ);
@@ -260,7 +263,7 @@ uint64_t device_capacity(int fd)
 	return ioctl(fd, BBUF_IOC_INFO, &info) ? 0 : info.capacity;
 }
 
-/* Bytes queued now. A queue tells that by FIONREAD only to those who may read. */
+/* Number of bytes queued. FIONREAD on a queue requires a file that is open for reading. */
 uint64_t device_fill(int fd, const char *path)
 {
 	struct bbuf_info info;
@@ -273,7 +276,7 @@ uint64_t device_fill(int fd, const char *path)
 	return info.bytes;
 }
 
-/* For tools that need a queue to themselves. Returns its capacity. */
+/* For tools that must not share the queue. Returns its capacity. */
 uint64_t device_require_empty(int fd, const char *path)
 {
 	uint64_t capacity = device_capacity(fd), fill = device_fill(fd, path);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * consumer: takes what is in a queue, to standard output, to check it, or to drop it.
+ * consumer: read from a queue, and write to standard output, verify, or discard.
  */
 #include <err.h>
 #include <errno.h>
@@ -24,14 +24,14 @@ enum option_key {
 };
 
 /**
- * struct plan - what to do with what comes
+ * struct plan - options of consumer
  * @workers: options of the workers
- * @verify: check items; otherwise pass bytes on
- * @discard: drop the bytes rather than write them to standard output
- * @producers: how many end markers to wait for
- * @budget: bytes that may still be taken, unless it is endless
- * @limited: the budget counts
- * @verifier: the check
+ * @verify: verify items instead of writing bytes to standard output
+ * @discard: discard the bytes instead of writing them
+ * @producers: number of end markers to wait for
+ * @budget: number of bytes that may still be read, if @limited
+ * @limited: the number of bytes is limited
+ * @verifier: state of the verification
  */
 struct plan {
 	struct worker_options workers;
@@ -55,7 +55,7 @@ static const struct argp_option option_list[] = {
 	{ 0 }
 };
 
-/* Refuses what can't work. */
+/* Reject combinations that cannot work. */
 static void plan_check(const struct plan *plan, struct argp_state *state)
 {
 	if (plan->verify && (plan->discard || plan->limited))
@@ -121,7 +121,7 @@ static const struct argp argp = {
 	       HELP_SIZES "\n" HELP_EXIT ", 3 the check failed or is incomplete.",
 };
 
-/* Takes n bytes, or what is left, out of the budget. */
+/* Take n bytes, or what is left, from the budget. */
 static size_t budget_take(struct plan *plan, size_t n)
 {
 	unsigned long long left = atomic_load(&plan->budget), take;
@@ -156,7 +156,7 @@ static bool write_stdout(const struct worker *worker, const char *bytes, size_t 
 	return true;
 }
 
-/* Returns 1 to n bytes, or 0 when no more shall be read; *good says if that is an error. */
+/* Returns 1 to n bytes, or 0 when reading ends; then *good is false after an error. */
 static size_t take(struct worker *worker, void *buf, size_t n, bool *good)
 {
 	ssize_t ret = endpoint_read(&worker->endpoint, buf, n);
@@ -196,7 +196,7 @@ static bool work_verify(struct worker *worker)
 	return verifier_work(&plan->verifier, worker);
 }
 
-/* How it went, as an exit code. */
+/* Returns the exit code. */
 static int plan_result(struct plan *plan, const struct worker_group *group, enum workers_end end)
 {
 	bool verified = !plan->verify || verifier_report(&plan->verifier, plan->workers.json);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * copies: shows what an I/O costs, which is two copies of each byte, and a system call
- * for each buffer.
+ * copies: show the cost of I/O, which copies each byte twice and takes a system call for each
+ * buffer.
  */
 #include <err.h>
 #include <errno.h>
@@ -18,10 +18,10 @@
 #define BYTES_DEFAULT	(1024U * 1024)
 #define BYTES_PER_MB	1e6
 
-/* User to kernel, and kernel to user. */
+/* From user to kernel memory and back. */
 #define COPIES_PER_BYTE	2
 
-/* Columns of the chart beside the bars. */
+/* Widths of the columns on both sides of the bars. */
 #define LABEL_WIDTH	10
 #define TIME_WIDTH	10
 
@@ -31,10 +31,10 @@ enum option_key {
 };
 
 /**
- * struct run - the same bytes, moved with buffers of one size
- * @size: bytes that one call moves
- * @calls: system calls that it took
- * @ns: how long it took
+ * struct run - a run that moves all bytes with one buffer size
+ * @size: number of bytes moved by one call
+ * @calls: number of system calls
+ * @ns: duration in nanoseconds
  */
 struct run {
 	size_t size;
@@ -43,11 +43,11 @@ struct run {
 };
 
 /**
- * struct plan - what to move
+ * struct plan - options of copies
  * @device: path of the queue
- * @bytes: how many bytes go through it in each run
- * @runs: one for each size
- * @count: how many runs there are
+ * @bytes: number of bytes moved in each run
+ * @runs: one run for each size
+ * @count: number of @runs
  */
 struct plan {
 	const char *device;
@@ -109,7 +109,7 @@ static const struct argp argp = {
 	       HELP_SIZES "\n" HELP_EXIT ".",
 };
 
-/* Moves n bytes by one call, or dies. */
+/* Check that a call has moved n bytes, or exit. */
 static void must_move(const struct plan *plan, ssize_t ret, size_t n, const char *what)
 {
 	if (ret < 0)
@@ -139,7 +139,7 @@ static void run_measure(struct run *run, const struct plan *plan, int fds[2], co
 	memset(sink, 0, plan->bytes);
 }
 
-/* Bytes of which no two stretches are alike, and memory that is really there. */
+/* Random bytes, so that misplaced data is noticed, and pages that are mapped. */
 static char *random_bytes(size_t n)
 {
 	char *bytes = xcalloc(1, n);
@@ -233,8 +233,8 @@ static void draw_chart(const struct screen *screen, const struct plan *plan)
 }
 
 /*
- * A run takes calls * c + bytes * b. Two runs give both: c is what a call costs,
- * whatever it carries, and b is what a byte costs.
+ * A run takes calls * c + bytes * b, where c is the cost of a call and b the cost of a byte. Two
+ * runs determine both.
  */
 static void draw_costs(const struct screen *screen, const struct plan *plan)
 {

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One end of a queue, metered. See endpoint.h.
+ * An endpoint with statistics. See endpoint.h.
  *
- * Whether a call slept is not something that the kernel tells, so it is inferred:
- * a thread that sleeps gives up its CPU, and getrusage(RUSAGE_THREAD) counts how
- * often a thread did that of its own will (ru_nvcsw). A call during which that count
- * grew has slept, and the time from its start to its return was spent asleep, less the
- * little that the call itself takes. Preemption is not counted; waiting for a lock
- * inside the kernel is. It costs two getrusage() calls around each call.
+ * The kernel does not tell whether a call slept, so it is inferred: a thread that sleeps yields
+ * its CPU, and getrusage(RUSAGE_THREAD) counts voluntary context switches (ru_nvcsw). A call
+ * during which the count grew has slept, and its duration counts as time asleep, which includes
+ * the short time that the call itself takes. Preemption is not counted; waiting for a lock
+ * inside the kernel is. The cost is two getrusage() calls for each call.
  */
 #include <err.h>
 #include <errno.h>
@@ -45,7 +44,7 @@ enum endpoint_mode arg_mode(struct argp_state *state, const char *arg)
 	return MODE_BLOCK;
 }
 
-/* What is noted before a call and compared after it. */
+/* Values taken before a call and compared after it. */
 struct sample {
 	uint64_t ns;
 	uint64_t switches;
@@ -59,7 +58,7 @@ static uint64_t switches_so_far(void)
 	return usage.ru_nvcsw;
 }
 
-/* Looks at the clock last, nearest to the call. */
+/* Read the clock last, closest to the call. */
 static struct sample sample_before(void)
 {
 	struct sample sample;
@@ -69,7 +68,7 @@ static struct sample sample_before(void)
 	return sample;
 }
 
-/* Looks at the clock first. */
+/* Read the clock first, closest to the call. */
 static struct sample sample_after(void)
 {
 	struct sample sample;
@@ -133,7 +132,7 @@ void endpoint_close(struct endpoint *endpoint)
 	close(endpoint->fd);
 }
 
-/* Waits as the mode says. False: errno says why waiting ended. */
+/* Wait as the mode requires. Returns false and sets errno if that fails. */
 static bool endpoint_wait(struct endpoint *endpoint)
 {
 	struct pollfd pollfd = { .fd = endpoint->fd, .events = endpoint->events };
@@ -168,7 +167,7 @@ static void endpoint_moved(struct endpoint *endpoint, size_t n, uint64_t began_n
 		meter->first_ns = endpoint->events == POLLIN ? ended_ns : began_ns;
 }
 
-/* One call. Exactly one of @in and @out is given. */
+/* Make one call. Exactly one of @in and @out is given. */
 static ssize_t endpoint_call(struct endpoint *endpoint, void *in, const void *out, size_t n)
 {
 	struct sample before = sample_before(), after;
@@ -186,7 +185,7 @@ static ssize_t endpoint_call(struct endpoint *endpoint, void *in, const void *ou
 	return ret;
 }
 
-/* Calls until one moves something. */
+/* Repeat the call until it moves bytes. */
 static ssize_t endpoint_move(struct endpoint *endpoint, void *in, const void *out, size_t n)
 {
 	ssize_t ret;
@@ -202,7 +201,7 @@ static ssize_t endpoint_move(struct endpoint *endpoint, void *in, const void *ou
 	return -1;
 }
 
-/* Returns 1 to n bytes, 0 at the end of file, or -1: EINTR when told to stop. */
+/* Returns 1 to n bytes, 0 at EOF, or -1; errno is EINTR after a request to stop. */
 ssize_t endpoint_read(struct endpoint *endpoint, void *buf, size_t n)
 {
 	return endpoint_move(endpoint, buf, NULL, n);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * An endpoint is one end of a queue in the hands of one thread: an open file, the way
- * it waits, and a meter that counts what its calls met.
+ * An endpoint is one end of a queue as used by one thread: an open file, how to wait, and
+ * statistics of the calls.
  */
 #ifndef BBUF_TOOLS_ENDPOINT_H
 #define BBUF_TOOLS_ENDPOINT_H
@@ -15,24 +15,24 @@
 /* How a thread waits for room or data. */
 enum endpoint_mode {
 	MODE_BLOCK,	/* in read() and write() */
-	MODE_NONBLOCK,	/* O_NONBLOCK, trying again and again */
-	MODE_POLL,	/* O_NONBLOCK, and poll() after EAGAIN */
-	MODE_EPOLL,	/* O_NONBLOCK, and epoll_wait() after EAGAIN */
+	MODE_NONBLOCK,	/* with O_NONBLOCK, retrying immediately */
+	MODE_POLL,	/* with O_NONBLOCK, and poll() after EAGAIN */
+	MODE_EPOLL,	/* with O_NONBLOCK, and epoll_wait() after EAGAIN */
 	MODE_COUNT
 };
 
 /**
- * struct meter - what the calls of an endpoint met
- * @bytes: bytes moved
- * @items: numbered items moved whole
- * @calls: read() and write() calls, those that failed included
- * @polls: poll() and epoll_wait() calls
- * @eagains: calls that moved nothing: EAGAIN
- * @sleeps: calls, of either sort, in which the thread gave up its CPU
- * @asleep_ns: time spent in those calls
- * @switches: voluntary context switches in all calls, as getrusage() counts them
- * @first_ns: when the first bytes moved: a writer began to write them, a reader had them
- * @last_ns: when the last bytes had been moved
+ * struct meter - statistics of the calls of an endpoint
+ * @bytes: number of bytes moved
+ * @items: number of complete items moved
+ * @calls: number of read() and write() calls, including those that failed
+ * @polls: number of poll() and epoll_wait() calls
+ * @eagains: number of calls that failed with EAGAIN
+ * @sleeps: number of calls, of either kind, in which the thread yielded its CPU
+ * @asleep_ns: duration of those calls in nanoseconds
+ * @switches: number of voluntary context switches in all calls, from getrusage()
+ * @first_ns: when the first bytes moved: start of the first write, or end of the first read
+ * @last_ns: when the last call that moved bytes returned
  */
 struct meter {
 	uint64_t bytes;
@@ -49,12 +49,12 @@ struct meter {
 
 /**
  * struct endpoint - one end of a queue
- * @fd: the open file; only this endpoint uses it
- * @epfd: the epoll instance of MODE_EPOLL, otherwise -1
+ * @fd: file descriptor, used by this endpoint only
+ * @epfd: epoll instance for MODE_EPOLL, otherwise -1
  * @mode: how to wait
- * @events: what to poll for: POLLIN or POLLOUT
- * @stop: set from outside, followed by a signal, to end all waiting with EINTR
- * @meter: what happened so far
+ * @events: events to poll for: POLLIN or POLLOUT
+ * @stop: set by another thread, followed by a signal, to end all waiting with EINTR
+ * @meter: statistics so far
  */
 struct endpoint {
 	int fd;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The events of one run of the timeline. See events.h.
+ * Events of one run of the timeline. See events.h.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -14,18 +14,18 @@
 #include "common.h"
 
 /**
- * struct side - one of the two threads
+ * struct side - a thread of the timeline
  * @role: producer or consumer
  * @schedule: what to do
- * @start: where both wait for each other
+ * @start: barrier at which both threads wait for each other
  * @burst_over: the producer has written the burst
- * @endpoint: its end of the queue
- * @buf: an item
- * @events: what it noted
- * @event_count: how many events there are
- * @start_ns: when it began
- * @end_ns: when it had finished
- * @cpu_ns: the CPU time that it took
+ * @endpoint: end of the queue that it uses
+ * @buf: memory for an item
+ * @events: events recorded
+ * @event_count: number of @events
+ * @start_ns: start time in nanoseconds
+ * @end_ns: end time in nanoseconds
+ * @cpu_ns: CPU time used in nanoseconds
  */
 struct side {
 	enum role role;
@@ -64,7 +64,7 @@ static ssize_t side_call(struct side *side, size_t n)
 	return ret;
 }
 
-/* Moves up to n bytes, and notes how it went. */
+/* Move up to n bytes, and record the events. */
 static size_t side_move(struct side *side, size_t n)
 {
 	const struct meter *meter = &side->endpoint.meter;
@@ -92,7 +92,7 @@ static size_t side_move(struct side *side, size_t n)
 	return n;
 }
 
-/* The producer pauses once the burst is over, the consumer until then. */
+/* The producer pauses after the burst, the consumer until the end of the burst. */
 static void side_pause(struct side *side, uint64_t item)
 {
 	const struct schedule *schedule = side->schedule;
@@ -152,7 +152,7 @@ static int event_order(const void *a, const void *b)
 	return (left->ns > right->ns) - (left->ns < right->ns);
 }
 
-/* Adds what a side noted, and frees it. */
+/* Append the events of a side to the log, and free them. */
 static void event_log_add(struct event_log *log, struct side *side, uint64_t start_ns)
 {
 	size_t i;

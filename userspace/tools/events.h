@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The events of one run of the timeline: one producer and one consumer, each a thread, who note what
+ * Events of one run of the timeline: one producer and one consumer, each a thread, record what
  * they do and when.
  *
- * First a burst: the producer writes as fast as it can more than the queue holds, and
- * the consumer pauses before each read, so that the queue fills. Then a trickle: the
- * producer pauses before each write and the consumer does not, so that the queue runs
- * empty. Only the pauses are given. All else is what happened.
+ * First comes a burst: the producer writes more than the queue holds as fast as it can, and the
+ * consumer pauses before each read, so that the queue fills. Then comes a trickle: the producer
+ * pauses before each write and the consumer does not, so that the queue becomes empty. Only the
+ * pauses are set; everything else is measured.
  */
 #ifndef BBUF_TOOLS_EVENTS_H
 #define BBUF_TOOLS_EVENTS_H
@@ -24,14 +24,14 @@ enum role {
 };
 
 /**
- * struct event - something that a thread noted
- * @ns: when, from the start of the run
- * @role: who
- * @waits: the beginning of a wait; otherwise its call, or its wait, has ended
- * @bytes: bytes that it wants to move, or moved
- * @fill: bytes queued at that moment
- * @waited_ns: how long it waited before it moved them; 0 for not at all
- * @eagains: calls that failed with EAGAIN meanwhile
+ * struct event - an event recorded by a thread
+ * @ns: time since the start of the run, in nanoseconds
+ * @role: the thread
+ * @waits: the event is the start of a wait; otherwise a call has returned, or a wait has ended
+ * @bytes: number of bytes to move, or moved
+ * @fill: number of bytes queued at that time
+ * @waited_ns: duration of the wait before the bytes were moved; 0 if there was none
+ * @eagains: number of calls that failed with EAGAIN meanwhile
  */
 struct event {
 	uint64_t ns;
@@ -44,12 +44,12 @@ struct event {
 };
 
 /**
- * struct schedule - what the two do
+ * struct schedule - what the two threads do
  * @device: path of the queue
- * @size: bytes of an item
- * @burst: items that the producer writes as fast as it can
- * @trickle: items that it writes with pauses, after those
- * @pause_ns: how long the slow one pauses before each call
+ * @size: size of an item in bytes
+ * @burst: number of items that the producer writes as fast as it can
+ * @trickle: number of items that it then writes with pauses
+ * @pause_ns: pause of the slower thread before each call, in nanoseconds
  */
 struct schedule {
 	const char *device;
@@ -60,14 +60,14 @@ struct schedule {
 };
 
 /**
- * struct event_log - what came of it
- * @mode: how the two waited
- * @events: what they noted, in order of time
- * @event_count: how many events there are
- * @waits: how many of them begin a wait
- * @meter: what the calls of both met
- * @wall_ns: how long it took
- * @cpu_ns: CPU time of both
+ * struct event_log - result of a run
+ * @mode: how the threads waited
+ * @events: events of both threads, ordered by time
+ * @event_count: number of @events
+ * @waits: number of events that start a wait
+ * @meter: statistics of the calls of both threads
+ * @wall_ns: duration in nanoseconds
+ * @cpu_ns: CPU time of both threads in nanoseconds
  */
 struct event_log {
 	enum endpoint_mode mode;

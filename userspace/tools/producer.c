@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * producer: puts standard input, or numbered items that it makes, into a queue.
+ * producer: write standard input, or numbered items that it generates, to a queue.
  */
 #include <err.h>
 #include <errno.h>
@@ -23,12 +23,12 @@ enum option_key {
 };
 
 /**
- * struct plan - what to produce
+ * struct plan - options of producer
  * @workers: options of the workers
- * @generate: make items rather than read standard input
- * @items: how many each worker makes; UINT64_MAX for no end
- * @size: bytes of each item
- * @rate: items a second and worker; 0 for as many as go
+ * @generate: generate items instead of reading standard input
+ * @items: number of items of each worker; UINT64_MAX for no limit
+ * @size: size of an item in bytes
+ * @rate: items per second of each worker; 0 for no limit
  */
 struct plan {
 	struct worker_options workers;
@@ -58,7 +58,7 @@ static uint32_t arg_item_size(struct argp_state *state, const char *arg)
 	return size;
 }
 
-/* Refuses what can't work. */
+/* Reject combinations that cannot work. */
 static void plan_check(const struct plan *plan, struct argp_state *state)
 {
 	const struct worker_options *options = &plan->workers;
@@ -121,7 +121,7 @@ static const struct argp argp = {
 	       HELP_SIZES "\n" HELP_EXIT ".",
 };
 
-/* False when writing ended; *good then says whether that is as it should be. */
+/* Returns false when writing ends; then *good is false after an error. */
 static bool put(struct worker *worker, const void *bytes, size_t n, bool *good)
 {
 	const char *pos = bytes;
@@ -192,7 +192,7 @@ static bool work_pass(struct worker *worker)
 	return good;
 }
 
-/* Ended early though there was more to write? */
+/* Whether the work ended before everything was written. */
 static bool ended_early(const struct plan *plan, enum workers_end end)
 {
 	if (end == WORKERS_IDLE)

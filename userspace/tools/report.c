@@ -45,7 +45,7 @@ static const char *role_name(const struct worker_group *group)
 	return group->flags == O_WRONLY ? "producer" : "consumer";
 }
 
-/* One call alone has no rate: 0. */
+/* A single call has no rate: print 0. */
 static void report_rate(struct libscols_line *row, enum column column, double count,
 			const struct meter *meter)
 {
@@ -76,7 +76,7 @@ static void report_row(struct libscols_table *table, const struct meter *meter,
 	report_rate(row, COLUMN_ITEM_RATE, meter->items, meter);
 }
 
-/* A line for each worker and, when there are several, one for all of them. */
+/* Print a line for each worker and, if there are several, one for all of them. */
 void report_print(const struct worker_group *group)
 {
 	struct libscols_table *table = table_new(columns, COLUMN_COUNT,
@@ -93,7 +93,7 @@ void report_print(const struct worker_group *group)
 	table_print(table, stderr);
 }
 
-/* How full the queue is: a bar that moves on a terminal, a line each time elsewhere. */
+/* Show the fill level: a bar that is redrawn on a terminal, otherwise a new line each time. */
 void report_watch(const struct worker_group *group)
 {
 	int fd = group->workers[0].endpoint.fd;
@@ -111,7 +111,7 @@ void report_watch(const struct worker_group *group)
 	fputs(screen.tty ? "\033[K" : "\n", stderr);
 }
 
-/* Leaves the line of the bar. */
+/* Leave the line of the bar. */
 void report_watch_end(void)
 {
 	struct screen screen;

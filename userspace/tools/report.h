@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Reports of a group of workers, on stderr: data may be on stdout.
+ * Reports of a group of workers, on standard error: standard output may be used for data.
  */
 #ifndef BBUF_TOOLS_REPORT_H
 #define BBUF_TOOLS_REPORT_H

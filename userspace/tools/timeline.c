@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * timeline: shows one producer and one consumer side by side, while they fill and empty
- * a queue: blocking, with O_NONBLOCK, and with poll.
+ * timeline: show one producer and one consumer side by side while they fill and empty a queue:
+ * blocking, with O_NONBLOCK, and with poll.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -14,20 +14,20 @@
 #include "screen.h"
 #include "table.h"
 
-/* By default, so many items fill the queue. */
+/* Number of items that fill the queue by default. */
 #define SLOTS		4
 #define WAITS_DEFAULT	4
 #define PAUSE_DEFAULT	(10 * NSEC_PER_MSEC)
 
-/* By how much shorter the pauses are in a run that is not shown. */
+/* By this factor the pauses are shorter in the run that warms up. */
 #define WARM_UP_SPEED	10
 
-/* Columns of the timeline; the bar gets what is left. */
+/* Widths of the columns of the timeline; the bar uses the rest. */
 #define TIME_WIDTH	8
 #define ROLE_WIDTH	33
 #define GAP		"  "
 
-/* Room for what an event is described with. */
+/* Size of the description of an event. */
 #define NOTE_MAX	128
 
 enum option_key {
@@ -101,7 +101,7 @@ static const struct argp argp = {
 	       HELP_SIZES "\n" HELP_EXIT ".",
 };
 
-/* Learns what depends on the queue, and looks whether it can be used. */
+/* Set what depends on the queue, and check that the queue can be used. */
 static void plan_fit(struct plan *plan)
 {
 	struct schedule *schedule = &plan->schedule;
@@ -119,7 +119,7 @@ static bool is_full(const struct event *event, const struct plan *plan)
 	return event->fill + event->bytes > plan->capacity;
 }
 
-/* "write 4K, no room: sleeps" */
+/* Formats "write 4K, no room: sleeps". */
 static void describe_wait(char note[NOTE_MAX], const struct event *event,
 			  const struct event_log *log, const struct plan *plan)
 {
@@ -140,7 +140,7 @@ static void describe_wait(char note[NOTE_MAX], const struct event *event,
 			 labels[log->mode]);
 }
 
-/* "woke after 10 ms: wrote 4K" */
+/* Formats "woke after 10 ms: wrote 4K". */
 static void describe_move(char note[NOTE_MAX], const struct event *event,
 			  const struct event_log *log)
 {
@@ -183,7 +183,7 @@ static void draw_event(const struct screen *screen, const struct event *event,
 	putc('\n', screen->out);
 }
 
-/* The level between two events is what the first one found. */
+/* Between two events the level is the one recorded by the first. */
 static void draw_levels(const struct screen *screen, const struct event_log *log,
 			const struct plan *plan)
 {
@@ -279,7 +279,7 @@ static void draw_comparison(const struct screen *screen, const struct event_log 
 	table_print(table, screen->out);
 }
 
-/* Who does something for the first time pays for pages and caches: do it twice. */
+/* The first run touches pages and warms up caches, so only the second one is shown. */
 static void warm_up_and_record(struct event_log *log, const struct schedule *schedule,
 			       enum endpoint_mode mode)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A group of consumers that checks items. See verify.h.
+ * A group of consumers that verifies items. See verify.h.
  */
 #include <err.h>
 #include <errno.h>
@@ -11,12 +11,12 @@
 #include "item.h"
 #include "verify.h"
 
-/* What a worker took in one turn: whole items, unless reading ended. */
+/* Bytes that a worker has read while holding the lock: complete items, unless reading ended. */
 struct batch {
 	char *bytes;
 	size_t size;
 	size_t len;
-	size_t whole;	/* bytes of those that are whole items */
+	size_t whole;	/* number of bytes that are complete items */
 };
 
 void verifier_init(struct verifier *verifier, uint64_t producers)
@@ -31,7 +31,7 @@ void verifier_uninit(struct verifier *verifier)
 	ledger_free(&verifier->ledger);
 }
 
-/* Reads up to n more bytes. False: there are none, and *good says if that is an error. */
+/* Read up to n more bytes. Returns false if there are none; then *good is false after an error. */
 static bool batch_read(struct batch *batch, struct worker *worker, size_t n, bool *good)
 {
 	ssize_t ret;
@@ -52,8 +52,8 @@ static bool batch_read(struct batch *batch, struct worker *worker, size_t n, boo
 }
 
 /*
- * Notes the items that are whole, and tells how many bytes are missing to the next: 0
- * when nothing follows, or nothing that could be an item.
+ * Record the complete items. Returns the number of bytes missing to complete the next one; 0 if
+ * there is no partial item, or the bytes cannot be an item.
  */
 static size_t batch_note(struct batch *batch, struct verifier *verifier, struct worker *worker)
 {
@@ -77,7 +77,7 @@ static size_t batch_note(struct batch *batch, struct verifier *verifier, struct 
 	return 0;
 }
 
-/* One turn at the device. False when it was the last one. */
+/* Read items while holding the lock. Returns false when reading has ended. */
 static bool verifier_read(struct verifier *verifier, struct worker *worker, struct batch *batch,
 			  bool *good)
 {
@@ -109,7 +109,7 @@ static void verifier_check(struct verifier *verifier, const struct batch *batch)
 	}
 }
 
-/* What each worker does. */
+/* Body of each worker. */
 bool verifier_work(struct verifier *verifier, struct worker *worker)
 {
 	struct batch batch = { 0 };
@@ -123,7 +123,7 @@ bool verifier_work(struct verifier *verifier, struct worker *worker)
 	return good;
 }
 
-/* When all workers have finished. */
+/* Call this after all workers have finished. */
 bool verifier_report(struct verifier *verifier, bool json)
 {
 	verifier->ledger.torn = atomic_load(&verifier->torn);

@@ -2,10 +2,10 @@
 /*
  * A group of workers. See workers.h.
  *
- * The main thread alone takes the signals, by waiting for them. A worker that sleeps in
- * a call is called back by SIGUSR1, whose handler does nothing: the call returns EINTR,
- * and the worker sees @stop. Since the signal may come just before the call, it is
- * repeated until the worker has finished.
+ * Only the main thread handles signals, by waiting for them. SIGUSR1, whose handler does
+ * nothing, interrupts a worker that sleeps in a call: the call fails with EINTR, and the worker
+ * checks @stop. Since the signal may arrive just before the call, it is repeated until the
+ * worker has finished.
  */
 #include <err.h>
 #include <errno.h>
@@ -23,7 +23,7 @@
 #define JOBS_MAX	1024
 #define BUFFER_DEFAULT	(64U << 10)
 
-/* How often a worker that should stop is called back. */
+/* Interval at which a worker that should stop is interrupted. */
 #define INTERRUPT_NS	(10 * NSEC_PER_MSEC)
 
 enum option_key {
@@ -154,7 +154,7 @@ static void interrupt_handler(int sig)
 	(void)sig;
 }
 
-/* Blocks, before there are threads, all signals that the main thread waits for. */
+/* Block all signals that the main thread waits for, before there are other threads. */
 static void signals_init(sigset_t *awaited)
 {
 	struct sigaction action = { .sa_handler = interrupt_handler };
@@ -203,7 +203,7 @@ static void workers_interrupt(struct worker_group *group)
 		pthread_kill(group->workers[i].thread, SIGUSR1);
 }
 
-/* Waits for one of the signals, no longer than until the deadline. */
+/* Wait for one of the signals until the deadline. */
 static int signal_wait(const sigset_t *awaited, uint64_t deadline_ns)
 {
 	uint64_t now = now_ns(), left = deadline_ns > now ? deadline_ns - now : 0;
@@ -218,9 +218,9 @@ static int signal_wait(const sigset_t *awaited, uint64_t deadline_ns)
 }
 
 /**
- * struct supervisor - what the main thread remembers while the workers work
- * @end: why it ended
- * @shown_ns: when it showed how full the queue is
+ * struct supervisor - state of the main thread while the workers run
+ * @end: why the work ended
+ * @shown_ns: when the fill level was last shown, in nanoseconds
  */
 struct supervisor {
 	enum workers_end end;
@@ -263,7 +263,7 @@ static void supervisor_check(struct supervisor *supervisor, struct worker_group 
 	}
 }
 
-/* The main thread, while the workers work. */
+/* Body of the main thread while the workers run. */
 static enum workers_end workers_supervise(struct worker_group *group, const sigset_t *awaited)
 {
 	struct supervisor supervisor = { .shown_ns = now_ns() };
@@ -280,7 +280,7 @@ static enum workers_end workers_supervise(struct worker_group *group, const sigs
 	return supervisor.end;
 }
 
-/* Returns when all workers have finished, and says why they did. */
+/* Returns why the work ended, after all workers have finished. */
 enum workers_end workers_run(struct worker_group *group)
 {
 	enum workers_end end;

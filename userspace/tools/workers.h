@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A group: any number of workers that do the same at one side of a queue, until they
- * are done, somebody interrupts them, or nothing has moved for too long.
+ * A group of workers does the same work at one side of a queue, until the work is done, the user
+ * interrupts it, or nothing has moved for too long.
  *
- * Workers are threads, so that the tool can see when all are done, count for each of
- * them what its calls met, and check across all of them what came. Each opens the
- * device for itself, as processes would: the queue can't tell the difference.
+ * Workers are threads, so that the tool can notice when all have finished, keep statistics of
+ * the calls of each, and verify data across all of them. Each worker opens the device for
+ * itself, as processes would: the queue cannot tell the difference.
  */
 #ifndef BBUF_TOOLS_WORKERS_H
 #define BBUF_TOOLS_WORKERS_H
@@ -19,15 +19,15 @@
 #include "endpoint.h"
 
 /**
- * struct worker_options - what the user may say to the workers
+ * struct worker_options - options of the workers
  * @device: path of the queue
  * @mode: how to wait
- * @jobs: how many workers
- * @buffer: most bytes that one call moves, if no item is longer
- * @idle_ns: end when nothing has moved for so long; 0 for never
- * @watch_ns: show how full the queue is so often; 0 for never
- * @json: report for machines
- * @quiet: no report
+ * @jobs: number of workers
+ * @buffer: maximum number of bytes moved by one call, unless an item is longer
+ * @idle_ns: stop when nothing has moved for this number of nanoseconds; 0 for never
+ * @watch_ns: interval in nanoseconds at which to show the fill level; 0 for never
+ * @json: report as JSON
+ * @quiet: print no report
  */
 struct worker_options {
 	const char *device;
@@ -44,18 +44,18 @@ extern const struct argp worker_argp;
 
 /* Why the work ended. */
 enum workers_end {
-	WORKERS_DONE,		/* the workers had done all, or one failed */
+	WORKERS_DONE,		/* the workers have finished, or one has failed */
 	WORKERS_INTERRUPTED,	/* by SIGINT or SIGTERM */
-	WORKERS_IDLE,		/* nothing moved for as long as --idle says */
+	WORKERS_IDLE,		/* nothing moved for the time given with --idle */
 };
 
 /**
- * struct worker - one of the group
- * @group: the group that it belongs to
- * @thread: the thread that it is
- * @number: from 1 up
- * @endpoint: its end of the queue
- * @failed: it could not do its work, and has said why
+ * struct worker - a worker
+ * @group: group that it belongs to
+ * @thread: thread of the worker
+ * @number: number of the worker, from 1
+ * @endpoint: end of the queue that it uses
+ * @failed: the worker has failed, after printing a message
  */
 struct worker {
 	struct worker_group *group;
@@ -66,16 +66,16 @@ struct worker {
 };
 
 /**
- * struct group - workers at one side
- * @options: what the user asked for
+ * struct group - workers at one side of a queue
+ * @options: options of the workers
  * @flags: O_RDONLY or O_WRONLY
- * @work: what each worker does; returns false if it failed
- * @plan: what the tool wants its workers to know
+ * @work: function that each worker runs; returns false if it failed
+ * @plan: options of the tool
  * @workers: the workers
- * @running: how many have not finished
- * @moved: bytes that all of them moved
- * @moved_ns: when one of them did so last
- * @stop: all waiting shall end
+ * @running: number of workers that have not finished
+ * @moved: number of bytes moved by all workers
+ * @moved_ns: time of the last move in nanoseconds
+ * @stop: all workers shall stop
  */
 struct worker_group {
 	struct worker_options options;
