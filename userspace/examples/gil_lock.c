@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A lock that is taken in slices of time. See gil_lock.h.
+ * A lock that is acquired in time slices. See gil_lock.h.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -13,12 +13,12 @@ uint64_t gil_interval_ns;
 
 /**
  * struct gil - the lock
- * @mutex: for all that follows; nobody has it for long
- * @released: signalled when the lock is given up
- * @acquired: signalled when it is taken
- * @held: somebody has it
- * @acquisitions: times that it was taken
- * @requested: somebody has waited for it long enough; the holder looks without @mutex
+ * @mutex: protects the other members; held only briefly
+ * @released: signalled when the lock is released
+ * @acquired: signalled when the lock is acquired
+ * @held: a thread holds the lock
+ * @acquisitions: number of times that the lock was acquired
+ * @requested: a thread has waited long enough; the holder reads it without @mutex
  */
 static struct gil {
 	pthread_mutex_t mutex;
@@ -33,7 +33,10 @@ static struct gil {
 	.acquired = PTHREAD_COND_INITIALIZER,
 };
 
-/* Of this thread, with the lock: CPU time until it dropped it, and when it took it again. */
+/*
+ * For each thread: CPU time with the lock until it last released it, and when it last acquired
+ * it.
+ */
 static _Thread_local uint64_t held_ns, acquired_ns;
 
 static uint64_t thread_cpu_ns(void)
@@ -44,7 +47,7 @@ static uint64_t thread_cpu_ns(void)
 	return time.tv_sec * NSEC_PER_SEC + time.tv_nsec;
 }
 
-/* For an interval at the most; asks for the lock if one holder has had it all the time. */
+/* Wait for one interval at most. Request the lock if the same thread has held it all the time. */
 static void gil_wait(void)
 {
 	uint64_t end = now_ns() + gil_interval_ns, acquisitions = gil.acquisitions;
@@ -68,7 +71,7 @@ void gil_acquire(void)
 	acquired_ns = thread_cpu_ns();
 }
 
-/* If somebody has asked, he is to have it, and not who gives it up once more. */
+/* If the lock is requested, the requester gets it next, and not the thread that releases it. */
 void gil_release(void)
 {
 	uint64_t acquisitions = gil.acquisitions;

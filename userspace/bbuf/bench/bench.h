@@ -92,7 +92,7 @@ extern const struct pattern pattern_self, pattern_stream, pattern_pingpong, patt
 			    pattern_memory;
 
 #define HAS(measure)	(1U << (measure))
-/* What is measured whenever messages are moved. */
+/* Measurements of all patterns that move messages. */
 #define HAS_COST	(HAS(NS) | HAS(RATE) | HAS(CALLS) | HAS(SWITCHES) | HAS(WAKEUPS))
 
 /* For patterns: moving messages, and measuring that. */

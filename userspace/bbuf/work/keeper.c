@@ -18,7 +18,7 @@
 
 /* Maximum time for killed processes to disappear, and the interval of checks. */
 #define DEATH_NS	NSEC_PER_SEC
-#define CHECK_NS		NSEC_PER_MSEC
+#define CHECK_NS	NSEC_PER_MSEC
 
 static void kill_groups(const struct keeper *keeper)
 {

@@ -11,7 +11,7 @@
 #include "job.h"
 #include "screen.h"
 
-/* What happens to a leased record. */
+/* Events of a leased record. */
 enum event {
 	EVENT_STARTED,		/* its command runs */
 	EVENT_DONE,		/* the command succeeded: the record is acknowledged */
