@@ -22,8 +22,8 @@
 #define EXIT_GIVEN_UP		6
 
 #define HELP_EXIT_WAIT	\
-	"Exit status: 0 success, 1 failure, 2 wrong usage, 3 it would have to wait " \
-	"(--nonblock), 4 timed out (--timeout)"
+	"Exit status: 0 success, 1 failure, 2 wrong usage, 3 would block (--nonblock), " \
+	"4 timed out (--timeout)"
 
 /* Size of one read, and of a batch of records, in bytes. */
 #define CHUNK		65536U
@@ -105,7 +105,8 @@ int fail(const struct subject *subject, int error);
 int fail_control(const struct subject *subject, int error);
 int fail_name_taken(const struct subject *subject, const char *instead);
 
-#define NAME_RULE	"a name has 1 to 63 of A-Z a-z 0-9 _ - . and no dot first"
+#define NAME_RULE	\
+	"invalid name: it must have 1 to 63 characters from A-Z a-z 0-9 _ - . and no leading dot"
 
 bool name_valid(const char *name);
 bool check_node(const struct subject *subject);

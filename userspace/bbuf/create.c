@@ -41,23 +41,25 @@ struct plan {
 
 static const struct argp_option option_list[] = {
 	{ .name = "records", .key = KEY_RECORDS,
-	  .doc = "each write is a record, that one read takes whole (default: a stream of bytes)" },
+	  .doc = "make each write a record, which one read returns (default: a stream of bytes)" },
 	{ .name = "capacity", .key = KEY_CAPACITY, .arg = "SIZE",
-	  .doc = "bytes it can hold (default 64K)" },
+	  .doc = "capacity in bytes (default: 64K)" },
 	{ .name = "mode", .key = KEY_MODE, .arg = "MODE",
-	  .doc = "permissions of its node, in octal (default 0600)" },
+	  .doc = "permissions of the node, in octal (default: 0600)" },
 	{ .name = "owner", .key = KEY_OWNER, .arg = "USER",
-	  .doc = "who owns its node, by name or number (default: you)" },
+	  .doc = "owner of the node, as name or number (default: you)" },
 	{ .name = "group", .key = KEY_GROUP, .arg = "GROUP",
-	  .doc = "the group of its node, by name or number (default: yours)" },
+	  .doc = "group of the node, as name or number (default: your group)" },
 	{ .name = "eof-on-close", .key = KEY_EOF_ON_CLOSE,
-	  .doc = "readers see the end when the last writer closes (default: only by shutdown)" },
+	  .doc = "report end of file to readers when the last writer closes (default: only after "
+		 "shutdown)" },
 	{ .name = "drop-oldest", .key = KEY_DROP_OLDEST,
-	  .doc = "a write that finds no room drops what is oldest (default: it waits)" },
+	  .doc = "drop the oldest data if there is no room for a write (default: block the "
+		 "writer)" },
 	{ .name = "lease", .key = KEY_LEASE,
-	  .doc = "what is taken comes back unless it is acknowledged (default: it is gone)" },
+	  .doc = "redeliver data that is read but not acknowledged (default: reading removes it)" },
 	{ .name = "dead-letters", .key = KEY_DEAD_LETTERS, .arg = "QUEUE",
-	  .doc = "takes records that are out of tries, or rejected (default: they are dropped)" },
+	  .doc = "record queue for records rejected or out of tries (default: drop them)" },
 	{ 0 }
 };
 
@@ -96,7 +98,7 @@ uid_t arg_user(struct argp_state *state, const char *arg)
 	if (user)
 		return user->pw_uid;
 	if (!parse_id(arg, &id))
-		argp_error(state, "--owner=%s: there is no such user", arg);
+		argp_error(state, "--owner=%s: no such user", arg);
 	return id;
 }
 
@@ -108,7 +110,7 @@ static gid_t arg_group(struct argp_state *state, const char *arg)
 	if (group)
 		return group->gr_gid;
 	if (!parse_id(arg, &id))
-		argp_error(state, "--group=%s: there is no such group", arg);
+		argp_error(state, "--group=%s: no such group", arg);
 	return id;
 }
 
@@ -136,13 +138,13 @@ static void check_leases(struct argp_state *state, const struct plan *plan)
 	const char *option = option_of_leases(plan);
 
 	if (option && !(config->policy & BBUF_LEASE))
-		argp_error(state, "--%s is about leases: give --lease as well", option);
+		argp_error(state, "--%s requires --lease", option);
 	option = option_of_records(plan);
 	if (option && config->type != BBUF_RECORD)
-		argp_error(state, "--%s is about records: give --records as well", option);
+		argp_error(state, "--%s requires --records", option);
 	if (config->policy & BBUF_LEASE && config->policy & BBUF_DROP_OLDEST)
-		argp_error(state, "--lease and --drop-oldest exclude each other: what is leased "
-			   "keeps its room, as it may come back. Leave one of them out");
+		argp_error(state, "--lease and --drop-oldest are mutually exclusive: leased data "
+			   "may return, so its room is kept; leave out one of them");
 }
 
 static void set_limits(struct plan *plan)
@@ -207,9 +209,10 @@ static const struct argp create_argp = {
 	.parser = parse,
 	.children = children,
 	.args_doc = "QUEUE",
-	.doc = "Makes a queue; its node is /dev/bbuf-QUEUE.\v"
-	       "A name has 1 to 63 of A-Z a-z 0-9 _ - . and no dot first.\n\n"
-	       "With --lease a stream is a pool of tokens, of which only --max-leases is said.\n\n"
+	.doc = "Creates a queue. Its node is /dev/bbuf-QUEUE.\v"
+	       "A name has 1 to 63 characters from A-Z a-z 0-9 _ - . and no leading dot.\n\n"
+	       "With --lease a stream is a pool of tokens; of the limits only --max-leases "
+	       "applies.\n\n"
 	       HELP_SIZES "\n" HELP_EXIT ".",
 };
 
@@ -224,17 +227,17 @@ static bool print_dead_letters_problem(const struct subject *subject, const char
 		print_message(subject, "--dead-letters=%s: " NAME_RULE, name);
 	} else if (!bbuf_lookup(name, &info)) {
 		if (info.type != BBUF_RECORD)
-			print_message(subject, "dead letters are records, and `%s' is a stream: "
-				      "name a queue that was made with --records", name);
+			print_message(subject, "--dead-letters=%s: is a stream: name a queue that "
+				      "was created with --records", name);
 		else if (*info.dead_letters)
-			print_message(subject, "`%s' is for dead letters only if it has none "
-				      "itself: name a queue that was made without --dead-letters",
-				      name);
+			print_message(subject, "--dead-letters=%s: has a dead-letter queue "
+				      "itself: name a queue that was created without "
+				      "--dead-letters", name);
 		else
 			return false;
 	} else if (errno == ENOENT && !bbuf_lookup(BBUF_QUEUE_DEFAULT, &info)) {
-		print_message(subject, "there is no queue `%s' for its dead letters: make that "
-			      "first, with `bbuf create %s --records'", name, name);
+		print_message(subject, "--dead-letters=%s: no such queue: create it first, with "
+			      "`bbuf create %s --records'", name, name);
 	} else {
 		return false;
 	}
@@ -255,9 +258,10 @@ int cmd_create(int argc, char **argv)
 	case ERANGE:
 		return fail_too_big(&subject, plan.config.capacity);
 	case EEXIST:
-		return fail_name_taken(&subject, "`bbuf destroy' that queue");
+		return fail_name_taken(&subject, "destroy that queue with `bbuf destroy'");
 	case ENOSPC:
-		print_message(&subject, "there are as many queues as there can be: destroy some");
+		print_message(&subject, "the maximum number of queues exists: destroy one with "
+			      "`bbuf destroy'");
 		return EXIT_FAILURE;
 	case EINVAL:
 	case ENOENT:
@@ -292,7 +296,7 @@ static error_t parse_names(int key, char *arg, struct argp_state *state)
 		names->count = state->argc - state->next;
 		return 0;
 	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "which queue?");
+		argp_error(state, "missing argument: QUEUE");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -302,8 +306,8 @@ static error_t parse_names(int key, char *arg, struct argp_state *state)
 static const struct argp destroy_argp = {
 	.parser = parse_names,
 	.args_doc = "QUEUE...",
-	.doc = "Removes queues with what is queued in them. Who has one open, or waits in it, "
-	       "gets an error.\v"
+	.doc = "Destroys queues and the data in them. Processes that have a queue open, or wait "
+	       "in it, get an error.\v"
 	       "Exit status: 0 success, 1 failure of any of them, 2 wrong usage.",
 };
 
@@ -332,7 +336,7 @@ static int destroy(const char *name)
 		return EXIT_SUCCESS;
 	if (errno != EPERM || strcmp(name, BBUF_QUEUE_DEFAULT))
 		return fail_control(&subject, errno);
-	print_message(&subject, "this queue stays as long as the module is loaded; `bbuf flush' "
+	print_message(&subject, "this queue exists as long as the module is loaded; `bbuf flush' "
 		      "empties it");
 	return EXIT_FAILURE;
 }

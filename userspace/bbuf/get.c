@@ -62,9 +62,9 @@ struct get {
 
 static const struct argp_option option_list[] = {
 	{ .name = "number", .key = KEY_NUMBER, .arg = "N",
-	  .doc = "N records; of a stream N bytes (default: one record; of a stream what there "
-		 "is, but something)" },
-	{ .name = "follow", .key = KEY_FOLLOW, .doc = "until the end" },
+	  .doc = "number of records, or of bytes of a stream (default: one record, or the bytes "
+		 "that a stream has, at least one)" },
+	{ .name = "follow", .key = KEY_FOLLOW, .doc = "read until end of file" },
 	{ 0 }
 };
 
@@ -103,13 +103,13 @@ static const struct argp argp = {
 	.parser = parse,
 	.children = children,
 	.args_doc = "QUEUE",
-	.doc = "Takes records, or bytes of a stream, out of a queue and writes them to standard "
-	       "output, unchanged; --lines and --null add a byte behind each record, and nothing "
-	       "to a stream.\v"
-	       "Takes no more when nobody reads standard output, or a signal asks to end. If "
-	       "something that was taken can't be written, it says how much. Out of a queue with "
-	       "leases, it acknowledges what it has written; the rest goes back.\n\n"
-	       HELP_SIZES "\n" HELP_EXIT_WAIT ", 5 the end came before all was there.",
+	.doc = "Reads records, or bytes of a stream, from a queue and writes them unchanged to "
+	       "standard output; --lines and --null append a byte to each record, but nothing to "
+	       "a stream.\v"
+	       "Stops after a signal, or when standard output has no reader any more. If data "
+	       "that was read cannot be written, a message tells how much. With leases, data is "
+	       "acknowledged after it has been written; the rest returns to the queue.\n\n"
+	       HELP_SIZES "\n" HELP_EXIT_WAIT ", 5 end of file before all was read.",
 };
 
 /* Allocate a buffer for any record, or for all bytes that a stream can hold. */
@@ -163,7 +163,7 @@ static ssize_t get_several(struct get *get)
 	size_t len;
 
 	if (!batch)
-		err(EXIT_FAILURE, "a batch of %zu bytes", size);
+		err(EXIT_FAILURE, "memory for a batch of %zu bytes", size);
 	ret = bbuf_batch_get(get->queue, batch, get->plan->wait.timeout);
 	while (bbuf_batch_next(batch, &data, &len))
 		output_add(&get->output, data, len);
@@ -174,9 +174,9 @@ static ssize_t get_several(struct get *get)
 static int get_failed(const struct get *get, int error)
 {
 	if (error == EAGAIN)
-		print_message(&get->subject, "nothing to take now");
+		print_message(&get->subject, "no data is available now");
 	else if (error == ETIMEDOUT)
-		print_message(&get->subject, "timed out waiting for something to take");
+		print_message(&get->subject, "timed out waiting for data");
 	else
 		return fail(&get->subject, error);
 	return error == EAGAIN ? EXIT_WOULD_BLOCK : EXIT_TIMED_OUT;
@@ -190,17 +190,17 @@ static int get_ended(const struct get *get)
 	if (get->plan->number == WITHOUT_END)
 		return EXIT_SUCCESS;
 	if (!bbuf_get_info(get->queue, &info) && info.state == BBUF_LEFT)
-		print_message(&get->subject, "the last writer has closed it, and nothing more is "
-			      "queued");
+		print_message(&get->subject, "end of file: the last writer has closed the queue, "
+			      "and it is empty");
 	else
-		print_message(&get->subject, "it is shut down, and nothing more is queued");
+		print_message(&get->subject, "end of file: the queue is shut down and empty");
 	return EXIT_END;
 }
 
 static int get_stopped(const struct get *get)
 {
 	if (watch_stop() == SIGPIPE)
-		print_message(&get->subject, "nobody reads standard output any more; nothing was "
+		print_message(&get->subject, "standard output has no reader any more; no data was "
 			      "lost");
 	return EXIT_FAILURE;
 }
@@ -217,8 +217,9 @@ static bool acknowledge(const struct get *get, size_t count)
 	}
 	late = count - done;
 	if (late)
-		print_message(&get->subject, "%zu record%s written out when the lease was over: "
-			      "delivered again", late, plural(late));
+		print_message(&get->subject, "%zu record%s written after the lease had timed out: "
+			      "delivered again; `bbuf set --lease-timeout' changes the limit",
+			      late, plural(late));
 	return true;
 }
 
@@ -252,8 +253,8 @@ static int get_all(struct get *get)
 /* Tokens read by this program would return to the pool as soon as it exits. */
 static int get_no_tokens(struct get *get)
 {
-	print_message(&get->subject, "it is a pool of tokens, which go back when their holder "
-		      "ends: `bbuf peek' shows those that are there, `bbuf flush' discards them");
+	print_message(&get->subject, "this is a pool of tokens, which return when their holder "
+		      "exits: `bbuf peek' shows the available tokens, `bbuf flush' discards them");
 	get_uninit(get);
 	return EXIT_FAILURE;
 }
@@ -267,7 +268,7 @@ int cmd_get(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &plan);
 	get.subject.queue = plan.queue;
 	if ((fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY) {
-		print_message(&get.subject, "standard output is closed; nothing was taken");
+		print_message(&get.subject, "standard output is closed: no data was read");
 		return EXIT_FAILURE;
 	}
 	get.queue = queue_open(&get.subject, O_RDONLY);
@@ -324,9 +325,9 @@ static const struct argp peek_argp = {
 	.parser = parse_peek,
 	.children = peek_children,
 	.args_doc = "QUEUE",
-	.doc = "Writes the next record, or all that is queued in a stream, to standard output, "
-	       "and leaves it in the queue. Never waits.\v"
-	       HELP_EXIT ", 3 nothing is queued, 5 nothing is queued and no more will come.",
+	.doc = "Writes the next record, or all data queued in a stream, to standard output, "
+	       "without removing it from the queue. Never blocks.\v"
+	       HELP_EXIT ", 3 the queue is empty, 5 the queue is empty and at end of file.",
 };
 
 int cmd_peek(int argc, char **argv)

@@ -59,23 +59,23 @@ struct plan {
 
 static const struct argp_option option_list[] = {
 	{ .name = "jobs", .key = KEY_JOBS, .arg = "N",
-	  .doc = "so many at a time (default: as many as there are processors)" },
+	  .doc = "maximum number of jobs at once (default: number of processors)" },
 	{ .name = "name", .key = KEY_NAME, .arg = "NAME",
-	  .doc = "call the queue so (default: jobserver-, and a number)" },
+	  .doc = "name of the queue (default: jobserver-PID)" },
 	{ .name = "owner", .key = KEY_OWNER, .arg = "USER",
-	  .doc = "who may use it, besides root (default: you)" },
+	  .doc = "user who may use the queue, besides root (default: you)" },
 	{ .name = "queue", .key = KEY_QUEUE, .arg = "QUEUE",
-	  .doc = "use a queue that is filled with tokens already, and leave it there" },
+	  .doc = "use an existing queue that is filled with tokens, and keep it" },
 	{ 0 }
 };
 
 static void check(struct argp_state *state, const struct plan *plan)
 {
 	if (!plan->command)
-		argp_error(state, "which command is to be run?");
+		argp_error(state, "missing argument: COMMAND");
 	if (plan->queue && (plan->jobs || plan->name || plan->owner != BBUF_ID_CALLER))
-		argp_error(state, "--jobs, --name and --owner are for a queue to be made, not for "
-			   "--queue");
+		argp_error(state, "--jobs, --name and --owner describe a new queue and cannot be "
+			   "combined with --queue");
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -110,14 +110,15 @@ static const struct argp argp = {
 	.options = option_list,
 	.parser = parse,
 	.args_doc = "[--] COMMAND [ARGUMENT...]",
-	.doc = "Makes a queue with a token for each job that may run beside the first one, runs "
-	       "COMMAND with it as the job server of make, and removes it. A token that a "
-	       "process has when it is killed comes back by itself.\v"
-	       "A GNU make must be 4.4 or later, a cargo 1.69 or later. "
-	       "Making a queue takes permission to write /dev/bbuf-control, which root has; with "
-	       "--queue anybody may use one that he may read and write.\n\n"
-	       "Exit status: 0 success of COMMAND, or else that of COMMAND, or 128 and the signal "
-	       "that ended it; 1 failure, 2 wrong usage, 126 and 127 COMMAND can't be run.",
+	.doc = "Creates a queue with a token for each job besides the first, runs COMMAND with "
+	       "the queue as the job server of make, and destroys the queue. Tokens of a process "
+	       "that is killed return automatically.\v"
+	       "Requires GNU make 4.4 or later, or cargo 1.69 or later. Creating a queue "
+	       "requires permission to write to /dev/bbuf-control, which root has; with --queue "
+	       "you can use any queue that you may read and write.\n\n"
+	       "Exit status: 0 success of COMMAND, or else that of COMMAND, or 128 plus the "
+	       "signal that terminated it; 1 failure, 2 wrong usage, 126 and 127 COMMAND cannot "
+	       "be run.",
 };
 
 static int fail_make(const struct subject *subject, int error)
@@ -128,8 +129,8 @@ static int fail_make(const struct subject *subject, int error)
 		return fail_name_taken(subject, "use that queue with --queue");
 	ret = fail_control(subject, error);
 	if (error == EACCES)
-		print_message(subject, "with sudo give --owner; or have a pool made that stays, "
-			      "and use it with --queue: see bbuf-jobserver(1)");
+		print_message(subject, "with sudo give --owner; or let root create a permanent "
+			      "pool, and use it with --queue: see bbuf-jobserver(1)");
 	return ret;
 }
 
@@ -200,12 +201,13 @@ static size_t count_tokens(const struct subject *subject)
 	bbuf_close(queue);
 	tokens = info.bytes + info.leased_bytes;
 	if (info.type != BBUF_STREAM || !(info.policy & BBUF_LEASE)) {
-		print_message(subject, "not a pool of tokens: those are made with `bbuf create "
+		print_message(subject, "not a pool of tokens: create one with `bbuf create "
 			      "--lease'");
 		return 0;
 	}
 	if (!tokens)
-		print_message(subject, "no token is in it: see bbuf-jobserver(1) how to fill it");
+		print_message(subject, "the pool has no tokens: bbuf-jobserver(1) tells how to "
+			      "fill it");
 	return tokens;
 }
 
@@ -288,10 +290,10 @@ static int start_warden(const struct subject *subject, pid_t *warden)
 	int fds[2];
 
 	if (pipe2(fds, O_CLOEXEC))
-		err(EXIT_FAILURE, "%s: a pipe", subject->operation);
+		err(EXIT_FAILURE, "%s: using a pipe", subject->operation);
 	*warden = fork();
 	if (*warden < 0)
-		err(EXIT_FAILURE, "%s: a process", subject->operation);
+		err(EXIT_FAILURE, "%s: starting a process", subject->operation);
 	if (!*warden) {
 		close(fds[1]);
 		warden_main(subject->queue, fds[0]);
@@ -340,7 +342,7 @@ static pid_t start_command(const struct subject *subject, const struct plan *pla
 	set_environment(subject->queue, plan->jobs);
 	command = fork();
 	if (command < 0)
-		err(EXIT_FAILURE, "%s: a process", subject->operation);
+		err(EXIT_FAILURE, "%s: starting a process", subject->operation);
 	if (!command)
 		exec_command(subject, plan->command, mask);
 	return command;
@@ -366,12 +368,12 @@ static int run_with_new(struct subject *subject, const struct plan *plan)
 		return EXIT_FAILURE;
 	command = start_command(subject, plan, &old);
 	if (write(pipe, &command, sizeof(command)) != sizeof(command))
-		err(EXIT_FAILURE, "%s: a pipe", subject->operation);
+		err(EXIT_FAILURE, "%s: using a pipe", subject->operation);
 	close(pipe);
 	wait_and_forward(warden, command);
 	waitpid(warden, &status, 0);
 	if (status)
-		print_message(subject, "the queue could not be removed");
+		print_message(subject, "the queue could not be destroyed: try `bbuf destroy'");
 	waitpid(command, &status, 0);
 	return WIFSIGNALED(status) ? EXIT_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
 }
@@ -413,9 +415,9 @@ static int check_make(const struct subject *subject, const char *command)
 	if (!gnumake_find(&make, command))
 		return EXIT_SUCCESS;
 	if (!gnumake_takes_path(&make)) {
-		print_message(subject, "%s is GNU make %s, which takes no job server by its path: "
-			      "4.4 or later is needed; install that, or name it as COMMAND",
-			      make.path, make.version);
+		print_message(subject, "%s is GNU make %s, which does not support a job server "
+			      "given by its path: install 4.4 or later, or give its path as "
+			      "COMMAND", make.path, make.version);
 		ret = EXIT_FAILURE;
 	}
 	gnumake_uninit(&make);

@@ -223,7 +223,7 @@ static int print(const struct bbuf_info *list, size_t count, bool json)
 
 static const struct argp_option option_list[] = {
 	{ .name = "json", .key = KEY_JSON,
-	  .doc = "as JSON, with everything that is in /sys/class/bbuf/QUEUE; null for -" },
+	  .doc = "print JSON, with all values in /sys/class/bbuf/QUEUE; null for -" },
 	{ 0 }
 };
 
@@ -241,7 +241,7 @@ static error_t parse_list(int key, char *arg, struct argp_state *state)
 static const struct argp list_argp = {
 	.options = option_list,
 	.parser = parse_list,
-	.doc = "Shows all queues. Of a queue that you may not read the counts are -.\v"
+	.doc = "Lists all queues. Statistics that you may not read are shown as -.\v"
 	       HELP_EXIT ".",
 };
 
@@ -366,10 +366,10 @@ static void print_leases(const struct bbuf_info *info)
 	print_lease_limits(info);
 	printf("leased        ");
 	print_amount(info, info->leased_bytes, info->leased_records);
-	printf(", held by %s\nwent back     %s %s%s", format_number(files, info->leasing_files),
+	printf(", held by %s\nreturned      %s %s%s", format_number(files, info->leasing_files),
 	       format_number(returned, info->returned), unit(info), plural(info->returned));
 	if (info->expired && is_known(info->expired))
-		printf(", %llu of them when the time was over", (unsigned long long)info->expired);
+		printf(", %llu of them by timeout", (unsigned long long)info->expired);
 	putchar('\n');
 }
 
@@ -423,7 +423,7 @@ static int print_info(const struct subject *subject, const struct bbuf_info *inf
 	putchar('\n');
 	print_sides(info);
 	if (!is_known(info->bytes))
-		puts("\nThe counts (-) are for those who may read the node.");
+		puts("\nThe counts (-) are visible only to users who may read the node.");
 	return output_end();
 }
 
@@ -451,8 +451,8 @@ static const struct argp info_argp = {
 	.options = option_list,
 	.parser = parse_info,
 	.args_doc = "QUEUE",
-	.doc = "Shows all there is to know of a queue. Nothing is opened for that, unless QUEUE "
-	       "is a path; but if you may not read it, its counts are -.\v" HELP_EXIT ".",
+	.doc = "Shows the properties and statistics of a queue, without opening it unless QUEUE "
+	       "is a path. Statistics that you may not read are shown as -.\v" HELP_EXIT ".",
 };
 
 int cmd_info(int argc, char **argv)

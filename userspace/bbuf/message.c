@@ -30,7 +30,7 @@ void print_message(const struct subject *subject, const char *fmt, ...)
 
 	va_start(args, fmt);
 	if (vasprintf(&text, fmt, args) < 0)
-		err(EXIT_FAILURE, "a message");
+		err(EXIT_FAILURE, "memory for a message");
 	va_end(args);
 	if (subject->queue)
 		warnx("%s: %s: %s", subject->queue, subject->operation, text);
@@ -79,8 +79,8 @@ static void print_not_found(const struct subject *subject)
 		print_message(subject, "the module is not loaded: load it with `modprobe bbuf' or "
 			      "`insmod bbuf.ko', as root");
 	else
-		print_message(subject, "there is no such queue: `bbuf list' shows which there are, "
-			      "`bbuf create' makes one");
+		print_message(subject, "no such queue: `bbuf list' shows all queues, `bbuf "
+			      "create' creates one");
 }
 
 /* Describe the node of a queue and its permissions; just the path if it is no device. Allocated. */
@@ -109,8 +109,8 @@ static void print_not_permitted(const struct subject *subject, const char *queue
 {
 	char *node = node_description(queue);
 
-	print_message(subject, "not permitted by %s: use sudo, or let its owner widen the mode "
-		      "with chmod", node);
+	print_message(subject, "not permitted by %s: use sudo, or let its owner change the "
+		      "permissions with chmod", node);
 	free(node);
 }
 
@@ -134,13 +134,13 @@ static const char *meaning(const struct subject *subject, int error)
 {
 	switch (error) {
 	case EAGAIN:
-		return "would have to wait, which --nonblock excludes";
+		return "would block, and --nonblock was given";
 	case ETIMEDOUT:
 		return "timed out";
 	case ENODEV:
 		return "the queue was destroyed";
 	case ENOTTY:
-		return "this is not a queue of bbuf";
+		return "not a bbuf queue";
 	case EINVAL:
 		return queue_valid(subject->queue) ? NULL : NAME_RULE;
 	default:
@@ -181,7 +181,7 @@ int fail_control(const struct subject *subject, int error)
 		print_message(subject, NAME_RULE);
 	else if (error == ENXIO)
 		print_message(subject, "the module is loaded, but has no " CONTROL_NODE ": the "
-			      "kernel's log (dmesg) says why");
+			      "kernel log (dmesg) tells why");
 	else if (error == EACCES)
 		print_not_permitted(subject, CONTROL_NODE);
 	else
@@ -196,13 +196,14 @@ int fail_control(const struct subject *subject, int error)
 int fail_name_taken(const struct subject *subject, const char *instead)
 {
 	if (!strcmp(subject->queue, "control"))
-		print_message(subject, "no queue can have this name: its node would be "
-			      "/dev/bbuf-control, which makes queues");
+		print_message(subject, "this name is reserved: its node would be "
+			      "/dev/bbuf-control; choose another name");
 	else if (!strcmp(subject->queue, BBUF_QUEUE_DEFAULT))
-		print_message(subject, "this queue is there as long as the module is loaded: "
-			      "choose another name");
+		print_message(subject, "this queue exists as long as the module is loaded: choose "
+			      "another name");
 	else
-		print_message(subject, "the name is taken: choose another, or %s", instead);
+		print_message(subject, "a queue of this name exists: choose another name, or %s",
+			      instead);
 	return EXIT_FAILURE;
 }
 
@@ -233,11 +234,11 @@ int fail_too_big(const struct subject *subject, uint64_t capacity)
 	format_size(asked, capacity);
 	max_capacity(limit);
 	if (capacity > CEILING)
-		print_message(subject, "a capacity of %s is more than a queue can have, %s: ask "
-			      "for less", asked, format_size(limit, CEILING));
+		print_message(subject, "a capacity of %s exceeds the maximum of %s: choose a "
+			      "smaller one", asked, format_size(limit, CEILING));
 	else
-		print_message(subject, "a capacity of %s is more than is allowed, %s: ask for "
-			      "less, or let root write more into " MAX_CAPACITY, asked, limit);
+		print_message(subject, "a capacity of %s exceeds the limit of %s: choose a "
+			      "smaller one, or let root raise " MAX_CAPACITY, asked, limit);
 	return EXIT_FAILURE;
 }
 

@@ -40,8 +40,8 @@ static error_t parse_wait(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option wait_option_list[] = {
 	{ .name = "timeout", .key = KEY_TIMEOUT, .arg = "TIME",
-	  .doc = "give up when nothing could be moved for this long" },
-	{ .name = "nonblock", .key = KEY_NONBLOCK, .doc = "do not wait at all" },
+	  .doc = "fail if nothing can be moved for this long (default: no limit)" },
+	{ .name = "nonblock", .key = KEY_NONBLOCK, .doc = "fail instead of waiting" },
 	{ 0 }
 };
 
@@ -65,8 +65,8 @@ static error_t parse_separator(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option separator_options[] = {
-	{ .name = "lines", .key = KEY_LINES, .doc = "a newline ends each item" },
-	{ .name = "null", .key = KEY_NULL, .doc = "a NUL ends each item" },
+	{ .name = "lines", .key = KEY_LINES, .doc = "end each item with a newline" },
+	{ .name = "null", .key = KEY_NULL, .doc = "end each item with a NUL" },
 	{ 0 }
 };
 
@@ -113,11 +113,11 @@ static error_t parse_limits(int key, char *arg, struct argp_state *state)
 }
 
 #define DOC_LEASE_TIMEOUT \
-	"after this a leased record goes back although its holder lives"
+	"time after which a leased record is redelivered, even if its holder is alive"
 #define DOC_MAX_LEASES \
-	"records that an open file, or bytes of a stream that a process, may have leased at once"
+	"maximum number of records leased by an open file, or of bytes of a stream by a process"
 #define DOC_TRIES \
-	"a record that was delivered so often does not go back any more"
+	"after N deliveries, do not return a record to the queue"
 
 static const struct argp_option limits_options[] = {
 	{ .name = "lease-timeout", .key = KEY_LEASE_TIMEOUT, .arg = "TIME|no",
@@ -161,7 +161,7 @@ size_t arg_jobs(struct argp_state *state, const char *arg, size_t most)
 	uint64_t jobs = arg_count(state, "jobs", arg);
 
 	if (jobs > most)
-		argp_error(state, "--jobs=%s: %zu at the most", arg, most);
+		argp_error(state, "--jobs=%s: must be at most %zu", arg, most);
 	return jobs;
 }
 
@@ -187,7 +187,7 @@ error_t arg_queue(int key, char *arg, struct argp_state *state, const char **que
 		*queue = arg;
 		return 0;
 	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "which queue?");
+		argp_error(state, "missing argument: QUEUE");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

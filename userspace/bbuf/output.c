@@ -65,14 +65,14 @@ static void print_undelivered(const struct output *output, size_t written, int e
 	size_t bytes = output->len - written, items = output->count;
 
 	if (output->leased) {
-		print_message(output->subject, "standard output: %s; %zu item%s taken from the "
-			      "queue, and not acknowledged: back there", strerror(error), items,
+		print_message(output->subject, "standard output: %s; %zu item%s read but not "
+			      "acknowledged: returned to the queue", strerror(error), items,
 			      plural(items));
 		return;
 	}
 	while (output->ends[output->count - items] <= written)
 		items--;
-	print_message(output->subject, "standard output: %s; taken from the queue, and lost: %zu "
+	print_message(output->subject, "standard output: %s; read from the queue and lost: %zu "
 		      "byte%s in %zu item%s", strerror(error), bytes, plural(bytes), items,
 		      plural(items));
 }

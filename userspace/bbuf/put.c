@@ -58,7 +58,8 @@ struct put {
 };
 
 static const struct argp_option option_list[] = {
-	{ .name = "file", .key = KEY_FILE, .doc = "the arguments are files; - is standard input" },
+	{ .name = "file", .key = KEY_FILE, .doc = "write the contents of files; - is standard "
+						  "input" },
 	{ 0 }
 };
 
@@ -82,7 +83,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_SUCCESS:
 		if (plan->files && !plan->count)
-			argp_error(state, "--file: which files?");
+			argp_error(state, "--file: missing argument: FILE");
 		return 0;
 	default:
 		return arg_queue(key, arg, state, &plan->queue);
@@ -100,11 +101,11 @@ static const struct argp argp = {
 	.parser = parse,
 	.children = children,
 	.args_doc = "QUEUE [DATA...]\nQUEUE --file FILE...",
-	.doc = "Puts each DATA, each FILE, or else standard input into a queue: into a record "
-	       "queue each as a record, into a stream their bytes, unchanged.\v"
-	       "With --lines or --null each item of standard input or of a FILE becomes a record, "
-	       "without what ends it; a stream keeps that, and each item is written as one. DATA "
-	       "gets it added in a stream.\n\n"
+	.doc = "Writes each DATA, each FILE, or standard input to a queue: to a record queue "
+	       "each as one record, to a stream as bytes, unchanged.\v"
+	       "With --lines or --null each item of standard input or of a FILE becomes a "
+	       "record, without its terminator. A stream keeps the terminator, which is also "
+	       "appended to DATA, and each item is one write.\n\n"
 	       HELP_SIZES "\n" HELP_EXIT_WAIT ".",
 };
 
@@ -121,7 +122,7 @@ static char *progress(const struct put *put)
 	else
 		ret = asprintf(&text, "nothing was queued");
 	if (ret < 0)
-		err(EXIT_FAILURE, "a message");
+		err(EXIT_FAILURE, "memory for a message");
 	return text;
 }
 
@@ -143,12 +144,12 @@ static void put_failed(struct put *put, size_t len, int error)
 		put->status = EXIT_TIMED_OUT;
 		break;
 	case EPIPE:
-		print_message(subject, "it is shut down and takes no more until `bbuf reopen %s'; "
-			      "%s", subject->queue, done);
+		print_message(subject, "the queue is shut down: `bbuf reopen %s' permits writes "
+			      "again; %s", subject->queue, done);
 		break;
 	case EMSGSIZE:
 		print_message(subject, "a record of %zu bytes is longer than the capacity of %llu "
-			      "bytes: `bbuf set %s --capacity' changes that; %s", len,
+			      "bytes: raise it with `bbuf set %s --capacity'; %s", len,
 			      (unsigned long long)put->capacity, subject->queue, done);
 		break;
 	default:
@@ -361,8 +362,8 @@ static void put_all(struct put *put)
 		put_flush(put);
 	if (!put->empty)
 		return;
-	print_message(&put->subject, "left out: %llu empty item%s, as a record has at least one "
-		      "byte", (unsigned long long)put->empty, plural(put->empty));
+	print_message(&put->subject, "skipped %llu empty item%s: a record has at least one byte",
+		      (unsigned long long)put->empty, plural(put->empty));
 	if (!put->status)
 		put->status = EXIT_FAILURE;
 }
@@ -383,7 +384,7 @@ int cmd_put(int argc, char **argv)
 	if (put.records) {
 		put.batch = bbuf_batch_new(CHUNK);
 		if (!put.batch)
-			err(EXIT_FAILURE, "a batch of %u bytes", CHUNK);
+			err(EXIT_FAILURE, "memory for a batch of %u bytes", CHUNK);
 	}
 
 	put_all(&put);

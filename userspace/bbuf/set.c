@@ -29,17 +29,18 @@ struct plan {
 };
 
 static const struct argp_option option_list[] = {
-	{ .name = "capacity", .key = KEY_CAPACITY, .arg = "SIZE", .doc = "bytes it can hold" },
+	{ .name = "capacity", .key = KEY_CAPACITY, .arg = "SIZE", .doc = "capacity in bytes" },
 	{ .name = "read-mark", .key = KEY_READ_MARK, .arg = "SIZE",
-	  .doc = "bytes that must be queued for a read to go on, and for poll to say so" },
+	  .doc = "minimum number of queued bytes for a read to return, and for poll to report "
+		 "readable" },
 	{ .name = "write-mark", .key = KEY_WRITE_MARK, .arg = "SIZE",
-	  .doc = "bytes of room for poll to say that it is writable" },
+	  .doc = "minimum number of free bytes for poll to report writable" },
 	{ .name = "eof-on-close", .key = KEY_EOF_ON_CLOSE, .arg = "yes|no",
 	  .flags = OPTION_ARG_OPTIONAL,
-	  .doc = "readers see the end when the last writer has closed" },
+	  .doc = "report end of file to readers when the last writer closes" },
 	{ .name = "drop-oldest", .key = KEY_DROP_OLDEST, .arg = "yes|no",
 	  .flags = OPTION_ARG_OPTIONAL,
-	  .doc = "a write that finds no room drops what is oldest" },
+	  .doc = "drop the oldest data if there is no room for a write" },
 	{ 0 }
 };
 
@@ -78,7 +79,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_SUCCESS:
 		if (!set->fields && !set->policy_mask)
-			argp_error(state, "what is to change? Give an option");
+			argp_error(state, "nothing to change: give at least one option");
 		return 0;
 	default:
 		return arg_queue(key, arg, state, &plan->queue);
@@ -95,10 +96,10 @@ static const struct argp argp = {
 	.parser = parse,
 	.children = children,
 	.args_doc = "QUEUE",
-	.doc = "Changes a queue while it is in use: all that is asked for, or nothing.\v"
-	       "Marks are from 1 to the capacity; those beyond a new capacity are lowered to it. "
-	       "Limits of leases hold for what is leased from now on. Owner and permissions are "
-	       "changed with chown and chmod on the node.\n\n"
+	.doc = "Changes a queue while it is in use. Either all changes are made or none.\v"
+	       "Marks are from 1 to the capacity; marks above a new capacity are lowered to it. "
+	       "Lease limits apply to new leases. Use chown and chmod on the node to change its "
+	       "owner and permissions.\n\n"
 	       HELP_SIZES "\n" HELP_EXIT ".",
 };
 
@@ -111,19 +112,19 @@ static void print_invalid(const struct subject *subject, const struct bbuf_set *
 	char capacity[TEXT_MAX];
 
 	if (limits && !leases) {
-		print_message(subject, "it has no leases: `bbuf create --lease' makes a queue "
-			      "that has");
+		print_message(subject, "the queue has no leases: `bbuf create --lease' creates a "
+			      "queue with leases");
 	} else if (limits & ~BBUF_SET_MAX_LEASES && info->type != BBUF_RECORD) {
-		print_message(subject, "it is a pool of tokens, of which only --max-leases can be "
-			      "said");
+		print_message(subject, "this is a pool of tokens, to which only --max-leases "
+			      "applies");
 	} else if (leases && set->policy & BBUF_DROP_OLDEST) {
-		print_message(subject, "--drop-oldest is not for a queue with leases: what is "
-			      "leased keeps its room, as it may come back");
+		print_message(subject, "--drop-oldest cannot be used with leases: leased data may "
+			      "return, so its room is kept");
 	} else {
 		format_size(capacity, set->fields & BBUF_SET_CAPACITY ? set->capacity :
 			    info->capacity);
-		print_message(subject, "a mark must be from 1 to the capacity, %s, and both "
-			      "together no more than that and a byte%s", capacity,
+		print_message(subject, "a mark must be from 1 to the capacity, %s, and the sum of "
+			      "both at most the capacity plus 1%s", capacity,
 			      info->type == BBUF_RECORD ? "; the read mark of a record queue is 1"
 			      : "");
 	}
@@ -137,11 +138,11 @@ static void print_too_small(const struct subject *subject, const struct bbuf_set
 	format_size(bytes, info->bytes);
 	format_size(capacity, set->capacity);
 	if (info->leased_bytes)
-		print_message(subject, "what is queued, %s, and leased, %s, would not fit into "
-			      "%s: get or `bbuf flush' the one, wait for who has the other", bytes,
-			      format_size(leased, info->leased_bytes), capacity);
+		print_message(subject, "%s queued and %s leased exceed the new capacity of %s: "
+			      "read or `bbuf flush' the queued data, and wait until the leases "
+			      "end", bytes, format_size(leased, info->leased_bytes), capacity);
 	else
-		print_message(subject, "what is queued, %s, would not fit into %s: get it or "
+		print_message(subject, "%s queued exceed the new capacity of %s: read the data or "
 			      "`bbuf flush' it first", bytes, capacity);
 }
 
@@ -158,7 +159,7 @@ static int fail_set(const struct subject *subject, const struct plan *plan,
 		print_invalid(subject, &plan->set, info);
 		return EXIT_FAILURE;
 	case EPERM:
-		print_message(subject, "only the owner of the node and root may do that");
+		print_message(subject, "only the owner of the node and root may change the queue");
 		return EXIT_FAILURE;
 	default:
 		return fail(subject, error);

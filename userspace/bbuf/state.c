@@ -25,7 +25,7 @@ int cmd_flush(int argc, char **argv)
 {
 	struct subject subject = { .operation = "flush" };
 
-	subject.queue = parse_one_queue(argc, argv, "Discards what is queued.\v" HELP_EXIT ".");
+	subject.queue = parse_one_queue(argc, argv, "Discards all queued data.\v" HELP_EXIT ".");
 	return run(&subject, O_RDONLY, bbuf_flush);
 }
 
@@ -34,8 +34,8 @@ int cmd_shutdown(int argc, char **argv)
 	struct subject subject = { .operation = "shutdown" };
 
 	subject.queue = parse_one_queue(argc, argv,
-		"Says that no more is to come: writers get an error from now on, readers what is "
-		"queued and then the end.\v" HELP_EXIT ".");
+		"Refuses further writes: writers get an error from now on, readers get the "
+		"queued data and then end of file.\v" HELP_EXIT ".");
 	return run(&subject, O_WRONLY, bbuf_shutdown);
 }
 
@@ -60,8 +60,8 @@ int cmd_reopen(int argc, char **argv)
 	struct subject subject = { .operation = "reopen" };
 
 	subject.queue = parse_one_queue(argc, argv,
-		"Takes `bbuf shutdown' back, for a new round. With --eof-on-close readers see the "
-		"end until somebody opens the queue for writing.\v" HELP_EXIT ".");
+		"Undoes `bbuf shutdown'. With --eof-on-close readers get end of file until the "
+		"queue is opened for writing again.\v" HELP_EXIT ".");
 	if (!is_shut(&subject))
 		return EXIT_SUCCESS;
 	return run(&subject, O_WRONLY, bbuf_reopen);
@@ -91,7 +91,8 @@ static error_t parse_drain(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option drain_options[] = {
-	{ .name = "timeout", .key = 't', .arg = "TIME", .doc = "wait no longer than this" },
+	{ .name = "timeout", .key = 't', .arg = "TIME", .doc = "maximum time to wait (default: "
+							       "no limit)" },
 	{ 0 }
 };
 
@@ -99,7 +100,8 @@ static const struct argp drain_argp = {
 	.options = drain_options,
 	.parser = parse_drain,
 	.args_doc = "QUEUE",
-	.doc = "Waits until all that is queued now was taken; what comes later does not count.\v"
+	.doc = "Waits until all data that is queued now has been consumed; data queued later "
+	       "does not count.\v"
 	       HELP_SIZES "\n" HELP_EXIT ", 4 timed out.",
 };
 

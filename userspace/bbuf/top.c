@@ -20,13 +20,13 @@ enum option_key {
 
 static const struct argp_option option_list[] = {
 	{ .name = "interval", .key = KEY_INTERVAL, .arg = "TIME",
-	  .doc = "between two looks (default 1s)" },
+	  .doc = "refresh interval (default: 1s)" },
 	{ .name = "count", .key = KEY_COUNT, .arg = "N",
-	  .doc = "end after N looks (default: only when told to)" },
+	  .doc = "exit after N refreshes (default: no limit)" },
 	{ .name = "sort", .key = KEY_SORT, .arg = "KEY",
-	  .doc = "name (the default), fill, in, out, waiting, slept" },
-	{ .name = "reverse", .key = KEY_REVERSE, .doc = "the other way round" },
-	{ .name = "plain", .key = KEY_PLAIN, .doc = "as text, also on a terminal" },
+	  .doc = "sort by name, fill, in, out, waiting or slept (default: name)" },
+	{ .name = "reverse", .key = KEY_REVERSE, .doc = "reverse the sort order" },
+	{ .name = "plain", .key = KEY_PLAIN, .doc = "print text, even on a terminal" },
 	{ 0 }
 };
 
@@ -73,10 +73,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.options = option_list,
 	.parser = parse,
-	.doc = "Watches all queues: how full they are, what comes in and goes out each second, "
-	       "in records (r) or bytes, how many writers and readers wait now, and how long "
-	       "they have slept since the queue was made. Of a queue that you may not read all "
-	       "that is -.\v"
+	.doc = "Monitors all queues: fill level, throughput in records (r) or bytes per second, "
+	       "number of writers and readers that wait now, and the time that they have slept "
+	       "since the queue was created. Statistics that you may not read are shown as -.\v"
 	       "On a terminal: q quits; n, f, i, o, w, s sort by name, fill, in, out, waiting, "
 	       "slept; r reverses; the arrow keys scroll. Elsewhere it prints text.\n\n"
 	       "In the table K, M and G are powers of 1000.\n" HELP_SIZES "\n" HELP_EXIT ".",

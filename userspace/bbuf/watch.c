@@ -90,7 +90,7 @@ void watch_start(void)
 		return;
 	errno = pthread_create(&thread, NULL, watch, NULL);
 	if (errno)
-		err(EXIT_FAILURE, "a thread");
+		err(EXIT_FAILURE, "starting a thread");
 	pthread_detach(thread);
 }
 

@@ -47,7 +47,7 @@ static char *settings_help(int key, const char *text, void *input)
 	initial = settings[key - SETTING_KEY].initial;
 	if (!initial)
 		return (char *)text;
-	if (asprintf(&help, "%s (default %s)", text, initial) < 0)
+	if (asprintf(&help, "%s (default: %s)", text, initial) < 0)
 		err(EXIT_FAILURE, "memory for the help");
 	return help;
 }

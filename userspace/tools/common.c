@@ -204,8 +204,8 @@ static _Noreturn void device_missing(const char *path, const char *what)
 	if (access("/sys/class/bbuf", F_OK))
 		errx(EXIT_FAILURE, "%s: %s: load the module with `insmod bbuf.ko` or `make load`",
 		     path, what);
-	errx(EXIT_FAILURE, "%s: %s: there is no such queue: `bbuf list` shows which there are, "
-	     "`bbuf create` makes one", path, what);
+	errx(EXIT_FAILURE, "%s: %s: no such queue: `bbuf list` shows all queues, `bbuf create` "
+	     "creates one", path, what);
 }
 
 /* Exit with a message that tells why the device cannot be opened and what to do. */
@@ -218,10 +218,10 @@ static _Noreturn void device_refused(const char *path, int flags, int error)
 	if (stat(path, &st))
 		st.st_mode = 0;
 	if ((error == ENXIO || error == ENODEV) && S_ISCHR(st.st_mode))
-		device_missing(path, "nothing is behind this node");
+		device_missing(path, "no device exists for this node");
 	if ((error == EACCES || error == EPERM) && st.st_mode)
 		errx(EXIT_FAILURE, "%s: opening for %s: not permitted: it belongs to user %u, "
-		     "group %u, with mode %04o; be one of them, or let the owner widen the mode "
+		     "group %u, with mode %04o; use sudo, or let its owner change the permissions "
 		     "with chmod", path, access_name(flags), st.st_uid, st.st_gid,
 		     st.st_mode & 07777);
 	errno = error;
@@ -272,7 +272,8 @@ uint64_t device_fill(int fd, const char *path)
 	if (!ioctl(fd, BBUF_IOC_INFO, &info))
 		return info.bytes;
 	if (ioctl(fd, FIONREAD, &bytes))
-		err(EXIT_FAILURE, "%s: can't learn how much it holds: is it a bbuf device?", path);
+		err(EXIT_FAILURE, "%s: cannot get the number of bytes queued: is it a bbuf "
+		    "device?", path);
 	return info.bytes;
 }
 
@@ -282,10 +283,10 @@ uint64_t device_require_empty(int fd, const char *path)
 	uint64_t capacity = device_capacity(fd), fill = device_fill(fd, path);
 
 	if (!capacity)
-		errx(EXIT_FAILURE, "%s: can't learn its capacity: is it a bbuf device?", path);
+		errx(EXIT_FAILURE, "%s: cannot get its capacity: is it a bbuf device?", path);
 	if (fill)
-		errx(EXIT_FAILURE, "%s: holds %llu bytes: empty it with "
-		     "`consumer --device=%s --discard --idle=100ms`", path,
+		errx(EXIT_FAILURE, "%s: the queue must be empty, but holds %llu bytes: empty it "
+		     "with `consumer --device=%s --discard --idle=100ms`", path,
 		     (unsigned long long)fill, path);
 	return capacity;
 }

@@ -45,13 +45,13 @@ struct plan {
 
 static const struct argp_option option_list[] = {
 	{ .name = "verify", .key = KEY_VERIFY,
-	  .doc = "check that the items of `producer --items' come all, whole, once and in "
-		 "order, until each producer has ended" },
+	  .doc = "verify that all items of `producer --items' arrive intact, once and in order, "
+		 "until all producers have ended" },
 	{ .name = "producers", .key = KEY_PRODUCERS, .arg = "N",
-	  .doc = "with --verify: how many producers to wait for (default 1)" },
-	{ .name = "discard", .key = KEY_DISCARD, .doc = "drop what comes" },
+	  .doc = "with --verify: number of producers to wait for (default: 1)" },
+	{ .name = "discard", .key = KEY_DISCARD, .doc = "discard the data" },
 	{ .name = "bytes", .key = KEY_BYTES, .arg = "SIZE",
-	  .doc = "end after so many bytes (default: at the end of file)" },
+	  .doc = "exit after this number of bytes (default: at end of file)" },
 	{ 0 }
 };
 
@@ -59,13 +59,13 @@ static const struct argp_option option_list[] = {
 static void plan_check(const struct plan *plan, struct argp_state *state)
 {
 	if (plan->verify && (plan->discard || plan->limited))
-		argp_error(state, "--verify takes whole items until the producers end: "
-			   "leave out --bytes and --discard");
+		argp_error(state, "--verify reads complete items until the producers end: leave "
+			   "out --bytes and --discard");
 	if (!plan->verify && plan->producers != PRODUCERS_DEFAULT)
-		argp_error(state, "--producers: needs --verify");
+		argp_error(state, "--producers requires --verify");
 	if (!plan->verify && !plan->discard && plan->workers.jobs > 1)
-		argp_error(state, "--jobs=%u: several workers would mix up standard output; "
-			   "give --verify or --discard, too", plan->workers.jobs);
+		argp_error(state, "--jobs=%u: several workers would mix their output: add "
+			   "--verify or --discard", plan->workers.jobs);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -107,18 +107,19 @@ static const struct argp argp = {
 	.options = option_list,
 	.parser = parse,
 	.children = children,
-	.doc = "Takes what is in a queue and writes it to standard output; or checks or drops it. "
-	       "Then reports on standard error what it met.\v"
-	       "A stream has no item boundaries, and a read may end within an item. Hence the "
-	       "workers of one `consumer --verify' take turns at the device: each keeps its turn "
-	       "until what it has ends with a whole item, and checks while the others read. "
-	       "Another process that reads the same queue meanwhile makes the check fail.\n\n"
-	       "The report counts, for each worker: calls of read(); slept, the calls during "
-	       "which the thread gave up its CPU, and the time spent in those; EAGAIN, the calls "
-	       "that moved nothing; polls, the calls of poll() or epoll_wait(); switches, the "
+	.doc = "Reads a queue and writes the data to standard output, or verifies or discards "
+	       "it. Then prints statistics on standard error.\v"
+	       "A stream has no item boundaries, and a read may end within an item. Therefore "
+	       "the workers of one `consumer --verify' take turns at the device: each reads "
+	       "until its data ends with a complete item, and verifies it while the others read. "
+	       "Another process that reads the same queue meanwhile makes the verification "
+	       "fail.\n\n"
+	       "The report has for each worker: calls of read(); slept, the calls during which "
+	       "the thread yielded its CPU, and the time spent in them; EAGAIN, the calls that "
+	       "moved nothing; polls, the calls of poll() or epoll_wait(); switches, the "
 	       "voluntary context switches in all these calls, from getrusage(). Rates are from "
 	       "the first byte moved to the last; MB are 1,000,000 bytes.\n\n"
-	       HELP_SIZES "\n" HELP_EXIT ", 3 the check failed or is incomplete.",
+	       HELP_SIZES "\n" HELP_EXIT ", 3 the verification failed or is incomplete.",
 };
 
 /* Take n bytes, or what is left, from the budget. */
@@ -149,7 +150,8 @@ static bool write_stdout(const struct worker *worker, const char *bytes, size_t 
 		if (ret < 0 && errno == EINTR && !atomic_load(&worker->group->stop))
 			ret = 0;
 		if (ret < 0) {
-			warn("standard output: %zu bytes that were taken can't be written", n);
+			warn("standard output: %zu bytes read from the queue cannot be written",
+			     n);
 			return false;
 		}
 	}
@@ -206,7 +208,7 @@ static int plan_result(struct plan *plan, const struct worker_group *group, enum
 	if (!verified)
 		return EXIT_BAD_DATA;
 	if (end == WORKERS_INTERRUPTED && plan->limited) {
-		warnx("%s: interrupted before all of --bytes had come", plan->workers.device);
+		warnx("%s: interrupted before all of --bytes had been read", plan->workers.device);
 		return EXIT_FAILURE;
 	}
 	return EXIT_SUCCESS;

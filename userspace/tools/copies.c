@@ -58,9 +58,9 @@ struct plan {
 
 static const struct argp_option option_list[] = {
 	{ .name = "device", .key = KEY_DEVICE, .arg = "PATH",
-	  .doc = "the queue (default " DEFAULT_DEVICE ")" },
+	  .doc = "path of the queue (default: " DEFAULT_DEVICE ")" },
 	{ .name = "bytes", .key = KEY_BYTES, .arg = "SIZE",
-	  .doc = "how much to move with each size (default 1M)" },
+	  .doc = "number of bytes to move with each size (default: 1M)" },
 	{ 0 }
 };
 
@@ -100,12 +100,12 @@ static const struct argp argp = {
 	.options = option_list,
 	.parser = parse,
 	.args_doc = "[SIZE...]",
-	.doc = "Moves the same bytes through a queue in calls of each SIZE (default 1, 64, 4096 "
-	       "and 65536 bytes), and shows what that costs.\v"
-	       "One thread writes a buffer and reads it back, so that nothing ever waits: what "
-	       "is left are the system calls and the two copies, from user to kernel memory and "
-	       "back. A size above the queue's capacity is left out. The queue must be empty, "
-	       "and no one else may use it meanwhile.\n\n"
+	.doc = "Moves the same bytes through a queue in calls of each SIZE (default: 1, 64, 4096 "
+	       "and 65536 bytes), and shows the cost.\v"
+	       "One thread writes a buffer and reads it back, so that no call blocks: the cost "
+	       "is that of the system calls and of the two copies, from user to kernel memory "
+	       "and back. A size above the capacity is skipped. The queue must be empty, and no "
+	       "other process may use it meanwhile.\n\n"
 	       HELP_SIZES "\n" HELP_EXIT ".",
 };
 
@@ -113,11 +113,11 @@ static const struct argp argp = {
 static void must_move(const struct plan *plan, ssize_t ret, size_t n, const char *what)
 {
 	if (ret < 0)
-		err(EXIT_FAILURE, "%s: %s %zu bytes%s", plan->device, what, n,
-		    errno == EAGAIN ? ": does anybody else use it?" : "");
+		err(EXIT_FAILURE, "%s: %s %zu bytes%s", plan->device, what, n, errno == EAGAIN ?
+		    ": is another process using the queue?" : "");
 	if ((size_t)ret != n)
-		errx(EXIT_FAILURE, "%s: %s %zu bytes moved only %zd: does anybody else use it?",
-		     plan->device, what, n, ret);
+		errx(EXIT_FAILURE, "%s: %s %zu bytes moved only %zd: is another process using the "
+		     "queue?", plan->device, what, n, ret);
 }
 
 static void run_measure(struct run *run, const struct plan *plan, int fds[2], const char *source,
@@ -134,8 +134,8 @@ static void run_measure(struct run *run, const struct plan *plan, int fds[2], co
 	}
 	run->ns = now_ns() - start;
 	if (memcmp(source, sink, plan->bytes))
-		errx(EXIT_FAILURE, "%s: other bytes came out than went in: does anybody else "
-		     "use it?", plan->device);
+		errx(EXIT_FAILURE, "%s: the bytes read differ from the bytes written: is another "
+		     "process using the queue?", plan->device);
 	memset(sink, 0, plan->bytes);
 }
 
@@ -149,7 +149,7 @@ static char *random_bytes(size_t n)
 	for (done = 0; done < n; done += ret) {
 		ret = getrandom(bytes + done, n - done, 0);
 		if (ret < 0)
-			err(EXIT_FAILURE, "random bytes");
+			err(EXIT_FAILURE, "getting random bytes");
 	}
 	return bytes;
 }
@@ -166,7 +166,7 @@ static void plan_run(struct plan *plan)
 
 	for (i = 0; i < plan->count; i++) {
 		if (plan->runs[i].size > capacity) {
-			warnx("%s holds %llu bytes: size %zu left out", plan->device,
+			warnx("%s holds %llu bytes: skipping size %zu", plan->device,
 			      (unsigned long long)capacity, plan->runs[i].size);
 			continue;
 		}
@@ -179,7 +179,7 @@ static void plan_run(struct plan *plan)
 	close(fds[0]);
 	close(fds[1]);
 	if (!kept)
-		errx(EXIT_FAILURE, "%s: no size is left to measure", plan->device);
+		errx(EXIT_FAILURE, "%s: all sizes exceed the capacity", plan->device);
 }
 
 static double run_speed(const struct run *run, size_t bytes)

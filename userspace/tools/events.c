@@ -59,7 +59,7 @@ static ssize_t side_call(struct side *side, size_t n)
 		err(EXIT_FAILURE, "%s: %s", side->schedule->device,
 		    side->role == PRODUCER ? "writing" : "reading");
 	if (!ret)
-		errx(EXIT_FAILURE, "%s: end of file: somebody shut the queue down",
+		errx(EXIT_FAILURE, "%s: end of file: another process has shut the queue down",
 		     side->schedule->device);
 	return ret;
 }
@@ -205,7 +205,7 @@ void event_log_record(struct event_log *log, const struct schedule *schedule,
 	for (i = 0; i < ROLE_COUNT; i++) {
 		error = pthread_create(&threads[i], NULL, side_main, &sides[i]);
 		if (error)
-			errx(EXIT_FAILURE, "thread: %s", strerror(error));
+			errx(EXIT_FAILURE, "starting a thread: %s", strerror(error));
 	}
 	for (i = 0; i < ROLE_COUNT; i++)
 		pthread_join(threads[i], NULL);

@@ -175,8 +175,8 @@ bool ledger_report(const struct ledger *ledger, size_t producers, bool json)
 	for (i = 0; i < ledger->count && !json; i++)
 		account_report(&ledger->accounts[i]);
 	if (ledger->lost_track)
-		warnx("bytes came that begin no item; if they were left in the queue from before, "
-		      "`consumer --discard --idle 100ms` empties it");
+		warnx("the queue contains bytes that are not items; if they are older data, empty "
+		      "it with `consumer --discard --idle 100ms`");
 	return verdict.good && verdict.whole;
 }
 

@@ -22,7 +22,7 @@
 #define QUEUES		"/sys/class/bbuf"
 #define CONTROL		"/sys/class/misc/bbuf-control"
 
-#define RELOAD		"reload the module, which loses what is queued"
+#define RELOAD		"reload the module, which discards all queued data"
 #define RECREATE	"destroy the queue and create it again"
 
 /**
@@ -142,7 +142,7 @@ static char *format(const char *fmt, ...)
 
 	va_start(args, fmt);
 	if (vasprintf(&text, fmt, args) < 0)
-		err(EXIT_FAILURE, "a message");
+		err(EXIT_FAILURE, "memory for a message");
 	va_end(args);
 	return text;
 }

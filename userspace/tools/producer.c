@@ -40,11 +40,11 @@ struct plan {
 
 static const struct argp_option option_list[] = {
 	{ .name = "items", .key = KEY_ITEMS, .arg = "N",
-	  .doc = "numbered items that each worker makes (default: without end)" },
+	  .doc = "number of items that each worker generates (default: no limit)" },
 	{ .name = "size", .key = KEY_SIZE, .arg = "SIZE",
-	  .doc = "bytes of each item, 24 or more (default 64)" },
+	  .doc = "size of an item in bytes, at least 24 (default: 64)" },
 	{ .name = "rate", .key = KEY_RATE, .arg = "N",
-	  .doc = "items a second from each worker (default: as many as go)" },
+	  .doc = "items per second of each worker (default: no limit)" },
 	{ 0 }
 };
 
@@ -64,13 +64,13 @@ static void plan_check(const struct plan *plan, struct argp_state *state)
 	const struct worker_options *options = &plan->workers;
 
 	if (!plan->generate && options->jobs > 1)
-		argp_error(state, "--jobs=%u: several workers would mix up standard input; "
-			   "give --items, too", options->jobs);
+		argp_error(state, "--jobs=%u: several workers would mix parts of standard input: "
+			   "add --items", options->jobs);
 	if (plan->generate && plan->size > PIPE_BUF && options->jobs > 1 &&
 	    options->mode != MODE_BLOCK)
-		argp_error(state, "--size=%u --mode=%s --jobs=%u: a write of more than %u bytes "
-			   "that does not wait may put in a part, and other workers' bytes would "
-			   "come after it; use --mode=block", plan->size,
+		argp_error(state, "--size=%u --mode=%s --jobs=%u: a non-blocking write of more "
+			   "than %u bytes may be partial, and would be mixed with the items of "
+			   "other workers: use --mode=block", plan->size,
 			   endpoint_mode_name(options->mode), options->jobs, PIPE_BUF);
 }
 
@@ -110,12 +110,12 @@ static const struct argp argp = {
 	.options = option_list,
 	.parser = parse,
 	.children = children,
-	.doc = "Puts standard input into a queue; or, with --items, --size or --rate, numbered "
-	       "items that `consumer --verify' can check, each by one write, and an end "
-	       "marker after the last. Then reports on standard error what it met.\v"
-	       "The report counts, for each worker: calls of write(); slept, the calls during "
-	       "which the thread gave up its CPU, and the time spent in those; EAGAIN, the calls "
-	       "that moved nothing; polls, the calls of poll() or epoll_wait(); switches, the "
+	.doc = "Writes standard input to a queue; or, with --items, --size or --rate, numbered "
+	       "items that `consumer --verify' can verify, each by one write, and an end marker "
+	       "after the last. Then prints statistics on standard error.\v"
+	       "The report has for each worker: calls of write(); slept, the calls during which "
+	       "the thread yielded its CPU, and the time spent in them; EAGAIN, the calls that "
+	       "moved nothing; polls, the calls of poll() or epoll_wait(); switches, the "
 	       "voluntary context switches in all these calls, from getrusage(). Rates are from "
 	       "the first byte moved to the last; MB are 1,000,000 bytes.\n\n"
 	       HELP_SIZES "\n" HELP_EXIT ".",
@@ -196,7 +196,7 @@ static bool work_pass(struct worker *worker)
 static bool ended_early(const struct plan *plan, enum workers_end end)
 {
 	if (end == WORKERS_IDLE)
-		warnx("%s: nothing moved for as long as --idle says: does anybody read?",
+		warnx("%s: nothing moved for the time given with --idle: is the queue being read?",
 		      plan->workers.device);
 	return end != WORKERS_DONE && plan->items != UINT64_MAX;
 }

@@ -11,7 +11,7 @@
 
 static _Noreturn void no_memory(void)
 {
-	errx(EXIT_FAILURE, "no memory for a table");
+	errx(EXIT_FAILURE, "not enough memory for a table");
 }
 
 /* With @json_name the table is printed as JSON. All columns but the first hold numbers. */

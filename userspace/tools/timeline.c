@@ -47,16 +47,16 @@ struct plan {
 
 static const struct argp_option option_list[] = {
 	{ .name = "device", .key = KEY_DEVICE, .arg = "PATH",
-	  .doc = "the queue (default " DEFAULT_DEVICE ")" },
+	  .doc = "path of the queue (default: " DEFAULT_DEVICE ")" },
 	{ .name = "mode", .key = KEY_MODE, .arg = "MODE",
-	  .doc = "show this way to wait only: block, nonblock, poll or epoll "
-		 "(default: the first three, one after another)" },
+	  .doc = "show only this way to wait: block, nonblock, poll or epoll (default: the first "
+		 "three, one after another)" },
 	{ .name = "size", .key = KEY_SIZE, .arg = "SIZE",
-	  .doc = "bytes of an item (default: a quarter of the capacity)" },
+	  .doc = "size of an item in bytes (default: a quarter of the capacity)" },
 	{ .name = "waits", .key = KEY_WAITS, .arg = "N",
-	  .doc = "how many items find the queue full, and how many find it empty (default 4)" },
+	  .doc = "number of items that find the queue full, and that find it empty (default: 4)" },
 	{ .name = "pause", .key = KEY_PAUSE, .arg = "TIME",
-	  .doc = "how long the slower side pauses before each item (default 10ms)" },
+	  .doc = "pause of the slower side before each item (default: 10ms)" },
 	{ 0 }
 };
 
@@ -90,14 +90,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.options = option_list,
 	.parser = parse,
-	.doc = "Shows a producer and a consumer, side by side, at a queue: first the consumer is "
-	       "slow, so that the queue fills; then the producer, so that it runs empty. They do "
-	       "this blocking, with O_NONBLOCK, and with poll(); a table compares the costs.\v"
-	       "All that is shown was measured by the two threads, on one clock. A call stands "
-	       "where it returned, and a wait where it began; a thread that was woken may return "
-	       "before the call that woke it. The fill level is what the queue said next to the "
-	       "call. A thread slept if getrusage() counted a voluntary context switch during "
-	       "its call. The queue must be empty, and no one else may use it meanwhile.\n\n"
+	.doc = "Shows a producer and a consumer of a queue side by side: first the consumer is "
+	       "slow, so that the queue fills; then the producer, so that it becomes empty. They "
+	       "run blocking, with O_NONBLOCK, and with poll(); a table compares the costs.\v"
+	       "Everything shown is measured by the two threads, on one clock. A call is shown "
+	       "when it returned, a wait when it began; a thread that was woken may return "
+	       "before the call that woke it. The fill level was read from the queue just before "
+	       "or after the call. A thread slept if getrusage() counted a voluntary context "
+	       "switch during its call. The queue must be empty, and no other process may use it "
+	       "meanwhile.\n\n"
 	       HELP_SIZES "\n" HELP_EXIT ".",
 };
 
@@ -210,7 +211,8 @@ static void draw_log(const struct screen *screen, const struct event_log *log,
 {
 	unsigned int cells = screen_bar_cells(screen, TIME_WIDTH + 2 * (strlen(GAP) + ROLE_WIDTH));
 	static const char *const titles[MODE_COUNT] = {
-		[MODE_BLOCK] = "blocking: who finds no room, or no data, sleeps in the call",
+		[MODE_BLOCK] = "blocking: a thread that finds no room, or no data, sleeps in the "
+			       "call",
 		[MODE_NONBLOCK] = "O_NONBLOCK: the call returns EAGAIN at once, and is tried again",
 		[MODE_POLL] = "poll: after EAGAIN, poll() sleeps until the queue is ready",
 		[MODE_EPOLL] = "epoll: after EAGAIN, epoll_wait() sleeps until the queue is ready",

@@ -39,20 +39,21 @@ enum option_key {
 
 static const struct argp_option worker_option_list[] = {
 	{ .name = "device", .key = KEY_DEVICE, .arg = "PATH",
-	  .doc = "the queue (default " DEFAULT_DEVICE ")" },
+	  .doc = "path of the queue (default: " DEFAULT_DEVICE ")" },
 	{ .name = "jobs", .key = KEY_JOBS, .arg = "N",
-	  .doc = "workers at once, each a thread with an open file of its own (default 1)" },
+	  .doc = "number of workers, each a thread with its own open file (default: 1)" },
 	{ .name = "mode", .key = KEY_MODE, .arg = "MODE",
-	  .doc = "how to wait: block, nonblock (O_NONBLOCK and try again), poll or epoll "
-		 "(default block)" },
+	  .doc = "how to wait: block, nonblock (O_NONBLOCK and retry), poll or epoll (default: "
+		 "block)" },
 	{ .name = "buffer", .key = KEY_BUFFER, .arg = "SIZE",
-	  .doc = "bytes that one call moves at most, other than an item (default 64K)" },
+	  .doc = "maximum number of bytes moved by one call, unless an item is longer (default: "
+		 "64K)" },
 	{ .name = "idle", .key = KEY_IDLE, .arg = "TIME",
-	  .doc = "end when nothing has moved for so long" },
+	  .doc = "exit when nothing has moved for this long" },
 	{ .name = "watch", .key = KEY_WATCH, .arg = "TIME",
-	  .doc = "show on stderr, every TIME, how full the queue is" },
-	{ .name = "json", .key = KEY_JSON, .doc = "report as JSON" },
-	{ .name = "quiet", .key = KEY_QUIET, .doc = "no report" },
+	  .doc = "interval at which to show the fill level on standard error" },
+	{ .name = "json", .key = KEY_JSON, .doc = "print the report as JSON" },
+	{ .name = "quiet", .key = KEY_QUIET, .doc = "print no report" },
 	{ 0 }
 };
 
@@ -190,7 +191,7 @@ static void workers_start(struct worker_group *group)
 		error = pthread_create(&group->workers[i].thread, NULL, worker_main,
 				       &group->workers[i]);
 		if (error)
-			errx(EXIT_FAILURE, "thread %u of %u: %s", i + 1, options->jobs,
+			errx(EXIT_FAILURE, "starting thread %u of %u: %s", i + 1, options->jobs,
 			     strerror(error));
 	}
 }

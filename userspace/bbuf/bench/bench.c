@@ -73,7 +73,7 @@ static void choose_queues(const struct subject *subject, struct plan *plan)
 	plan->queues &= ~bbuf_kinds;
 	if (!plan->queues)
 		exit(EXIT_FAILURE);
-	print_message(subject, "going on without bbuf");
+	print_message(subject, "continuing without bbuf");
 }
 
 /* Measure one round of a kind of queue; drop the kind if it fails. */

@@ -119,7 +119,7 @@ static int poll_one(const struct setup *setup, struct figure *figure)
 }
 
 const struct pattern pattern_idle = {
-	.name = "idle", .summary = "the same, but only one of them is used",
+	.name = "idle", .summary = "one process, many queues in one epoll, one of them used",
 	.can = PEER_POLL, .whole = true,
 	.sizes = { 64 },
 	.levels = { { 10, 0 }, { 1000, 0 } },

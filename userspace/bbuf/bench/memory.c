@@ -88,7 +88,7 @@ static int memory(const struct setup *setup, struct figure *figure)
 }
 
 const struct pattern pattern_memory = {
-	.name = "memory", .summary = "kernel memory of each of many queues that nobody uses",
+	.name = "memory", .summary = "kernel memory of each of many unused queues",
 	.can = PEER_CROSS,
 	.sizes = { 64 },
 	.levels = { { 1000, 0 } },

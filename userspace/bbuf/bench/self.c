@@ -44,7 +44,7 @@ static int self(const struct setup *setup, struct figure *figure)
 }
 
 const struct pattern pattern_self = {
-	.name = "self", .summary = "one process puts a message in and takes it out",
+	.name = "self", .summary = "one process writes a message and reads it back",
 	.whole = true,
 	.sizes = { 8, 64, 512, 4096, 65536 },
 	.measures = HAS_COST,
@@ -61,7 +61,7 @@ static int stream(const struct setup *setup, struct figure *figure)
 }
 
 const struct pattern pattern_stream = {
-	.name = "stream", .summary = "one process puts in what another takes out",
+	.name = "stream", .summary = "one process writes, another one reads",
 	.can = PEER_CROSS,
 	.sizes = { 8, 64, 512, 4096, 65536, 1048576 },
 	.measures = HAS_COST,

@@ -84,7 +84,7 @@ static void open_ends(struct route *route, size_t size)
 	route->null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	if (route->file < 0 || route->null < 0 || pipe2(route->pipe, O_CLOEXEC) ||
 	    posix_fallocate(route->file, 0, size))
-		err(EXIT_FAILURE, "bench: a file, a pipe and /dev/null");
+		err(EXIT_FAILURE, "bench: opening a file, a pipe and /dev/null");
 }
 
 static void close_ends(const struct route *route)

@@ -119,7 +119,7 @@ static int uring(const struct setup *setup, struct figure *figure)
 }
 
 const struct pattern pattern_uring = {
-	.name = "uring", .summary = "one process writes and reads by io_uring, up to 16 pairs a call",
+	.name = "uring", .summary = "one process with io_uring, up to 16 writes and reads a call",
 	.can = PEER_FILE, .whole = true,
 	.sizes = { 64, 4096, 16384 },
 	.measures = HAS_COST,

@@ -94,7 +94,7 @@ static struct shared *shared_new(size_t count)
 	pthread_barrierattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
 	errno = pthread_barrier_init(&shared->barrier, &attr, count);
 	if (errno)
-		err(EXIT_FAILURE, "bench: a barrier");
+		err(EXIT_FAILURE, "bench: creating a barrier");
 	return shared;
 }
 

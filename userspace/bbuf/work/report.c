@@ -58,7 +58,7 @@ void report_message(struct report *report, const char *fmt, ...)
 
 	va_start(args, fmt);
 	if (vasprintf(&text, fmt, args) < 0)
-		err(EXIT_FAILURE, "a message");
+		err(EXIT_FAILURE, "memory for a message");
 	va_end(args);
 	report_clear(report);
 	print_message(report->subject, "%s", text);
@@ -102,16 +102,16 @@ static void print_event(struct report *report, enum event event, const struct jo
 	char time[TEXT_MAX];
 
 	if (event == EVENT_FAILED)
-		report_message(report, "a record of %zu byte%s, delivered %u time%s: %s: goes "
-			       "back in %s", job->len, plural(job->len), job->deliveries,
+		report_message(report, "a record of %zu byte%s, delivered %u time%s: %s: retried "
+			       "in %s", job->len, plural(job->len), job->deliveries,
 			       plural(job->deliveries), why, format_time(time, job->wait_ns));
 	else if (event == EVENT_GIVEN_UP)
 		report_message(report, "a record of %zu byte%s, delivered %u time%s: %s: given up",
 			       job->len, plural(job->len), job->deliveries, plural(job->deliveries),
 			       why);
 	else if (event == EVENT_LOST)
-		report_message(report, "a record of %zu byte%s: its lease timed out; another may "
-			       "have it", job->len, plural(job->len));
+		report_message(report, "a record of %zu byte%s: its lease timed out; another "
+			       "worker may have it", job->len, plural(job->len));
 }
 
 void report_event(struct report *report, enum event event, const struct job *job,

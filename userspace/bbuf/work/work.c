@@ -136,9 +136,8 @@ static void job_failed(struct work *work, struct job *job, const char *why)
 	if (is_last_try(work, job)) {
 		if (give_up(work, job, why))
 			return;
-		report_message(&work->report, "its dead-letter queue %s has no room, or is "
-			       "destroyed: a record that was to be given up will go back",
-			       work->info.dead_letters);
+		report_message(&work->report, "the dead-letter queue %s is full or was destroyed: "
+			       "a record is retried instead of given up", work->info.dead_letters);
 	}
 	job->wait_ns = MIN(work->plan.backoff_ns, BACKOFF_MAX) <<
 		       MIN(job->deliveries - 1, BACKOFF_DOUBLINGS);
@@ -244,8 +243,8 @@ static void handle_stop(struct work *work, int signal)
 	if (work->plan.grace_ns)
 		work->grace_end = now_ns() + work->plan.grace_ns;
 	if (work->running && !work->plan.quiet)
-		report_message(&work->report, "takes no more; %zu job%s still run%s",
-			       work->running, plural(work->running), work->running == 1 ? "s" : "");
+		report_message(&work->report, "no more records are taken; waiting for %zu running "
+			       "job%s", work->running, plural(work->running));
 }
 
 static void renew(struct work *work, struct job *job)
@@ -309,11 +308,12 @@ static void resize_buffer(struct work *work, size_t size)
 static void job_not_started(struct work *work, struct job *job, int error)
 {
 	if (error == E2BIG) {
-		job_failed(work, job, "it is too long for an argument");
+		job_failed(work, job, "the record is too long for an argument");
 	} else if (error == EILSEQ) {
-		job_failed(work, job, "it has a NUL in it, which no argument can have");
+		job_failed(work, job, "the record contains a NUL, which an argument cannot "
+			   "contain");
 	} else {
-		report_message(&work->report, "%s: can't be run: %s; takes no more",
+		report_message(&work->report, "cannot run %s: %s; no more records are taken",
 			       work->plan.command[0], strerror(error));
 		work->status = EXIT_FAILURE;
 		work->stopping = true;
@@ -485,9 +485,9 @@ static void warn_about_shell(const struct work *work)
 	const char *shell = shell_with_record(work->plan.command);
 
 	if (shell)
-		print_message(&work->subject, "warning: {} is inside the code that `%s -c' runs, "
-			      "so that the contents of a record run as commands; let it be an "
-			      "argument instead: %s -c 'echo \"$1\"' %s {}", shell, shell, shell);
+		print_message(&work->subject, "warning: {} is part of the code that `%s -c' runs, "
+			      "so that records are executed as commands; pass it as an argument "
+			      "instead: %s -c 'echo \"$1\"' %s {}", shell, shell, shell);
 }
 
 /* Check that the queue holds records with leases, and that the command exists. */
@@ -496,13 +496,12 @@ static int check(struct work *work)
 	if (bbuf_get_info(work->queue, &work->info))
 		return fail(&work->subject, errno);
 	if (work->info.type != BBUF_RECORD || !(work->info.policy & BBUF_LEASE)) {
-		print_message(&work->subject, "its records would be gone if this program were "
-			      "killed: use a queue made with `bbuf create --records --lease'");
+		print_message(&work->subject, "records would be lost if this program were killed: "
+			      "use a queue created with `bbuf create --records --lease'");
 		return EXIT_FAILURE;
 	}
 	if (!job_possible(&work->plan)) {
-		print_message(&work->subject, "there is no program `%s' to run",
-			      work->plan.command[0]);
+		print_message(&work->subject, "no such program: `%s'", work->plan.command[0]);
 		return EXIT_FAILURE;
 	}
 	return EXIT_SUCCESS;
