@@ -157,8 +157,8 @@ test_tables_and_files_at_once()
 
 test_wrong_usage()
 {
-	expect 2 'frob: there is no such pattern' bbuf bench frob
-	expect 2 '--queues=frob: there is none of that kind' bbuf bench --queues pipe,frob
+	expect 2 'frob: unknown pattern' bbuf bench frob
+	expect 2 '--queues=frob: unknown kind of queue' bbuf bench --queues pipe,frob
 	expect 2 '--sizes=0: must be a size' bbuf bench --sizes 64,0
 	expect 2 '--numbers=: must be a number' bbuf bench --numbers 3:
 	expect 2 '--messages=0: must be a number' bbuf bench --messages 0
@@ -176,7 +176,7 @@ test_a_file_that_cannot_be_written()
 
 test_users_get_the_others()
 {
-	expect 0 'not permitted by /dev/bbuf-control, mode 0600.*going on without bbuf' \
+	expect 0 'not permitted by /dev/bbuf-control, mode 0600.*continuing without bbuf' \
 		"${nobody[@]}" "${bench[@]}" self --sizes 64 --csv
 	[ -n "$(figure self 64 '' pipe ns)" ]
 	[ -z "$(figure self 64 '' bbuf-stream ns)" ]
@@ -187,7 +187,7 @@ test_without_the_module()
 {
 	bbuf destroy jobs bytes
 	rmmod bbuf
-	expect 0 'the module is not loaded.*going on without bbuf' \
+	expect 0 'the module is not loaded.*continuing without bbuf' \
 		"${bench[@]}" self --sizes 64 --csv || { load_module; return 1; }
 	load_module
 	[ -n "$(figure self 64 '' pipe ns)" ]

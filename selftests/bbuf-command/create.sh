@@ -52,11 +52,11 @@ test_capacities()
 	for size in 0 -1 K 64Q 1.5M '' 9223372036854775808 99999999999G; do
 		expect 2 'must be a size such as' bbuf create q --capacity="$size"
 	done
-	expect 1 'q: create: a capacity of 17M is more than is allowed, 16M: ask for less, or let' \
+	expect 1 'q: create: a capacity of 17M exceeds the limit of 16M: choose a smaller one, or let' \
 		bbuf create q --capacity 17M
-	expect 1 'q: create: a capacity of 512M is more than is allowed, 16M' \
+	expect 1 'q: create: a capacity of 512M exceeds the limit of 16M' \
 		bbuf create q --capacity 512M
-	expect 1 'q: create: a capacity of 513M is more than a queue can have, 512M: ask for less$' \
+	expect 1 'q: create: a capacity of 513M exceeds the maximum of 512M: choose a smaller one$' \
 		bbuf create q --capacity 513M
 	[ ! -e /dev/bbuf-q ]
 }
@@ -90,25 +90,25 @@ test_names_that_can_not_be()
 	before=$(ls /dev)
 	for name in '' . .. .q a/b ../q 'a b' $'a\nb' $'\xff' ä 'a;b' \
 			"$(printf 'x%.0s' {1..64})" "$(printf 'x%.0s' {1..300})"; do
-		expect 1 'create: a name has 1 to 63 of' bbuf create "$name"
+		expect 1 'create: invalid name: it must have 1 to 63 characters from' bbuf create "$name"
 	done
 	[ "$(ls /dev)" = "$before" ]
 }
 
 test_names_that_are_taken()
 {
-	expect 1 'jobs: create: the name is taken: choose another, or .bbuf destroy. that queue' \
+	expect 1 'jobs: create: a queue of this name exists: choose another name, or destroy that queue' \
 		bbuf create jobs
-	expect 1 'default: create: this queue is there as long as the module is loaded' \
+	expect 1 'default: create: this queue exists as long as the module is loaded' \
 		bbuf create default
-	expect 1 'control: create: no queue can have this name: its node would be' \
+	expect 1 'control: create: this name is reserved: its node would be' \
 		bbuf create control
 	is jobs type record
 }
 
 test_wrong_usage()
 {
-	expect 2 'which queue' bbuf create
+	expect 2 'missing argument: QUEUE' bbuf create
 	expect 2 'Too many arguments' bbuf create q r
 	expect 2 'unrecognized option' bbuf create q --frob
 	expect 2 'must be octal' bbuf create q --mode 999
@@ -136,16 +136,16 @@ test_who_may_is_decided_by_the_control_node()
 
 test_destroy_several()
 {
-	expect 1 'frob: destroy: there is no such queue' bbuf destroy jobs frob bytes
+	expect 1 'frob: destroy: no such queue' bbuf destroy jobs frob bytes
 	[ ! -e /dev/bbuf-jobs ]
 	[ ! -e /dev/bbuf-bytes ]
 }
 
 test_destroy_refuses()
 {
-	expect 1 'default: destroy: this queue stays' bbuf destroy default
-	expect 1 'a name has' bbuf destroy ../bbuf
-	expect 2 'which queue' bbuf destroy
+	expect 1 'default: destroy: this queue exists as long as the module is loaded' bbuf destroy default
+	expect 1 'invalid name' bbuf destroy ../bbuf
+	expect 2 'missing argument: QUEUE' bbuf destroy
 	[ -c /dev/bbuf ]
 }
 

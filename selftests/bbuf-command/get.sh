@@ -53,10 +53,10 @@ test_why_there_is_an_end()
 {
 	bbuf create q --eof-on-close
 	printf '' | bbuf put q
-	expect 5 'q: get: the last writer has closed it, and nothing more is queued' bbuf get q
-	expect 5 'q: peek: the last writer has closed it' bbuf peek q
+	expect 5 'q: get: end of file: the last writer has closed the queue, and it is empty' bbuf get q
+	expect 5 'q: peek: end of file: the last writer has closed the queue' bbuf peek q
 	bbuf shutdown q
-	expect 5 'q: get: it is shut down, and nothing more is queued' bbuf get q
+	expect 5 'q: get: end of file: the queue is shut down and empty' bbuf get q
 }
 
 # Neither more than asked for, however small the records.
@@ -133,22 +133,22 @@ test_the_end_comes_too_early()
 {
 	bbuf put jobs one
 	bbuf shutdown jobs
-	expect 5 'jobs: get: it is shut down, and nothing more is queued' bbuf get jobs -n 2
+	expect 5 'jobs: get: end of file: the queue is shut down and empty' bbuf get jobs -n 2
 	[ "$(<out)" = one ]
 	expect 0 '' bbuf get jobs --follow
 }
 
 test_nonblock()
 {
-	expect 3 'jobs: get: nothing to take now' bbuf get jobs --nonblock
+	expect 3 'jobs: get: no data is available now' bbuf get jobs --nonblock
 	bbuf put jobs one two
-	expect 3 'nothing to take now' bbuf get jobs --nonblock --follow --lines
+	expect 3 'no data is available now' bbuf get jobs --nonblock --follow --lines
 	[ "$(paste -sd+ out)" = one+two ]
 }
 
 test_timeout()
 {
-	expect 4 'jobs: get: timed out waiting for something to take' \
+	expect 4 'jobs: get: timed out waiting for data' \
 		bbuf get jobs --timeout 100ms
 	bbuf put jobs one
 	expect 4 'timed out' bbuf get jobs --timeout 100ms -n 2
@@ -208,7 +208,7 @@ test_nothing_is_lost_when_nobody_reads()
 	not wait $!
 	bbuf put jobs late
 	[ "$(bbuf get jobs)" = late ]
-	grep -q 'nobody reads standard output any more; nothing was lost' get_errors
+	grep -q 'standard output has no reader any more; no data was lost' get_errors
 }
 
 test_head_ends_a_pipeline()
@@ -216,23 +216,23 @@ test_head_ends_a_pipeline()
 	bbuf put jobs one
 	bbuf get jobs --follow --lines 2>get_errors | head -n 1 >got
 	[ "$(<got)" = one ]
-	grep -q 'nothing was lost' get_errors
+	grep -q 'no data was lost' get_errors
 }
 
 test_a_full_disk_is_told_with_what_was_lost()
 {
 	bbuf put jobs one two three
 	not bbuf get jobs -n 2 >/dev/full 2>errors
-	grep -q 'No space left on device; taken from the queue, and lost: 6 bytes in 2 items$' errors
+	grep -q 'No space left on device; read from the queue and lost: 6 bytes in 2 items$' errors
 	is jobs records 1
 }
 
 test_a_closed_output()
 {
 	bbuf put jobs one
-	expect 1 'jobs: get: standard output is closed; nothing was taken' \
+	expect 1 'jobs: get: standard output is closed: no data was read' \
 		bash -c 'bbuf get jobs >&-'
-	expect 1 'jobs: get: standard output is closed; nothing was taken' \
+	expect 1 'jobs: get: standard output is closed: no data was read' \
 		bash -c 'bbuf get jobs 1</dev/null'
 	is jobs records 1
 }
@@ -277,7 +277,7 @@ test_a_signal_ends_it_as_usual()
 
 test_peek()
 {
-	expect 3 'jobs: peek: nothing to take now' bbuf peek jobs
+	expect 3 'jobs: peek: no data is available now' bbuf peek jobs
 	bbuf put jobs one two
 	expect 0 '' bbuf peek jobs
 	[ "$(<out)" = one ]
@@ -288,7 +288,7 @@ test_peek()
 	is bytes bytes 4
 	bbuf shutdown bytes
 	bbuf flush bytes
-	expect 5 'bytes: peek: it is shut down' bbuf peek bytes
+	expect 5 'bytes: peek: end of file: the queue is shut down' bbuf peek bytes
 	not bbuf peek jobs 2>errors >/dev/full
 	grep -q 'standard output: No space left' errors
 }

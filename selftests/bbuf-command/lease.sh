@@ -65,15 +65,15 @@ test_create_what_does_not_go_together()
 
 	for option in '--lease-timeout 1s' '--tries 2' '--dead-letters jobs' '--max-leases 2'; do
 		# shellcheck disable=SC2086 # several words
-		expect 2 "${option% *} is about leases: give --lease as well" \
+		expect 2 "${option% *} requires --lease" \
 			bbuf create q --records $option
 	done
 	for option in '--lease-timeout 1s' '--tries 2' '--dead-letters jobs'; do
 		# shellcheck disable=SC2086 # several words
-		expect 2 "${option% *} is about records: give --records as well" \
+		expect 2 "${option% *} requires --records" \
 			bbuf create q --lease $option
 	done
-	expect 2 '--lease and --drop-oldest exclude each other: .*Leave one of them out' \
+	expect 2 '--lease and --drop-oldest are mutually exclusive: .*leave out one of them' \
 		bbuf create q --lease --drop-oldest
 	expect 2 'must be a time such as' bbuf create q -r --lease --lease-timeout never
 	expect 2 'must be a number, 1 or more' bbuf create q -r --lease --tries 0
@@ -84,16 +84,16 @@ test_create_what_does_not_go_together()
 
 test_create_with_dead_letters_to_nowhere()
 {
-	expect 1 'q: create: there is no queue .frob. for its dead letters: make that first' \
+	expect 1 'q: create: --dead-letters=frob: no such queue: create it first' \
 		bbuf create q --records --lease --dead-letters frob
-	expect 1 'q: create: there is no queue .q. for its dead letters' \
+	expect 1 'q: create: --dead-letters=q: no such queue' \
 		bbuf create q --records --lease --dead-letters q
-	expect 1 'dead letters are records, and .bytes. is a stream: name a queue' \
+	expect 1 '--dead-letters=bytes: is a stream: name a queue' \
 		bbuf create q --records --lease --dead-letters bytes
-	expect 1 'q: create: --dead-letters=a/b: a name has 1 to 63' \
+	expect 1 'q: create: --dead-letters=a/b: invalid name: it must have 1 to 63' \
 		bbuf create q --records --lease --dead-letters a/b
 	bbuf create r --records --lease --dead-letters jobs
-	expect 1 '.r. is for dead letters only if it has none itself' \
+	expect 1 '--dead-letters=r: has a dead-letter queue itself' \
 		bbuf create q --records --lease --dead-letters r
 	[ ! -e /dev/bbuf-q ]
 }
@@ -115,11 +115,11 @@ test_set_what_can_not_be()
 {
 	bbuf create q --records --lease
 	bbuf create p --lease
-	expect 1 'jobs: set: it has no leases: .bbuf create --lease. makes a queue that has' \
+	expect 1 'jobs: set: the queue has no leases: .bbuf create --lease. creates a queue' \
 		bbuf set jobs --tries 2
-	expect 1 'p: set: it is a pool of tokens, of which only --max-leases can be said' \
+	expect 1 'p: set: this is a pool of tokens, to which only --max-leases applies' \
 		bbuf set p --lease-timeout 1s
-	expect 1 'q: set: --drop-oldest is not for a queue with leases' bbuf set q --drop-oldest
+	expect 1 'q: set: --drop-oldest cannot be used with leases' bbuf set q --drop-oldest
 	expect 0 '' bbuf set p --max-leases 3
 	expect 0 '' bbuf set q --drop-oldest=no --eof-on-close
 	expect 2 'must be a number' bbuf set q --max-leases 0
@@ -132,10 +132,10 @@ test_set_a_capacity_that_is_leased()
 	bbuf put q one three
 	[ "$(hold)" = one ]
 	hold >/dev/null
-	expect 1 'q: set: what is queued, 5, and leased, 3, would not fit into 7: get or' \
+	expect 1 'q: set: 5 queued and 3 leased exceed the new capacity of 7: read or' \
 		bbuf set q --capacity 7
 	let_go
-	expect 1 'q: set: what is queued, 8, would not fit into 7' bbuf set q --capacity 7
+	expect 1 'q: set: 8 queued exceed the new capacity of 7' bbuf set q --capacity 7
 	expect 0 '' bbuf set q --capacity 8
 }
 
@@ -169,13 +169,13 @@ test_get_waits_for_what_others_have()
 	bbuf put q one
 	hold >/dev/null
 	bbuf shutdown q
-	expect 3 'q: get: nothing to take now' bbuf get q --nonblock
+	expect 3 'q: get: no data is available now' bbuf get q --nonblock
 	bbuf get q --follow >got 3<&- &
 	waits_in q waiting_readers
 	let_go
 	wait $!
 	[ "$(<got)" = one ]
-	expect 5 'it is shut down, and nothing more is queued' bbuf get q
+	expect 5 'end of file: the queue is shut down and empty' bbuf get q
 }
 
 # Runs bbuf get with these arguments, its output into a pipe, that nobody reads: it is file 4.
@@ -226,8 +226,8 @@ test_get_that_can_not_write_loses_nothing()
 	bbuf create q --records --lease
 	bbuf put q one two
 	not bbuf get q -n 2 2>errors >/dev/full
-	grep -q 'q: get: standard output: No space left on device; 2 items taken from' errors
-	grep -q 'and not acknowledged: back there' errors
+	grep -q 'q: get: standard output: No space left on device; 2 items read but' errors
+	grep -q 'but not acknowledged: returned to the queue' errors
 	is q returned 2
 	[ "$(bbuf get q -n 2 --lines | paste -sd+)" = one+two ]
 }
@@ -240,7 +240,7 @@ test_get_that_takes_too_long()
 	eventually is q expired 1
 	head -c 200000 <&4 | cmp - <(yes | head -c 200000)
 	wait "$stuck"
-	grep -q 'q: get: 1 record written out when the lease was over: delivered again' errors
+	grep -q 'q: get: 1 record written after the lease had timed out: delivered again' errors
 	is q records 1
 }
 
@@ -266,7 +266,7 @@ test_get_takes_no_tokens()
 {
 	bbuf create q --lease
 	bbuf put q ++++
-	expect 1 'q: get: it is a pool of tokens, which go back when their holder ends: .bbuf peek' \
+	expect 1 'q: get: this is a pool of tokens, which return when their holder exits: .bbuf peek' \
 		bbuf get q
 	expect 0 '' bbuf peek q
 	[ "$(<out)" = ++++ ]
@@ -307,14 +307,14 @@ test_info()
 	says 'tries 2'
 	says 'dead letters go to jobs, 0 so far'
 	says 'leased 3 bytes in 1 record, held by 1'
-	says 'went back 0 records'
+	says 'returned 0 records'
 	let_go
 	hold >/dev/null
 	let_go
 	expect 0 '' bbuf info q
 	says 'dead letters go to jobs, 1 so far'
 	says 'leased 0 bytes in 0 records, held by 0'
-	says 'went back 1 record'
+	says 'returned 1 record'
 }
 
 test_info_of_tokens()

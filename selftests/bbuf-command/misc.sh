@@ -26,7 +26,7 @@ test_help()
 test_no_such_command()
 {
 	expect 2 'Usage: bbuf COMMAND' bbuf
-	expect 2 'bbuf: there is no command .frob.: see .bbuf --help' bbuf frob
+	expect 2 'bbuf: unknown command .frob.: .bbuf --help' bbuf frob
 }
 
 test_without_the_module()

@@ -211,12 +211,12 @@ test_a_node_without_its_queue()
 
 	read -r major minor < <(numbers default)
 	mknod /dev/bbuf-q c "$major" 60000
-	expect 1 'q: put: there is no such queue' bbuf put q x
-	expect 1 'producer: /dev/bbuf-q: nothing is behind this node: there is no such queue' \
+	expect 1 'q: put: no such queue' bbuf put q x
+	expect 1 'producer: /dev/bbuf-q: no device exists for this node: no such queue' \
 		producer --device=/dev/bbuf-q --items=1
 	rm /dev/bbuf-q
 	mknod /dev/bbuf-q c "$major" "$minor"
-	expect 1 'q: put: there is no such queue' bbuf put q x
+	expect 1 'q: put: no such queue' bbuf put q x
 	expect 1 'q: create: the queue exists, but /dev/bbuf-q is another device' bbuf create q
 	rm /dev/bbuf-q
 	is default bytes 0

@@ -56,7 +56,7 @@ test_standard_input_is_bytes_of_a_stream()
 test_lines()
 {
 	printf 'one\ntwo words\n\nunfinished' >in
-	expect 1 'left out: 1 empty item, as a record has at least one byte' \
+	expect 1 'skipped 1 empty item: a record has at least one byte' \
 		bbuf put jobs --lines <in
 	[ "$(all_jobs)" = 'one+two words+unfinished' ]
 	expect 0 '' bbuf put bytes --lines <in
@@ -89,7 +89,7 @@ test_a_file_that_is_not_there()
 	expect 1 'jobs: put: frob: No such file or directory; queued before that: 1 record$' \
 		bbuf put jobs --file a frob a
 	is jobs records 1
-	expect 2 'which files' bbuf put jobs --file
+	expect 2 'missing argument: FILE' bbuf put jobs --file
 	expect 1 'jobs: put: .: Is a directory; nothing was queued' bbuf put jobs --file .
 }
 
@@ -135,7 +135,7 @@ test_a_record_that_is_too_long()
 	expect 1 'longer than the capacity of 65536 bytes; queued before that: 1 record$' \
 		bbuf put jobs --lines < <(echo one; cat in; echo)
 	bbuf create small --records --capacity 3
-	expect 1 'small: put: a record of 4 bytes is longer than the capacity of 3 bytes: .bbuf set' \
+	expect 1 'small: put: a record of 4 bytes is longer than the capacity of 3 bytes: raise it with .bbuf set' \
 		bbuf put small one four
 	is small records 1
 }
@@ -223,15 +223,15 @@ test_a_producer_in_a_pipeline_ends()
 	bbuf shutdown bytes
 	eventually test -s status
 	[ "$(<status)" = $((128 + 13)) ]
-	grep -q 'put: it is shut down' errors
+	grep -q 'put: the queue is shut down' errors
 }
 
 test_empty_input()
 {
 	expect 0 '' bbuf put bytes </dev/null
 	expect 0 '' bbuf put jobs --lines </dev/null
-	expect 1 'left out: 1 empty item' bbuf put jobs </dev/null
-	expect 1 'left out: 2 empty items' bbuf put jobs '' ''
+	expect 1 'skipped 1 empty item' bbuf put jobs </dev/null
+	expect 1 'skipped 2 empty items' bbuf put jobs '' ''
 	is jobs records 0
 }
 

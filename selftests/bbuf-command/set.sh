@@ -10,7 +10,7 @@ test_capacity()
 {
 	expect 0 '' bbuf set jobs --capacity 2M
 	is jobs capacity $((2 * 1024 * 1024))
-	expect 1 'jobs: set: a capacity of 17M is more than is allowed, 16M' \
+	expect 1 'jobs: set: a capacity of 17M exceeds the limit of 16M' \
 		bbuf set jobs --capacity 17M
 	is jobs capacity $((2 * 1024 * 1024))
 }
@@ -18,7 +18,7 @@ test_capacity()
 test_capacity_keeps_what_is_queued()
 {
 	bbuf put jobs one two
-	expect 1 'jobs: set: what is queued, 6, would not fit into 5' bbuf set jobs --capacity 5
+	expect 1 'jobs: set: 6 queued exceed the new capacity of 5' bbuf set jobs --capacity 5
 	expect 0 '' bbuf set jobs --capacity 6
 	[ "$(bbuf get jobs -n 2 --lines | paste -sd+)" = one+two ]
 }
@@ -59,7 +59,7 @@ test_marks_that_can_not_be()
 	expect 1 'bytes: set: a mark must be from 1 to the capacity, 64K, and both together' \
 		bbuf set bytes --read-mark 65537
 	expect 1 'the read mark of a record queue is 1' bbuf set jobs --read-mark 2
-	expect 1 'both together no more than' bbuf set bytes --read-mark 40K --write-mark 40K
+	expect 1 'the sum of both at most' bbuf set bytes --read-mark 40K --write-mark 40K
 	expect 2 'must be a size' bbuf set bytes --write-mark 0
 	is bytes read_mark 1
 }
@@ -93,9 +93,9 @@ test_drop_oldest_never_waits()
 
 test_set_wrong_usage()
 {
-	expect 2 'what is to change' bbuf set jobs
-	expect 2 'which queue' bbuf set --capacity 1M
-	expect 1 'frob: set: there is no such queue' bbuf set frob --capacity 1M
+	expect 2 'nothing to change' bbuf set jobs
+	expect 2 'missing argument: QUEUE' bbuf set --capacity 1M
+	expect 1 'frob: set: no such queue' bbuf set frob --capacity 1M
 }
 
 test_flush()
@@ -127,10 +127,10 @@ test_shutdown_and_reopen()
 	bbuf put jobs last
 	expect 0 '' bbuf shutdown jobs
 	is jobs state shut
-	expect 1 'jobs: put: it is shut down and takes no more until .bbuf reopen jobs' \
+	expect 1 'jobs: put: the queue is shut down: .bbuf reopen jobs' \
 		bbuf put jobs more
 	[ "$(bbuf get jobs)" = last ]
-	expect 5 'jobs: get: it is shut down, and nothing more is queued' bbuf get jobs
+	expect 5 'jobs: get: end of file: the queue is shut down and empty' bbuf get jobs
 	expect 0 '' bbuf reopen jobs
 	expect 0 '' bbuf put jobs again
 	[ "$(bbuf get jobs)" = again ]
@@ -151,7 +151,7 @@ test_shutdown_ends_all_who_wait()
 	bbuf shutdown bytes
 	wait "$reader" || [ $? = 5 ]
 	not wait "$writer"
-	grep -q 'it is shut down' errors
+	grep -q 'the queue is shut down' errors
 }
 
 test_without_permission()
@@ -169,7 +169,7 @@ test_without_permission()
 test_only_the_owner_changes_it()
 {
 	chmod 0666 /dev/bbuf-jobs
-	expect 1 'jobs: set: only the owner of the node and root may do that' \
+	expect 1 'jobs: set: only the owner of the node and root may change the queue' \
 		"${nobody[@]}" bbuf set jobs --capacity 1M
 	chown nobody /dev/bbuf-jobs
 	expect 0 '' "${nobody[@]}" bbuf set jobs --capacity 1M
@@ -194,7 +194,7 @@ test_reopen_with_eof_on_close()
 	bbuf create q --eof-on-close
 	bbuf put q one
 	bbuf shutdown q
-	expect 1 'it is shut down' bbuf put q two
+	expect 1 'the queue is shut down' bbuf put q two
 	expect 0 '' bbuf reopen q
 	is q state left
 	[ "$(bbuf get q)" = one ]
@@ -220,10 +220,10 @@ test_of_no_queue()
 	local command
 
 	for command in flush drain shutdown reopen put get peek; do
-		expect 1 "frob: $command: there is no such queue" bbuf "$command" frob
-		expect 1 "a name has 1 to 63" bbuf "$command" ''
-		expect 1 "/dev/null: $command: this is not a queue" bbuf "$command" /dev/null
-		expect 2 'which queue' bbuf "$command"
+		expect 1 "frob: $command: no such queue" bbuf "$command" frob
+		expect 1 "invalid name: it must have 1 to 63" bbuf "$command" ''
+		expect 1 "/dev/null: $command: not a bbuf queue" bbuf "$command" /dev/null
+		expect 2 'missing argument: QUEUE' bbuf "$command"
 	done
 }
 

@@ -76,12 +76,12 @@ test_info_shows_what_one_may_know()
 	grep -q '^flushed *- bytes$' out
 	grep -q '^dead letters *are dropped, - so far$' out
 	grep -q '^leased *- bytes in - records, held by -$' out
-	grep -q '^went back *- records$' out
+	grep -q '^returned *- records$' out
 	grep -q '^open files *- *-$' out
 	grep -q '^time slept *- *-$' out
-	grep -q 'for those who may read the node' out
+	grep -q 'to users who may read the node' out
 	expect 0 '' bbuf info q
-	not grep -q 'for those who may read the node' out
+	not grep -q 'to users who may read the node' out
 }
 
 # null, and nothing else, in what is still JSON.
@@ -151,13 +151,13 @@ test_info_by_path()
 {
 	expect 0 '' bbuf info /dev/bbuf-jobs
 	grep -q '^queue *jobs,' out
-	expect 1 '/dev/null: info: this is not a queue of bbuf' bbuf info /dev/null
+	expect 1 '/dev/null: info: not a bbuf queue' bbuf info /dev/null
 }
 
 test_info_of_none()
 {
-	expect 1 'frob: info: there is no such queue: .bbuf list. shows' bbuf info frob
-	expect 2 'which queue' bbuf info
+	expect 1 'frob: info: no such queue: .bbuf list. shows' bbuf info frob
+	expect 2 'missing argument: QUEUE' bbuf info
 }
 
 test_a_full_disk_is_told()

@@ -107,8 +107,8 @@ test_killed_itself()
 test_a_name_that_is_taken()
 {
 	bbuf create pool --records
-	expect 1 'pool: jobserver: the name is taken' bbuf jobserver -j 2 --name pool -- touch ran
-	expect 1 'no queue can have this name' bbuf jobserver -j 2 --name control -- touch ran
+	expect 1 'pool: jobserver: a queue of this name exists' bbuf jobserver -j 2 --name pool -- touch ran
+	expect 1 'this name is reserved' bbuf jobserver -j 2 --name control -- touch ran
 	[ ! -e ran ]
 	sleep 0.1
 	is pool records 0
@@ -121,7 +121,7 @@ test_for_users()
 	expect 0 '' bbuf jobserver -j 2 --owner nobody -- "${nobody[@]}" sh -c \
 		'cat </dev/null >"${MAKEFLAGS##*fifo:}"'
 	bbuf create pool --lease --capacity 3 --owner nobody
-	expect 1 'pool: jobserver: no token is in it' \
+	expect 1 'pool: jobserver: the pool has no tokens' \
 		"${nobody[@]}" bbuf jobserver --queue pool -- true
 	printf +++ | bbuf put pool
 	expect 7 '' "${nobody[@]}" bbuf jobserver --queue pool -- sh -c 'echo "$MAKEFLAGS"; exit 7'
@@ -140,7 +140,7 @@ test_other_queues_are_no_pools()
 	expect 1 'q: jobserver: not a pool of tokens' bbuf jobserver --queue q -- touch ran
 	expect 1 'records: jobserver: not a pool of tokens' \
 		bbuf jobserver --queue records -- touch ran
-	expect 1 'there is no such queue' bbuf jobserver --queue nosuch -- touch ran
+	expect 1 'no such queue' bbuf jobserver --queue nosuch -- touch ran
 	[ ! -e ran ]
 }
 
@@ -167,7 +167,7 @@ test_an_old_make_is_refused()
 
 	for version in 3.81 4.1 4.3; do
 		make_says make "GNU Make $version"
-		expect 1 "jobserver: ./make is GNU make $version, .*: 4.4 or later is needed; install" \
+		expect 1 "jobserver: ./make is GNU make $version, .*: install 4.4 or later" \
 			bbuf jobserver -j 2 -- ./make all
 		[ ! -e ran ]
 	done
@@ -219,10 +219,10 @@ test_one_job_takes_any_make()
 
 test_wrong_usage()
 {
-	expect 2 'which command is to be run' bbuf jobserver -j 2
+	expect 2 'missing argument: COMMAND' bbuf jobserver -j 2
 	expect 2 'must be a number' bbuf jobserver -j 0 -- true
-	expect 2 'are for a queue to be made' bbuf jobserver -j 2 --queue pool -- true
-	expect 2 'there is no such user' bbuf jobserver -j 2 --owner nosuch -- true
+	expect 2 'describe a new queue' bbuf jobserver -j 2 --queue pool -- true
+	expect 2 'no such user' bbuf jobserver -j 2 --owner nosuch -- true
 }
 
 run_tests

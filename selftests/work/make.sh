@@ -80,7 +80,7 @@ test_another_make()
 {
 	printf 'all: a b\na b:\n\t@echo $@\n' >other
 	if make --version | grep -qE '^GNU Make ([0-3]|4\.[0-3])\b'; then
-		expect 1 'make is GNU make .*: 4.4 or later is needed' \
+		expect 1 'make is GNU make .*: install 4.4 or later' \
 			bbuf jobserver -j 4 -- make -f other
 		[ -z "$(<out)" ]
 		expect 2 'internal error: invalid --jobserver-auth string' \

@@ -56,7 +56,7 @@ test_standard_input_is_empty_then()
 # The record is pasted into the code that the shell runs: each of these is to be warned of.
 test_a_warning_of_code()
 {
-	local warning='jobs: work: warning: \{\} is inside the code that .*sh -c'
+	local warning='jobs: work: warning: \{\} is part of the code that .*sh -c'
 
 	bbuf put jobs 'a b; echo INJECTED'
 	expect 0 "$warning.*instead: sh -c 'echo \"[$]1\"' sh \{\}.* 1 done" \
@@ -87,7 +87,7 @@ test_records_that_are_no_arguments()
 	tr '\0' x </dev/zero | head -c 200000 | bbuf put jobs
 	bbuf put jobs good
 	bbuf shutdown jobs
-	expect 6 'has a NUL in it.*given up.*too long for an argument.*given up.* 1 done, 2 given up' \
+	expect 6 'contains a NUL.*given up.*too long for an argument.*given up.* 1 done, 2 given up' \
 		"${work[@]}" -j 1 --tries 1 -- sh -c 'echo "$1"' sh '{}'
 	[ "$(<out)" = good ]
 	is dead records 2
@@ -137,7 +137,7 @@ test_tries_count_for_all_workers()
 {
 	bbuf put jobs one
 	"${work[@]}" --backoff 100s -- false 2>errors &
-	eventually grep -q 'delivered 1 time: exit status 1: goes back' errors
+	eventually grep -q 'delivered 1 time: exit status 1: retried' errors
 	kill $!
 	not wait $!
 	expect 0 '1 done' "${work[@]}" --drain -- sh -c 'echo $BBUF_DELIVERIES'
@@ -152,7 +152,7 @@ test_it_is_kept_for_a_while()
 {
 	bbuf put jobs one
 	"${work[@]}" --backoff 100s -- false 2>errors &
-	eventually grep -q 'exit status 1: goes back in 100 s' errors
+	eventually grep -q 'exit status 1: retried in 100 s' errors
 	in_hand 1
 	is jobs records 0
 	kill -KILL $!
@@ -194,7 +194,7 @@ test_given_up_after_as_many_as_the_queue_says()
 	bbuf create q --records --lease --tries 2
 	bbuf put q one
 	bbuf shutdown q
-	expect 6 'goes back.*delivered 2 times.*given up' bbuf work q --backoff 1ms -- false
+	expect 6 'retried.*delivered 2 times.*given up' bbuf work q --backoff 1ms -- false
 	is q dead_lettered 1
 }
 
@@ -203,7 +203,7 @@ test_the_dead_letter_queue_is_full()
 	head -c 65536 /dev/zero | bbuf put dead
 	bbuf put jobs one
 	"${work[@]}" --backoff 50ms --tries 1 -- false 2>errors &
-	eventually grep -q 'dead-letter queue dead has no room, .*: a record .* will go back' errors
+	eventually grep -q 'dead-letter queue dead is full or was destroyed: a record is retried' errors
 	eventually grep -q 'delivered 2 times: exit status 1' errors
 	bbuf flush dead
 	eventually is dead records 1
@@ -263,7 +263,7 @@ test_a_lease_that_is_lost()
 	eventually is q expired 1
 	[ "$(bbuf get q)" = one ]
 	kill -CONT $!
-	eventually grep -q 'its lease timed out; another may have it' errors
+	eventually grep -q 'its lease timed out; another worker may have it' errors
 	eventually not pgrep -x sleep
 	kill $!
 	not wait $!
@@ -278,7 +278,7 @@ test_a_signal_lets_what_runs_end()
 	"${work[@]}" -j 1 -- sh -c 'read x <pipe' 2>errors &
 	eventually in_hand 1
 	kill -TERM $!
-	eventually grep -q 'takes no more; 1 job still runs' errors
+	eventually grep -q 'no more records are taken; waiting for 1 running job' errors
 	echo >pipe
 	wait $! || status=$?
 	[ "$status" = $((128 + 15)) ]
@@ -295,7 +295,7 @@ test_a_second_signal_ends_what_runs()
 	env --default-signal "${work[@]}" -j 1 -- sleep 100 2>errors &
 	eventually in_hand 1
 	kill -INT $!
-	eventually grep -q 'takes no more' errors
+	eventually grep -q 'no more records are taken' errors
 	kill -INT $!
 	wait $! || status=$?
 	[ "$status" = $((128 + 2)) ]
@@ -320,7 +320,7 @@ test_a_signal_returns_what_waits()
 {
 	bbuf put jobs one
 	"${work[@]}" --backoff 100s -- false 2>errors &
-	eventually grep -q 'goes back' errors
+	eventually grep -q 'retried in' errors
 	kill -TERM $!
 	not wait $!
 	is jobs records 1
@@ -472,12 +472,12 @@ test_progress_on_a_terminal()
 test_a_command_that_is_not_there()
 {
 	bbuf put jobs one
-	expect 1 'jobs: work: there is no program .nosuch. to run' "${work[@]}" -- nosuch
+	expect 1 'jobs: work: no such program: .nosuch.' "${work[@]}" -- nosuch
 	expect 1 'there is no program .\./nosuch. to run' "${work[@]}" -- ./nosuch
 	is jobs returned 0
 	printf '#!/nosuch\n' >script
 	chmod +x script
-	expect 1 "./script: can't be run: No such file" "${work[@]}" -- ./script
+	expect 1 "cannot run ./script: No such file" "${work[@]}" -- ./script
 	is jobs records 1
 }
 
@@ -485,9 +485,9 @@ test_queues_without_leases()
 {
 	bbuf create q --records
 	bbuf create stream --lease
-	expect 1 'q: work: its records would be gone if' bbuf work q -- true
-	expect 1 'stream: work: its records would be gone if' bbuf work stream -- true
-	expect 1 'there is no such queue' bbuf work nosuch -- true
+	expect 1 'q: work: records would be lost if' bbuf work q -- true
+	expect 1 'stream: work: records would be lost if' bbuf work stream -- true
+	expect 1 'no such queue' bbuf work nosuch -- true
 	expect 1 'not permitted by' "${nobody[@]}" bbuf work jobs -- true
 }
 
@@ -505,9 +505,9 @@ test_a_queue_is_destroyed()
 
 test_wrong_usage()
 {
-	expect 2 'which queue' bbuf work
-	expect 2 'which command' bbuf work jobs
-	expect 2 'which command' bbuf work jobs -j 2
+	expect 2 'missing argument: QUEUE' bbuf work
+	expect 2 'missing argument: COMMAND' bbuf work jobs
+	expect 2 'missing argument: COMMAND' bbuf work jobs -j 2
 	expect 2 'must be a number' bbuf work jobs -j 0 -- true
 	expect 2 'must be a time' bbuf work jobs --timeout 3 -- true
 }

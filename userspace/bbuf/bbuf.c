@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bbuf: makes, shows, changes and uses queues from the command line.
+ * bbuf: create, show, change and use queues from the command line.
  */
 #include <fcntl.h>
 #include <locale.h>
@@ -12,11 +12,11 @@
 #include "command.h"
 
 /**
- * struct command - one of bbuf's
- * @name: what it is called by
- * @title: the same as it stands in its own help
- * @summary: for the list of all
- * @run: does it, and returns the exit code
+ * struct command - a command of bbuf
+ * @name: name of the command
+ * @title: program name for its own help
+ * @summary: description in the list of commands
+ * @run: runs the command; returns the exit code
  */
 struct command {
 	const char *name;
@@ -28,22 +28,22 @@ struct command {
 #define COMMAND(name, summary)	{ #name, "bbuf " #name, summary, cmd_##name }
 
 static const struct command commands[] = {
-	COMMAND(create, "make a queue"),
-	COMMAND(destroy, "remove queues, whoever uses them"),
-	COMMAND(list, "show all queues in a table"),
-	COMMAND(info, "show all there is to know of a queue"),
+	COMMAND(create, "create a queue"),
+	COMMAND(destroy, "destroy queues, even if they are in use"),
+	COMMAND(list, "list all queues in a table"),
+	COMMAND(info, "show the properties and statistics of a queue"),
 	COMMAND(set, "change a queue while it is in use"),
-	COMMAND(put, "put arguments, lines or files into a queue"),
-	COMMAND(get, "take out of a queue, to standard output"),
-	COMMAND(peek, "show what comes next, and leave it there"),
-	COMMAND(drain, "wait until all that is queued now was taken"),
-	COMMAND(flush, "discard what is queued"),
-	COMMAND(shutdown, "let writers put no more, and readers see an end"),
-	COMMAND(reopen, "take shutdown back"),
-	COMMAND(work, "run a command for each record; a killed worker loses none"),
-	COMMAND(jobserver, "run make with a job server that heals itself"),
-	COMMAND(top, "watch all queues"),
-	COMMAND(bench, "measure queues beside what one would take instead"),
+	COMMAND(put, "write arguments, lines or files to a queue"),
+	COMMAND(get, "read from a queue to standard output"),
+	COMMAND(peek, "show the oldest data without removing it"),
+	COMMAND(drain, "wait until all queued data has been consumed"),
+	COMMAND(flush, "discard all queued data"),
+	COMMAND(shutdown, "refuse further writes, and give readers end of file"),
+	COMMAND(reopen, "undo shutdown"),
+	COMMAND(work, "run a command for each record, at least once"),
+	COMMAND(jobserver, "run make with a job server that recovers lost tokens"),
+	COMMAND(top, "monitor all queues"),
+	COMMAND(bench, "benchmark bbuf against pipes and other queues"),
 };
 
 static void usage(FILE *out)
@@ -51,11 +51,12 @@ static void usage(FILE *out)
 	size_t i;
 
 	fputs("Usage: bbuf COMMAND [QUEUE] [OPTION...]\n"
-	      "Makes, shows, changes and uses bounded queues in the kernel.\n\n", out);
+	      "Creates, shows, changes and uses bounded queues in the kernel.\n\n", out);
 	for (i = 0; i < ARRAY_SIZE(commands); i++)
 		fprintf(out, "  %-11s%s\n", commands[i].name, commands[i].summary);
-	fputs("\nThe queue `default' is /dev/bbuf, any other is /dev/bbuf-QUEUE.\n"
-	      "`bbuf COMMAND --help' tells more, bbuf(1) all.\n", out);
+	fputs("\n"
+	      "The queue `default' is /dev/bbuf; any other queue is /dev/bbuf-QUEUE.\n"
+	      "See `bbuf COMMAND --help' and bbuf(1) for details.\n", out);
 }
 
 static const struct command *find(const char *name)
@@ -69,10 +70,11 @@ static const struct command *find(const char *name)
 }
 
 /*
- * Standard input or output that is closed must not become a queue. It becomes a file
- * that can't be read or written, so that using it is the error it should be.
+ * If standard input or output is closed, the next file opened would take its number, and data
+ * meant for it could go into a queue. Open /dev/null in its place, in a mode in which using it
+ * fails.
  */
-static void guard_standard_files(void)
+static void reserve_standard_files(void)
 {
 	int fd;
 
@@ -85,7 +87,7 @@ int main(int argc, char **argv)
 {
 	const struct command *command;
 
-	guard_standard_files();
+	reserve_standard_files();
 	setlocale(LC_ALL, "");
 	argp_err_exit_status = EXIT_USAGE;
 	if (argc < 2) {
@@ -98,7 +100,8 @@ int main(int argc, char **argv)
 	}
 	command = find(argv[1]);
 	if (!command) {
-		fprintf(stderr, "bbuf: there is no command `%s': see `bbuf --help'\n", argv[1]);
+		fprintf(stderr, "bbuf: unknown command `%s': `bbuf --help' lists all commands\n",
+			argv[1]);
 		return EXIT_USAGE;
 	}
 	argv[1] = command->title;

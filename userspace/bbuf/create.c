@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bbuf create, bbuf destroy: what goes through the control device.
+ * bbuf create, bbuf destroy: commands that use the control device.
  */
 #include <errno.h>
 #include <grp.h>
@@ -28,10 +28,10 @@ enum option_key {
 };
 
 /**
- * struct plan - the queue to be made
- * @name: of it
- * @config: all else
- * @limits: of its leases, until they are in @config
+ * struct plan - the queue to create
+ * @name: name of the queue
+ * @config: its properties
+ * @limits: lease limits, until they are copied to @config
  */
 struct plan {
 	const char *name;
@@ -41,23 +41,25 @@ struct plan {
 
 static const struct argp_option option_list[] = {
 	{ .name = "records", .key = KEY_RECORDS,
-	  .doc = "each write is a record, that one read takes whole (default: a stream of bytes)" },
+	  .doc = "make each write a record, which one read returns (default: a stream of bytes)" },
 	{ .name = "capacity", .key = KEY_CAPACITY, .arg = "SIZE",
-	  .doc = "bytes it can hold (default 64K)" },
+	  .doc = "capacity in bytes (default: 64K)" },
 	{ .name = "mode", .key = KEY_MODE, .arg = "MODE",
-	  .doc = "permissions of its node, in octal (default 0600)" },
+	  .doc = "permissions of the node, in octal (default: 0600)" },
 	{ .name = "owner", .key = KEY_OWNER, .arg = "USER",
-	  .doc = "who owns its node, by name or number (default: you)" },
+	  .doc = "owner of the node, as name or number (default: you)" },
 	{ .name = "group", .key = KEY_GROUP, .arg = "GROUP",
-	  .doc = "the group of its node, by name or number (default: yours)" },
+	  .doc = "group of the node, as name or number (default: your group)" },
 	{ .name = "eof-on-close", .key = KEY_EOF_ON_CLOSE,
-	  .doc = "readers see the end when the last writer closes (default: only by shutdown)" },
+	  .doc = "report end of file to readers when the last writer closes (default: only after "
+		 "shutdown)" },
 	{ .name = "drop-oldest", .key = KEY_DROP_OLDEST,
-	  .doc = "a write that finds no room drops what is oldest (default: it waits)" },
+	  .doc = "drop the oldest data if there is no room for a write (default: block the "
+		 "writer)" },
 	{ .name = "lease", .key = KEY_LEASE,
-	  .doc = "what is taken comes back unless it is acknowledged (default: it is gone)" },
+	  .doc = "redeliver data that is read but not acknowledged (default: reading removes it)" },
 	{ .name = "dead-letters", .key = KEY_DEAD_LETTERS, .arg = "QUEUE",
-	  .doc = "takes records that are out of tries, or rejected (default: they are dropped)" },
+	  .doc = "record queue for records rejected or out of tries (default: drop them)" },
 	{ 0 }
 };
 
@@ -72,7 +74,7 @@ static mode_t arg_mode(struct argp_state *state, const char *arg)
 	return mode;
 }
 
-/* A number that is not BBUF_ID_CALLER, which would mean something else. */
+/* Parse a user or group number. BBUF_ID_CALLER is excluded: it has a special meaning. */
 static bool parse_id(const char *text, uint32_t *id)
 {
 	unsigned long number;
@@ -96,7 +98,7 @@ uid_t arg_user(struct argp_state *state, const char *arg)
 	if (user)
 		return user->pw_uid;
 	if (!parse_id(arg, &id))
-		argp_error(state, "--owner=%s: there is no such user", arg);
+		argp_error(state, "--owner=%s: no such user", arg);
 	return id;
 }
 
@@ -108,11 +110,11 @@ static gid_t arg_group(struct argp_state *state, const char *arg)
 	if (group)
 		return group->gr_gid;
 	if (!parse_id(arg, &id))
-		argp_error(state, "--group=%s: there is no such group", arg);
+		argp_error(state, "--group=%s: no such group", arg);
 	return id;
 }
 
-/* An option that only leases of records have, or NULL. */
+/* An option in use that requires leases of records, or NULL. */
 static const char *option_of_records(const struct plan *plan)
 {
 	if (plan->limits.fields & BBUF_SET_LEASE_TIMEOUT)
@@ -129,20 +131,20 @@ static const char *option_of_leases(const struct plan *plan)
 	return option_of_records(plan);
 }
 
-/* The kernel would say no more than EINVAL. */
+/* Check combinations for which the kernel would return just EINVAL. */
 static void check_leases(struct argp_state *state, const struct plan *plan)
 {
 	const struct bbuf_config *config = &plan->config;
 	const char *option = option_of_leases(plan);
 
 	if (option && !(config->policy & BBUF_LEASE))
-		argp_error(state, "--%s is about leases: give --lease as well", option);
+		argp_error(state, "--%s requires --lease", option);
 	option = option_of_records(plan);
 	if (option && config->type != BBUF_RECORD)
-		argp_error(state, "--%s is about records: give --records as well", option);
+		argp_error(state, "--%s requires --records", option);
 	if (config->policy & BBUF_LEASE && config->policy & BBUF_DROP_OLDEST)
-		argp_error(state, "--lease and --drop-oldest exclude each other: what is leased "
-			   "keeps its room, as it may come back. Leave one of them out");
+		argp_error(state, "--lease and --drop-oldest are mutually exclusive: leased data "
+			   "may return, so its room is kept; leave out one of them");
 }
 
 static void set_limits(struct plan *plan)
@@ -207,34 +209,35 @@ static const struct argp create_argp = {
 	.parser = parse,
 	.children = children,
 	.args_doc = "QUEUE",
-	.doc = "Makes a queue; its node is /dev/bbuf-QUEUE.\v"
-	       "A name has 1 to 63 of A-Z a-z 0-9 _ - . and no dot first.\n\n"
-	       "With --lease a stream is a pool of tokens, of which only --max-leases is said.\n\n"
+	.doc = "Creates a queue. Its node is /dev/bbuf-QUEUE.\v"
+	       "A name has 1 to 63 characters from A-Z a-z 0-9 _ - . and no leading dot.\n\n"
+	       "With --lease a stream is a pool of tokens; of the limits only --max-leases "
+	       "applies.\n\n"
 	       HELP_SIZES "\n" HELP_EXIT ".",
 };
 
-/* Why there is something of that name already, and what to do. */
-/* Is it the queue for dead letters that is not as it must be? Then say so. */
-static bool say_dead_letters(const struct subject *subject, const char *name)
+/* Print a message if the dead-letter queue is invalid. Returns whether one was printed. */
+static bool print_dead_letters_problem(const struct subject *subject, const char *name)
 {
 	struct bbuf_info info;
 
 	if (!name)
 		return false;
 	if (!name_valid(name)) {
-		say(subject, "--dead-letters=%s: " NAME_RULE, name);
+		print_message(subject, "--dead-letters=%s: " NAME_RULE, name);
 	} else if (!bbuf_lookup(name, &info)) {
 		if (info.type != BBUF_RECORD)
-			say(subject, "dead letters are records, and `%s' is a stream: name a queue "
-			    "that was made with --records", name);
+			print_message(subject, "--dead-letters=%s: is a stream: name a queue that "
+				      "was created with --records", name);
 		else if (*info.dead_letters)
-			say(subject, "`%s' is for dead letters only if it has none itself: name a "
-			    "queue that was made without --dead-letters", name);
+			print_message(subject, "--dead-letters=%s: has a dead-letter queue "
+				      "itself: name a queue that was created without "
+				      "--dead-letters", name);
 		else
 			return false;
 	} else if (errno == ENOENT && !bbuf_lookup(BBUF_QUEUE_DEFAULT, &info)) {
-		say(subject, "there is no queue `%s' for its dead letters: make that first, with "
-		    "`bbuf create %s --records'", name, name);
+		print_message(subject, "--dead-letters=%s: no such queue: create it first, with "
+			      "`bbuf create %s --records'", name, name);
 	} else {
 		return false;
 	}
@@ -255,14 +258,16 @@ int cmd_create(int argc, char **argv)
 	case ERANGE:
 		return fail_too_big(&subject, plan.config.capacity);
 	case EEXIST:
-		return fail_taken(&subject, "`bbuf destroy' that queue");
+		return fail_name_taken(&subject, "destroy that queue with `bbuf destroy'");
 	case ENOSPC:
-		say(&subject, "there are as many queues as there can be: destroy some");
+		print_message(&subject, "the maximum number of queues exists: destroy one with "
+			      "`bbuf destroy'");
 		return EXIT_FAILURE;
 	case EINVAL:
 	case ENOENT:
 		error = errno;
-		if (name_valid(plan.name) && say_dead_letters(&subject, plan.config.dead_letters))
+		if (name_valid(plan.name) &&
+		    print_dead_letters_problem(&subject, plan.config.dead_letters))
 			return EXIT_FAILURE;
 		return fail_control(&subject, error);
 	default:
@@ -271,9 +276,9 @@ int cmd_create(int argc, char **argv)
 }
 
 /**
- * struct names - the queues to be removed
- * @first: of them
- * @count: how many
+ * struct names - queues to destroy
+ * @first: first name
+ * @count: number of names
  */
 struct names {
 	char **first;
@@ -291,7 +296,7 @@ static error_t parse_names(int key, char *arg, struct argp_state *state)
 		names->count = state->argc - state->next;
 		return 0;
 	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "which queue?");
+		argp_error(state, "missing argument: QUEUE");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -301,12 +306,12 @@ static error_t parse_names(int key, char *arg, struct argp_state *state)
 static const struct argp destroy_argp = {
 	.parser = parse_names,
 	.args_doc = "QUEUE...",
-	.doc = "Removes queues with what is queued in them. Who has one open, or waits in it, "
-	       "gets an error.\v"
+	.doc = "Destroys queues and the data in them. Processes that have a queue open, or wait "
+	       "in it, get an error.\v"
 	       "Exit status: 0 success, 1 failure of any of them, 2 wrong usage.",
 };
 
-/* The kernel removes the node that it has made. One that was made by hand would stay. */
+/* The kernel removes a node that it has created, but not one created with mknod. */
 static int destroy_with_node(const char *name)
 {
 	char *path = queue_path(name), *problem = node_problem(path);
@@ -331,7 +336,8 @@ static int destroy(const char *name)
 		return EXIT_SUCCESS;
 	if (errno != EPERM || strcmp(name, BBUF_QUEUE_DEFAULT))
 		return fail_control(&subject, errno);
-	say(&subject, "this queue stays as long as the module is loaded; `bbuf flush' empties it");
+	print_message(&subject, "this queue exists as long as the module is loaded; `bbuf flush' "
+		      "empties it");
 	return EXIT_FAILURE;
 }
 

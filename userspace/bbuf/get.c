@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bbuf get, bbuf peek: out of a queue, to standard output.
+ * bbuf get, bbuf peek: read from a queue and write to standard output.
  */
 #include <err.h>
 #include <errno.h>
@@ -22,30 +22,31 @@ enum option_key {
 };
 
 /**
- * struct plan - what to get, and how
- * @queue: out of which
- * @number: records, or bytes of a stream; 0 for one record, or what there is
- * @separator: what to put behind each record; a stream stays as it is
- * @patience: how long to wait
+ * struct plan - options of the command
+ * @queue: name of the queue
+ * @number: number of records, or of bytes of a stream; 0 for one record, or for what a stream
+ *          has
+ * @separator: byte to append to each record; nothing is appended to a stream
+ * @wait: how long to wait
  */
 struct plan {
 	const char *queue;
 	uint64_t number;
 	struct separator separator;
-	struct patience patience;
+	struct wait_options wait;
 };
 
 /**
- * struct get - work in progress
+ * struct get - state of the command
  * @subject: for messages
- * @plan: what is to be done
- * @queue: out of which
- * @records: it is a record queue
- * @leased: what is taken must be acknowledged
+ * @plan: options of the command
+ * @queue: handle of the queue
+ * @records: whether it is a record queue
+ * @leased: whether data must be acknowledged
  * @left: records, or bytes of a stream, that are still wanted
- * @buffer: for a record, or for bytes of a stream
- * @size: bytes of @buffer
- * @output: what was taken
+ * @buffer: memory for a record, or for bytes of a stream
+ * @size: size of @buffer in bytes
+ * @output: data read from the queue
  */
 struct get {
 	struct subject subject;
@@ -61,9 +62,9 @@ struct get {
 
 static const struct argp_option option_list[] = {
 	{ .name = "number", .key = KEY_NUMBER, .arg = "N",
-	  .doc = "N records; of a stream N bytes (default: one record; of a stream what there "
-		 "is, but something)" },
-	{ .name = "follow", .key = KEY_FOLLOW, .doc = "until the end" },
+	  .doc = "number of records, or of bytes of a stream (default: one record, or the bytes "
+		 "that a stream has, at least one)" },
+	{ .name = "follow", .key = KEY_FOLLOW, .doc = "read until end of file" },
 	{ 0 }
 };
 
@@ -75,7 +76,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &plan->separator;
-		state->child_inputs[1] = &plan->patience;
+		state->child_inputs[1] = &plan->wait;
 		return 0;
 	case KEY_NUMBER:
 		number = arg_size(state, "number", arg);
@@ -93,7 +94,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp_child children[] = {
 	{ .argp = &separator_argp },
-	{ .argp = &patience_argp },
+	{ .argp = &wait_argp },
 	{ 0 }
 };
 
@@ -102,16 +103,16 @@ static const struct argp argp = {
 	.parser = parse,
 	.children = children,
 	.args_doc = "QUEUE",
-	.doc = "Takes records, or bytes of a stream, out of a queue and writes them to standard "
-	       "output, unchanged; --lines and --null add a byte behind each record, and nothing "
-	       "to a stream.\v"
-	       "Takes no more when nobody reads standard output, or a signal asks to end. If "
-	       "something that was taken can't be written, it says how much. Out of a queue with "
-	       "leases, it acknowledges what it has written; the rest goes back.\n\n"
-	       HELP_SIZES "\n" HELP_EXIT_WAIT ", 5 the end came before all was there.",
+	.doc = "Reads records, or bytes of a stream, from a queue and writes them unchanged to "
+	       "standard output; --lines and --null append a byte to each record, but nothing to "
+	       "a stream.\v"
+	       "Stops after a signal, or when standard output has no reader any more. If data "
+	       "that was read cannot be written, a message tells how much. With leases, data is "
+	       "acknowledged after it has been written; the rest returns to the queue.\n\n"
+	       HELP_SIZES "\n" HELP_EXIT_WAIT ", 5 end of file before all was read.",
 };
 
-/* Room for any record, or for all that a stream can hold. */
+/* Allocate a buffer for any record, or for all bytes that a stream can hold. */
 static void get_prepare(struct get *get)
 {
 	struct bbuf_info info;
@@ -134,11 +135,11 @@ static void get_uninit(struct get *get)
 	bbuf_close(get->queue);
 }
 
-/* One record, or as many bytes as there are and are wanted. */
+/* Read one record, or the bytes that a stream has, up to the number wanted. */
 static ssize_t get_one(struct get *get)
 {
 	size_t size = get->records ? get->size : MIN(get->size, get->left);
-	ssize_t ret = bbuf_get(get->queue, get->buffer, size, get->plan->patience.timeout);
+	ssize_t ret = bbuf_get(get->queue, get->buffer, size, get->plan->wait.timeout);
 
 	if (ret > 0)
 		output_add(&get->output, get->buffer, ret);
@@ -150,8 +151,8 @@ static ssize_t get_one(struct get *get)
 }
 
 /*
- * Several records, but no more than are wanted: the batch has room for as many of the
- * smallest. If it has none for the next one, that is taken by itself.
+ * Read several records, but no more than are wanted: the batch has room for that number of
+ * records of the smallest size. A record that does not fit into the batch is read by itself.
  */
 static ssize_t get_several(struct get *get)
 {
@@ -162,8 +163,8 @@ static ssize_t get_several(struct get *get)
 	size_t len;
 
 	if (!batch)
-		err(EXIT_FAILURE, "a batch of %zu bytes", size);
-	ret = bbuf_batch_get(get->queue, batch, get->plan->patience.timeout);
+		err(EXIT_FAILURE, "memory for a batch of %zu bytes", size);
+	ret = bbuf_batch_get(get->queue, batch, get->plan->wait.timeout);
 	while (bbuf_batch_next(batch, &data, &len))
 		output_add(&get->output, data, len);
 	bbuf_batch_free(batch);
@@ -173,15 +174,15 @@ static ssize_t get_several(struct get *get)
 static int get_failed(const struct get *get, int error)
 {
 	if (error == EAGAIN)
-		say(&get->subject, "nothing to take now");
+		print_message(&get->subject, "no data is available now");
 	else if (error == ETIMEDOUT)
-		say(&get->subject, "timed out waiting for something to take");
+		print_message(&get->subject, "timed out waiting for data");
 	else
 		return fail(&get->subject, error);
 	return error == EAGAIN ? EXIT_WOULD_BLOCK : EXIT_TIMED_OUT;
 }
 
-/* The end was what --follow waits for; otherwise something is missing. */
+/* EOF is a success with --follow; otherwise data is missing. */
 static int get_ended(const struct get *get)
 {
 	struct bbuf_info info;
@@ -189,20 +190,22 @@ static int get_ended(const struct get *get)
 	if (get->plan->number == WITHOUT_END)
 		return EXIT_SUCCESS;
 	if (!bbuf_get_info(get->queue, &info) && info.state == BBUF_LEFT)
-		say(&get->subject, "the last writer has closed it, and nothing more is queued");
+		print_message(&get->subject, "end of file: the last writer has closed the queue, "
+			      "and it is empty");
 	else
-		say(&get->subject, "it is shut down, and nothing more is queued");
+		print_message(&get->subject, "end of file: the queue is shut down and empty");
 	return EXIT_END;
 }
 
 static int get_stopped(const struct get *get)
 {
 	if (watch_stop() == SIGPIPE)
-		say(&get->subject, "nobody reads standard output any more; nothing was lost");
+		print_message(&get->subject, "standard output has no reader any more; no data was "
+			      "lost");
 	return EXIT_FAILURE;
 }
 
-/* Those whose lease has timed out are not ours any more. */
+/* Leases that have timed out are not ours any more: their records are delivered again. */
 static bool acknowledge(const struct get *get, size_t count)
 {
 	ssize_t done = bbuf_settle_all(get->queue, BBUF_ACK);
@@ -214,12 +217,13 @@ static bool acknowledge(const struct get *get, size_t count)
 	}
 	late = count - done;
 	if (late)
-		say(&get->subject, "%zu record%s written out when the lease was over: delivered "
-		    "again", late, plural(late));
+		print_message(&get->subject, "%zu record%s written after the lease had timed out: "
+			      "delivered again; `bbuf set --lease-timeout' changes the limit",
+			      late, plural(late));
 	return true;
 }
 
-/* What is leased is acknowledged only when it is written: it comes twice, but is not lost. */
+/* Acknowledge leased records only after writing them: they may arrive twice, but are not lost. */
 static bool get_write(struct get *get, size_t count)
 {
 	return output_write(&get->output) && (!get->leased || acknowledge(get, count));
@@ -246,11 +250,11 @@ static int get_all(struct get *get)
 	return EXIT_SUCCESS;
 }
 
-/* They would be back as soon as this program ends. */
+/* Tokens read by this program would return to the pool as soon as it exits. */
 static int get_no_tokens(struct get *get)
 {
-	say(&get->subject, "it is a pool of tokens, which go back when their holder ends: `bbuf "
-	    "peek' shows those that are there, `bbuf flush' discards them");
+	print_message(&get->subject, "this is a pool of tokens, which return when their holder "
+		      "exits: `bbuf peek' shows the available tokens, `bbuf flush' discards them");
 	get_uninit(get);
 	return EXIT_FAILURE;
 }
@@ -264,7 +268,7 @@ int cmd_get(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &plan);
 	get.subject.queue = plan.queue;
 	if ((fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY) {
-		say(&get.subject, "standard output is closed; nothing was taken");
+		print_message(&get.subject, "standard output is closed: no data was read");
 		return EXIT_FAILURE;
 	}
 	get.queue = queue_open(&get.subject, O_RDONLY);
@@ -321,9 +325,9 @@ static const struct argp peek_argp = {
 	.parser = parse_peek,
 	.children = peek_children,
 	.args_doc = "QUEUE",
-	.doc = "Writes the next record, or all that is queued in a stream, to standard output, "
-	       "and leaves it in the queue. Never waits.\v"
-	       HELP_EXIT ", 3 nothing is queued, 5 nothing is queued and no more will come.",
+	.doc = "Writes the next record, or all data queued in a stream, to standard output, "
+	       "without removing it from the queue. Never blocks.\v"
+	       HELP_EXIT ", 3 the queue is empty, 5 the queue is empty and at end of file.",
 };
 
 int cmd_peek(int argc, char **argv)

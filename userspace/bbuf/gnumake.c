@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which GNU make a command is. See gnumake.h.
+ * Detection of GNU make. See gnumake.h.
  */
 #include <fcntl.h>
 #include <paths.h>
@@ -13,10 +13,10 @@
 #include "command.h"
 #include "gnumake.h"
 
-/* What the first line of "make --version" begins with, the version behind it. */
+/* Start of the first line of "make --version"; the version follows. */
 #define PRODUCT		"GNU Make "
 
-/* The first version that takes a job server by its path. */
+/* First version that accepts a job server by its path. */
 #define PATH_MAJOR	4
 #define PATH_MINOR	4
 
@@ -28,8 +28,8 @@ static bool is_name_of_make(const char *path)
 }
 
 /*
- * No other program is run to be asked for its version: it may know no such option, and start
- * with its work.
+ * Only a program named make is run to ask for its version: another program may not know the
+ * option, and start its work instead.
  */
 static bool is_make(const char *path)
 {
@@ -44,8 +44,11 @@ static bool is_make(const char *path)
 	return yes;
 }
 
-/* Make reads flags from the environment first, and an old one fails at the path in them. */
-static _Noreturn void become(const char *path, const char *command, int output)
+/*
+ * Print the version of make. It reads flags from the environment first, and an old version fails
+ * on a job server path in them.
+ */
+static _Noreturn void exec_version(const char *path, const char *command, int output)
 {
 	char *const words[] = { (char *)command, "--version", NULL };
 	int null = open(_PATH_DEVNULL, O_RDWR);
@@ -58,7 +61,7 @@ static _Noreturn void become(const char *path, const char *command, int output)
 	_exit(EXIT_FAILURE);
 }
 
-/* The first line that a program prints about itself, to be freed; NULL if there is none. */
+/* Read the first line of the output. Returns an allocated string, or NULL if there is none. */
 static char *first_line(int input)
 {
 	FILE *file = fdopen(input, "r");
@@ -87,7 +90,7 @@ static char *ask_version(const char *path, const char *command)
 		return NULL;
 	pid = fork();
 	if (!pid)
-		become(path, command, fds[1]);
+		exec_version(path, command, fds[1]);
 	close(fds[1]);
 	line = first_line(fds[0]);
 	if (pid > 0)
@@ -95,7 +98,7 @@ static char *ask_version(const char *path, const char *command)
 	return line;
 }
 
-/* Is the command GNU make, and which one? If so, @make is to be released. */
+/* Whether the command is GNU make. If so, @make is filled in, for gnumake_uninit(). */
 bool gnumake_find(struct gnumake *make, const char *command)
 {
 	char *path = program_path(command), *line = NULL;
@@ -115,7 +118,7 @@ bool gnumake_find(struct gnumake *make, const char *command)
 	return found;
 }
 
-/* Can it use a job server that is given by its path? */
+/* Whether this version accepts a job server by its path. */
 bool gnumake_takes_path(const struct gnumake *make)
 {
 	unsigned int major, minor = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Which GNU make a command is.
+ * Detection of GNU make and its version.
  */
 #ifndef BBUF_GNUMAKE_H
 #define BBUF_GNUMAKE_H
@@ -10,9 +10,9 @@
 #include "common.h"
 
 /**
- * struct gnumake - a GNU make
- * @path: path of the program, to be freed
- * @version: its version, such as "4.3", as the program prints it
+ * struct gnumake - an installed GNU make
+ * @path: path of the program, allocated
+ * @version: version as printed by the program, such as "4.3"
  */
 struct gnumake {
 	char *path;

@@ -21,7 +21,7 @@ void input_uninit(struct input *input)
 	free(input->buffer);
 }
 
-/* Make room behind what is there; false if the limit is reached. */
+/* Make room behind the data. Returns false if the limit is reached. */
 static bool input_make_room(struct input *input)
 {
 	memmove(input->buffer, input->buffer + input->start, input->end - input->start);
@@ -37,8 +37,8 @@ static bool input_make_room(struct input *input)
 }
 
 /*
- * Read some more: as much as there is, but something, however long that takes.
- * Returns how much, 0 at the end, or -1: ENOBUFS if that would be more than the limit.
+ * Read what is available, blocking until there is some. Returns the number of bytes, 0 at EOF,
+ * or -1: ENOBUFS if the limit is reached.
  */
 ssize_t input_fill(struct input *input)
 {
@@ -56,7 +56,7 @@ ssize_t input_fill(struct input *input)
 	return ret;
 }
 
-/* The next whole item, with its separator behind it; NULL if more must be read first. */
+/* Next complete item, followed by its separator; NULL if more data must be read first. */
 char *input_next(struct input *input, char separator, size_t *len)
 {
 	char *item = input->buffer + input->start;
@@ -69,7 +69,7 @@ char *input_next(struct input *input, char separator, size_t *len)
 	return item;
 }
 
-/* All that is left, without a separator; NULL if that is nothing. */
+/* Remaining data, without a separator; NULL if there is none. */
 char *input_rest(struct input *input, size_t *len)
 {
 	char *rest = input->buffer + input->start;

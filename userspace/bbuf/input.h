@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Reading a file item by item, or whole, without waiting for more than is needed.
+ * Reading a file item by item, or as a whole, without waiting for more data than needed.
  */
 #ifndef BBUF_INPUT_H
 #define BBUF_INPUT_H
@@ -10,13 +10,13 @@
 #include <sys/types.h>
 
 /**
- * struct input - a file that is read
- * @fd: the file
- * @buffer: what was read
- * @size: bytes of memory at @buffer
- * @limit: how large that may become
- * @start: where in @buffer the next item begins
- * @end: where what was read ends
+ * struct input - a file being read
+ * @fd: file descriptor
+ * @buffer: data read so far
+ * @size: size of @buffer in bytes
+ * @limit: maximum of @size
+ * @start: offset in @buffer of the next item
+ * @end: offset in @buffer of the end of the data
  */
 struct input {
 	int fd;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bbuf jobserver: a pool of tokens, for make and others, and a command that uses it.
+ * bbuf jobserver: create a pool of tokens for make and other programs, and run a command with
+ * it.
  *
- * A process of its own, the warden, removes the queue when the command has ended, so that
- * it is removed also if this one is killed.
+ * A separate process, the warden, destroys the queue when the command has exited, even if this
+ * process is killed.
  */
 #include <err.h>
 #include <errno.h>
@@ -25,10 +26,10 @@
 #define JOBS_MAX	65536
 #define NAMES_MAX	1000
 
-/* What GNU make takes for a token, and the only byte that it gives back. */
+/* Token of GNU make, and the only byte that make writes back. */
 #define TOKEN		'+'
 
-/* As shells say it: the exit code of what a signal has ended, of no such program. */
+/* Exit codes as in shells: terminated by a signal, not executable, not found. */
 #define EXIT_SIGNAL		128
 #define EXIT_CANNOT_RUN		126
 #define EXIT_NO_PROGRAM		127
@@ -42,11 +43,11 @@ enum option_key {
 
 /**
  * struct plan - what to run, and with which pool
- * @command: that, with its arguments
- * @jobs: that may run at a time, with the one that needs no token
- * @name: of the queue to be made
- * @queue: a pool that there is already, or NULL
- * @owner: of the queue to be made
+ * @command: command with its arguments
+ * @jobs: maximum number of jobs at once, including one that needs no token
+ * @name: name of the queue to create
+ * @queue: existing pool to use, or NULL
+ * @owner: owner of the queue to create
  */
 struct plan {
 	char **command;
@@ -58,23 +59,23 @@ struct plan {
 
 static const struct argp_option option_list[] = {
 	{ .name = "jobs", .key = KEY_JOBS, .arg = "N",
-	  .doc = "so many at a time (default: as many as there are processors)" },
+	  .doc = "maximum number of jobs at once (default: number of processors)" },
 	{ .name = "name", .key = KEY_NAME, .arg = "NAME",
-	  .doc = "call the queue so (default: jobserver-, and a number)" },
+	  .doc = "name of the queue (default: jobserver-PID)" },
 	{ .name = "owner", .key = KEY_OWNER, .arg = "USER",
-	  .doc = "who may use it, besides root (default: you)" },
+	  .doc = "user who may use the queue, besides root (default: you)" },
 	{ .name = "queue", .key = KEY_QUEUE, .arg = "QUEUE",
-	  .doc = "use a queue that is filled with tokens already, and leave it there" },
+	  .doc = "use an existing queue that is filled with tokens, and keep it" },
 	{ 0 }
 };
 
 static void check(struct argp_state *state, const struct plan *plan)
 {
 	if (!plan->command)
-		argp_error(state, "which command is to be run?");
+		argp_error(state, "missing argument: COMMAND");
 	if (plan->queue && (plan->jobs || plan->name || plan->owner != BBUF_ID_CALLER))
-		argp_error(state, "--jobs, --name and --owner are for a queue to be made, not for "
-			   "--queue");
+		argp_error(state, "--jobs, --name and --owner describe a new queue and cannot be "
+			   "combined with --queue");
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -109,14 +110,15 @@ static const struct argp argp = {
 	.options = option_list,
 	.parser = parse,
 	.args_doc = "[--] COMMAND [ARGUMENT...]",
-	.doc = "Makes a queue with a token for each job that may run beside the first one, runs "
-	       "COMMAND with it as the job server of make, and removes it. A token that a "
-	       "process has when it is killed comes back by itself.\v"
-	       "A GNU make must be 4.4 or later, a cargo 1.69 or later. "
-	       "Making a queue takes permission to write /dev/bbuf-control, which root has; with "
-	       "--queue anybody may use one that he may read and write.\n\n"
-	       "Exit status: 0 success of COMMAND, or else that of COMMAND, or 128 and the signal "
-	       "that ended it; 1 failure, 2 wrong usage, 126 and 127 COMMAND can't be run.",
+	.doc = "Creates a queue with a token for each job besides the first, runs COMMAND with "
+	       "the queue as the job server of make, and destroys the queue. Tokens of a process "
+	       "that is killed return automatically.\v"
+	       "Requires GNU make 4.4 or later, or cargo 1.69 or later. Creating a queue "
+	       "requires permission to write to /dev/bbuf-control, which root has; with --queue "
+	       "you can use any queue that you may read and write.\n\n"
+	       "Exit status: 0 success of COMMAND, or else that of COMMAND, or 128 plus the "
+	       "signal that terminated it; 1 failure, 2 wrong usage, 126 and 127 COMMAND cannot "
+	       "be run.",
 };
 
 static int fail_make(const struct subject *subject, int error)
@@ -124,15 +126,15 @@ static int fail_make(const struct subject *subject, int error)
 	int ret;
 
 	if (error == EEXIST)
-		return fail_taken(subject, "use that queue with --queue");
+		return fail_name_taken(subject, "use that queue with --queue");
 	ret = fail_control(subject, error);
 	if (error == EACCES)
-		say(subject, "with sudo give --owner; or have a pool made that stays, and use it "
-		    "with --queue: see bbuf-jobserver(1)");
+		print_message(subject, "with sudo give --owner; or let root create a permanent "
+			      "pool, and use it with --queue: see bbuf-jobserver(1)");
 	return ret;
 }
 
-/* A name that nobody has: our number may be that of others elsewhere, too. */
+/* Choose a free name. The PID alone may be taken by a process in another PID namespace. */
 static int make_unnamed(struct subject *subject, const struct bbuf_config *config)
 {
 	static char name[BBUF_NAME_SIZE];
@@ -140,7 +142,8 @@ static int make_unnamed(struct subject *subject, const struct bbuf_config *confi
 
 	subject->queue = name;
 	for (more = 0; more <= NAMES_MAX; more++) {
-		snprintf(name, sizeof(name), more ? "jobserver-%d-%u" : "jobserver-%d", getpid(), more);
+		snprintf(name, sizeof(name), more ? "jobserver-%d-%u" : "jobserver-%d", getpid(),
+			 more);
 		if (!bbuf_create(name, config))
 			return 0;
 		if (errno != EEXIST)
@@ -150,9 +153,9 @@ static int make_unnamed(struct subject *subject, const struct bbuf_config *confi
 }
 
 /*
- * Room for all tokens, and not more: a token too many is a mistake that shows. The limit of
- * leases is one that no process can reach: a client that holds all tokens and reads once more,
- * as cargo does, must wait until one is written back, and not get an error.
+ * The capacity is the number of tokens, so that a surplus token is noticed. The lease limit is
+ * above it and cannot be reached: a client that holds all tokens and reads another one, as cargo
+ * does, must block until one is written back, and must not get an error.
  */
 static int make_queue(struct subject *subject, const struct plan *plan)
 {
@@ -183,7 +186,10 @@ static int fill_queue(const struct subject *subject, size_t tokens)
 	return ret;
 }
 
-/* How many tokens a queue has, that some may be using; or 0, and says what is wrong. */
+/*
+ * Count the tokens of a pool, including those in use. Returns 0 after printing a message if it
+ * is not a pool or has no tokens.
+ */
 static size_t count_tokens(const struct subject *subject)
 {
 	struct bbuf *queue = queue_open(subject, O_RDWR);
@@ -195,17 +201,19 @@ static size_t count_tokens(const struct subject *subject)
 	bbuf_close(queue);
 	tokens = info.bytes + info.leased_bytes;
 	if (info.type != BBUF_STREAM || !(info.policy & BBUF_LEASE)) {
-		say(subject, "not a pool of tokens: those are made with `bbuf create --lease'");
+		print_message(subject, "not a pool of tokens: create one with `bbuf create "
+			      "--lease'");
 		return 0;
 	}
 	if (!tokens)
-		say(subject, "no token is in it: see bbuf-jobserver(1) how to fill it");
+		print_message(subject, "the pool has no tokens: bbuf-jobserver(1) tells how to "
+			      "fill it");
 	return tokens;
 }
 
 /*
- * Adds to a variable that has flags of make. They end where variables begin, behind a "--";
- * of options that are given twice, the last one counts.
+ * Append to a variable with flags of make. The flags end at " -- ", where variables begin; if an
+ * option occurs twice, the last one counts.
  */
 static void add_flags(const char *name, const char *flags)
 {
@@ -220,7 +228,10 @@ static void add_flags(const char *name, const char *flags)
 	free(value);
 }
 
-/* All look at MAKEFLAGS, but cargo first at another one, if some cargo has set that. */
+/*
+ * All programs read MAKEFLAGS, but cargo reads CARGO_MAKEFLAGS first, which another cargo may
+ * have set.
+ */
 static void set_environment(const char *queue, size_t jobs)
 {
 	char *flags, *path = queue ? queue_path(queue) : NULL;
@@ -237,15 +248,16 @@ static void set_environment(const char *queue, size_t jobs)
 	free(path);
 }
 
-static _Noreturn void run(const struct subject *subject, char **command, const sigset_t *mask)
+static _Noreturn void exec_command(const struct subject *subject, char **command,
+				   const sigset_t *mask)
 {
 	sigprocmask(SIG_SETMASK, mask, NULL);
 	execvp(command[0], command);
-	say(subject, "%s: %s", command[0], strerror(errno));
+	print_message(subject, "%s: %s", command[0], strerror(errno));
 	_exit(errno == ENOENT ? EXIT_NO_PROGRAM : EXIT_CANNOT_RUN);
 }
 
-/* Waits for a process that is nobody's child here. It may be gone already. */
+/* Wait until a process that is not our child exits. It may have exited already. */
 static void wait_for(pid_t pid)
 {
 	struct pollfd fd = { .fd = syscall(SYS_pidfd_open, pid, 0), .events = POLLIN };
@@ -254,8 +266,8 @@ static void wait_for(pid_t pid)
 		;
 }
 
-/* Told by a pipe whom to wait for; or nobody was started, if the pipe is closed. */
-static _Noreturn void ward(const char *queue, int pipe)
+/* Body of the warden. A pipe gives it the process to wait for; EOF means that none was started. */
+static _Noreturn void warden_main(const char *queue, int pipe)
 {
 	sigset_t all;
 	pid_t pid;
@@ -272,26 +284,26 @@ static _Noreturn void ward(const char *queue, int pipe)
 	_exit(bbuf_destroy(queue) && errno != ENOENT ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
-/* Returns what tells the warden whom to wait for. */
+/* Start the warden. Returns the end of the pipe on which it expects a process ID. */
 static int start_warden(const struct subject *subject, pid_t *warden)
 {
 	int fds[2];
 
 	if (pipe2(fds, O_CLOEXEC))
-		err(EXIT_FAILURE, "%s: a pipe", subject->operation);
+		err(EXIT_FAILURE, "%s: using a pipe", subject->operation);
 	*warden = fork();
 	if (*warden < 0)
-		err(EXIT_FAILURE, "%s: a process", subject->operation);
+		err(EXIT_FAILURE, "%s: starting a process", subject->operation);
 	if (!*warden) {
 		close(fds[1]);
-		ward(subject->queue, fds[0]);
+		warden_main(subject->queue, fds[0]);
 	}
 	close(fds[0]);
 	return fds[1];
 }
 
-/* A terminal sends its signals to the command, too; all others are passed on. */
-static void pass_on(const siginfo_t *info, pid_t command)
+/* Forward a signal to the command, unless the terminal has sent it to the command as well. */
+static void forward_signal(const siginfo_t *info, pid_t command)
 {
 	bool terminal = info->si_code == SI_KERNEL &&
 			(info->si_signo == SIGINT || info->si_signo == SIGQUIT);
@@ -300,7 +312,7 @@ static void pass_on(const siginfo_t *info, pid_t command)
 		kill(command, info->si_signo);
 }
 
-static void waited_signals(sigset_t *set)
+static void forwarded_signals(sigset_t *set)
 {
 	static const int numbers[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGCHLD };
 	size_t i;
@@ -310,16 +322,16 @@ static void waited_signals(sigset_t *set)
 		sigaddset(set, numbers[i]);
 }
 
-/* Until a process has ended, which stays to be waited for. */
-static void wait_and_pass_on(pid_t process, pid_t command)
+/* Wait until a process exits, without reaping it, and forward signals meanwhile. */
+static void wait_and_forward(pid_t process, pid_t command)
 {
 	siginfo_t info, state = { 0 };
 	sigset_t set;
 
-	waited_signals(&set);
+	forwarded_signals(&set);
 	while (!waitid(P_PID, process, &state, WEXITED | WNOHANG | WNOWAIT) && !state.si_pid)
 		if (sigwaitinfo(&set, &info) > 0 && info.si_signo != SIGCHLD)
-			pass_on(&info, command);
+			forward_signal(&info, command);
 }
 
 static pid_t start_command(const struct subject *subject, const struct plan *plan,
@@ -330,15 +342,15 @@ static pid_t start_command(const struct subject *subject, const struct plan *pla
 	set_environment(subject->queue, plan->jobs);
 	command = fork();
 	if (command < 0)
-		err(EXIT_FAILURE, "%s: a process", subject->operation);
+		err(EXIT_FAILURE, "%s: starting a process", subject->operation);
 	if (!command)
-		run(subject, plan->command, mask);
+		exec_command(subject, plan->command, mask);
 	return command;
 }
 
 /*
- * Returns an exit code. The command remains to be waited for until the warden has seen its
- * end, so that its number is not another's meanwhile.
+ * Run the command with a new pool. Returns an exit code. The command is reaped only after the
+ * warden has seen its exit, so that its process ID is not reused before.
  */
 static int run_with_new(struct subject *subject, const struct plan *plan)
 {
@@ -347,7 +359,7 @@ static int run_with_new(struct subject *subject, const struct plan *plan)
 	sigset_t set, old;
 
 	signal(SIGCHLD, SIG_DFL);
-	waited_signals(&set);
+	forwarded_signals(&set);
 	sigprocmask(SIG_BLOCK, &set, &old);
 	if (make_queue(subject, plan))
 		return EXIT_FAILURE;
@@ -356,18 +368,18 @@ static int run_with_new(struct subject *subject, const struct plan *plan)
 		return EXIT_FAILURE;
 	command = start_command(subject, plan, &old);
 	if (write(pipe, &command, sizeof(command)) != sizeof(command))
-		err(EXIT_FAILURE, "%s: a pipe", subject->operation);
+		err(EXIT_FAILURE, "%s: using a pipe", subject->operation);
 	close(pipe);
-	wait_and_pass_on(warden, command);
+	wait_and_forward(warden, command);
 	waitpid(warden, &status, 0);
 	if (status)
-		say(subject, "the queue could not be removed");
+		print_message(subject, "the queue could not be destroyed: try `bbuf destroy'");
 	waitpid(command, &status, 0);
 	return WIFSIGNALED(status) ? EXIT_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* Returns only if there is no pool. */
-static int run_with_old(struct subject *subject, const struct plan *plan)
+/* Run the command with an existing pool. Returns only if there is none. */
+static int run_with_existing(struct subject *subject, const struct plan *plan)
 {
 	size_t tokens;
 	sigset_t mask;
@@ -378,22 +390,22 @@ static int run_with_old(struct subject *subject, const struct plan *plan)
 		return EXIT_FAILURE;
 	set_environment(plan->queue, tokens + 1);
 	sigprocmask(SIG_SETMASK, NULL, &mask);
-	run(subject, plan->command, &mask);
+	exec_command(subject, plan->command, &mask);
 }
 
-/* One job at a time needs no tokens. */
+/* A single job at a time needs no tokens. */
 static int run_alone(struct subject *subject, const struct plan *plan)
 {
 	sigset_t mask;
 
 	set_environment(NULL, plan->jobs);
 	sigprocmask(SIG_SETMASK, NULL, &mask);
-	run(subject, plan->command, &mask);
+	exec_command(subject, plan->command, &mask);
 }
 
 /*
- * An old make stops at the path with an internal error, which says neither what is wrong nor
- * what to do. Others that take no path go on without a job server.
+ * An old make stops at the path with an internal error that explains nothing. Other programs
+ * that accept no path continue without a job server.
  */
 static int check_make(const struct subject *subject, const char *command)
 {
@@ -403,9 +415,9 @@ static int check_make(const struct subject *subject, const char *command)
 	if (!gnumake_find(&make, command))
 		return EXIT_SUCCESS;
 	if (!gnumake_takes_path(&make)) {
-		say(subject, "%s is GNU make %s, which takes no job server by its path: 4.4 or "
-		    "later is needed; install that, or name it as COMMAND",
-		    make.path, make.version);
+		print_message(subject, "%s is GNU make %s, which does not support a job server "
+			      "given by its path: install 4.4 or later, or give its path as "
+			      "COMMAND", make.path, make.version);
 		ret = EXIT_FAILURE;
 	}
 	gnumake_uninit(&make);
@@ -425,6 +437,6 @@ int cmd_jobserver(int argc, char **argv)
 	if (check_make(&subject, plan.command[0]))
 		return EXIT_FAILURE;
 	if (plan.queue)
-		return run_with_old(&subject, &plan);
+		return run_with_existing(&subject, &plan);
 	return run_with_new(&subject, &plan);
 }

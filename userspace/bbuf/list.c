@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bbuf list, bbuf info: what queues there are, and all there is to know of one.
+ * bbuf list, bbuf info: show all queues, or all properties and statistics of one.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 
 #define KEY_JSON	'J'
 
-/* A column that is there only if a queue has leases. */
+/* Heading of a column that is shown only if a queue has leases. */
 #define HEADING_LEASED	"LEASED"
 
 enum kind {
@@ -30,11 +30,11 @@ enum kind {
 };
 
 /**
- * struct field - one thing to know about a queue
- * @key: in JSON; as its file in /sys/class/bbuf/QUEUE is called
- * @heading: of its column in `bbuf list'; NULL if it is not shown there
- * @kind: what it is
- * @offset: in struct bbuf_info, if it is a number or a text
+ * struct field - a property or statistic of a queue
+ * @key: key in JSON; the name of the file in /sys/class/bbuf/QUEUE
+ * @heading: heading of its column in `bbuf list'; NULL if it has none
+ * @kind: how to format it
+ * @offset: offset in struct bbuf_info of a number or text
  */
 struct field {
 	const char *key;
@@ -122,7 +122,7 @@ static uint64_t field_number(const struct field *field, const struct bbuf_info *
 	}
 }
 
-/* What may not be known is null in JSON: a cell that is left empty. */
+/* A number that may not be read is null in JSON, which an empty cell becomes. */
 static void show_number(struct libscols_line *row, size_t column, const struct field *field,
 			const struct bbuf_info *info, bool json)
 {
@@ -155,7 +155,7 @@ static void show_field(struct libscols_line *row, size_t column, const struct fi
 	}
 }
 
-/* The kinds of a column, where they differ from what table_new() makes of it. */
+/* Set the type of a column where it differs from the default of table_new(). */
 static void set_kind(struct libscols_table *table, size_t column, enum kind kind)
 {
 	struct libscols_column *col = scols_table_get_column(table, column);
@@ -187,13 +187,13 @@ static bool any_leases(const struct bbuf_info *list, size_t count)
 	return false;
 }
 
-/* Is it for people, in a table of queues with or without leases? */
+/* Whether a field has a column in the table for people. */
 static bool has_column(const struct field *field, bool leases)
 {
 	return field->heading && (leases || strcmp(field->heading, HEADING_LEASED));
 }
 
-/* All fields as JSON, or those with a heading for people. */
+/* Print all fields as JSON, or those with a heading as a table. */
 static int print(const struct bbuf_info *list, size_t count, bool json)
 {
 	struct table_column columns[ARRAY_SIZE(fields)];
@@ -223,7 +223,7 @@ static int print(const struct bbuf_info *list, size_t count, bool json)
 
 static const struct argp_option option_list[] = {
 	{ .name = "json", .key = KEY_JSON,
-	  .doc = "as JSON, with everything that is in /sys/class/bbuf/QUEUE; null for -" },
+	  .doc = "print JSON, with all values in /sys/class/bbuf/QUEUE; null for -" },
 	{ 0 }
 };
 
@@ -241,7 +241,7 @@ static error_t parse_list(int key, char *arg, struct argp_state *state)
 static const struct argp list_argp = {
 	.options = option_list,
 	.parser = parse_list,
-	.doc = "Shows all queues. Of a queue that you may not read the counts are -.\v"
+	.doc = "Lists all queues. Statistics that you may not read are shown as -.\v"
 	       HELP_EXIT ".",
 };
 
@@ -261,7 +261,7 @@ int cmd_list(int argc, char **argv)
 	return ret;
 }
 
-/* The permissions of another file that has its place say nothing of the queue. */
+/* If another file has taken the place of the node, its permissions do not apply to the queue. */
 static void print_node(const struct subject *subject)
 {
 	char *path = queue_path(subject->queue), *problem = node_problem(path);
@@ -276,7 +276,7 @@ static void print_node(const struct subject *subject)
 	free(node);
 }
 
-/* "12 bytes", of a record queue "12 bytes in 3 records". */
+/* Prints "12 bytes" or, for a record queue, "12 bytes in 3 records". */
 static void print_amount(const struct bbuf_info *info, uint64_t bytes, uint64_t records)
 {
 	char text[TEXT_MAX];
@@ -318,7 +318,7 @@ static const char *unit(const struct bbuf_info *info)
 	return info->type == BBUF_RECORD ? "record" : "byte";
 }
 
-/* As it was given, more or less: 90s, 5min. */
+/* Formats a time in the largest unit that divides it: 90s, 5min. */
 static const char *format_limit(char text[TEXT_MAX], uint64_t ns)
 {
 	static const struct {
@@ -366,10 +366,10 @@ static void print_leases(const struct bbuf_info *info)
 	print_lease_limits(info);
 	printf("leased        ");
 	print_amount(info, info->leased_bytes, info->leased_records);
-	printf(", held by %s\nwent back     %s %s%s", format_number(files, info->leasing_files),
+	printf(", held by %s\nreturned      %s %s%s", format_number(files, info->leasing_files),
 	       format_number(returned, info->returned), unit(info), plural(info->returned));
 	if (info->expired && is_known(info->expired))
-		printf(", %llu of them when the time was over", (unsigned long long)info->expired);
+		printf(", %llu of them by timeout", (unsigned long long)info->expired);
 	putchar('\n');
 }
 
@@ -423,14 +423,14 @@ static int print_info(const struct subject *subject, const struct bbuf_info *inf
 	putchar('\n');
 	print_sides(info);
 	if (!is_known(info->bytes))
-		puts("\nThe counts (-) are for those who may read the node.");
+		puts("\nThe counts (-) are visible only to users who may read the node.");
 	return output_end();
 }
 
 /**
- * struct info_plan - what to show
- * @json: how
- * @queue: of which queue
+ * struct info_plan - options of bbuf info
+ * @json: print JSON
+ * @queue: name of the queue
  */
 struct info_plan {
 	bool json;
@@ -451,8 +451,8 @@ static const struct argp info_argp = {
 	.options = option_list,
 	.parser = parse_info,
 	.args_doc = "QUEUE",
-	.doc = "Shows all there is to know of a queue. Nothing is opened for that, unless QUEUE "
-	       "is a path; but if you may not read it, its counts are -.\v" HELP_EXIT ".",
+	.doc = "Shows the properties and statistics of a queue, without opening it unless QUEUE "
+	       "is a path. Statistics that you may not read are shown as -.\v" HELP_EXIT ".",
 };
 
 int cmd_info(int argc, char **argv)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The live screen of bbuf top, by ncurses.
+ * Live screen of bbuf top, with ncurses.
  */
 #include <errno.h>
 #include <poll.h>
@@ -13,7 +13,7 @@
 
 #include "top.h"
 
-/* Lines above and below the queues. */
+/* Lines above and below the list of queues. */
 #define HEADER_LINES	3
 #define FOOTER_LINES	1
 
@@ -24,17 +24,17 @@ enum pair {
 };
 
 /**
- * struct live - the state of the screen
- * @top: how to watch
- * @before: the look before
- * @now: the last look
- * @first: the first queue that is shown; others are scrolled off
- * @quit: the user has had enough
+ * struct live - state of the screen
+ * @top: options of the command
+ * @before: previous snapshot
+ * @now: current snapshot
+ * @first: index of the first queue shown, when scrolled
+ * @quit: the user has asked to quit
  */
 struct live {
 	struct top *top;
-	struct look before;
-	struct look now;
+	struct snapshot before;
+	struct snapshot now;
 	size_t first;
 	bool quit;
 };
@@ -50,7 +50,7 @@ static void set_colours(void)
 	init_pair(PAIR_RED, COLOR_RED, -1);
 }
 
-/* NULL where it can't be: no terminal, or none on which one can write anywhere. */
+/* Returns NULL if there is no terminal, or its cursor cannot be moved. */
 static SCREEN *live_open(void)
 {
 	SCREEN *terminal;
@@ -74,7 +74,7 @@ static SCREEN *live_open(void)
 	return terminal;
 }
 
-/* Queues that the screen has lines for. */
+/* Number of queues that fit on the screen. */
 static size_t live_room(void)
 {
 	return MAX(LINES - HEADER_LINES - FOOTER_LINES, 1);
@@ -85,7 +85,7 @@ static enum pair fill_pair(double fill)
 	return fill >= 1 ? PAIR_RED : fill >= 0.5 ? PAIR_YELLOW : PAIR_GREEN;
 }
 
-/* The bar as text: it is drawn by ncurses, not where it would print itself. */
+/* Draw the bar into a string first: ncurses must print it. */
 static void add_bar(const struct screen *screen, double fill, unsigned int cells)
 {
 	struct screen text = { .utf8 = screen->utf8 };
@@ -155,7 +155,7 @@ static void scroll_to(struct live *live, ssize_t first)
 	live->first = MAX(MIN(first, last), 0);
 }
 
-/* Whether the key is one that sorts. */
+/* Change the sort order. Returns whether the key is one for that. */
 static bool press_sort(struct live *live, int key)
 {
 	static const struct {
@@ -204,7 +204,7 @@ static void press(struct live *live, int key)
 		press_scroll(live, key);
 }
 
-/* Keys, and changes of the terminal's size, which come as one. */
+/* Handle keys, and changes of the terminal size, which ncurses reports as a key. */
 static void handle_keys(struct live *live)
 {
 	bool any = false;
@@ -221,8 +221,8 @@ static void handle_keys(struct live *live)
 }
 
 /*
- * Until the next look is due; keys are heard, too, if it is due already. A terminal that
- * goes away ends it all.
+ * Wait until the next refresh is due, but handle pending keys even if it is due already. Quit if
+ * the terminal is gone.
  */
 static void live_wait(struct live *live, uint64_t due)
 {
@@ -239,16 +239,16 @@ static void live_wait(struct live *live, uint64_t due)
 	} while (!live->quit && now < due);
 }
 
-/* Another look; 0, or -1 and errno. */
-static int live_look(struct live *live)
+/* Take another snapshot and draw it. Returns 0, or -1 and errno. */
+static int live_refresh(struct live *live)
 {
-	struct look look;
+	struct snapshot snapshot;
 
-	if (look_take(&look))
+	if (snapshot_take(&snapshot))
 		return -1;
-	look_free(&live->before);
+	snapshot_free(&live->before);
 	live->before = live->now;
-	live->now = look;
+	live->now = snapshot;
 	scroll_to(live, live->first);
 	draw(live);
 	return 0;
@@ -259,7 +259,7 @@ static int live_watch(struct live *live)
 	uint64_t due = now_ns(), done = 0;
 
 	for (;;) {
-		if (live_look(live))
+		if (live_refresh(live))
 			return errno;
 		if (live->top->count && done++ == live->top->count)
 			return 0;
@@ -270,7 +270,7 @@ static int live_watch(struct live *live)
 	}
 }
 
-/* False if there is no terminal for it; otherwise *status is the exit code. */
+/* Returns false if there is no suitable terminal; otherwise *status is the exit code. */
 bool live_run(struct top *top, int *status)
 {
 	SCREEN *terminal = live_open();
@@ -282,8 +282,8 @@ bool live_run(struct top *top, int *status)
 	error = live_watch(&live);
 	endwin();
 	delscreen(terminal);
-	look_free(&live.before);
-	look_free(&live.now);
+	snapshot_free(&live.before);
+	snapshot_free(&live.now);
 	*status = error ? fail(&top->subject, error) : EXIT_SUCCESS;
 	return true;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Options that several commands have.
+ * Options that several commands share.
  */
 #include <string.h>
 
@@ -11,14 +11,14 @@ enum option_key {
 	KEY_NONBLOCK = 'N',
 	KEY_LINES = 'l',
 	KEY_NULL = '0',
-	KEY_LEASE_TIMEOUT = 256,	/* and those that follow have no letter */
+	KEY_LEASE_TIMEOUT = 256,	/* these have no short form */
 	KEY_MAX_LEASES,
 	KEY_TRIES,
 };
 
-static error_t parse_patience(int key, char *arg, struct argp_state *state)
+static error_t parse_wait(int key, char *arg, struct argp_state *state)
 {
-	struct patience *patience = state->input;
+	struct wait_options *wait = state->input;
 	uint64_t ns = 0;
 
 	switch (key) {
@@ -30,24 +30,24 @@ static error_t parse_patience(int key, char *arg, struct argp_state *state)
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
-	if (patience->timeout)
+	if (wait->timeout)
 		argp_error(state, "give one of --timeout and --nonblock, once");
-	patience->given.tv_sec = ns / NSEC_PER_SEC;
-	patience->given.tv_nsec = ns % NSEC_PER_SEC;
-	patience->timeout = &patience->given;
+	wait->given.tv_sec = ns / NSEC_PER_SEC;
+	wait->given.tv_nsec = ns % NSEC_PER_SEC;
+	wait->timeout = &wait->given;
 	return 0;
 }
 
-static const struct argp_option patience_options[] = {
+static const struct argp_option wait_option_list[] = {
 	{ .name = "timeout", .key = KEY_TIMEOUT, .arg = "TIME",
-	  .doc = "give up when nothing could be moved for this long" },
-	{ .name = "nonblock", .key = KEY_NONBLOCK, .doc = "do not wait at all" },
+	  .doc = "fail if nothing can be moved for this long (default: no limit)" },
+	{ .name = "nonblock", .key = KEY_NONBLOCK, .doc = "fail instead of waiting" },
 	{ 0 }
 };
 
-const struct argp patience_argp = {
-	.options = patience_options,
-	.parser = parse_patience,
+const struct argp wait_argp = {
+	.options = wait_option_list,
+	.parser = parse_wait,
 };
 
 static error_t parse_separator(int key, char *arg, struct argp_state *state)
@@ -65,8 +65,8 @@ static error_t parse_separator(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option separator_options[] = {
-	{ .name = "lines", .key = KEY_LINES, .doc = "a newline ends each item" },
-	{ .name = "null", .key = KEY_NULL, .doc = "a NUL ends each item" },
+	{ .name = "lines", .key = KEY_LINES, .doc = "end each item with a newline" },
+	{ .name = "null", .key = KEY_NULL, .doc = "end each item with a NUL" },
 	{ 0 }
 };
 
@@ -84,8 +84,8 @@ static uint32_t arg_count_32(struct argp_state *state, const char *what, const c
 	return count;
 }
 
-/* A limit that is not to be. */
-static bool is_no(const char *arg)
+/* Whether the argument turns the limit off. */
+static bool is_unlimited(const char *arg)
 {
 	return !strcmp(arg, "no");
 }
@@ -97,7 +97,7 @@ static error_t parse_limits(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case KEY_LEASE_TIMEOUT:
 		set->fields |= BBUF_SET_LEASE_TIMEOUT;
-		set->lease_timeout = is_no(arg) ? 0 : arg_time(state, "lease-timeout", arg);
+		set->lease_timeout = is_unlimited(arg) ? 0 : arg_time(state, "lease-timeout", arg);
 		return 0;
 	case KEY_MAX_LEASES:
 		set->fields |= BBUF_SET_MAX_LEASES;
@@ -105,7 +105,7 @@ static error_t parse_limits(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_TRIES:
 		set->fields |= BBUF_SET_MAX_DELIVERIES;
-		set->max_deliveries = is_no(arg) ? 0 : arg_count_32(state, "tries", arg);
+		set->max_deliveries = is_unlimited(arg) ? 0 : arg_count_32(state, "tries", arg);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -113,11 +113,11 @@ static error_t parse_limits(int key, char *arg, struct argp_state *state)
 }
 
 #define DOC_LEASE_TIMEOUT \
-	"after this a leased record goes back although its holder lives"
+	"time after which a leased record is redelivered, even if its holder is alive"
 #define DOC_MAX_LEASES \
-	"records that an open file, or bytes of a stream that a process, may have leased at once"
+	"maximum number of records leased by an open file, or of bytes of a stream by a process"
 #define DOC_TRIES \
-	"a record that was delivered so often does not go back any more"
+	"after N deliveries, do not return a record to the queue"
 
 static const struct argp_option limits_options[] = {
 	{ .name = "lease-timeout", .key = KEY_LEASE_TIMEOUT, .arg = "TIME|no",
@@ -146,8 +146,8 @@ const struct argp new_limits_argp = {
 	.parser = parse_limits,
 };
 
-/* For options that switch something: no argument means yes. */
-bool arg_yes(struct argp_state *state, const char *what, const char *arg)
+/* Parse the optional argument of a switch; no argument means yes. */
+bool arg_bool(struct argp_state *state, const char *what, const char *arg)
 {
 	if (!arg || !strcmp(arg, "yes"))
 		return true;
@@ -161,11 +161,14 @@ size_t arg_jobs(struct argp_state *state, const char *arg, size_t most)
 	uint64_t jobs = arg_count(state, "jobs", arg);
 
 	if (jobs > most)
-		argp_error(state, "--jobs=%s: %zu at the most", arg, most);
+		argp_error(state, "--jobs=%s: must be at most %zu", arg, most);
 	return jobs;
 }
 
-/* At the first word of a command to be run: it has all that follows, whose options are its. */
+/*
+ * Take the rest of the command line, whose first word was just parsed, as a command with its own
+ * options.
+ */
 char **arg_command(struct argp_state *state)
 {
 	char **command = state->argv + state->next - 1;
@@ -174,7 +177,7 @@ char **arg_command(struct argp_state *state)
 	return command;
 }
 
-/* For parsers of commands that take one queue: all that is not an option of theirs. */
+/* Parse the arguments of a command that takes one queue; options are left to the caller. */
 error_t arg_queue(int key, char *arg, struct argp_state *state, const char **queue)
 {
 	switch (key) {
@@ -184,7 +187,7 @@ error_t arg_queue(int key, char *arg, struct argp_state *state, const char **que
 		*queue = arg;
 		return 0;
 	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "which queue?");
+		argp_error(state, "missing argument: QUEUE");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -196,7 +199,7 @@ static error_t parse_queue(int key, char *arg, struct argp_state *state)
 	return arg_queue(key, arg, state, state->input);
 }
 
-/* For commands that take a queue and nothing else. */
+/* Parse the command line of a command that takes a queue and no options. */
 const char *parse_one_queue(int argc, char **argv, const char *doc)
 {
 	const struct argp argp = {

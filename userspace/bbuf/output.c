@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Writing what was taken out of a queue. See output.h.
+ * Writing items to standard output. See output.h.
  */
 #include <errno.h>
 #include <poll.h>
@@ -23,7 +23,7 @@ static void output_reserve(struct output *output, size_t bytes)
 	}
 }
 
-/* Another item, that output_write() will write. */
+/* Append an item for output_write(). */
 void output_add(struct output *output, const void *data, size_t len)
 {
 	output_reserve(output, len + 1);
@@ -34,7 +34,7 @@ void output_add(struct output *output, const void *data, size_t len)
 	output->ends[output->count++] = output->len;
 }
 
-/* Is a failed write to be tried again? */
+/* Whether a failed write should be retried. */
 static bool try_again(void)
 {
 	struct pollfd fd = { .fd = STDOUT_FILENO, .events = POLLOUT };
@@ -44,7 +44,7 @@ static bool try_again(void)
 	return errno == EINTR && !watch_stop();
 }
 
-/* Returns how many bytes went out, which is less than all after an error. */
+/* Returns the number of bytes written, less than @len after an error. */
 static size_t write_all(const char *data, size_t len)
 {
 	size_t done = 0;
@@ -60,29 +60,31 @@ static size_t write_all(const char *data, size_t len)
 	return done;
 }
 
-static void say_lost(const struct output *output, size_t written, int error)
+static void print_undelivered(const struct output *output, size_t written, int error)
 {
 	size_t bytes = output->len - written, items = output->count;
 
 	if (output->leased) {
-		say(output->subject, "standard output: %s; %zu item%s taken from the queue, and not "
-		    "acknowledged: back there", strerror(error), items, plural(items));
+		print_message(output->subject, "standard output: %s; %zu item%s read but not "
+			      "acknowledged: returned to the queue", strerror(error), items,
+			      plural(items));
 		return;
 	}
 	while (output->ends[output->count - items] <= written)
 		items--;
-	say(output->subject, "standard output: %s; taken from the queue, and lost: %zu byte%s "
-	    "in %zu item%s", strerror(error), bytes, plural(bytes), items, plural(items));
+	print_message(output->subject, "standard output: %s; read from the queue and lost: %zu "
+		      "byte%s in %zu item%s", strerror(error), bytes, plural(bytes), items,
+		      plural(items));
 }
 
-/* Write all items; false, and what becomes of them is told, if some could not be. */
+/* Write all items. If some cannot be written, print what happens to them and return false. */
 bool output_write(struct output *output)
 {
 	size_t written = write_all(output->buffer, output->len);
 	bool good = written == output->len;
 
 	if (!good)
-		say_lost(output, written, errno);
+		print_undelivered(output, written, errno);
 	output->len = 0;
 	output->count = 0;
 	return good;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Writing what was taken out of a queue to standard output, and knowing what arrived.
+ * Writing items taken from a queue to standard output, and tracking which have arrived.
  */
 #ifndef BBUF_OUTPUT_H
 #define BBUF_OUTPUT_H
@@ -8,16 +8,16 @@
 #include "command.h"
 
 /**
- * struct output - what is to be written
+ * struct output - items to be written
  * @subject: for messages
- * @separator: what to put behind each item
- * @leased: what was taken goes back if it can't be written
- * @buffer: the items, with their separators
- * @len: bytes of that
- * @size: bytes of memory at @buffer
- * @ends: where in @buffer each item ends, its separator included
- * @count: how many items
- * @room: how many fit into @ends
+ * @separator: byte to append to each item
+ * @leased: items that cannot be written return to the queue
+ * @buffer: the items with their separators
+ * @len: number of bytes in @buffer
+ * @size: size of @buffer in bytes
+ * @ends: offsets in @buffer of the end of each item, including its separator
+ * @count: number of items
+ * @room: size of @ends in elements
  */
 struct output {
 	const struct subject *subject;

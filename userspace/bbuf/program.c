@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Looking up programs in the PATH.
+ * Looking up programs in PATH.
  */
 #include <err.h>
 #include <paths.h>
@@ -19,7 +19,7 @@ static bool is_program(const char *path)
 	return !stat(path, &st) && S_ISREG(st.st_mode) && !access(path, X_OK);
 }
 
-/* To be freed. An empty folder of the PATH is the working directory. */
+/* Returns an allocated path. An empty directory in PATH is the working directory. */
 static char *path_in(const char *folder, size_t len, const char *name)
 {
 	char *path;
@@ -29,7 +29,7 @@ static char *path_in(const char *folder, size_t len, const char *name)
 	return path;
 }
 
-/* The path of the program that execvp() would run, to be freed; NULL if there is none. */
+/* Path of the program that execvp() would run, allocated; NULL if there is none. */
 char *program_path(const char *name)
 {
 	const char *folder = getenv("PATH") ?: _PATH_DEFPATH;

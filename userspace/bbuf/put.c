@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bbuf put: arguments, lines or files, into a queue.
+ * bbuf put: write arguments, lines or files to a queue.
  */
 #include <err.h>
 #include <errno.h>
@@ -16,13 +16,13 @@
 #define KEY_FILE	'f'
 
 /**
- * struct plan - what to put, and how
- * @queue: where
+ * struct plan - options of the command
+ * @queue: name of the queue
  * @items: arguments, or names of files
- * @count: how many
- * @files: they are files
- * @separator: what ends an item in a file
- * @patience: how long to wait for room
+ * @count: number of @items
+ * @files: whether @items are files
+ * @separator: byte that ends an item in a file
+ * @wait: how long to wait for room
  */
 struct plan {
 	const char *queue;
@@ -30,20 +30,20 @@ struct plan {
 	int count;
 	bool files;
 	struct separator separator;
-	struct patience patience;
+	struct wait_options wait;
 };
 
 /**
- * struct put - work in progress
+ * struct put - state of the command
  * @subject: for messages
- * @plan: what is to be done
- * @queue: where to
- * @records: it is a record queue
- * @capacity: that it had when it was opened
- * @batch: records that are not yet queued; NULL for a stream
- * @done: records that were queued, or bytes of a stream
- * @empty: items that can't be records
- * @status: the exit code so far
+ * @plan: options of the command
+ * @queue: handle of the queue
+ * @records: whether it is a record queue
+ * @capacity: capacity in bytes when the queue was opened
+ * @batch: records that are not queued yet; NULL for a stream
+ * @done: records, or bytes of a stream, queued so far
+ * @empty: number of empty items, which cannot be records
+ * @status: exit code so far
  */
 struct put {
 	struct subject subject;
@@ -58,7 +58,8 @@ struct put {
 };
 
 static const struct argp_option option_list[] = {
-	{ .name = "file", .key = KEY_FILE, .doc = "the arguments are files; - is standard input" },
+	{ .name = "file", .key = KEY_FILE, .doc = "write the contents of files; - is standard "
+						  "input" },
 	{ 0 }
 };
 
@@ -69,7 +70,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &plan->separator;
-		state->child_inputs[1] = &plan->patience;
+		state->child_inputs[1] = &plan->wait;
 		return 0;
 	case KEY_FILE:
 		plan->files = true;
@@ -82,7 +83,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_SUCCESS:
 		if (plan->files && !plan->count)
-			argp_error(state, "--file: which files?");
+			argp_error(state, "--file: missing argument: FILE");
 		return 0;
 	default:
 		return arg_queue(key, arg, state, &plan->queue);
@@ -91,7 +92,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp_child children[] = {
 	{ .argp = &separator_argp },
-	{ .argp = &patience_argp },
+	{ .argp = &wait_argp },
 	{ 0 }
 };
 
@@ -100,15 +101,15 @@ static const struct argp argp = {
 	.parser = parse,
 	.children = children,
 	.args_doc = "QUEUE [DATA...]\nQUEUE --file FILE...",
-	.doc = "Puts each DATA, each FILE, or else standard input into a queue: into a record "
-	       "queue each as a record, into a stream their bytes, unchanged.\v"
-	       "With --lines or --null each item of standard input or of a FILE becomes a record, "
-	       "without what ends it; a stream keeps that, and each item is written as one. DATA "
-	       "gets it added in a stream.\n\n"
+	.doc = "Writes each DATA, each FILE, or standard input to a queue: to a record queue "
+	       "each as one record, to a stream as bytes, unchanged.\v"
+	       "With --lines or --null each item of standard input or of a FILE becomes a "
+	       "record, without its terminator. A stream keeps the terminator, which is also "
+	       "appended to DATA, and each item is one write.\n\n"
 	       HELP_SIZES "\n" HELP_EXIT_WAIT ".",
 };
 
-/* What has been done when something goes wrong; to be freed. */
+/* Describe what was queued before an error. Returns an allocated string. */
 static char *progress(const struct put *put)
 {
 	unsigned long long done = put->done;
@@ -121,11 +122,11 @@ static char *progress(const struct put *put)
 	else
 		ret = asprintf(&text, "nothing was queued");
 	if (ret < 0)
-		err(EXIT_FAILURE, "a message");
+		err(EXIT_FAILURE, "memory for a message");
 	return text;
 }
 
-/* Says why a record or some bytes could not be queued. */
+/* Print why a record, or bytes of a stream, could not be queued. */
 static void put_failed(struct put *put, size_t len, int error)
 {
 	const struct subject *subject = &put->subject;
@@ -134,37 +135,37 @@ static void put_failed(struct put *put, size_t len, int error)
 	put->status = EXIT_FAILURE;
 	switch (error) {
 	case EAGAIN:
-		say(subject, "no room for %zu byte%s now; %s", len, plural(len), done);
+		print_message(subject, "no room for %zu byte%s now; %s", len, plural(len), done);
 		put->status = EXIT_WOULD_BLOCK;
 		break;
 	case ETIMEDOUT:
-		say(subject, "timed out waiting for room for %zu byte%s; %s", len, plural(len),
-		    done);
+		print_message(subject, "timed out waiting for room for %zu byte%s; %s", len,
+			      plural(len), done);
 		put->status = EXIT_TIMED_OUT;
 		break;
 	case EPIPE:
-		say(subject, "it is shut down and takes no more until `bbuf reopen %s'; %s",
-		    subject->queue, done);
+		print_message(subject, "the queue is shut down: `bbuf reopen %s' permits writes "
+			      "again; %s", subject->queue, done);
 		break;
 	case EMSGSIZE:
-		say(subject, "a record of %zu bytes is longer than the capacity of %llu bytes: "
-		    "`bbuf set %s --capacity' changes that; %s", len,
-		    (unsigned long long)put->capacity, subject->queue, done);
+		print_message(subject, "a record of %zu bytes is longer than the capacity of %llu "
+			      "bytes: raise it with `bbuf set %s --capacity'; %s", len,
+			      (unsigned long long)put->capacity, subject->queue, done);
 		break;
 	default:
 		put->status = fail(subject, error);
-		say(subject, "%s", done);
+		print_message(subject, "%s", done);
 	}
 	free(done);
 }
 
-/* One record, or bytes of a stream. */
+/* Write one record, or bytes of a stream. */
 static bool put_bytes(struct put *put, const char *data, size_t len)
 {
 	ssize_t ret;
 
 	while (len) {
-		ret = bbuf_put(put->queue, data, len, put->plan->patience.timeout);
+		ret = bbuf_put(put->queue, data, len, put->plan->wait.timeout);
 		if (ret < 0 && errno == EINTR)
 			continue;
 		if (ret < 0) {
@@ -178,7 +179,7 @@ static bool put_bytes(struct put *put, const char *data, size_t len)
 	return true;
 }
 
-/* The first record of the batch is the one that could not be queued. */
+/* The first record left in the batch is the one that failed. */
 static bool put_batch_failed(struct put *put, int error)
 {
 	const void *data;
@@ -189,13 +190,13 @@ static bool put_batch_failed(struct put *put, int error)
 	return false;
 }
 
-/* Queue what was collected. */
+/* Write the records in the batch. */
 static bool put_flush(struct put *put)
 {
 	ssize_t ret;
 
 	while (put->batch && bbuf_batch_count(put->batch)) {
-		ret = bbuf_batch_put(put->queue, put->batch, put->plan->patience.timeout);
+		ret = bbuf_batch_put(put->queue, put->batch, put->plan->wait.timeout);
 		if (ret < 0 && errno == EINTR)
 			continue;
 		if (ret < 0)
@@ -205,7 +206,7 @@ static bool put_flush(struct put *put)
 	return true;
 }
 
-/* Collect a record. One that is too large for that goes by itself. */
+/* Add a record to the batch. A record that does not fit into it is written by itself. */
 static bool put_record(struct put *put, const char *data, size_t len)
 {
 	if (!len) {
@@ -221,7 +222,7 @@ static bool put_record(struct put *put, const char *data, size_t len)
 	return put_bytes(put, data, len);
 }
 
-/* An item with as many bytes of separator behind it, which only a stream keeps. */
+/* Write an item that is followed by @separator bytes of separator, which only a stream keeps. */
 static bool put_item(struct put *put, const char *data, size_t len, size_t separator)
 {
 	if (put->records)
@@ -229,7 +230,7 @@ static bool put_item(struct put *put, const char *data, size_t len, size_t separ
 	return put_bytes(put, data, len + separator);
 }
 
-/* What input_fill() said at last, or open(): is that all there was? */
+/* Check the result of input_fill() or open(); returns true at EOF. */
 static bool put_read_all(struct put *put, const char *name, ssize_t ret)
 {
 	int error = errno;
@@ -242,15 +243,15 @@ static bool put_read_all(struct put *put, const char *name, ssize_t ret)
 	put->status = EXIT_FAILURE;
 	done = progress(put);
 	if (error == ENOBUFS)
-		say(&put->subject, "%s: an item is longer than the capacity of %llu bytes; %s",
-		    name, (unsigned long long)put->capacity, done);
+		print_message(&put->subject, "%s: an item is longer than the capacity of %llu "
+			      "bytes; %s", name, (unsigned long long)put->capacity, done);
 	else
-		say(&put->subject, "%s: %s; %s", name, strerror(error), done);
+		print_message(&put->subject, "%s: %s; %s", name, strerror(error), done);
 	free(done);
 	return false;
 }
 
-/* Each item goes on its way before more is waited for. */
+/* Write the items that are complete before waiting for more input. */
 static bool put_items(struct put *put, struct input *input, const char *name)
 {
 	char separator = put->plan->separator.byte;
@@ -272,7 +273,7 @@ static bool put_items(struct put *put, struct input *input, const char *name)
 	return !item || put_item(put, item, len, 0);
 }
 
-/* A whole file as one record. */
+/* Write a whole file as one record. */
 static bool put_whole(struct put *put, struct input *input, const char *name)
 {
 	ssize_t ret;
@@ -288,7 +289,7 @@ static bool put_whole(struct put *put, struct input *input, const char *name)
 	return put_item(put, item, len, 0);
 }
 
-/* A whole file into a stream, piece by piece. */
+/* Write a whole file to a stream, in pieces. */
 static bool put_stream(struct put *put, struct input *input, const char *name)
 {
 	ssize_t ret;
@@ -310,7 +311,7 @@ static bool put_fd(struct put *put, int fd, const char *name)
 	struct input input;
 	bool ret;
 
-	/* One byte more, to see that something is too long. */
+	/* One byte more than the capacity, to detect an item that is too long. */
 	input_init(&input, fd, put->capacity + 1);
 	if (put->plan->separator.given)
 		ret = put_items(put, &input, name);
@@ -337,7 +338,7 @@ static bool put_file(struct put *put, const char *name)
 	return ret;
 }
 
-/* An argument's terminator makes place for the separator. */
+/* Replace the terminator of an argument by the separator. */
 static bool put_argument(struct put *put, char *text)
 {
 	size_t len = strlen(text);
@@ -361,8 +362,8 @@ static void put_all(struct put *put)
 		put_flush(put);
 	if (!put->empty)
 		return;
-	say(&put->subject, "left out: %llu empty item%s, as a record has at least one byte",
-	    (unsigned long long)put->empty, plural(put->empty));
+	print_message(&put->subject, "skipped %llu empty item%s: a record has at least one byte",
+		      (unsigned long long)put->empty, plural(put->empty));
 	if (!put->status)
 		put->status = EXIT_FAILURE;
 }
@@ -383,7 +384,7 @@ int cmd_put(int argc, char **argv)
 	if (put.records) {
 		put.batch = bbuf_batch_new(CHUNK);
 		if (!put.batch)
-			err(EXIT_FAILURE, "a batch of %u bytes", CHUNK);
+			err(EXIT_FAILURE, "memory for a batch of %u bytes", CHUNK);
 	}
 
 	put_all(&put);

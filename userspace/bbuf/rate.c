@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What all queues do. See rate.h.
+ * Rates of all queues. See rate.h.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "rate.h"
 
-/* 0, or -1 and errno. */
-int look_take(struct look *look)
+/* Returns 0, or -1 and errno. */
+int snapshot_take(struct snapshot *snapshot)
 {
-	look->at = now_ns();
-	return bbuf_list(&look->list, &look->count);
+	snapshot->at = now_ns();
+	return bbuf_list(&snapshot->list, &snapshot->count);
 }
 
-void look_free(struct look *look)
+void snapshot_free(struct snapshot *snapshot)
 {
-	bbuf_list_free(look->list);
-	*look = (struct look){ 0 };
+	bbuf_list_free(snapshot->list);
+	*snapshot = (struct snapshot){ 0 };
 }
 
 static int compare_names(const void *a, const void *b)
@@ -25,12 +25,13 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(((const struct bbuf_info *)a)->name, ((const struct bbuf_info *)b)->name);
 }
 
-/* Lists are sorted by name. */
-static const struct bbuf_info *look_find(const struct look *look, const struct bbuf_info *info)
+/* The lists are sorted by name. */
+static const struct bbuf_info *snapshot_find(const struct snapshot *snapshot,
+					     const struct bbuf_info *info)
 {
-	if (!look->count)
+	if (!snapshot->count)
 		return NULL;
-	return bsearch(info, look->list, look->count, sizeof(*info), compare_names);
+	return bsearch(info, snapshot->list, snapshot->count, sizeof(*info), compare_names);
 }
 
 static uint64_t moved(const struct bbuf_info *info, const struct bbuf_side_info *side)
@@ -38,13 +39,13 @@ static uint64_t moved(const struct bbuf_info *info, const struct bbuf_side_info 
 	return info->type == BBUF_RECORD ? side->records : side->bytes;
 }
 
-/* A second; negative if unknown. */
+/* Rate per second; negative if unknown. */
 static double rate_of(uint64_t before, uint64_t now, double seconds)
 {
 	return is_known(before) && is_known(now) ? (now - before) / seconds : -1;
 }
 
-/* A queue that has moved less than before is another one of the same name. */
+/* A queue whose counts have decreased was destroyed and created again with the same name. */
 static void measure(struct rate *rate, const struct bbuf_info *before, double seconds)
 {
 	const struct bbuf_info *now = rate->info;
@@ -58,7 +59,7 @@ static void measure(struct rate *rate, const struct bbuf_info *before, double se
 	rate->out = rate_of(moved(before, &before->out), moved(now, &now->out), seconds);
 }
 
-/* What is leased takes its room, too. */
+/* Leased data counts against the capacity. */
 static double fill(const struct bbuf_info *info)
 {
 	if (!is_known(info->bytes) || !is_known(info->leased_bytes))
@@ -66,14 +67,14 @@ static double fill(const struct bbuf_info *info)
 	return (double)(info->bytes + info->leased_bytes) / info->capacity;
 }
 
-/* What is not known comes after all that is. */
+/* Unknown values sort after all others. */
 static double sum(uint64_t a, uint64_t b)
 {
 	return is_known(a) && is_known(b) ? (double)a + b : -1;
 }
 
-/* One for each queue that is there now; to be freed. @before may be empty. */
-struct rate *rates_new(const struct look *before, const struct look *now)
+/* Allocates one element for each queue in @now. @before may be empty. */
+struct rate *rates_new(const struct snapshot *before, const struct snapshot *now)
 {
 	struct rate *rates = xcalloc(MAX(now->count, 1U), sizeof(*rates));
 	double seconds = (double)(now->at - before->at) / NSEC_PER_SEC;
@@ -82,7 +83,7 @@ struct rate *rates_new(const struct look *before, const struct look *now)
 	for (i = 0; i < now->count; i++) {
 		rates[i].info = &now->list[i];
 		rates[i].fill = fill(&now->list[i]);
-		measure(&rates[i], look_find(before, rates[i].info), seconds);
+		measure(&rates[i], snapshot_find(before, rates[i].info), seconds);
 	}
 	return rates;
 }
@@ -108,9 +109,9 @@ static double order_key(const struct rate *rate, enum rate_order order)
 }
 
 /**
- * struct criterion - what to sort by
- * @order: which value, largest first; the name where that is the same
- * @reverse: the other way round
+ * struct criterion - sort criterion
+ * @order: value to sort by, in descending order; the name if values are equal
+ * @reverse: reverse the order
  */
 struct criterion {
 	enum rate_order order;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What all queues do, from two looks at them.
+ * Rates of all queues, from two snapshots.
  */
 #ifndef BBUF_RATE_H
 #define BBUF_RATE_H
@@ -8,23 +8,23 @@
 #include "command.h"
 
 /**
- * struct look - all queues at one moment
- * @list: of them
- * @count: how many
- * @at: when, in nanoseconds
+ * struct snapshot - all queues at one moment
+ * @list: the queues
+ * @count: number of queues
+ * @at: time in nanoseconds, of CLOCK_MONOTONIC
  */
-struct look {
+struct snapshot {
 	struct bbuf_info *list;
 	size_t count;
 	uint64_t at;
 };
 
 /**
- * struct rate - what one queue does
- * @info: what it is
- * @fill: the part of it that is full; negative if unknown
- * @in: records, or bytes of a stream, that come in each second; negative if unknown
- * @out: the same of those that go out
+ * struct rate - rates of one queue
+ * @info: properties and statistics of the queue
+ * @fill: used part of the capacity, from 0 to 1; negative if unknown
+ * @in: records, or bytes of a stream, written per second; negative if unknown
+ * @out: records, or bytes of a stream, read per second; negative if unknown
  */
 struct rate {
 	const struct bbuf_info *info;
@@ -42,10 +42,10 @@ enum rate_order {
 	ORDER_SLEPT,
 };
 
-int look_take(struct look *look);
-void look_free(struct look *look);
+int snapshot_take(struct snapshot *snapshot);
+void snapshot_free(struct snapshot *snapshot);
 
-struct rate *rates_new(const struct look *before, const struct look *now);
+struct rate *rates_new(const struct snapshot *before, const struct snapshot *now);
 void rates_sort(struct rate *rates, size_t count, enum rate_order order, bool reverse);
 
 #endif /* BBUF_RATE_H */

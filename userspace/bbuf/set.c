@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bbuf set: changes a queue while it is in use.
+ * bbuf set: change a queue while it is in use.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,9 +19,9 @@ enum option_key {
 #define LIMITS	(BBUF_SET_LEASE_TIMEOUT | BBUF_SET_MAX_LEASES | BBUF_SET_MAX_DELIVERIES)
 
 /**
- * struct plan - what is to change
- * @queue: of which
- * @set: capacity, marks, limits; its policy holds the bits to set
+ * struct plan - options of the command
+ * @queue: name of the queue
+ * @set: capacity, marks and limits; its policy holds the bits to set
  */
 struct plan {
 	const char *queue;
@@ -29,17 +29,18 @@ struct plan {
 };
 
 static const struct argp_option option_list[] = {
-	{ .name = "capacity", .key = KEY_CAPACITY, .arg = "SIZE", .doc = "bytes it can hold" },
+	{ .name = "capacity", .key = KEY_CAPACITY, .arg = "SIZE", .doc = "capacity in bytes" },
 	{ .name = "read-mark", .key = KEY_READ_MARK, .arg = "SIZE",
-	  .doc = "bytes that must be queued for a read to go on, and for poll to say so" },
+	  .doc = "minimum number of queued bytes for a read to return, and for poll to report "
+		 "readable" },
 	{ .name = "write-mark", .key = KEY_WRITE_MARK, .arg = "SIZE",
-	  .doc = "bytes of room for poll to say that it is writable" },
+	  .doc = "minimum number of free bytes for poll to report writable" },
 	{ .name = "eof-on-close", .key = KEY_EOF_ON_CLOSE, .arg = "yes|no",
 	  .flags = OPTION_ARG_OPTIONAL,
-	  .doc = "readers see the end when the last writer has closed" },
+	  .doc = "report end of file to readers when the last writer closes" },
 	{ .name = "drop-oldest", .key = KEY_DROP_OLDEST, .arg = "yes|no",
 	  .flags = OPTION_ARG_OPTIONAL,
-	  .doc = "a write that finds no room drops what is oldest" },
+	  .doc = "drop the oldest data if there is no room for a write" },
 	{ 0 }
 };
 
@@ -71,14 +72,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		set->write_mark = arg_size(state, "write-mark", arg);
 		return 0;
 	case KEY_EOF_ON_CLOSE:
-		set_policy(plan, BBUF_EOF_ON_CLOSE, arg_yes(state, "eof-on-close", arg));
+		set_policy(plan, BBUF_EOF_ON_CLOSE, arg_bool(state, "eof-on-close", arg));
 		return 0;
 	case KEY_DROP_OLDEST:
-		set_policy(plan, BBUF_DROP_OLDEST, arg_yes(state, "drop-oldest", arg));
+		set_policy(plan, BBUF_DROP_OLDEST, arg_bool(state, "drop-oldest", arg));
 		return 0;
 	case ARGP_KEY_SUCCESS:
 		if (!set->fields && !set->policy_mask)
-			argp_error(state, "what is to change? Give an option");
+			argp_error(state, "nothing to change: give at least one option");
 		return 0;
 	default:
 		return arg_queue(key, arg, state, &plan->queue);
@@ -95,51 +96,54 @@ static const struct argp argp = {
 	.parser = parse,
 	.children = children,
 	.args_doc = "QUEUE",
-	.doc = "Changes a queue while it is in use: all that is asked for, or nothing.\v"
-	       "Marks are from 1 to the capacity; those beyond a new capacity are lowered to it. "
-	       "Limits of leases hold for what is leased from now on. Owner and permissions are "
-	       "changed with chown and chmod on the node.\n\n"
+	.doc = "Changes a queue while it is in use. Either all changes are made or none.\v"
+	       "Marks are from 1 to the capacity; marks above a new capacity are lowered to it. "
+	       "Lease limits apply to new leases. Use chown and chmod on the node to change its "
+	       "owner and permissions.\n\n"
 	       HELP_SIZES "\n" HELP_EXIT ".",
 };
 
-/* What is it that a queue of this kind can't have? */
-static void say_invalid(const struct subject *subject, const struct bbuf_set *set,
-			const struct bbuf_info *info)
+/* Print which of the changes the queue does not permit. */
+static void print_invalid(const struct subject *subject, const struct bbuf_set *set,
+			  const struct bbuf_info *info)
 {
 	uint32_t limits = set->fields & LIMITS;
 	bool leases = info->policy & BBUF_LEASE;
 	char capacity[TEXT_MAX];
 
 	if (limits && !leases) {
-		say(subject, "it has no leases: `bbuf create --lease' makes a queue that has");
+		print_message(subject, "the queue has no leases: `bbuf create --lease' creates a "
+			      "queue with leases");
 	} else if (limits & ~BBUF_SET_MAX_LEASES && info->type != BBUF_RECORD) {
-		say(subject, "it is a pool of tokens, of which only --max-leases can be said");
+		print_message(subject, "this is a pool of tokens, to which only --max-leases "
+			      "applies");
 	} else if (leases && set->policy & BBUF_DROP_OLDEST) {
-		say(subject, "--drop-oldest is not for a queue with leases: what is leased keeps "
-		    "its room, as it may come back");
+		print_message(subject, "--drop-oldest cannot be used with leases: leased data may "
+			      "return, so its room is kept");
 	} else {
 		format_size(capacity, set->fields & BBUF_SET_CAPACITY ? set->capacity :
 			    info->capacity);
-		say(subject, "a mark must be from 1 to the capacity, %s, and both together no more "
-		    "than that and a byte%s", capacity,
-		    info->type == BBUF_RECORD ? "; the read mark of a record queue is 1" : "");
+		print_message(subject, "a mark must be from 1 to the capacity, %s, and the sum of "
+			      "both at most the capacity plus 1%s", capacity,
+			      info->type == BBUF_RECORD ? "; the read mark of a record queue is 1"
+			      : "");
 	}
 }
 
-static void say_too_small(const struct subject *subject, const struct bbuf_set *set,
-			  const struct bbuf_info *info)
+static void print_too_small(const struct subject *subject, const struct bbuf_set *set,
+			    const struct bbuf_info *info)
 {
 	char bytes[TEXT_MAX], leased[TEXT_MAX], capacity[TEXT_MAX];
 
 	format_size(bytes, info->bytes);
 	format_size(capacity, set->capacity);
 	if (info->leased_bytes)
-		say(subject, "what is queued, %s, and leased, %s, would not fit into %s: get or "
-		    "`bbuf flush' the one, wait for who has the other", bytes,
-		    format_size(leased, info->leased_bytes), capacity);
+		print_message(subject, "%s queued and %s leased exceed the new capacity of %s: "
+			      "read or `bbuf flush' the queued data, and wait until the leases "
+			      "end", bytes, format_size(leased, info->leased_bytes), capacity);
 	else
-		say(subject, "what is queued, %s, would not fit into %s: get it or `bbuf flush' "
-		    "it first", bytes, capacity);
+		print_message(subject, "%s queued exceed the new capacity of %s: read the data or "
+			      "`bbuf flush' it first", bytes, capacity);
 }
 
 static int fail_set(const struct subject *subject, const struct plan *plan,
@@ -149,13 +153,13 @@ static int fail_set(const struct subject *subject, const struct plan *plan,
 	case ERANGE:
 		return fail_too_big(subject, plan->set.capacity);
 	case EBUSY:
-		say_too_small(subject, &plan->set, info);
+		print_too_small(subject, &plan->set, info);
 		return EXIT_FAILURE;
 	case EINVAL:
-		say_invalid(subject, &plan->set, info);
+		print_invalid(subject, &plan->set, info);
 		return EXIT_FAILURE;
 	case EPERM:
-		say(subject, "only the owner of the node and root may do that");
+		print_message(subject, "only the owner of the node and root may change the queue");
 		return EXIT_FAILURE;
 	default:
 		return fail(subject, error);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bbuf drain, flush, shutdown, reopen: one call on one queue each.
+ * bbuf drain, flush, shutdown, reopen: commands of a single call.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +25,7 @@ int cmd_flush(int argc, char **argv)
 {
 	struct subject subject = { .operation = "flush" };
 
-	subject.queue = parse_one_queue(argc, argv, "Discards what is queued.\v" HELP_EXIT ".");
+	subject.queue = parse_one_queue(argc, argv, "Discards all queued data.\v" HELP_EXIT ".");
 	return run(&subject, O_RDONLY, bbuf_flush);
 }
 
@@ -34,15 +34,16 @@ int cmd_shutdown(int argc, char **argv)
 	struct subject subject = { .operation = "shutdown" };
 
 	subject.queue = parse_one_queue(argc, argv,
-		"Says that no more is to come: writers get an error from now on, readers what is "
-		"queued and then the end.\v" HELP_EXIT ".");
+		"Refuses further writes: writers get an error from now on, readers get the "
+		"queued data and then end of file.\v" HELP_EXIT ".");
 	return run(&subject, O_WRONLY, bbuf_shutdown);
 }
 
 /*
- * A file that is open for neither reading nor writing learns this, and changes nothing. With
- * --eof-on-close, readers would take the close of a file that was opened for writing for an
- * end, where there is nothing to take back. Where no such file can be had, say so later.
+ * Whether the queue is shut down. A file that is open for neither reading nor writing is used to
+ * find out: with BBUF_EOF_ON_CLOSE, closing a file that was opened for writing would give
+ * readers EOF although there is nothing to undo. If no such file can be opened, return true, and
+ * leave the error to the caller.
  */
 static bool is_shut(const struct subject *subject)
 {
@@ -59,17 +60,17 @@ int cmd_reopen(int argc, char **argv)
 	struct subject subject = { .operation = "reopen" };
 
 	subject.queue = parse_one_queue(argc, argv,
-		"Takes `bbuf shutdown' back, for a new round. With --eof-on-close readers see the "
-		"end until somebody opens the queue for writing.\v" HELP_EXIT ".");
+		"Undoes `bbuf shutdown'. With --eof-on-close readers get end of file until the "
+		"queue is opened for writing again.\v" HELP_EXIT ".");
 	if (!is_shut(&subject))
 		return EXIT_SUCCESS;
 	return run(&subject, O_WRONLY, bbuf_reopen);
 }
 
 /**
- * struct drain - what to wait for, and how long
- * @queue: that is to be empty
- * @timeout_ns: 0 for as long as it takes
+ * struct drain - options of bbuf drain
+ * @queue: name of the queue
+ * @timeout_ns: maximum time to wait in nanoseconds; 0 for no limit
  */
 struct drain {
 	const char *queue;
@@ -90,7 +91,8 @@ static error_t parse_drain(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option drain_options[] = {
-	{ .name = "timeout", .key = 't', .arg = "TIME", .doc = "wait no longer than this" },
+	{ .name = "timeout", .key = 't', .arg = "TIME", .doc = "maximum time to wait (default: "
+							       "no limit)" },
 	{ 0 }
 };
 
@@ -98,7 +100,8 @@ static const struct argp drain_argp = {
 	.options = drain_options,
 	.parser = parse_drain,
 	.args_doc = "QUEUE",
-	.doc = "Waits until all that is queued now was taken; what comes later does not count.\v"
+	.doc = "Waits until all data that is queued now has been consumed; data queued later "
+	       "does not count.\v"
 	       HELP_SIZES "\n" HELP_EXIT ", 4 timed out.",
 };
 
@@ -108,8 +111,8 @@ static void on_alarm(int signal)
 }
 
 /*
- * The call has no timeout of its own, but a signal ends it. The signal is repeated, as
- * the first might come just before the call.
+ * bbuf_drain() has no timeout, but a signal interrupts it. The signal is repeated, because the
+ * first one may arrive just before the call.
  */
 static void set_alarm(uint64_t ns)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bbuf top: watches all queues, as plain text here, on a live screen in live.c.
+ * bbuf top: options and plain text. The live screen is in live.c.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -20,13 +20,13 @@ enum option_key {
 
 static const struct argp_option option_list[] = {
 	{ .name = "interval", .key = KEY_INTERVAL, .arg = "TIME",
-	  .doc = "between two looks (default 1s)" },
+	  .doc = "refresh interval (default: 1s)" },
 	{ .name = "count", .key = KEY_COUNT, .arg = "N",
-	  .doc = "end after N looks (default: only when told to)" },
+	  .doc = "exit after N refreshes (default: no limit)" },
 	{ .name = "sort", .key = KEY_SORT, .arg = "KEY",
-	  .doc = "name (the default), fill, in, out, waiting, slept" },
-	{ .name = "reverse", .key = KEY_REVERSE, .doc = "the other way round" },
-	{ .name = "plain", .key = KEY_PLAIN, .doc = "as text, also on a terminal" },
+	  .doc = "sort by name, fill, in, out, waiting or slept (default: name)" },
+	{ .name = "reverse", .key = KEY_REVERSE, .doc = "reverse the sort order" },
+	{ .name = "plain", .key = KEY_PLAIN, .doc = "print text, even on a terminal" },
 	{ 0 }
 };
 
@@ -73,16 +73,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.options = option_list,
 	.parser = parse,
-	.doc = "Watches all queues: how full they are, what comes in and goes out each second, "
-	       "in records (r) or bytes, how many writers and readers wait now, and how long "
-	       "they have slept since the queue was made. Of a queue that you may not read all "
-	       "that is -.\v"
+	.doc = "Monitors all queues: fill level, throughput in records (r) or bytes per second, "
+	       "number of writers and readers that wait now, and the time that they have slept "
+	       "since the queue was created. Statistics that you may not read are shown as -.\v"
 	       "On a terminal: q quits; n, f, i, o, w, s sort by name, fill, in, out, waiting, "
 	       "slept; r reverses; the arrow keys scroll. Elsewhere it prints text.\n\n"
 	       "In the table K, M and G are powers of 1000.\n" HELP_SIZES "\n" HELP_EXIT ".",
 };
 
-/* Two lines: the second half of the first one's columns is for writers and readers. */
+/* Two lines; the second half of the columns has one for writers and one for readers. */
 void top_headings(char groups[TOP_LINE_MAX], char columns[TOP_LINE_MAX], unsigned int bar)
 {
 	snprintf(groups, TOP_LINE_MAX, "%-*s %*s %5s %7s %7s %7s %7s %15s", TOP_NAME, "", bar, "",
@@ -91,7 +90,7 @@ void top_headings(char groups[TOP_LINE_MAX], char columns[TOP_LINE_MAX], unsigne
 		 "QUEUE", bar, "FILL", "FULL", "QUEUED", "IN/s", "OUT/s", "W", "R", "W", "R");
 }
 
-/* A long name keeps its beginning. */
+/* A long name is cut at its end. */
 void top_name(char text[TOP_LINE_MAX], const struct rate *rate)
 {
 	bool cut = strlen(rate->info->name) > TOP_NAME;
@@ -100,7 +99,7 @@ void top_name(char text[TOP_LINE_MAX], const struct rate *rate)
 	snprintf(text, TOP_LINE_MAX, "%-*.*s%s", len, len, rate->info->name, cut ? "+" : "");
 }
 
-/* Records or bytes, in three digits; "-" if that is not known. */
+/* Format a number of records or bytes in three digits; "-" if it is unknown. */
 static const char *format_amount(char text[TEXT_MAX], double amount, bool records)
 {
 	static const char *const suffixes[] = { "", "K", "M", "G", "T" };
@@ -127,7 +126,7 @@ const char *format_number(char text[TEXT_MAX], uint64_t number)
 	return text;
 }
 
-/* Short, also for days. */
+/* Format a time briefly, up to days. */
 const char *format_slept(char text[TEXT_MAX], uint64_t ns)
 {
 	static const struct {
@@ -151,7 +150,7 @@ const char *format_slept(char text[TEXT_MAX], uint64_t ns)
 	return text;
 }
 
-/* As format_amount() takes it. */
+/* In the unit of format_amount(). */
 static double queued_amount(const struct bbuf_info *info)
 {
 	uint64_t amount = info->type == BBUF_RECORD ? info->records : info->bytes;
@@ -177,8 +176,11 @@ void top_figures(char text[TOP_LINE_MAX], const struct rate *rate)
 		 format_slept(slept_out, info->out.blocked_ns));
 }
 
-/* "3 queues, 1K bytes queued"; with "in 2 of them" where the others may not be known. */
-void top_summary(char text[TOP_LINE_MAX], const struct look *look)
+/*
+ * Prints "3 queues, 1K bytes queued", with "in 2 of them" if the statistics of the others may
+ * not be read.
+ */
+void top_summary(char text[TOP_LINE_MAX], const struct snapshot *snapshot)
 {
 	time_t now = time(NULL);
 	char size[TEXT_MAX], part[2 * TEXT_MAX] = "";
@@ -187,16 +189,16 @@ void top_summary(char text[TOP_LINE_MAX], const struct look *look)
 	struct tm tm;
 
 	localtime_r(&now, &tm);
-	for (i = 0; i < look->count; i++) {
-		if (!is_known(look->list[i].bytes))
+	for (i = 0; i < snapshot->count; i++) {
+		if (!is_known(snapshot->list[i].bytes))
 			continue;
-		bytes += look->list[i].bytes;
+		bytes += snapshot->list[i].bytes;
 		known++;
 	}
-	if (known < look->count)
+	if (known < snapshot->count)
 		snprintf(part, sizeof(part), " in %zu of them", known);
 	snprintf(text, TOP_LINE_MAX, "%02d:%02d:%02d  %zu queue%s, %s bytes queued%s", tm.tm_hour,
-		 tm.tm_min, tm.tm_sec, look->count, plural(look->count),
+		 tm.tm_min, tm.tm_sec, snapshot->count, plural(snapshot->count),
 		 format_size(size, bytes), part);
 }
 
@@ -217,8 +219,8 @@ static void print_rates(const struct screen *screen, const struct rate *rates, s
 	}
 }
 
-static void print_look(const struct top *top, const struct screen *screen,
-		       const struct look *before, const struct look *now)
+static void print_snapshot(const struct top *top, const struct screen *screen,
+			   const struct snapshot *before, const struct snapshot *now)
 {
 	struct rate *rates = rates_new(before, now);
 	char text[TOP_LINE_MAX];
@@ -230,33 +232,33 @@ static void print_look(const struct top *top, const struct screen *screen,
 	free(rates);
 }
 
-/* Looks are due at fixed times, however long they take. */
+/* Refreshes happen at fixed times, however long each takes. */
 static int plain_run(const struct top *top)
 {
-	struct look before = { 0 }, now = { 0 };
+	struct snapshot before = { 0 }, now = { 0 };
 	int ret = EXIT_SUCCESS;
 	struct screen screen;
 	uint64_t due, done;
 
 	screen_init(&screen, stdout);
-	if (look_take(&before))
+	if (snapshot_take(&before))
 		return fail(&top->subject, errno);
 	due = before.at;
 	for (done = 0; ret == EXIT_SUCCESS && (!top->count || done < top->count); done++) {
 		due += top->interval_ns;
 		sleep_until(due);
-		if (look_take(&now)) {
+		if (snapshot_take(&now)) {
 			ret = fail(&top->subject, errno);
 			break;
 		}
 		if (done)
 			putchar('\n');
-		print_look(top, &screen, &before, &now);
+		print_snapshot(top, &screen, &before, &now);
 		ret = output_end();
-		look_free(&before);
+		snapshot_free(&before);
 		before = now;
 	}
-	look_free(&before);
+	snapshot_free(&before);
 	return ret;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * bbuf top: what its two faces, plain text and a live screen, have in common.
+ * bbuf top: what plain text and the live screen have in common.
  */
 #ifndef BBUF_TOP_H
 #define BBUF_TOP_H
@@ -8,7 +8,7 @@
 #include "rate.h"
 #include "screen.h"
 
-/* A line: the name, a bar, and figures. */
+/* Widths of a line: name, bar, figures. */
 #define TOP_NAME	12
 #define TOP_FIGURES	53
 #define TOP_BLANKS	2
@@ -16,13 +16,13 @@
 #define TOP_LINE_MAX	256
 
 /**
- * struct top - how to watch
+ * struct top - options of bbuf top
  * @subject: for messages
- * @interval_ns: between two looks
- * @count: looks before it ends; 0 for without end
- * @order: how to sort
- * @reverse: the other way round
- * @plain: as text, also on a terminal
+ * @interval_ns: refresh interval in nanoseconds
+ * @count: number of refreshes; 0 for no limit
+ * @order: sort order
+ * @reverse: reverse the order
+ * @plain: print text, even on a terminal
  */
 struct top {
 	struct subject subject;
@@ -36,7 +36,7 @@ struct top {
 void top_headings(char groups[TOP_LINE_MAX], char columns[TOP_LINE_MAX], unsigned int bar);
 void top_name(char text[TOP_LINE_MAX], const struct rate *rate);
 void top_figures(char text[TOP_LINE_MAX], const struct rate *rate);
-void top_summary(char text[TOP_LINE_MAX], const struct look *look);
+void top_summary(char text[TOP_LINE_MAX], const struct snapshot *snapshot);
 
 bool live_run(struct top *top, int *status);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * When to stop. See watch.h.
+ * Deciding when to stop. See watch.h.
  */
 #include <err.h>
 #include <errno.h>
@@ -15,20 +15,20 @@
 #include "command.h"
 #include "watch.h"
 
-/* What ends the first thread's calls, and how often it is sent. */
-#define SIGNAL_NUDGE	SIGUSR1
-#define NUDGE_NS	(50 * NSEC_PER_MSEC)
+/* Signal that interrupts the main thread, and the interval at which it is repeated. */
+#define SIGNAL_INTERRUPT	SIGUSR1
+#define INTERRUPT_NS	(50 * NSEC_PER_MSEC)
 
 static pthread_t worker;
 static int signal_fd;
 static atomic_int stop;
 
-static void on_nudge(int signal)
+static void on_interrupt(int signal)
 {
 	(void)signal;
 }
 
-/* The signals that would end the program; not those that it was told to ignore. */
+/* Signals that would terminate the program, without those that are ignored. */
 void watch_signals(sigset_t *set)
 {
 	static const int ending[] = { SIGINT, SIGTERM, SIGHUP };
@@ -41,7 +41,7 @@ void watch_signals(sigset_t *set)
 			sigaddset(set, ending[i]);
 }
 
-/* A reason to stop, or 0 after so many milliseconds; -1 is without end. */
+/* Wait up to @timeout milliseconds, -1 for no limit. Returns the reason to stop, or 0. */
 static int wait_for_reason(int timeout)
 {
 	struct pollfd fds[] = {
@@ -65,20 +65,20 @@ static void *watch(void *arg)
 {
 	atomic_store(&stop, wait_for_reason(-1));
 	for (;;) {
-		pthread_kill(worker, SIGNAL_NUDGE);
-		sleep_until(now_ns() + NUDGE_NS);
+		pthread_kill(worker, SIGNAL_INTERRUPT);
+		sleep_until(now_ns() + INTERRUPT_NS);
 	}
 	return arg;
 }
 
 void watch_start(void)
 {
-	const struct sigaction nudge = { .sa_handler = on_nudge };
+	const struct sigaction interrupt = { .sa_handler = on_interrupt };
 	pthread_t thread;
 	sigset_t set;
 
 	signal(SIGPIPE, SIG_IGN);
-	sigaction(SIGNAL_NUDGE, &nudge, NULL);
+	sigaction(SIGNAL_INTERRUPT, &interrupt, NULL);
 	watch_signals(&set);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	worker = pthread_self();
@@ -90,17 +90,17 @@ void watch_start(void)
 		return;
 	errno = pthread_create(&thread, NULL, watch, NULL);
 	if (errno)
-		err(EXIT_FAILURE, "a thread");
+		err(EXIT_FAILURE, "starting a thread");
 	pthread_detach(thread);
 }
 
-/* The signal that asked to stop; SIGPIPE if nobody reads standard output; or 0. */
+/* Returns the signal that asked to stop, SIGPIPE if standard output has no reader, or 0. */
 int watch_stop(void)
 {
 	return atomic_load(&stop);
 }
 
-/* End as the signal would have ended the program; return if there is none. */
+/* Terminate by a signal, as if it had not been blocked. Returns if @signal is 0. */
 void watch_raise(int signal)
 {
 	sigset_t set;
@@ -113,7 +113,7 @@ void watch_raise(int signal)
 	raise(signal);
 }
 
-/* The same for the signal that asked to stop. */
+/* Terminate by the signal that asked to stop, if any. */
 void watch_end(void)
 {
 	int reason = watch_stop();

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * When to stop: a signal asks for it, or nobody reads standard output any more.
+ * Deciding when to stop: after a signal, or when the reader of standard output has gone.
  *
- * Who has just taken something out of a queue must not be killed before it is written
- * out. So the signals that end a program are taken by a thread, which says so in
- * watch_stop() and then ends whatever call the first thread waits in, with EINTR, again
- * and again: whether the call began before or after makes no difference.
+ * A command that has just taken data from a queue must not be killed before it has written the
+ * data. Therefore a thread handles the signals that terminate a program. It sets the reason that
+ * watch_stop() returns, then interrupts the main thread with a signal, so that a blocked call
+ * fails with EINTR. It repeats the signal, because the first one may arrive just before the
+ * call.
  *
- * The thread notices, too, when the reader of standard output goes away. Otherwise only
- * the next write would tell, and what it was to write would be lost.
+ * The thread also notices when the reader of standard output closes it. Otherwise only the next
+ * write would fail, and its data would be lost.
  */
 #ifndef BBUF_WATCH_H
 #define BBUF_WATCH_H
@@ -19,7 +20,7 @@ void watch_start(void);
 int watch_stop(void);
 void watch_end(void);
 
-/* For those who take signals in another way. */
+/* For commands that handle signals differently. */
 void watch_signals(sigset_t *set);
 void watch_raise(int signal);
 

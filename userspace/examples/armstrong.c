@@ -1,41 +1,41 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * armstrong: processes against threads, when all the work is the CPU's.
+ * armstrong: processes against threads for CPU-bound work.
  *
- * An Armstrong number is the sum of its digits, each to the power of how many there are:
- * 153 = 1^3 + 5^3 + 3^3. Between 20 and 30 million there are two. One worker looks for
- * them, then several, as processes and as threads. What is to be searched is cut into
- * ranges, which lie in a queue. A worker takes one, searches it, puts what it found into
- * another queue, and takes the next, until there is none.
+ * An Armstrong number is the sum of its digits, each raised to the power of the number of
+ * digits: 153 = 1^3 + 5^3 + 3^3. There are two between 20 and 30 million. First one worker
+ * searches for them, then several, as processes and as threads. The numbers are divided into
+ * ranges, which are put into a queue. A worker takes a range, searches it, puts what it found
+ * into another queue, and takes the next range, until there is none left.
  *
- * Look at: "at once", the CPU time of all by the time that passed. So many were on a CPU at
- * the same moment, on average; those who take turns come to 1 at the most. The speed-up is
- * the same seen from outside, and less when the machine has other work, too.
+ * Look at: "at once", the CPU time of all workers divided by the elapsed time. It is the average
+ * number of workers that ran at the same time; workers that take turns reach 1. The speed-up is
+ * the same, measured from outside, and smaller if the machine does other work.
  *
- * Processes and threads come out alike. They differ in what they share, not in how they
- * get a CPU. Threads gain nothing where they share a lock, which is what gil shows.
+ * Processes and threads perform alike. They differ in what they share, not in how they get a
+ * CPU. Threads gain nothing if they share a lock, as gil shows.
  */
 #include <fcntl.h>
 #include <stdio.h>
 
 #include "example.h"
 
-/* Several for each worker, so that all are at work to the end. */
+/* Several ranges per worker keep all of them busy until the end. */
 #define RANGES		20
 
 #define CAPACITY	4096
 
 /**
- * struct range - numbers to be searched: a record in the queue of ranges
- * @first: number of them
- * @end: number after the last
+ * struct range - range of numbers to search; a record in the queue of ranges
+ * @first: first number
+ * @end: number after the last one
  */
 struct range {
 	uint32_t first;
 	uint32_t end;
 };
 
-/* A worker puts the numbers that it finds into the queue of results; after a range, this. */
+/* A worker puts each number that it finds into the queue of results, and this after each range. */
 #define RANGE_DONE	0
 
 static uint64_t workers, whole;
@@ -48,10 +48,10 @@ static const struct setting settings[] = {
 };
 
 /**
- * struct plan - what to search, and through which queues
- * @numbers: all of them
- * @ranges: queue of work
- * @results: queue of what was found
+ * struct plan - what to search, and the queues to use
+ * @numbers: range of all numbers
+ * @ranges: name of the queue of ranges
+ * @results: name of the queue of results
  */
 struct plan {
 	struct range numbers;
@@ -60,11 +60,11 @@ struct plan {
 };
 
 /**
- * struct result - what workers of one kind have done
- * @label: what they were
- * @cost: what it took
- * @found: the numbers, in order
- * @count: how many
+ * struct result - result of a number of workers of one kind
+ * @label: description of the workers
+ * @cost: time and context switches used
+ * @found: numbers found, in order
+ * @count: number of @found
  */
 struct result {
 	char label[TEXT_MAX];
@@ -107,7 +107,7 @@ static void put_ranges(const struct plan *plan, struct bbuf *ranges)
 	queue_shutdown(ranges);
 }
 
-/* What comes first need not be the smaller one. */
+/* The results arrive in no particular order. */
 static void add_found(struct result *result, uint32_t number)
 {
 	size_t i = result->count++;
@@ -152,7 +152,7 @@ static void run(struct result *result, struct plan *plan, enum team_kind kind, s
 	ends_close(&ends);
 }
 
-/* Of each kind, one alone comes first, and the others are compared with it. */
+/* The first row of each kind has one worker; the others are compared with it. */
 static void print_table(const struct result *results, size_t count)
 {
 	struct libscols_table *table;

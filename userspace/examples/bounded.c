@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bounded: the producer-consumer problem, and what the buffer in between has counted.
+ * bounded: the producer-consumer problem, and the statistics of the bounded buffer.
  *
- * Producers put numbered items into a queue that holds few, consumers take them out.
- * Nobody adds to a full buffer, and nobody takes from an empty one: who would, sleeps in
- * the call until the other side has made room, or has brought something. It happens three
- * times: with everybody as fast as they can, with consumers that pause after each item,
- * and with producers that pause before each.
+ * Producers put numbered items into a small queue, consumers take them out. A producer that
+ * finds the buffer full, or a consumer that finds it empty, sleeps in the call until the other
+ * side has made room, or has added an item. This is done three times: with both sides as fast as
+ * possible, with consumers that pause after each item, and with producers that pause before each
+ * item.
  *
- * Look at: the table, which the queue itself has counted. Who is faster sleeps, and so
- * becomes as fast as the other side. The buffer runs full, or is as good as empty, but it
- * never holds more than its capacity. And for each that slept one was woken: nobody is
- * woken in vain, to find that another was faster.
+ * Look at: the table with the statistics of the queue. The faster side sleeps, and so becomes as
+ * fast as the other side (backpressure). The buffer fills up, or stays almost empty, but it
+ * never holds more than its capacity. Each sleep ends with one wakeup: no thread is woken in
+ * vain because another one was faster.
  *
- * Then look at what is not there: produce() and consume() only put and get. They need no
- * lock, no semaphore and no condition variable.
+ * Then look at what is missing: produce() and consume() only put and get. They need no lock, no
+ * semaphore and no condition variable.
  */
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -35,7 +35,7 @@ static const struct setting settings[] = {
 	{ 0 }
 };
 
-/* What goes through the queue, each a record. */
+/* Item, which is one record in the queue. */
 struct item {
 	uint32_t producer;
 	uint32_t number;
@@ -43,13 +43,13 @@ struct item {
 
 /**
  * struct round - one run of all producers and consumers
- * @name: what is special about it
- * @put_pause: nanoseconds that a producer pauses before each item
- * @get_pause: nanoseconds that a consumer pauses after each item
+ * @name: description of the run
+ * @put_pause: pause of a producer before each item, in nanoseconds
+ * @get_pause: pause of a consumer after each item, in nanoseconds
  * @queue: name of the queue
- * @started: producers that have started
- * @came: how often each item of each producer came
- * @late: items that came to a consumer after a later one of the same producer
+ * @started: number of producers that have started
+ * @came: how many times each item of each producer arrived
+ * @late: number of items that a consumer got after a later one of the same producer
  */
 struct round {
 	const char *name;
@@ -74,7 +74,7 @@ static void produce(void *arg)
 	bbuf_close(queue);
 }
 
-/* A consumer doesn't get all, but what it gets of a producer must be in order. */
+/* A consumer gets only some of the items, but those of one producer must be in order. */
 static void note(struct round *round, uint32_t *next, const struct item *item)
 {
 	atomic_fetch_add(&round->came[item->producer * items + item->number], 1);
@@ -98,7 +98,7 @@ static void consume(void *arg)
 	bbuf_close(queue);
 }
 
-/* When the last producer is done nothing more is to come, and all consumers are told. */
+/* After the last producer has finished, shutting the queue down gives all consumers EOF. */
 static void round_run(struct round *round, struct bbuf *queue)
 {
 	struct team *producing = team_start(TEAM_THREADS, producers, produce, round);

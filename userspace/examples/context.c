@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * context: what it costs to stop one thing and to go on with another.
+ * context: the cost of switching from one flow of control to another.
  *
- * A number goes to the other side, which adds 1, and comes back: that is a round. The other
- * side is a function, the kernel (by a system call), a coroutine, a thread or a process. Who
- * is to go on later must find the CPU as it was: its registers, its stack, its memory. How
- * much of that is saved and loaded, and by whom, makes the difference.
+ * A number goes to the other side, which adds 1, and comes back: this is a round. The other side
+ * is a function, the kernel (by a system call), a coroutine, a thread or a process. Code that
+ * continues later must find the CPU as it was: its registers, its stack, its memory. The cost
+ * depends on how much of this is saved and loaded, and by what.
  *
- * Threads and processes hand the number over through two queues. So one row has the price of
- * the queues alone, put and got by one thread, and one has a coroutine that uses them, too.
+ * Threads and processes pass the number through two queues. Therefore one row shows the cost of
+ * the queues alone, used by one thread, and another one a coroutine that uses them.
  *
- * Look at: the round_ functions, and the column "switches", of the kernel from one thread to
- * another: two a round for threads and processes, and none for coroutines, of which it knows
- * nothing. All is on one CPU: one side runs when the other has stopped, because it slept,
- * which is "voluntary", or because the one that it had just woken was preferred.
+ * Look at: the round_ functions, and the column "switches", which counts context switches by the
+ * kernel: two per round for threads and processes, none for coroutines, which the kernel does
+ * not know. Everything runs on one CPU: one side runs when the other has stopped, either because
+ * it slept ("voluntary"), or because the scheduler preferred the thread that it had just woken.
  */
 #include <fcntl.h>
 #include <math.h>
@@ -26,7 +26,7 @@
 
 #define CAPACITY	4096
 
-/* Each way is measured so often, in turn with the others. */
+/* Number of measurements of each way, taken in turn. */
 #define SAMPLES		9
 
 static uint64_t rounds;
@@ -36,7 +36,7 @@ static const struct setting settings[] = {
 	{ 0 }
 };
 
-/* The two queues, and what each side has open of them. */
+/* Names of the two queues, and the handles of each side. */
 static const char *there, *back;
 static struct ends here, other;
 static struct coroutine *adder, *queue_adder;
@@ -66,7 +66,7 @@ static uint64_t round_coroutine(uint64_t number)
 	return handed;
 }
 
-/* What the other side does where there are queues. */
+/* Work of the other side if there are queues. */
 static void add_one(const struct ends *ends)
 {
 	queue_put_number(ends->to, queue_get_number(ends->from) + 1);
@@ -92,14 +92,14 @@ static uint64_t round_coroutine_queues(uint64_t number)
 	return queue_get_number(here.from);
 }
 
-/* Another thread or process waits for it. */
+/* Another thread or process waits for the number. */
 static uint64_t round_queues(uint64_t number)
 {
 	queue_put_number(here.to, number);
 	return queue_get_number(here.from);
 }
 
-/* That other one. First it says that it is there. */
+/* Body of the other thread or process. It first reports that it is ready. */
 static void serve(void *count)
 {
 	struct ends ends = ends_open(there, back);
@@ -112,13 +112,13 @@ static void serve(void *count)
 }
 
 /**
- * struct way - to the other side and back
- * @name: of it
- * @round: takes a number there and back
- * @why: it costs what it costs
- * @others: how many threads or processes are to be started for it
- * @kind: which
- * @cost: of the rounds, when they were fastest
+ * struct way - a way to call the other side
+ * @name: name in tables
+ * @round: passes a number to the other side and back
+ * @why: explanation of the cost
+ * @others: number of threads or processes to start
+ * @kind: whether they are threads or processes
+ * @cost: cost of the fastest measurement
  */
 static struct way {
 	const char *name;
@@ -170,7 +170,7 @@ static int compare_ways(const void *one, const void *two)
 	return (a->cost.ns > b->cost.ns) - (a->cost.ns < b->cost.ns);
 }
 
-/* From nanoseconds to microseconds and more: only the logarithm fits on a screen. */
+/* The times range from nanoseconds to microseconds, so the chart is logarithmic. */
 static void report(void)
 {
 	struct chart chart = { .title = "Nanoseconds there and back, on a logarithmic scale" };

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Coroutines, by ucontext. See coroutine.h.
+ * Coroutines, with ucontext. See coroutine.h.
  *
- * A context is what a CPU must know to go on somewhere: its registers, among them the
- * stack pointer and the place in the code. swapcontext() saves those that it has and
- * loads others, which is all that a switch is. It also asks the kernel to change the
- * signal mask, although it is the same here: one system call for each switch.
+ * A context is what a CPU needs to continue somewhere: its registers, including the stack
+ * pointer and the program counter. swapcontext() saves the current context and loads another
+ * one; that is all there is to a switch. It also sets the signal mask, although it is the same
+ * here: one system call for each switch.
  */
 #include <err.h>
 #include <stdlib.h>
@@ -16,16 +16,16 @@
 #include "common.h"
 #include "coroutine.h"
 
-/* Pages are there once they are touched, so that a deep stack costs no more. */
+/* Pages are allocated when they are touched, so a large stack costs nothing. */
 #define STACK_SIZE	(64 * 1024)
 
 /**
- * struct coroutine - a function that can stop
- * @context: where it goes on, while it is stopped
- * @resumer: where its resumer goes on, while it runs
+ * struct coroutine - a function that can be suspended
+ * @context: where it continues, while it is suspended
+ * @resumer: where its resumer continues, while it runs
  * @run: the function
- * @arg: for @run
- * @memory: its stack, above a page that faults: to run out of stack ends the program
+ * @arg: argument for @run
+ * @memory: its stack, above a guard page: a stack overflow ends the program
  * @done: @run has returned
  */
 struct coroutine {
@@ -37,7 +37,7 @@ struct coroutine {
 	bool done;
 };
 
-/* The one that runs. One may resume another, so this is the innermost. */
+/* The coroutine that runs. Coroutines may resume others; this is the innermost one. */
 static _Thread_local struct coroutine *current;
 
 static size_t guard_size(void)
@@ -56,7 +56,7 @@ static char *stack_new(void)
 	return memory;
 }
 
-/* Where each begins. To return from here is to go on at @resumer. */
+/* Entry point of each coroutine. Returning from here continues at @resumer. */
 static void begin(void)
 {
 	struct coroutine *self = current;

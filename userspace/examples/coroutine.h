@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Coroutines: functions that stop in the middle, and go on there later. Each has a stack
- * of its own, and runs when somebody resumes it, until it yields or returns. No one else
- * decides when: between a resume and a yield, nothing else of its thread runs.
+ * Coroutines: functions that can be suspended and resumed. Each has its own stack, and runs from
+ * when it is resumed until it yields or returns. Scheduling is cooperative: between a resume and
+ * a yield, nothing else runs in its thread.
  *
- * A coroutine belongs to the thread that has made it.
+ * A coroutine belongs to the thread that created it.
  */
 #ifndef BBUF_EXAMPLES_COROUTINE_H
 #define BBUF_EXAMPLES_COROUTINE_H
@@ -13,18 +13,18 @@
 
 struct coroutine;
 
-/* Runs nothing yet. */
+/* Creates a coroutine, suspended at the start of @run. */
 struct coroutine *coroutine_new(void (*run)(void *arg), void *arg);
 
-/* Until it yields, or returns; true if it has yielded, and may be resumed again. */
+/* Runs it until it yields or returns. Returns true if it has yielded and may be resumed again. */
 bool coroutine_resume(struct coroutine *self);
 
-/* By a coroutine: back to whoever has resumed it. */
+/* Called by a coroutine: suspends it and returns to its resumer. */
 void coroutine_yield(void);
 
 bool coroutine_done(const struct coroutine *self);
 
-/* Also of one that is not done: it will never go on, and frees nothing that it has. */
+/* Also frees a suspended coroutine; resources that it holds are not released. */
 void coroutine_free(struct coroutine *self);
 
 #endif /* BBUF_EXAMPLES_COROUTINE_H */

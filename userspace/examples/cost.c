@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a stretch of a program took. See cost.h.
+ * Cost of a section of a program. See cost.h.
  */
 #include <err.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@ static uint64_t timeval_ns(const struct timeval *time)
 	return time->tv_sec * NSEC_PER_SEC + time->tv_usec * NSEC_PER_USEC;
 }
 
-/* What getrusage(2) tells; the time that passed is the caller's to take. */
+/* Values from getrusage(2), without the elapsed time. */
 static struct cost cost_used(int who)
 {
 	struct rusage usage;
@@ -28,12 +28,12 @@ static struct cost cost_used(int who)
 	};
 }
 
-/* As getrusage(2): RUSAGE_SELF, RUSAGE_THREAD, or RUSAGE_CHILDREN that were joined. */
+/* @who as for getrusage(2): RUSAGE_SELF, RUSAGE_THREAD, or RUSAGE_CHILDREN for joined children. */
 struct cost cost_now(int who)
 {
 	struct cost cost = cost_used(who);
 
-	cost.ns = now_ns();	/* last here, and first in cost_since(): so it is not measured */
+	cost.ns = now_ns();	/* last here, first in cost_since(): getrusage() is not included */
 	return cost;
 }
 
@@ -49,7 +49,7 @@ struct cost cost_since(int who, const struct cost *before)
 	return cost;
 }
 
-/* What somebody else took in the same time. */
+/* Add the cost of another thread or process in the same time. */
 void cost_add(struct cost *cost, const struct cost *other)
 {
 	cost->cpu_ns += other->cpu_ns;
@@ -57,7 +57,7 @@ void cost_add(struct cost *cost, const struct cost *other)
 	cost->preempted += other->preempted;
 }
 
-/* Of several samples the fastest was disturbed least. */
+/* The fastest of several samples was disturbed least. */
 void cost_keep_fastest(struct cost *fastest, struct cost sample)
 {
 	if (!fastest->ns || sample.ns < fastest->ns)

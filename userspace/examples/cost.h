@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a stretch of a program took: the clock, and what the kernel has counted for a thread,
- * a process or its children, as getrusage(2). Note it before, and ask what has come since.
+ * Cost of a section of a program: elapsed time, and the statistics of getrusage(2) for a thread,
+ * a process or its children. Take it before the section, and the difference after it.
  */
 #ifndef BBUF_EXAMPLES_COST_H
 #define BBUF_EXAMPLES_COST_H
@@ -10,11 +10,11 @@
 #include <sys/resource.h>
 
 /**
- * struct cost - what a stretch of a program took
- * @ns: time that passed, in nanoseconds
- * @cpu_ns: time on a CPU, of user and kernel together
- * @slept: times that it gave up the CPU, to wait: voluntary context switches
- * @preempted: times that the CPU was taken from it: involuntary ones
+ * struct cost - cost of a section of a program
+ * @ns: elapsed time in nanoseconds
+ * @cpu_ns: CPU time in nanoseconds, user and kernel together
+ * @slept: number of voluntary context switches, to wait
+ * @preempted: number of involuntary context switches
  */
 struct cost {
 	uint64_t ns;

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * events: a queue for what is handed over, events for what has happened.
+ * events: a queue to pass data, events to signal that something has happened.
  *
- * Many producers pause, each for a while of its own, and put their number, from 0 up. One
- * consumer adds up what comes. Whenever its count passes a limit it raises an alarm, waits
- * until a watcher has answered, and counts anew. Alarm and answer are events (eventfd(2)):
- * they hand over nothing, but wake one who sleeps until something is so.
+ * Many producers pause, each for a random time, and put their number, from 0 up. One consumer
+ * adds the numbers. When its count exceeds a limit it raises an alarm, waits until a watcher has
+ * answered, and restarts the count. Alarm and answer are events (eventfd(2)): they carry no
+ * data, but wake a thread that waits for a condition.
  *
- * Look at: how it ends. The consumer can't know how many numbers are to come; it ends with
- * the sentinel, -1. Main puts it when all producers have ended, so nothing can come behind
- * it. The order of the numbers, and so the alarms, differ from run to run; the sum doesn't.
- * The watcher is a daemon: nobody tells it to end, and nobody joins it. It still waits when
- * main returns, which ends the program.
+ * Look at: how it ends. The consumer cannot know the number of items; it ends with the sentinel,
+ * -1. main() puts the sentinel when all producers have ended, so nothing can come after it. The
+ * order of the numbers, and so the alarms, differ from run to run; the sum does not. The watcher
+ * is a daemon thread: it is neither stopped nor joined. It still waits when main() returns,
+ * which ends the program.
  *
- * Then look at the table: waiting takes no CPU, whether for a queue or for an event.
+ * Then look at the table: waiting takes no CPU time, whether for a queue or for an event.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,14 +36,14 @@ static const struct setting settings[] = {
 };
 
 /**
- * struct watch - what the threads share
+ * struct watch - state shared by the threads
  * @queue: name of the queue of numbers
- * @alarm: event: the count has passed the limit
+ * @alarm: event: the count has exceeded the limit
  * @answer: event: the watcher has noticed
- * @started: producers that have started
- * @answers: that the watcher has given
- * @consumer: what the consumer took, when it has ended
- * @watcher: what the watcher had taken when it answered last
+ * @started: number of producers that have started
+ * @answers: number of answers of the watcher
+ * @consumer: cost of the consumer, when it has ended
+ * @watcher: cost of the watcher at its last answer
  */
 struct watch {
 	const char *queue;
@@ -70,7 +70,7 @@ static void event_raise(int event)
 		err(EXIT_FAILURE, "raising an event");
 }
 
-/* Sleeps until it is raised, and takes it back. */
+/* Sleep until the event is raised, and reset it. */
 static void event_wait(int event)
 {
 	eventfd_t times;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the examples share: their options, and something to compute. See example.h.
+ * Options of the examples, and a computation. See example.h.
  */
 #include <stdio.h>
 
 #include "example.h"
 
-/* Keys that are no letters, so that the options have long names only. */
+/* Keys that are not letters, so that the options have long names only. */
 #define SETTING_KEY	256
 
 static void setting_set(const struct setting *setting, const char *arg, struct argp_state *state)
@@ -35,7 +35,7 @@ static error_t settings_parse(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
-/* Adds the default to what --help says about an option. argp frees it. */
+/* Append the default to the help of an option. argp frees the text. */
 static char *settings_help(int key, const char *text, void *input)
 {
 	const struct setting *settings = input;
@@ -47,7 +47,7 @@ static char *settings_help(int key, const char *text, void *input)
 	initial = settings[key - SETTING_KEY].initial;
 	if (!initial)
 		return (char *)text;
-	if (asprintf(&help, "%s (default %s)", text, initial) < 0)
+	if (asprintf(&help, "%s (default: %s)", text, initial) < 0)
 		err(EXIT_FAILURE, "memory for the help");
 	return help;
 }
@@ -61,7 +61,7 @@ static const char *setting_arg(const struct setting *setting)
 	return setting->read == arg_size ? "SIZE" : "N";
 }
 
-/* The last of the settings has no name. */
+/* The last element of @settings has no name. */
 void example_settings(int argc, char **argv, const char *doc, const struct setting *settings)
 {
 	struct argp argp = { .parser = settings_parse, .doc = doc, .help_filter = settings_help };

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the examples share: options here; queues, threads and processes, what something
- * cost, and how to show it, each in a header of its own.
+ * Declarations shared by the examples: options here; queues, threads and processes, costs, and
+ * tables in separate headers.
  *
- * Nothing here teaches anything. Begin with an example, and come back for a name that
- * does not explain itself.
+ * The shared code is not part of the lesson. Begin with an example, and look up a name here if
+ * it does not explain itself.
  */
 #ifndef BBUF_EXAMPLES_EXAMPLE_H
 #define BBUF_EXAMPLES_EXAMPLE_H
@@ -23,13 +23,13 @@
 #include "team.h"
 
 /**
- * struct setting - an option of an example: it takes a number, or is given or not
- * @name: what it is called: --name=VALUE, or --name
- * @initial: the default, as the user would write it; NULL for 0
- * @doc: what it is, for --help, which adds the default
- * @value: where the number goes; 1 if it takes none and is given
- * @read: arg_count, arg_size or arg_time; NULL if it takes none
- * @max: the most that makes sense; 0 for no limit
+ * struct setting - an option of an example, with a number or without an argument
+ * @name: name of the option, for --name=VALUE or --name
+ * @initial: default value as text; NULL for 0
+ * @doc: description for --help, which appends the default
+ * @value: variable to set; to 1 if the option takes no argument
+ * @read: arg_count, arg_size or arg_time; NULL if the option takes no argument
+ * @max: maximum value; 0 for no limit
  */
 struct setting {
 	const char *name;
@@ -44,7 +44,10 @@ void example_settings(int argc, char **argv, const char *doc, const struct setti
 
 void sleep_for(uint64_t ns);
 
-/* Work for the CPU alone: is it the sum of its digits, each to the power of their number? */
+/*
+ * CPU-bound work: whether the number is the sum of its digits, each raised to the power of the
+ * number of digits.
+ */
 bool is_armstrong(uint32_t number);
 
 #endif /* BBUF_EXAMPLES_EXAMPLE_H */

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * gil: one lock over all, as an interpreter has it.
+ * gil: a single lock, as in an interpreter.
  *
- * A global interpreter lock lets one thread of a process run at a time. gil_lock.c has it.
- * Workers look every now and then whether another asks for it, and if so, hand it over in
- * the middle of their work. They also give it up around each call that may block. Their jobs
- * are to compute something, or to ask a slow device through one queue, and to wait for the
- * answers, which come by another.
+ * A global interpreter lock lets one thread of a process run at a time; gil_lock.c implements
+ * it. Workers check from time to time whether another one requests it, and if so, hand it over
+ * in the middle of their work. They also release it around each call that may block. Their jobs
+ * are to compute something, or to send questions to a slow device through one queue, and to wait
+ * for the answers, which come through another queue.
  *
- * Look at: "at once", how many were on a CPU, with the lock, or waited for an answer, at the
- * same moment. Threads that compute share one CPU; processes have a lock each, and use all
- * CPUs; threads that wait do it without the lock. Then compare "turns", how often a worker
- * stopped in the middle of a job for another, with "slept". Threads pay for each turn with
- * switches by the kernel. Coroutines of one thread take many more without any: no faster, but
- * cheaper.
+ * Look at: "at once", the number of workers that were on a CPU with the lock, or waited for an
+ * answer, at the same time. Threads that compute share one CPU; processes have a lock each, and
+ * use all CPUs; threads that wait do so without the lock. Then compare "turns", how many times a
+ * worker stopped in the middle of a job for another one, with "slept". Each turn of a thread
+ * costs context switches by the kernel. Coroutines of one thread take many more turns without
+ * any: they are not faster, but cheaper.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -22,11 +22,11 @@
 #include "example.h"
 #include "gil_lock.h"
 
-/* A job that computes looks at so many numbers. The first one finds two. */
+/* A computing job tests this number of numbers. The first job finds two. */
 #define FIRST_NUMBER	24678000
 #define JOB_NUMBERS	150000
 
-#define NUMBERS_PER_CHECK	1000	/* until it looks whether it is another's turn */
+#define NUMBERS_PER_CHECK	1000	/* between two checks for a request of the lock */
 #define JOB_QUESTIONS	10		/* of a job that asks */
 #define ANSWER_NS	(5 * NSEC_PER_MSEC)
 #define MEMBERS_MAX	100
@@ -44,7 +44,10 @@ static const struct setting settings[] = {
 	{ 0 }
 };
 
-/* What has come of a job, or of all; time is on a CPU, with the lock, or waiting for answers. */
+/*
+ * Result of a job, or of all jobs. The time is spent on a CPU with the lock, or waiting for
+ * answers.
+ */
 struct result {
 	uint64_t value;
 	uint64_t turns;
@@ -52,14 +55,14 @@ struct result {
 };
 
 /**
- * struct way - to have the jobs done
- * @name: of it
- * @job: what a job is; returns its result
- * @run: what a member does, given this
- * @kind: what members are
- * @alone: there is only one
- * @cost: what it took
- * @result: of all jobs
+ * struct way - a way to run the jobs
+ * @name: name in tables
+ * @job: function of a job; returns its result
+ * @run: function of a member; its argument is the way
+ * @kind: whether members are threads or processes
+ * @alone: there is only one member
+ * @cost: cost of all members
+ * @result: result of all jobs
  */
 struct way {
 	const char *name;
@@ -73,43 +76,46 @@ struct way {
 
 static const char *jobs, *results, *questions, *answers;
 
-/* Of this thread: it has coroutines; turns, and time that it waited, since its last result. */
+/*
+ * For each thread: whether it runs coroutines, and the turns and the time waited since its last
+ * result.
+ */
 static _Thread_local bool has_coroutines;
 static _Thread_local uint64_t turns, waited_ns;
 
-/* Is it another's turn? */
+/* Let another worker run, if one waits. */
 static void check(void)
 {
-	if (!has_coroutines && !gil_asked())
+	if (!has_coroutines && !gil_requested())
 		return;
 	turns++;
 	if (has_coroutines) {
 		coroutine_yield();
 	} else {
-		gil_drop();
-		gil_take();
+		gil_release();
+		gil_acquire();
 	}
 }
 
-/* Calls that may block; nobody needs the lock for them. */
+/* Calls that may block are made without the lock. */
 static void put(struct bbuf *queue, const void *data, size_t len)
 {
-	gil_drop();
+	gil_release();
 	queue_put(queue, data, len);
-	gil_take();
+	gil_acquire();
 }
 
 static bool get_number(struct bbuf *queue, uint64_t *number)
 {
 	bool there;
 
-	gil_drop();
+	gil_release();
 	there = queue_get(queue, number, sizeof(*number));
-	gil_take();
+	gil_acquire();
 	return there;
 }
 
-/* Returns how many numbers it has found. */
+/* Returns the number of Armstrong numbers found. */
 static uint64_t compute(uint64_t job)
 {
 	uint32_t first = FIRST_NUMBER + job * JOB_NUMBERS, i;
@@ -123,7 +129,7 @@ static uint64_t compute(uint64_t job)
 	return found;
 }
 
-/* Returns the sum of the answers, which need not be those to the own questions. */
+/* Returns the sum of the answers, which may belong to questions of other workers. */
 static uint64_t ask(uint64_t job)
 {
 	struct ends device = ends_open(answers, questions);
@@ -140,7 +146,7 @@ static uint64_t ask(uint64_t job)
 	return sum;
 }
 
-/* The slow device: processes, as many as there are workers. The answer is twice the question. */
+/* The slow device: as many processes as there are workers. The answer is twice the question. */
 static void answer_questions(void *unused)
 {
 	struct ends ends = ends_open(questions, answers);
@@ -171,7 +177,7 @@ static void do_jobs(void *arg)
 	ends_close(&ends);
 }
 
-/* In turn, until all are done. */
+/* Resume the coroutines in turn, until all are done. */
 static void do_jobs_by_coroutines(void *way)
 {
 	struct coroutine *coroutines[MEMBERS_MAX];
@@ -188,14 +194,14 @@ static void do_jobs_by_coroutines(void *way)
 		coroutine_free(coroutines[i]);
 }
 
-/* A thread or process, from its start to its end. */
+/* Body of a thread or process. */
 static void member(void *arg)
 {
 	const struct way *way = arg;
 
-	gil_take();
+	gil_acquire();
 	way->run(arg);
-	gil_drop();
+	gil_release();
 }
 
 static void measure(struct way *way)
@@ -222,7 +228,7 @@ static void measure(struct way *way)
 	ends_close(&ends);
 }
 
-/* The first with the same jobs is the one that the others are compared with. */
+/* The first way with the same job is the reference for the others. */
 static void report(const struct way *ways, size_t count)
 {
 	struct chart chart = { .title = "At work, or waiting for an answer, at the same moment" };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A lock that is taken in slices of time. See gil_lock.h.
+ * A lock that is acquired in time slices. See gil_lock.h.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -13,28 +13,31 @@ uint64_t gil_interval_ns;
 
 /**
  * struct gil - the lock
- * @mutex: for all that follows; nobody has it for long
- * @dropped: signalled when the lock is given up
- * @taken: signalled when it is taken
- * @held: somebody has it
- * @takes: times that it was taken
- * @asked: somebody has waited for it long enough; the holder looks without @mutex
+ * @mutex: protects the other members; held only briefly
+ * @released: signalled when the lock is released
+ * @acquired: signalled when the lock is acquired
+ * @held: a thread holds the lock
+ * @acquisitions: number of times that the lock was acquired
+ * @requested: a thread has waited long enough; the holder reads it without @mutex
  */
 static struct gil {
 	pthread_mutex_t mutex;
-	pthread_cond_t dropped;
-	pthread_cond_t taken;
+	pthread_cond_t released;
+	pthread_cond_t acquired;
 	bool held;
-	uint64_t takes;
-	atomic_bool asked;
+	uint64_t acquisitions;
+	atomic_bool requested;
 } gil = {
 	.mutex = PTHREAD_MUTEX_INITIALIZER,
-	.dropped = PTHREAD_COND_INITIALIZER,
-	.taken = PTHREAD_COND_INITIALIZER,
+	.released = PTHREAD_COND_INITIALIZER,
+	.acquired = PTHREAD_COND_INITIALIZER,
 };
 
-/* Of this thread, with the lock: CPU time until it dropped it, and when it took it again. */
-static _Thread_local uint64_t had_ns, taken_ns;
+/*
+ * For each thread: CPU time with the lock until it last released it, and when it last acquired
+ * it.
+ */
+static _Thread_local uint64_t held_ns, acquired_ns;
 
 static uint64_t thread_cpu_ns(void)
 {
@@ -44,54 +47,54 @@ static uint64_t thread_cpu_ns(void)
 	return time.tv_sec * NSEC_PER_SEC + time.tv_nsec;
 }
 
-/* For an interval at the most; asks for the lock if one holder has had it all the time. */
+/* Wait for one interval at most. Request the lock if the same thread has held it all the time. */
 static void gil_wait(void)
 {
-	uint64_t end = now_ns() + gil_interval_ns, takes = gil.takes;
+	uint64_t end = now_ns() + gil_interval_ns, acquisitions = gil.acquisitions;
 	struct timespec deadline = { end / NSEC_PER_SEC, end % NSEC_PER_SEC };
 
-	if (pthread_cond_clockwait(&gil.dropped, &gil.mutex, CLOCK_MONOTONIC, &deadline) &&
-	    takes == gil.takes)
-		gil.asked = true;
+	if (pthread_cond_clockwait(&gil.released, &gil.mutex, CLOCK_MONOTONIC, &deadline) &&
+	    acquisitions == gil.acquisitions)
+		gil.requested = true;
 }
 
-void gil_take(void)
+void gil_acquire(void)
 {
 	pthread_mutex_lock(&gil.mutex);
 	while (gil.held)
 		gil_wait();
 	gil.held = true;
-	gil.takes++;
-	gil.asked = false;
-	pthread_cond_signal(&gil.taken);
+	gil.acquisitions++;
+	gil.requested = false;
+	pthread_cond_signal(&gil.acquired);
 	pthread_mutex_unlock(&gil.mutex);
-	taken_ns = thread_cpu_ns();
+	acquired_ns = thread_cpu_ns();
 }
 
-/* If somebody has asked, he is to have it, and not who gives it up once more. */
-void gil_drop(void)
+/* If the lock is requested, the requester gets it next, and not the thread that releases it. */
+void gil_release(void)
 {
-	uint64_t takes = gil.takes;
+	uint64_t acquisitions = gil.acquisitions;
 
-	had_ns += thread_cpu_ns() - taken_ns;
+	held_ns += thread_cpu_ns() - acquired_ns;
 	pthread_mutex_lock(&gil.mutex);
 	gil.held = false;
-	pthread_cond_signal(&gil.dropped);
-	while (gil.asked && takes == gil.takes)
-		pthread_cond_wait(&gil.taken, &gil.mutex);
+	pthread_cond_signal(&gil.released);
+	while (gil.requested && acquisitions == gil.acquisitions)
+		pthread_cond_wait(&gil.acquired, &gil.mutex);
 	pthread_mutex_unlock(&gil.mutex);
 }
 
-bool gil_asked(void)
+bool gil_requested(void)
 {
-	return gil.asked;
+	return gil.requested;
 }
 
 uint64_t gil_cpu_ns(void)
 {
-	uint64_t now = thread_cpu_ns(), ns = had_ns + now - taken_ns;
+	uint64_t now = thread_cpu_ns(), ns = held_ns + now - acquired_ns;
 
-	had_ns = 0;
-	taken_ns = now;
+	held_ns = 0;
+	acquired_ns = now;
 	return ns;
 }

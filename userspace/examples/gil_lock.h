@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A global interpreter lock, which one thread of a process has at a time, in slices, as in
- * CPython: who wants it waits for an interval, and if nobody has given it up by then, asks
- * for it. The holder is to look every now and then whether somebody asks, and if so, to drop
- * it, even in the middle of its work, and to take it again.
+ * A global interpreter lock, which one thread of a process holds at a time, in time slices as in
+ * CPython: a thread that wants it waits for an interval, and requests the lock if it was not
+ * released by then. The holder checks from time to time for a request, and if there is one,
+ * releases the lock even in the middle of its work, and acquires it again.
  */
 #ifndef BBUF_EXAMPLES_GIL_LOCK_H
 #define BBUF_EXAMPLES_GIL_LOCK_H
@@ -13,11 +13,11 @@
 
 extern uint64_t gil_interval_ns;
 
-void gil_take(void);
-void gil_drop(void);
-bool gil_asked(void);
+void gil_acquire(void);
+void gil_release(void);
+bool gil_requested(void);
 
-/* For who has the lock: CPU time that this thread had with it since the last call. */
+/* For the holder of the lock: CPU time that this thread had with it since the last call. */
 uint64_t gil_cpu_ns(void);
 
 #endif /* BBUF_EXAMPLES_GIL_LOCK_H */

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * io: the two steps of I/O, to wait until the kernel has something, and to get it from there.
+ * io: the two steps of an input: waiting until the kernel has data, and copying it to user
+ * space.
  *
- * First the getting: the same bytes go into the kernel and out again in small and large pieces.
- * Each byte is copied twice; but the smaller the pieces, the more system calls. Then a buffer
- * in user space collects what is put, until it is full, and keeps what one large read brought.
- * It takes space, and two copies more, and what it saves is system calls: time.
+ * The copying comes first: the same bytes go into the kernel and out again in small and large
+ * pieces. Each byte is copied twice; but smaller pieces need more system calls. Then a buffer in
+ * user space collects what is put until the buffer is full, and keeps what one large read
+ * returned. It costs memory and two more copies, and saves system calls, and so time.
  *
- * Then the waiting: a byte comes every few milliseconds, to somebody who sleeps in read(),
- * who tries again and again with O_NONBLOCK, or who tries when poll() says so.
+ * Then the waiting: a byte arrives every few milliseconds. The reader sleeps in read(), retries
+ * immediately with O_NONBLOCK, or retries after poll().
  *
- * Look at: stream_put() and stream_get(), all that there is to a buffer; take(), the three ways
- * to wait; and in the second table at the CPU time of the one who has nothing to do.
+ * Look at: stream_put() and stream_get(), which are all there is to a buffer; take(), which has
+ * the three ways to wait; and the CPU time in the second table, of a reader that has nothing to
+ * do.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,8 +24,8 @@
 
 #include "example.h"
 
-#define CAPACITY	65536	/* of the queue, and the largest piece */
-#define ITEMS		20	/* bytes that are waited for, one by one */
+#define CAPACITY	65536	/* of the queue, and of the largest piece */
+#define ITEMS		20	/* number of bytes that are waited for, one by one */
 
 static uint64_t bytes, pause_ns;
 
@@ -36,14 +38,14 @@ static const struct setting settings[] = {
 static const char *name;
 
 /**
- * struct stream - one end of the queue, with a buffer in front of it
- * @fd: of the queue
- * @space: of the buffer, a multiple of the pieces; with none each piece is a system call
- * @begin: of what is in the buffer
- * @end: of that
- * @calls: system calls so far
- * @copied: bytes so far, by the kernel and by this process
- * @buffer: memory of this process
+ * struct stream - one end of the queue with a buffer
+ * @fd: file descriptor of the queue
+ * @space: size of the buffer in bytes, a multiple of the pieces; 0 for a system call per piece
+ * @begin: offset of the start of the data in @buffer
+ * @end: offset of the end of the data in @buffer
+ * @calls: number of system calls so far
+ * @copied: number of bytes copied so far, by the kernel and by this process
+ * @buffer: the buffer
  */
 struct stream {
 	int fd;
@@ -55,7 +57,7 @@ struct stream {
 	char buffer[CAPACITY];
 };
 
-/* What has come of a system call. */
+/* Check the result of a system call, and count it. */
 static size_t call_made(struct stream *stream, ssize_t n)
 {
 	if (n <= 0)
@@ -96,7 +98,7 @@ static void stream_get(struct stream *stream, char *piece, size_t n)
 	stream->copied += n;
 }
 
-/* One thread fills the queue and empties it, so that nobody waits. Returns the time. */
+/* One thread fills the queue and empties it, so that it never blocks. Returns the time. */
 static uint64_t move(struct stream *in, struct stream *out, size_t n, size_t piece)
 {
 	char source[CAPACITY], sink[CAPACITY] = { 0 };
@@ -182,7 +184,7 @@ static char take(int fd, bool poll_first, uint64_t *in_vain)
 	}
 }
 
-static void wait(struct libscols_table *table, const char *how, int flags, bool poll_first)
+static void wait(struct libscols_table *table, const char *method, int flags, bool poll_first)
 {
 	struct bbuf *queue = queue_open(name, O_RDONLY | flags);
 	pthread_t producer = thread_start(put_seldom, NULL);
@@ -192,9 +194,9 @@ static void wait(struct libscols_table *table, const char *how, int flags, bool 
 
 	for (item = 0; item < ITEMS; item++)
 		if (take(bbuf_fd(queue), poll_first, &in_vain) != item)
-			errx(EXIT_FAILURE, "%s: got another item than was put", how);
+			errx(EXIT_FAILURE, "%s: got another item than was put", method);
 	cost = cost_since(RUSAGE_THREAD, &cost);
-	results_row(table, "%s|%ju|%ju|%ju|%.1f|%.1f", how, ITEMS + in_vain, in_vain, cost.slept,
+	results_row(table, "%s|%ju|%ju|%ju|%.1f|%.1f", method, ITEMS + in_vain, in_vain, cost.slept,
 		    (double)cost.ns / NSEC_PER_MSEC, (double)cost.cpu_ns / NSEC_PER_MSEC);
 	thread_join(producer);
 	bbuf_close(queue);

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * local: what a thread has for itself, and what it shares.
+ * local: thread-local and shared variables.
  *
- * Worker threads take jobs from a queue, each by a connection of its own: an open file, a
- * buffer with the job in it, and a counter. That is one variable, "mine", but _Thread_local:
- * each thread that says "mine" means another one. It comes with the thread, and goes with it,
- * but nobody closes the file then; so the thread puts the variable's address under a key
- * (pthread_key_create()) that has a destructor, which is called when the thread ends.
+ * Worker threads take jobs from a queue. Each has its own connection: an open file, a buffer for
+ * the job, and a counter. This is one variable, "mine", but _Thread_local: each thread has its
+ * own instance. It exists as long as the thread, but its file is not closed automatically;
+ * therefore the thread stores the address of the variable under a key (pthread_key_create())
+ * with a destructor, which is called when the thread ends.
  *
- * Beside them, one buffer and one counter that all share. They are _Atomic, so that each load
- * and each store is whole. But to load, to add 1 and to store are three steps: what others
- * stored between them is lost. atomic_fetch_add() makes one step of it.
+ * In addition there are a buffer and a counter that all threads share. They are _Atomic, so each
+ * load and each store is atomic. But loading, adding 1 and storing are three steps: what other
+ * threads stored in between is lost. atomic_fetch_add() does it in one step.
  *
- * Look at: count(), where both are used in the same way; and at the open files of the queue,
- * which the kernel counts.
+ * Look at: count(), which uses both kinds in the same way; and at the number of open files of
+ * the queue, which the kernel counts.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,14 +34,14 @@ static const struct setting settings[] = {
 };
 
 /**
- * struct connection - what each thread has
- * @jobs: its open file, to get jobs from
- * @file: the number of that
- * @job: its buffer: the job that it got last
- * @count: how many it got
- * @overwritten: times that @job was not what it had got
- * @shared_overwritten: times that the shared buffer was not
- * @where: this is, in the memory of the process
+ * struct connection - connection of a thread
+ * @jobs: handle of the queue of jobs
+ * @file: file descriptor of @jobs
+ * @job: buffer: the job received last
+ * @count: number of jobs received
+ * @overwritten: number of times that @job was not the job received
+ * @shared_overwritten: number of times that the shared buffer was not
+ * @where: address of this instance
  */
 struct connection {
 	struct bbuf *jobs;
@@ -60,7 +60,7 @@ static _Atomic uint64_t shared_job, shared_count, shared_count_in_one_step;
 
 static const char *jobs_name;
 
-/* Called with what was put under the key, by the thread that ends. */
+/* Destructor: called by the thread that ends, with the address stored under the key. */
 static void connection_close(void *arg)
 {
 	struct connection *connection = arg;
@@ -78,7 +78,10 @@ static void connection_open(void)
 		err(EXIT_FAILURE, "putting a connection under its key");
 }
 
-/* In the midst of it others get the CPU. Without sched_yield(), too, but less often. */
+/*
+ * Another thread may run in between. sched_yield() makes that more likely; it also happens
+ * without it.
+ */
 static void count(void)
 {
 	uint64_t job = mine.job, count = mine.count, seen = shared_count;
@@ -92,7 +95,7 @@ static void count(void)
 	atomic_fetch_add(&shared_count_in_one_step, 1);
 }
 
-/* It reports twice: that it is connected, and what it has done. */
+/* Reports twice: when it is connected, and what it has done. */
 static void work(void *reports_name)
 {
 	struct bbuf *reports = queue_open(reports_name, O_WRONLY);
@@ -105,7 +108,7 @@ static void work(void *reports_name)
 	bbuf_close(reports);
 }
 
-/* One of each thread, in the order in which they came. */
+/* Get one report of each thread, in order of arrival. */
 static void get_reports(struct bbuf *queue, struct connection *reports)
 {
 	uint64_t i;

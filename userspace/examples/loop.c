@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * loop: an event loop, against a thread for each.
+ * loop: an event loop against one thread per task.
  *
- * There are many queues, each with a producer and a consumer. Those are the same functions
- * in both ways, and they wait very often, for the queues are short. With a thread for each,
- * a call that can't go on sleeps in the kernel. In the loop they are coroutines of a single
- * thread, which must not sleep, or all would stand still: the queues are opened with
- * O_NONBLOCK, and who gets EAGAIN yields. The loop asks epoll whose queue has changed, many
- * of them by one call, and resumes those.
+ * There are many queues, each with a producer and a consumer. Their functions are the same in
+ * both cases, and they block frequently, because the queues are short. With one thread per task,
+ * a call that cannot proceed sleeps in the kernel. In the loop the tasks are coroutines of a
+ * single thread, which must not sleep, or all of them would stop: the queues are opened with
+ * O_NONBLOCK, and a task that gets EAGAIN yields. The loop asks epoll which queues have changed,
+ * many of them by one call, and resumes their tasks.
  *
- * Look at: wait_for_change(), where producers and consumers yield, and at run_loop(), which
- * is all that there is of a scheduler. With EPOLLET epoll reports each change once. So who is
- * resumed has to go on until EAGAIN, or would not hear of what it has left. Then look at the
- * table: who slept, how often, and what is kept for each.
+ * Look at: wait_for_change(), where producers and consumers yield, and at run_loop(), which is
+ * the whole scheduler. With EPOLLET, epoll reports each change once. So a task that is resumed
+ * must continue until EAGAIN, or it would not be told about the data or room that it has left.
+ * Then look at the table: what slept, how many times, and the memory for each task.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -40,12 +40,12 @@ static const struct setting settings[] = {
 };
 
 /**
- * struct outcome - what a way came to
- * @cost: of it
- * @memory: for the tasks, when all have begun
- * @epoll_waits: calls
- * @queue_slept: times that somebody slept in a queue
- * @sum: of the items that were got
+ * struct outcome - result of a way
+ * @cost: its cost
+ * @memory: memory for the tasks, after all have started
+ * @epoll_waits: number of calls of epoll_wait()
+ * @queue_slept: number of times that a call slept in a queue
+ * @sum: sum of the items received
  */
 struct outcome {
 	struct cost cost;
@@ -59,13 +59,13 @@ struct way;
 
 /**
  * struct task - a producer or a consumer
- * @way: that it belongs to
- * @run: what it does
+ * @way: way that it belongs to
+ * @run: its function
  * @queue: name of its queue
- * @handle: of its queue
- * @first: item that it puts, or must get, as the first
- * @sum: of the items that it got
- * @coroutine: in the loop
+ * @handle: handle of its queue
+ * @first: first item that it puts, or expects
+ * @sum: sum of the items that it got
+ * @coroutine: its coroutine, in the loop
  */
 struct task {
 	const struct way *way;
@@ -78,12 +78,12 @@ struct task {
 };
 
 /**
- * struct way - to run the tasks
- * @flags: to open the queues with
- * @begin: by each task, when it has opened its queue
+ * struct way - a way to run the tasks
+ * @flags: flags for opening the queues
+ * @begin: called by each task after it has opened its queue
  * @run: runs all tasks
- * @queues: names, one for each pair
- * @report: queue in which it tells the outcome
+ * @queues: names of the queues, one for each pair
+ * @report: name of the queue for the outcome
  */
 struct way {
 	int flags;
@@ -93,11 +93,14 @@ struct way {
 	const char *report;
 };
 
-/* In the loop: what epoll watches. With threads: who is ready, and what they wait for. */
+/*
+ * For the loop: its epoll instance. For threads: queues to report that a task is ready, and to
+ * wait for the start.
+ */
 static int epoll;
 static const char *ready, *start;
 
-/* A call has failed. If that is because it must not sleep, others run until it can go on. */
+/* A call has failed. If it would have had to sleep, let other tasks run until it can proceed. */
 static void wait_for_change(const struct task *task, const char *what)
 {
 	if (errno != EAGAIN)
@@ -111,7 +114,7 @@ static void put(struct task *task, uint64_t item)
 		wait_for_change(task, "putting");
 }
 
-/* False at the end. */
+/* Returns false at EOF. */
 static bool get(struct task *task, uint64_t *item)
 {
 	ssize_t len;
@@ -149,7 +152,7 @@ static void consume(void *arg)
 	bbuf_close(task->handle);
 }
 
-/* Of a queue, epoll reports what the file was opened for. */
+/* epoll reports only the events for which the file of the queue was opened. */
 static void begin_in_loop(struct task *task)
 {
 	struct epoll_event event = { EPOLLIN | EPOLLOUT | EPOLLET, { .ptr = task } };
@@ -189,7 +192,7 @@ static void run_loop(struct task *tasks, size_t count, struct outcome *outcome)
 	close(epoll);
 }
 
-/* Nobody goes on until all are there, and their memory has been looked at. */
+/* Wait until all tasks are ready and their memory has been measured. */
 static void begin_in_thread(struct task *task)
 {
 	struct ends ends = ends_open(start, ready);
@@ -226,7 +229,7 @@ static void run_threads(struct task *tasks, size_t count, struct outcome *outcom
 	ends_close(&ends);
 }
 
-/* Two for each pair: consumers first, so that both sides wait. */
+/* Two tasks for each pair: consumers first, so that both sides block. */
 static struct task *tasks_new(const struct way *way)
 {
 	struct task *tasks = xcalloc(2 * pair_count, sizeof(*tasks));
@@ -242,7 +245,7 @@ static struct task *tasks_new(const struct way *way)
 	return tasks;
 }
 
-/* In a process of its own, so that one way does not leave memory to the other. */
+/* Runs in its own process, so that no memory is left over from the other way. */
 static void run_way(void *arg)
 {
 	const struct way *way = arg;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a process keeps in memory. See memory.h.
+ * Memory of a process. See memory.h.
  */
 #include <err.h>
 #include <stdbool.h>
@@ -11,7 +11,7 @@
 #include "common.h"
 #include "memory.h"
 
-/* A number of a file in /proc: that behind the name. */
+/* Number after @name in a file in /proc. */
 static uint64_t proc_number(const char *path, const char *name)
 {
 	unsigned long long number;
@@ -39,7 +39,7 @@ struct memory memory_now(void)
 	};
 }
 
-/* What has been added. */
+/* Returns the increase. */
 struct memory memory_since(const struct memory *before)
 {
 	struct memory now = memory_now();
@@ -48,7 +48,7 @@ struct memory memory_since(const struct memory *before)
 	now.reserved -= before->reserved;
 	now.used -= before->used;
 	now.page_tables -= before->page_tables;
-	/* Others' stacks are in it, too, and some of them may be gone. */
+	/* Stacks of other processes are included, some of which may have been freed. */
 	now.kernel_stacks -= MIN(now.kernel_stacks, before->kernel_stacks);
 	return now;
 }

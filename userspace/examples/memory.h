@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What this process, and the kernel for it, keep in memory, as /proc tells.
+ * Memory used by this process, and by the kernel for it, from /proc.
  */
 #ifndef BBUF_EXAMPLES_MEMORY_H
 #define BBUF_EXAMPLES_MEMORY_H
@@ -8,12 +8,12 @@
 #include <stdint.h>
 
 /**
- * struct memory - what is kept, in KiB, and for how many
- * @threads: of the process
- * @reserved: addresses
- * @used: of them, what is in memory
- * @page_tables: to find that
- * @kernel_stacks: of all threads of the machine
+ * struct memory - memory in KiB, and the number of threads
+ * @threads: number of threads of the process
+ * @reserved: reserved address space
+ * @used: resident memory
+ * @page_tables: page tables
+ * @kernel_stacks: kernel stacks of all threads of the machine
  */
 struct memory {
 	uint64_t threads;

@@ -2,19 +2,20 @@
 /*
  * pipe: processes that share nothing but queues.
  *
- * First one queue. A child puts 1 and ends, and the parent gets it. Then the other way: the
- * parent puts 1000, and only then starts the child that gets it. What is queued stays, with
- * or without a process at the other side.
+ * First there is one queue. A child puts 1 and exits, and the parent gets it. Then the other
+ * direction: the parent puts 1000, and only then starts the child that gets it. Queued data
+ * stays, whether or not a process has the other end open.
  *
- * Then a connection: two queues, one for each direction, or a process would get back what
- * it has put itself. The parent sends 55, and the child answers with twice of it, 110.
+ * Then there is a connection: two queues, one for each direction, since with one queue a process
+ * would get back what it has put itself. The parent sends 55, and the child replies with 110,
+ * twice that number.
  *
- * Look at: serve(). Each number is a record, so it comes whole or not at all, and there is
- * nothing to parse. The child doesn't know how many are to come; it serves until it gets
- * the end, which the parent makes by shutting its direction down.
+ * Look at: serve(). Each number is a record, so it arrives completely or not at all, and there
+ * is nothing to parse. The child does not know how many numbers will come; it serves until EOF,
+ * which the parent causes by shutting down its direction.
  *
- * And look at role: a child changes it, but that is its own copy, and the parent remains
- * the parent. What one process does to its memory another never sees.
+ * Also look at the variable role: a child changes it, but only its own copy; in the parent it
+ * stays "parent". Changes to the memory of one process are invisible to another.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -34,32 +35,32 @@ static const struct setting settings[] = {
 static const char *role = "parent";
 
 /**
- * struct connection - two queues, as the parent sees them
- * @requests: where it puts
- * @answers: where it gets from
+ * struct connection - two queues, as seen by the parent
+ * @requests: name of the queue to put into
+ * @answers: name of the queue to get from
  */
 struct connection {
 	const char *requests;
 	const char *answers;
 };
 
-static void say(const char *does, int number)
+static void print_step(const char *does, int number)
 {
 	printf("  %s, process %d, %s %d\n", role, getpid(), does, number);
 }
 
 static void put_number(struct bbuf *queue, int number)
 {
-	say("puts", number);
+	print_step("puts", number);
 	queue_put(queue, &number, sizeof(number));
 }
 
-/* False at the end. */
+/* Returns false at EOF. */
 static bool get_number(struct bbuf *queue, int *number)
 {
 	if (!queue_get(queue, number, sizeof(*number)))
 		return false;
-	say("gets", *number);
+	print_step("gets", *number);
 	return true;
 }
 

@@ -2,15 +2,16 @@
 /*
  * pool: a fixed number of threads, and a queue of tasks for them.
  *
- * submit() puts a task into the queue and returns at once, with a future: the place where
- * the result will be. result() waits until it is there. map() submits a task for each input
- * and gives the results in the order of the inputs, whichever is ready first. The queue holds
- * few, so that a submit() that finds it full waits: work can't pile up without a bound.
+ * submit() puts a task into the queue and returns immediately, with a future: the object that
+ * will hold the result. result() waits for it. map() submits a task for each input and returns
+ * the results in the order of the inputs, regardless of which is ready first. The queue is
+ * small, so submit() blocks while it is full: the amount of pending work is bounded
+ * (backpressure).
  *
- * Look at: work(), which is all that a worker does. A task that fails is no misfortune of
- * the worker's: it leaves the error in the future, for the one who asks for the result. And
- * at pool_end(). It shuts the queue down while tasks are still in it. The workers get these,
- * and then the end of the file; so none is forgotten, and nobody is killed.
+ * Look at: work(), which is the whole worker. A task that fails does not affect the worker: it
+ * leaves its error in the future, for the caller of result(). And look at pool_end(). It shuts
+ * the queue down while tasks are still in it. The workers get these tasks, and then EOF; so no
+ * task is lost, and no worker has to be killed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,19 +34,19 @@ static const struct setting settings[] = {
 	{ 0 }
 };
 
-/* What a task does with its two inputs. Returns 0, or a negative error number. */
+/* Function of a task with two inputs. Returns 0, or a negative error number. */
 typedef int task_fn(long x, long y, long *value);
 
 /**
- * struct future - a task, and what has become of it
- * @run: what to do
- * @x: input
- * @y: input
- * @lock: protects what follows
- * @ready: told when @done
- * @done: the task has been run
- * @error: that it has returned
- * @value: that it has come to
+ * struct future - a task and its result
+ * @run: function of the task
+ * @x: first input
+ * @y: second input
+ * @lock: protects the following members
+ * @ready: signalled when @done is set
+ * @done: the task has run
+ * @error: value returned by @run
+ * @value: result of the task
  */
 struct future {
 	task_fn *run;
@@ -59,9 +60,9 @@ struct future {
 };
 
 /**
- * struct pool - workers, and what they are given
- * @name: of the queue of tasks
- * @queue: where submit() puts them
+ * struct pool - workers and their queue
+ * @name: name of the queue of tasks
+ * @queue: handle with which submit() puts tasks
  * @team: the workers
  */
 struct pool {
@@ -120,7 +121,7 @@ static struct future *submit(struct pool *pool, task_fn *run, long x, long y)
 	return future;
 }
 
-/* Waits for it. Returns what the task has, and takes the future back. */
+/* Wait for the result of a task, return it, and free the future. */
 static int result(struct future *future, long *value)
 {
 	int error;
@@ -135,7 +136,7 @@ static int result(struct future *future, long *value)
 	return error;
 }
 
-/* Returns 0, or an error of one that failed. */
+/* Returns 0, or the error of a task that failed. */
 static int map(struct pool *pool, task_fn *run, const long x[INPUTS], const long y[INPUTS],
 	       long values[INPUTS])
 {
@@ -157,7 +158,10 @@ static int power(long base, long exponent, long *value)
 	return 0;
 }
 
-/* Pauses so often, and comes to the place in which it was ready: 1 for the first. */
+/*
+ * Sleep for a number of pauses. The result is the rank of this task among all by the time of
+ * completion, from 1.
+ */
 static int arrive(long pauses, long pause, long *value)
 {
 	static atomic_long arrived;

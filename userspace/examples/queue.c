@@ -15,7 +15,7 @@
 #include "node.h"
 #include "queue.h"
 
-/* Queues of one program, and the longest name that it gives them. */
+/* Maximum number of queues of a program, and maximum size of their names. */
 #define QUEUES_MAX	256
 #define NAME_SIZE	64
 
@@ -23,7 +23,7 @@ static char queues[QUEUES_MAX][NAME_SIZE];
 static atomic_int queue_count;
 static pid_t queue_owner;
 
-/* Children have the list, too, but the queues are not theirs. */
+/* Children inherit the list, but must not destroy the queues. */
 static void queues_destroy(void)
 {
 	if (getpid() != queue_owner)
@@ -32,7 +32,7 @@ static void queues_destroy(void)
 		bbuf_destroy(queues[--queue_count]);
 }
 
-/* bbuf_destroy() makes system calls only, so that a signal handler may use it. */
+/* bbuf_destroy() only makes system calls, so it may be called by a signal handler. */
 static void interrupted(int sig)
 {
 	queues_destroy();
@@ -52,7 +52,7 @@ static void queues_destroy_at_end(void)
 			signal(signals[i], SIG_IGN);	/* as under nohup */
 }
 
-static _Noreturn void queue_refused(const char *name, int error)
+static _Noreturn void queue_create_failed(const char *name, int error)
 {
 	switch (error) {
 	case ENOENT:
@@ -72,7 +72,7 @@ static _Noreturn void queue_refused(const char *name, int error)
 	err(EXIT_FAILURE, "making the queue %s", name);
 }
 
-static char *queue_make(uint32_t type, uint64_t capacity, uint32_t policy)
+static char *queue_create(uint32_t type, uint64_t capacity, uint32_t policy)
 {
 	struct bbuf_config config = BBUF_CONFIG_INIT;
 	char *name = queues[queue_count];
@@ -87,20 +87,20 @@ static char *queue_make(uint32_t type, uint64_t capacity, uint32_t policy)
 	snprintf(name, NAME_SIZE, "%.32s-%d-%d", program_invocation_short_name, getpid(),
 		 queue_count);
 	if (bbuf_create(name, &config))
-		queue_refused(name, errno);
+		queue_create_failed(name, errno);
 	queue_count++;
 	return name;
 }
 
 char *queue_new(uint32_t type, uint64_t capacity)
 {
-	return queue_make(type, capacity, 0);
+	return queue_create(type, capacity, 0);
 }
 
-/* Who waits for workers that have died gets the end. */
+/* If all workers have died, the reader gets EOF. */
 char *queue_new_for_results(uint64_t capacity)
 {
-	return queue_make(BBUF_RECORD, capacity, BBUF_EOF_ON_CLOSE);
+	return queue_create(BBUF_RECORD, capacity, BBUF_EOF_ON_CLOSE);
 }
 
 struct bbuf *queue_open(const char *name, int flags)
@@ -119,7 +119,7 @@ struct bbuf *queue_open(const char *name, int flags)
 	err(EXIT_FAILURE, "opening the queue %s", name);
 }
 
-/* Says which queue it was, too. */
+/* Exit with a message that names the queue. */
 static _Noreturn void queue_failed(struct bbuf *queue, const char *what)
 {
 	struct bbuf_info info = { 0 };
@@ -136,7 +136,7 @@ void queue_put(struct bbuf *queue, const void *data, size_t len)
 		queue_failed(queue, "putting");
 }
 
-/* 0 is the end: somebody has shut the queue down, and it is empty. */
+/* Returns 0 at EOF: the queue is shut down and empty. */
 size_t queue_get(struct bbuf *queue, void *buffer, size_t size)
 {
 	ssize_t ret = bbuf_get(queue, buffer, size, NULL);
@@ -146,7 +146,7 @@ size_t queue_get(struct bbuf *queue, void *buffer, size_t size)
 	return ret;
 }
 
-/* Where the end would be a mistake. */
+/* Get a record where EOF would be an error. */
 void queue_must_get(struct bbuf *queue, void *buffer, size_t size)
 {
 	if (!queue_get(queue, buffer, size))

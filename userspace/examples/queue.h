@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Queues that only one program uses. They are named after it, and destroyed when it ends.
- * To use them is the library's part, <bbuf.h>; these calls succeed, or end the program and
- * say which queue it was.
+ * Queues that one program uses. Their names contain the name of the program, and they are
+ * destroyed when it exits. The library <bbuf.h> does the work; these functions succeed, or exit
+ * with a message that names the queue.
  */
 #ifndef BBUF_EXAMPLES_QUEUE_H
 #define BBUF_EXAMPLES_QUEUE_H
@@ -12,7 +12,10 @@
 
 #include <bbuf.h>
 
-/* They return its name. Of records for results, the end comes with the last who puts some. */
+/*
+ * Create a record queue or stream, or a record queue whose readers get EOF when its last writer
+ * closes it. They return the name of the queue.
+ */
 char *queue_new(uint32_t type, uint64_t capacity);
 char *queue_new_for_results(uint64_t capacity);
 struct bbuf *queue_open(const char *name, int flags);
@@ -26,9 +29,9 @@ void queue_shutdown(struct bbuf *queue);
 struct bbuf_info queue_info(struct bbuf *queue);
 
 /**
- * struct ends - of two queues: what one side has open
- * @from: to get
- * @to: to put
+ * struct ends - handles of two queues
+ * @from: handle to get from
+ * @to: handle to put into
  */
 struct ends {
 	struct bbuf *from;

@@ -10,7 +10,7 @@
 #include "screen.h"
 #include "show.h"
 
-/* Between the cells of a text. */
+/* Separator of cells in a text. */
 #define CELL_END	"|"
 
 struct libscols_table *results_new(const char *headings)
@@ -57,7 +57,7 @@ void chart_bar(struct chart *chart, const char *label, double value, const char 
 	va_end(args);
 }
 
-/* One bar a line, the longest as long as the screen allows. */
+/* One bar per line; the longest one uses the width of the screen. */
 void chart_print(const struct chart *chart)
 {
 	const struct bar *bar, *end = chart->bars + chart->count;

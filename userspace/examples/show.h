@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Results, for people: tables and bar charts.
+ * Tables and bar charts of results.
  *
- * A table is made of texts, its headings first, then a row at a time; in each text "|" is
- * between the cells: results_row(table, "%s|%d", name, number). A row may have fewer cells
+ * A table is made of texts: first its headings, then one row at a time. In each text, "|"
+ * separates the cells: results_row(table, "%s|%d", name, number). A row may have fewer cells
  * than there are headings.
  */
 #ifndef BBUF_EXAMPLES_SHOW_H
@@ -23,10 +23,10 @@ void results_row(struct libscols_table *table, const char *fmt, ...);
 void results_print(struct libscols_table *table);
 
 /**
- * struct bar - one line of a chart
- * @label: what it is about
- * @value: how long the bar is to be
- * @text: what is written behind it
+ * struct bar - a bar of a chart
+ * @label: label before the bar
+ * @value: length of the bar
+ * @text: text after the bar
  */
 struct bar {
 	char label[TEXT_MAX];
@@ -36,9 +36,9 @@ struct bar {
 
 /**
  * struct chart - bars below each other
- * @title: above them
- * @count: how many there are
- * @bars: from above
+ * @title: title of the chart
+ * @count: number of @bars
+ * @bars: bars, from top to bottom
  */
 struct chart {
 	const char *title;

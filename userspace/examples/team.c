@@ -33,7 +33,7 @@ void *thread_join(pthread_t thread)
 	return result;
 }
 
-/* What was printed so far must not be printed by the child once more. */
+/* Flush the output first, or the child would print it again. */
 pid_t process_start(void (*run)(void *arg), void *arg)
 {
 	pid_t pid;
@@ -59,7 +59,7 @@ void process_join(pid_t pid)
 		errx(EXIT_FAILURE, "process %d failed", pid);
 }
 
-/* Threads and processes that are started later stay there, too. */
+/* Threads and processes started later inherit the CPU. */
 void stay_on_cpu(void)
 {
 	cpu_set_t one;
@@ -72,10 +72,10 @@ void stay_on_cpu(void)
 
 /**
  * struct member - a worker
- * @team: that it belongs to
- * @thread: that it is, or
- * @process: that it is
- * @cost: of the thread at its end, which is all that it took
+ * @team: team that it belongs to
+ * @thread: its thread, or
+ * @process: its process
+ * @cost: cost of a thread, taken when it ends
  */
 struct member {
 	struct team *team;
@@ -87,12 +87,12 @@ struct member {
 };
 
 /**
- * struct team - workers that all run the same
- * @kind: what they are
- * @size: how many
- * @run: what they run
- * @arg: what it is given
- * @before: the time, and what all processes took that had been joined by then
+ * struct team - workers that run the same function
+ * @kind: threads or processes
+ * @size: number of workers
+ * @run: function that they run
+ * @arg: argument for @run
+ * @before: time at the start, and cost of all processes joined by then
  * @members: the workers
  */
 struct team {
@@ -140,7 +140,7 @@ static void member_join(struct member *member)
 		thread_join(member->thread);
 }
 
-/* Waits for all of them. Returns what they took, from the start to the last one's end. */
+/* Wait for all workers. Returns their cost, from the start to the end of the last one. */
 struct cost team_join(struct team *team)
 {
 	struct cost cost;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Threads and processes. They start, or the program ends; who joins a process ends, too, if
- * it has failed. A team is many of one kind that all run the same, side by side: to join it
- * tells what all of them took.
+ * Threads and processes. If one cannot be started, the program exits; process_join() also exits
+ * if the process has failed. A team is a number of threads or processes that run the same
+ * function at the same time; team_join() returns their cost.
  */
 #ifndef BBUF_EXAMPLES_TEAM_H
 #define BBUF_EXAMPLES_TEAM_H
@@ -13,7 +13,7 @@
 
 #include "cost.h"
 
-/* Threads or processes that it makes sense to ask for. */
+/* Maximum number of threads or processes in the options. */
 #define WORKERS_MAX	1000
 
 pthread_t thread_start(void *(*run)(void *arg), void *arg);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Batches: records with their frames, as framed reads and writes have them (see
- * struct bbuf_frame), between two offsets of a piece of memory.
+ * Batches. A batch holds records with their frames, in the format of framed reads and writes
+ * (see struct bbuf_frame), between two offsets of its memory.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,8 +10,8 @@
 #include "internal.h"
 
 /*
- * All offsets are multiples of BBUF_FRAME_ALIGN. What bbuf_batch_next() has given
- * away lies before @head, and is not written to until something is appended.
+ * All offsets are multiples of BBUF_FRAME_ALIGN. A record returned by bbuf_batch_next() lies
+ * before @head; it is not overwritten until a record is appended.
  */
 struct bbuf_batch {
 	size_t size;
@@ -63,7 +63,7 @@ BBUF_API size_t bbuf_batch_count(const struct bbuf_batch *batch)
 	return batch->count;
 }
 
-/* Length of the record whose frame is at an offset. */
+/* Length of the record whose frame is at @offset. */
 static size_t record_len(const struct bbuf_batch *batch, size_t offset)
 {
 	struct bbuf_frame frame;
@@ -83,7 +83,7 @@ static size_t count_records(const struct bbuf_batch *batch, size_t from, size_t 
 	return count;
 }
 
-/* Have all free memory behind what is in the batch; returns how much that is. */
+/* Move the records to the start of the memory. Returns the number of free bytes behind them. */
 static size_t make_room(struct bbuf_batch *batch)
 {
 	size_t used = batch->tail - batch->head;

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * libbbuf: bounded FIFOs between the processes of one machine, from C.
+ * libbbuf: the C library for bbuf, bounded FIFOs between the processes of one machine.
  *
- * The queues are the kernel's (see linux/bbuf.h and bbuf(4)); the library adds no
- * buffer of its own, no thread and no signal handler. A call that fails returns -1,
- * or NULL where it returns a pointer, and sets errno; "Errors" lists what it adds to
- * those of the system calls it makes.
+ * The queues are in the kernel (see linux/bbuf.h and bbuf(4)). The library adds no buffer, no
+ * thread and no signal handler. A function that fails returns -1, or NULL if it returns a
+ * pointer, and sets errno. "Errors" lists the values that a caller may have to tell apart.
  *
- * Threads: a handle and a batch belong to one thread at a time. Different handles,
- * also of one queue, have nothing to do with each other. Calls without a handle may
- * be made by any thread at any time.
+ * Thread safety: a handle or a batch may be used by one thread at a time. Different handles are
+ * independent, even if they refer to the same queue. Functions that take no handle may be called
+ * by any thread at any time.
  *
- * Times to wait: with NULL a call waits for as long as it takes; with { 0, 0 } it does
- * not wait, and fails with EAGAIN; after any other time, rounded up to the kernel's
- * clock tick, it fails with ETIMEDOUT. With a handle opened with O_NONBLOCK no call
- * waits, whatever its timeout.
+ * Timeouts: with NULL a function blocks until it can proceed. With { 0, 0 } it never blocks, and
+ * fails with EAGAIN if it would have to. With any other timeout, which the kernel rounds up to
+ * its clock tick, it fails with ETIMEDOUT. With a handle that was opened with O_NONBLOCK no
+ * function waits for data or for room, whatever its timeout.
  */
 #ifndef BBUF_H
 #define BBUF_H
@@ -30,31 +29,32 @@
 extern "C" {
 #endif
 
-/* The queue that is there as long as the module is: /dev/bbuf. */
+/* Name of the queue that exists as long as the module is loaded. Its node is /dev/bbuf. */
 #define BBUF_QUEUE_DEFAULT	"default"
 
-/* A handle: an open file of a queue. */
+/* Handle: an open file of a queue. */
 struct bbuf;
 
-/* Records in memory, that go to and come from a queue together. */
+/* Batch: records in the memory of the process, which are put or taken by one system call. */
 struct bbuf_batch;
 
 /**
- * struct bbuf_config - what a new queue is to be
+ * struct bbuf_config - properties of a new queue, for bbuf_create()
  * @type: BBUF_STREAM or BBUF_RECORD
- * @policy: any of BBUF_EOF_ON_CLOSE, BBUF_DROP_OLDEST, BBUF_LEASE
- * @capacity: in bytes, from 1 to the module's parameter max_capacity
- * @mode: permissions of its node, of 0777; not subject to the umask
- * @uid: owner of its node, or BBUF_ID_CALLER
- * @gid: group of its node, or BBUF_ID_CALLER
- * @lease_timeout: nanoseconds after which a lease ends although its holder lives; 0 for never
- * @max_leases: how many leases a file may have at once; 0 for BBUF_MAX_LEASES_DEFAULT
- * @max_deliveries: how often a record is delivered; 0 for any number
- * @dead_letters: name of the record queue for what was delivered so often and still not
- *                acknowledged; NULL if it is to be dropped
+ * @policy: any of BBUF_EOF_ON_CLOSE, BBUF_DROP_OLDEST and BBUF_LEASE
+ * @capacity: capacity in bytes, from 1 to the module parameter max_capacity
+ * @mode: permissions of the node, up to 0777; the umask does not apply
+ * @uid: owner of the node, or BBUF_ID_CALLER
+ * @gid: group of the node, or BBUF_ID_CALLER
+ * @lease_timeout: visibility timeout of a lease in nanoseconds: after it the record is
+ *                 redelivered even if its holder is alive; 0 for none
+ * @max_leases: maximum number of leases that one file may hold; 0 for BBUF_MAX_LEASES_DEFAULT
+ * @max_deliveries: maximum number of deliveries of a record; 0 for no limit
+ * @dead_letters: name of the record queue that receives rejected records and records that have
+ *                used up @max_deliveries; NULL to drop them
  *
- * Begin with BBUF_CONFIG_INIT, and change what you want otherwise. The members from
- * @lease_timeout on go with BBUF_LEASE, and all of them but @max_leases with BBUF_RECORD.
+ * Initialize it with BBUF_CONFIG_INIT, then change single members. The members from
+ * @lease_timeout on require BBUF_LEASE; all of them except @max_leases also require BBUF_RECORD.
  */
 struct bbuf_config {
 	uint32_t type;
@@ -69,54 +69,57 @@ struct bbuf_config {
 	const char *dead_letters;
 };
 
-/* In the order of the fields, which C++ wants. */
+/* Positional, in the order of the members: C++ accepts no other order. */
 #define BBUF_CONFIG_INIT \
 	{ BBUF_STREAM, 0, 65536, 0600, BBUF_ID_CALLER, BBUF_ID_CALLER, 0, 0, 0, NULL }
 
 /*
- * What bbuf_list() and bbuf_lookup() say of a number that the caller may not know; of a member
- * of 32 bits it is BBUF_UNKNOWN_32.
+ * Value of a number that the caller may not read, from bbuf_list() and bbuf_lookup(). A member
+ * of 32 bits has the value BBUF_UNKNOWN_32.
  */
 #define BBUF_UNKNOWN	UINT64_MAX
 #define BBUF_UNKNOWN_32	UINT32_MAX
 
 /**
  * bbuf_open() - open a queue
- * @queue: its name, such as "jobs" or "default", or, with a '/' in it, a path of its node
- * @flags: O_RDONLY, O_WRONLY or O_RDWR, and O_NONBLOCK if no call is ever to wait;
- *         O_ACCMODE, which takes both permissions, to be neither reader nor writer, for
- *         bbuf_get_info() and bbuf_set() alone
+ * @queue: name of the queue, such as "jobs" or "default", or a path of its node, which contains
+ *         a '/'
+ * @flags: O_RDONLY, O_WRONLY or O_RDWR, optionally with O_NONBLOCK; or O_ACCMODE, which requires
+ *         both permissions and opens the queue for neither reading nor writing: bbuf_get_info()
+ *         and bbuf_set() are possible, and the handle does not count as a reader or writer
  *
- * The file is close-on-exec. Opening never waits, and changes nothing in the queue.
+ * The file is close-on-exec. bbuf_open() never blocks and does not change the queue.
  *
- * The node that a name or a path such as /dev/bbuf-jobs stands for must be that of the queue
- * "jobs", if there is one. Any other path is taken for what is there.
+ * If @queue is a name, or a path such as /dev/bbuf-jobs while there is a queue "jobs", the node
+ * must belong to the queue of that name. Any other path is opened as it is, and must be the node
+ * of a queue.
  *
- * Return: a handle, for bbuf_close(). Errors: EINVAL (a name that no queue can have,
- * another flag), ENOENT (no such queue), ENXIO (the queue exists, but its node does not, or
- * something else is there), ENODEV (it is being destroyed), ENOTTY (a path of what is no
- * queue), and those of open(2), such as EACCES, of ioctl(2) and of malloc(3).
+ * Return: a handle, to be closed with bbuf_close(). Errors: EINVAL (invalid name or flag),
+ * ENOENT (no such queue), ENXIO (the queue exists, but its node does not exist or is another
+ * file), ENODEV (the queue is being destroyed), ENOTTY (the path is not the node of a queue),
+ * and those of open(2), such as EACCES, of ioctl(2) and of malloc(3).
  */
 struct bbuf *bbuf_open(const char *queue, int flags);
 
 /**
- * bbuf_from_fd() - make a handle of a file that is open already
- * @fd: file of a queue, inherited or received
+ * bbuf_from_fd() - make a handle for a file that is already open
+ * @fd: file descriptor of a queue, for example inherited or received over a socket
  *
- * The handle owns @fd from now on. Its flags, also close-on-exec, stay as they are.
- * The options of struct bbuf_options belong to the open file: a process that shares
- * it should not use it while this one does.
+ * The handle takes ownership of @fd. The flags of the file, including close-on-exec, do not
+ * change. The options in struct bbuf_options belong to the open file description: another
+ * process that shares it should not use it at the same time.
  *
- * Return: a handle, for bbuf_close(); on failure @fd is still the caller's. Errors:
- * EBADF, ENOTTY (not a queue), and those of malloc(3).
+ * Return: a handle, to be closed with bbuf_close(). On failure @fd stays open and belongs to the
+ * caller. Errors: EBADF, ENOTTY (not a queue), and those of malloc(3).
  */
 struct bbuf *bbuf_from_fd(int fd);
 
 /**
- * bbuf_fd() - the file of a handle
- * @queue: the handle
+ * bbuf_fd() - get the file descriptor of a handle
+ * @queue: handle
  *
- * For poll(2), epoll(7), FIONREAD and the like. It remains the handle's.
+ * The descriptor can be used with poll(2), epoll(7), FIONREAD and so on. It still belongs to the
+ * handle; do not close it.
  *
  * Return: the file descriptor.
  */
@@ -124,344 +127,350 @@ int bbuf_fd(const struct bbuf *queue);
 
 /**
  * bbuf_close() - close a handle and its file
- * @queue: the handle, or NULL
+ * @queue: handle, or NULL
  *
- * What is queued stays there, and what is leased goes back. errno is left alone.
+ * Queued data stays in the queue, and records leased by the handle return to it. errno is
+ * preserved.
  */
 void bbuf_close(struct bbuf *queue);
 
 /**
- * bbuf_put() - put bytes, or one record, into a queue
- * @queue: the handle, open for writing
- * @data: what to put
- * @len: bytes of that
- * @timeout: how long to wait for room; see above
+ * bbuf_put() - write bytes, or one record, to a queue
+ * @queue: handle, open for writing
+ * @data: bytes to write
+ * @len: number of bytes
+ * @timeout: maximum time to wait for room; see "Timeouts" above
  *
- * As write(2) on the queue: a record, and in a stream up to the capacity, goes in
- * whole. Into a stream a longer one goes in pieces, with nobody else's bytes between
- * them; with a timeout of { 0, 0 } a part of what is longer than 4096 bytes may go in.
+ * Works like write(2) on the queue. A record, and a write of up to the capacity to a stream, is
+ * atomic. A longer write to a stream is queued in pieces, between which no bytes of other
+ * writers appear; with a timeout of { 0, 0 } a write of more than 4096 bytes may be partial.
  *
- * Return: bytes queued, @len but for the cases above. Errors: EAGAIN, ETIMEDOUT,
- * EINTR (a signal), EMSGSIZE (a record longer than the capacity), EPIPE (shut down),
- * ENODEV (destroyed), ENOMEM, EFAULT, EBADF, EINVAL (@timeout is none).
+ * Return: number of bytes queued, which is @len except in the cases above. Errors: EAGAIN,
+ * ETIMEDOUT, EINTR (interrupted by a signal), EMSGSIZE (the record is longer than the capacity),
+ * EPIPE (the queue is shut down), ENODEV (the queue is destroyed), ENOMEM, EFAULT, EBADF, EINVAL
+ * (invalid @timeout).
  */
 ssize_t bbuf_put(struct bbuf *queue, const void *data, size_t len,
 		 const struct timespec *timeout);
 
 /**
- * bbuf_get() - take bytes, or one record, out of a queue
- * @queue: the handle, open for reading
- * @buffer: where to
- * @size: bytes of that
- * @timeout: how long to wait for something; see above
+ * bbuf_get() - read bytes, or one record, from a queue
+ * @queue: handle, open for reading
+ * @buffer: memory for the data
+ * @size: size of @buffer in bytes
+ * @timeout: maximum time to wait for data; see "Timeouts" above
  *
- * As read(2) on the queue: of a stream as many bytes as there are, up to @size, of a
- * record queue exactly one record. With BBUF_LEASE it is leased: see bbuf_lease().
+ * Works like read(2) on the queue: it returns up to @size bytes of a stream, or exactly one
+ * record. On a queue with BBUF_LEASE the record is leased; see bbuf_lease().
  *
- * Return: bytes taken; 0 is the end of the data. Errors: EAGAIN, ETIMEDOUT, EINTR (a
- * signal), EMSGSIZE (the record is longer than @size, and stays; FIONREAD tells its
- * length), EBUSY (the file has as many leases as it may have), ENODEV (destroyed), EFAULT,
- * EBADF, EINVAL (@timeout is none).
+ * Return: number of bytes read; 0 at EOF. Errors: EAGAIN, ETIMEDOUT, EINTR (interrupted by a
+ * signal), EMSGSIZE (the record is longer than @size and stays queued; FIONREAD returns its
+ * length), EBUSY (the file holds its maximum number of leases), ENODEV (the queue is destroyed),
+ * EFAULT, EBADF, EINVAL (invalid @timeout).
  */
 ssize_t bbuf_get(struct bbuf *queue, void *buffer, size_t size,
 		 const struct timespec *timeout);
 
 /**
- * bbuf_lease() - take one record out of a queue, for as long as you live
- * @queue: the handle, open for reading; a record queue with BBUF_LEASE
- * @buffer: where to
- * @size: bytes of that
- * @timeout: how long to wait for a record; see above
- * @lease: is filled: its number, lease, for bbuf_settle(); the record's length, len, also if
- *         it is longer than @size; deliveries, how often it was delivered, this time
- *         included. Or NULL
+ * bbuf_lease() - read one record and lease it
+ * @queue: handle, open for reading; the queue must be a record queue with BBUF_LEASE
+ * @buffer: memory for the record
+ * @size: size of @buffer in bytes
+ * @timeout: maximum time to wait for a record; see "Timeouts" above
+ * @lease: filled in unless NULL: member lease, to pass to bbuf_settle(); member len, the length
+ *         of the record in bytes, which is also set if it exceeds @size; member deliveries, the
+ *         number of deliveries so far, including this one
  *
- * The record is gone only when bbuf_settle() has acknowledged it. It goes back to its place
- * in the queue if bbuf_settle() says so, if the queue's lease_timeout is over, and when the
- * file is closed: by bbuf_close() or, whatever becomes of the process, by the kernel.
+ * The record is consumed only when bbuf_settle() acknowledges it (at-least-once delivery). It
+ * returns to its position in the queue if bbuf_settle() returns it, when the lease_timeout of
+ * the queue expires, and when the file is closed: by bbuf_close(), or by the kernel when the
+ * process dies.
  *
- * bbuf_get() and bbuf_batch_get() lease, too, and tell less.
+ * bbuf_get() and bbuf_batch_get() lease records, too, but do not fill in struct bbuf_lease.
  *
- * Return: bytes taken; 0 is the end of the data, which does not come while anything is
- * leased. Errors: those of bbuf_get(); EBUSY (the file has as many leases as it may have);
- * EINVAL, too, if the queue has no leases, or is a stream.
+ * Return: number of bytes read; 0 at EOF, which is not reported while any record is leased.
+ * Errors: those of bbuf_get(); EBUSY (the file holds its maximum number of leases); also EINVAL
+ * if the queue has no leases or is a stream.
  */
 ssize_t bbuf_lease(struct bbuf *queue, void *buffer, size_t size,
 		   const struct timespec *timeout, struct bbuf_lease *lease);
 
 /**
- * bbuf_settle() - be done with a leased record
- * @queue: the handle that it was leased by
- * @lease: its number, from bbuf_lease(), or 0 for the one that was leased first
- * @action: BBUF_ACK: it is done with, and gone; BBUF_RETURN: it goes back to where it was;
- *       BBUF_RETURN_LAST: behind all that is queued; BBUF_REJECT: to the dead-letter queue or,
- *       if there is none, it is dropped and counted; BBUF_RENEW: it stays leased, and its
- *       time begins anew
+ * bbuf_settle() - acknowledge, return, reject or renew a leased record
+ * @queue: handle that leased the record
+ * @lease: number of the lease, from bbuf_lease(), or 0 for the oldest lease of the handle
+ * @action: BBUF_ACK: the record is consumed; BBUF_RETURN: it returns to its position in the queue;
+ *       BBUF_RETURN_LAST: it returns to the tail of the queue; BBUF_REJECT: it moves to the
+ *       dead-letter queue or, without one, is dropped and counted; BBUF_RENEW: it stays leased,
+ *       and its lease timeout restarts
  *
- * Never waits. A record that goes back after its last delivery goes to the dead-letter
- * queue, too, or is dropped.
+ * Never blocks. A record that is returned after its last permitted delivery also moves to the
+ * dead-letter queue, or is dropped.
  *
- * Return: 1. Errors: ESTALE (the file has no such lease, or has no more: it timed out, and
- * somebody else may have the record), ENOENT (@lease is 0, and nothing is leased), EAGAIN
- * (BBUF_REJECT: the dead-letter queue has no room or was destroyed; the record stays
- * leased), EBADF, EINVAL, ENODEV (destroyed).
+ * Return: 1. Errors: ESTALE (the file does not hold the lease, or no longer: it has timed out,
+ * and another consumer may have the record), ENOENT (@lease is 0 and nothing is leased), EAGAIN
+ * (BBUF_REJECT: the dead-letter queue is full or was destroyed; the record stays leased), EBADF,
+ * EINVAL, ENODEV (the queue is destroyed).
  */
 ssize_t bbuf_settle(struct bbuf *queue, uint64_t lease, enum bbuf_settle_action action);
 
 /**
- * bbuf_settle_all() - the same with all that a handle has leased
- * @queue: the handle
+ * bbuf_settle_all() - settle all leases of a handle
+ * @queue: handle
  * @action: as for bbuf_settle()
  *
- * Return: how many records it was, 0 or more. Errors: those of bbuf_settle() but ESTALE and
+ * Return: number of records settled, 0 or more. Errors: those of bbuf_settle() except ESTALE and
  * ENOENT.
  */
 ssize_t bbuf_settle_all(struct bbuf *queue, enum bbuf_settle_action action);
 
 /**
- * bbuf_batch_new() - make an empty batch
- * @bytes: how much it can hold: for each record BBUF_FRAME_SPACE(its length)
+ * bbuf_batch_new() - allocate an empty batch
+ * @bytes: size in bytes; a record takes BBUF_FRAME_SPACE() of its length
  *
- * A batch is a FIFO of records in this process's memory. bbuf_batch_add() and
- * bbuf_batch_get() append to it; bbuf_batch_next() and bbuf_batch_put() take from its
- * front. So what one queue gave can be put into another as it is.
+ * A batch is a FIFO of records in the memory of the process. bbuf_batch_add() and
+ * bbuf_batch_get() append records; bbuf_batch_next() and bbuf_batch_put() remove the oldest
+ * ones. Records taken from one queue can therefore be put into another as they are.
  *
- * Return: a batch, for bbuf_batch_free(). Errors: EINVAL (not enough for a record of
+ * Return: a batch, to be freed with bbuf_batch_free(). Errors: EINVAL (too small for a record of
  * one byte), ENOMEM.
  */
 struct bbuf_batch *bbuf_batch_new(size_t bytes);
 
 /**
- * bbuf_batch_free() - free a batch, and what is in it
- * @batch: the batch, or NULL
+ * bbuf_batch_free() - free a batch and the records in it
+ * @batch: batch, or NULL
  *
- * errno is left alone.
+ * errno is preserved.
  */
 void bbuf_batch_free(struct bbuf_batch *batch);
 
 /**
  * bbuf_batch_add() - append a record to a batch
- * @batch: the batch
+ * @batch: batch
  * @data: the record, which is copied
- * @len: bytes of that, 1 or more
+ * @len: length of the record in bytes, 1 or more
  *
- * Return: 0. Errors: EINVAL (@len is 0), EMSGSIZE (more than the batch can ever hold),
- * ENOBUFS (more than it can hold now: put it, then add again).
+ * Return: 0. Errors: EINVAL (@len is 0), EMSGSIZE (the record does not fit into an empty batch),
+ * ENOBUFS (the record does not fit now: put the batch, then add the record again).
  */
 int bbuf_batch_add(struct bbuf_batch *batch, const void *data, size_t len);
 
 /**
- * bbuf_batch_next() - take the first record out of a batch
- * @batch: the batch
- * @data: is set to where the record is, until the batch is used otherwise than by
- *        this call and bbuf_batch_count()
- * @len: is set to the record's bytes
+ * bbuf_batch_next() - remove the first record from a batch
+ * @batch: batch
+ * @data: set to the address of the record, which is valid until the batch is used by any
+ *        function other than this one and bbuf_batch_count()
+ * @len: set to the length of the record in bytes
  *
- * Return: 1, or 0 if there is none, and then @data and @len are left alone.
+ * Return: 1, or 0 if the batch is empty; then @data and @len are not changed.
  */
 int bbuf_batch_next(struct bbuf_batch *batch, const void **data, size_t *len);
 
 /**
- * bbuf_batch_count() - how many records are in a batch
- * @batch: the batch
+ * bbuf_batch_count() - count the records in a batch
+ * @batch: batch
  *
- * Return: that number.
+ * Return: number of records.
  */
 size_t bbuf_batch_count(const struct bbuf_batch *batch);
 
 /**
- * bbuf_batch_clear() - throw away what is in a batch
- * @batch: the batch
+ * bbuf_batch_clear() - discard all records in a batch
+ * @batch: batch
  */
 void bbuf_batch_clear(struct bbuf_batch *batch);
 
 /**
- * bbuf_batch_put() - move the records of a batch into a record queue, by one system call
- * @queue: the handle, open for writing
- * @batch: the batch; what was not queued stays in it, in order
- * @timeout: how long to wait for room, for all of them together; see above
+ * bbuf_batch_put() - write the records of a batch to a record queue, by one system call
+ * @queue: handle, open for writing
+ * @batch: batch; records that are not queued stay in it, in order
+ * @timeout: maximum time to wait for room for all of them; see "Timeouts" above
  *
- * Each record goes in whole. Others' records may come to lie between them.
+ * Each record is written atomically. Records of other writers may be queued between them.
  *
- * Return: records queued, fewer than all if something ended it in between, and the
- * next call says what; 0 if the batch is empty. Errors: those of bbuf_put(), of its
- * first record; EINVAL, too, if the queue is a stream.
+ * Return: number of records queued, less than all of them if an error occurred in between, which
+ * the next call reports; 0 if the batch is empty. Errors: those of bbuf_put() for the first
+ * record; also EINVAL if the queue is a stream.
  */
 ssize_t bbuf_batch_put(struct bbuf *queue, struct bbuf_batch *batch,
 		       const struct timespec *timeout);
 
 /**
- * bbuf_batch_get() - move records of a record queue into a batch, by one system call
- * @queue: the handle, open for reading
- * @batch: the batch; what is in it already stays there, in front
- * @timeout: how long to wait for the first record; see above
+ * bbuf_batch_get() - read records from a record queue into a batch, by one system call
+ * @queue: handle, open for reading
+ * @batch: batch; the records already in it stay, before the new ones
+ * @timeout: maximum time to wait for the first record; see "Timeouts" above
  *
- * Takes as many records as there are and as fit. With BBUF_LEASE each of them is leased, and
- * they are settled in their order, by bbuf_settle() with a lease of 0, or all together.
+ * Reads as many records as are queued and fit. With BBUF_LEASE each of them is leased; settle
+ * them in order, by bbuf_settle() with a lease of 0, or all at once.
  *
- * Return: records taken; 0 is the end of the data. Errors: those of bbuf_get();
- * EMSGSIZE if the first record doesn't fit into what is free in the batch; ENOBUFS if
- * none would; EINVAL, too, if the queue is a stream.
+ * Return: number of records read; 0 at EOF. Errors: those of bbuf_get(); EMSGSIZE if the first
+ * record does not fit into the free part of the batch; ENOBUFS if no record would fit; also
+ * EINVAL if the queue is a stream.
  */
 ssize_t bbuf_batch_get(struct bbuf *queue, struct bbuf_batch *batch,
 		       const struct timespec *timeout);
 
 /**
- * bbuf_create() - make a queue
- * @name: its name, 1 to 63 of A-Z a-z 0-9 _ - . and no dot first
- * @config: what it is to be, or NULL for BBUF_CONFIG_INIT
+ * bbuf_create() - create a queue
+ * @name: name of the queue: 1 to 63 characters from A-Z a-z 0-9 _ - . without a leading dot
+ * @config: properties of the queue, or NULL for BBUF_CONFIG_INIT
  *
- * For whoever may write to /dev/bbuf-control, which is root unless its mode, owner or group
- * was changed. The node is /dev/bbuf-NAME.
+ * Requires write permission for /dev/bbuf-control, which only root has by default. The node of
+ * the queue is /dev/bbuf-NAME.
  *
- * Return: 0. Errors: EINVAL (the name, or a value in @config, or a dead-letter queue that is
- * a stream or has one itself), ERANGE (a capacity beyond the module's max_capacity), EEXIST,
- * ENOSPC (no numbers left), ENOMEM, EACCES (/dev/bbuf-control does not permit it), ENOENT (the
- * module is not loaded, or there is no such dead-letter queue), ENXIO (the module is loaded,
- * but /dev/bbuf-control does not exist, or is something else).
+ * Return: 0. Errors: EINVAL (invalid name or value in @config, or a dead-letter queue that is a
+ * stream or has a dead-letter queue itself), ERANGE (a capacity above the module parameter
+ * max_capacity), EEXIST, ENOSPC (no free minor number), ENOMEM, EACCES (no permission for
+ * /dev/bbuf-control), ENOENT (the module is not loaded, or the dead-letter queue does not
+ * exist), ENXIO (the module is loaded, but /dev/bbuf-control does not exist or is another file).
  */
 int bbuf_create(const char *name, const struct bbuf_config *config);
 
 /**
- * bbuf_destroy() - destroy a queue, and what is queued, whoever uses it
- * @name: its name
+ * bbuf_destroy() - destroy a queue, even if it is in use, and all data in it
+ * @name: name of the queue
  *
- * For the same as bbuf_create(). Whoever has the queue open gets ENODEV.
+ * Requires the same permission as bbuf_create(). All current and future calls on open files of
+ * the queue fail with ENODEV.
  *
- * Return: 0. Errors: EINVAL (a name that no queue can have), ENOENT (no such queue, or
- * the module is not loaded), EPERM (the queue "default"), EACCES and ENXIO as bbuf_create()
- * has them.
+ * Return: 0. Errors: EINVAL (invalid name), ENOENT (no such queue, or the module is not loaded),
+ * EPERM (the queue "default"), EACCES and ENXIO as for bbuf_create().
  */
 int bbuf_destroy(const char *name);
 
 /**
- * bbuf_list() - what queues there are
- * @list: is set to an array, one entry for each queue, sorted by name
- * @count: is set to their number
+ * bbuf_list() - get the properties and statistics of all queues
+ * @list: set to an array with one entry per queue, sorted by name
+ * @count: set to the number of entries
  *
- * From /sys/class/bbuf: no queue is opened. The values of one entry are read one after the
- * other, while the queue goes on. A queue that is destroyed meanwhile is left out.
+ * Reads /sys/class/bbuf; no queue is opened. The values of one entry are read one after the
+ * other while the queue is in use, so they may not be consistent. A queue that is destroyed
+ * meanwhile is left out.
  *
- * What a queue is everybody may know. What passes through it is for those who may read its
- * node: for others these numbers are BBUF_UNKNOWN.
+ * The properties of a queue are readable by all users, its statistics only by users who may read
+ * its node: for others these numbers are BBUF_UNKNOWN.
  *
- * Return: 0, and then bbuf_list_free() frees the array. Errors: ENOENT (the module is
- * not loaded), ENOMEM, and those of opendir(3) and read(2).
+ * Return: 0; free the array with bbuf_list_free(). Errors: ENOENT (the module is not loaded),
+ * ENOMEM, and those of opendir(3) and read(2).
  */
 int bbuf_list(struct bbuf_info **list, size_t *count);
 
 /**
- * bbuf_list_free() - free what bbuf_list() has made
+ * bbuf_list_free() - free an array that bbuf_list() returned
  * @list: the array, or NULL
  *
- * errno is left alone.
+ * errno is preserved.
  */
 void bbuf_list_free(struct bbuf_info *list);
 
 /**
- * bbuf_lookup() - what a queue is and has done, by its name
- * @name: its name
- * @info: is filled
+ * bbuf_lookup() - get the properties and statistics of a queue by name
+ * @name: name of the queue
+ * @info: filled in
  *
- * As bbuf_list(), for one queue.
+ * Works like bbuf_list(), for one queue.
  *
- * Return: 0. Errors: EINVAL (a name that no queue can have), ENOENT (no such queue, or
- * the module is not loaded), and those of read(2).
+ * Return: 0. Errors: EINVAL (invalid name), ENOENT (no such queue, or the module is not loaded),
+ * and those of read(2).
  */
 int bbuf_lookup(const char *name, struct bbuf_info *info);
 
 /**
- * bbuf_get_info() - what a queue is and has done, by a handle
- * @queue: the handle, open for anything
- * @info: is filled, with values that belong together
+ * bbuf_get_info() - get the properties and statistics of the queue of a handle
+ * @queue: handle, opened with any flags
+ * @info: filled in, with values of one moment
  *
- * Works on a destroyed queue, too: BBUF_DESTROYED is in its state.
+ * Works on a destroyed queue, too: its state includes BBUF_DESTROYED.
  *
  * Return: 0. Errors: those of ioctl(2).
  */
 int bbuf_get_info(struct bbuf *queue, struct bbuf_info *info);
 
 /**
- * bbuf_shutdown() - say that no more is to come
- * @queue: the handle, open for writing
+ * bbuf_shutdown() - refuse further writes; report EOF once the queue is empty
+ * @queue: handle, open for writing
  *
- * Writers get EPIPE from now on, also those that wait. Readers get what is queued, and
- * then the end.
+ * Writers, including blocked ones, fail with EPIPE. Readers get the data that is queued, then
+ * EOF.
  *
- * Return: 0, also if that was said before. Errors: EBADF (not open for writing), ENODEV
- * (destroyed).
+ * Return: 0, also if the queue is already shut down. Errors: EBADF (not open for writing),
+ * ENODEV (the queue is destroyed).
  */
 int bbuf_shutdown(struct bbuf *queue);
 
 /**
- * bbuf_reopen() - take bbuf_shutdown() back, for a new round
- * @queue: the handle, open for writing
+ * bbuf_reopen() - undo bbuf_shutdown()
+ * @queue: handle, open for writing
  *
- * With BBUF_EOF_ON_CLOSE readers see an end again when the handle is closed, if nobody else
- * has the queue open for writing then.
+ * With BBUF_EOF_ON_CLOSE, readers get EOF again once the handle is closed, unless the queue is
+ * open for writing elsewhere.
  *
- * Return: 0, also if there was nothing to take back. Errors: EBADF (not open for
- * writing), ENODEV (destroyed).
+ * Return: 0, also if the queue was not shut down. Errors: EBADF (not open for writing), ENODEV
+ * (the queue is destroyed).
  */
 int bbuf_reopen(struct bbuf *queue);
 
 /**
- * bbuf_drain() - wait until all that is queued now has been taken
- * @queue: the handle, open for reading or writing
+ * bbuf_drain() - wait until all data that is queued now has been consumed
+ * @queue: handle, open for reading or writing
  *
- * As fsync(2) on the queue; waits also with O_NONBLOCK. What is leased counts as taken when
- * it is acknowledged.
+ * Works like fsync(2) on the queue, and blocks even with O_NONBLOCK. A leased record is consumed
+ * when it is acknowledged.
  *
- * Return: 0. Errors: EBADF (open for neither), EINTR (a signal), ENODEV (destroyed).
+ * Return: 0. Errors: EBADF (open for neither), EINTR (interrupted by a signal), ENODEV (the
+ * queue is destroyed).
  */
 int bbuf_drain(struct bbuf *queue);
 
 /**
- * bbuf_peek() - copy what is queued first, and leave it there
- * @queue: the handle, open for reading
- * @buffer: where to
- * @size: bytes of that
+ * bbuf_peek() - copy the oldest data without removing it from the queue
+ * @queue: handle, open for reading
+ * @buffer: memory for the data
+ * @size: size of @buffer in bytes
  *
- * Never waits. Of a stream up to @size bytes, of a record queue the next record.
+ * Never blocks. Copies up to @size bytes of a stream, or the next record of a record queue.
  *
- * Return: bytes copied; 0 is the end of the data. Errors: EAGAIN (nothing is queued),
- * EMSGSIZE (the record is longer than @size), ENODEV (destroyed), EFAULT, EBADF (not
- * open for reading).
+ * Return: number of bytes copied; 0 at EOF. Errors: EAGAIN (the queue is empty), EMSGSIZE (the
+ * record is longer than @size), ENODEV (the queue is destroyed), EFAULT, EBADF (not open for
+ * reading).
  */
 ssize_t bbuf_peek(struct bbuf *queue, void *buffer, size_t size);
 
 /**
- * bbuf_flush() - discard what is queued
- * @queue: the handle, open for reading
+ * bbuf_flush() - discard all queued data
+ * @queue: handle, open for reading
  *
- * What is leased is not.
+ * Leased records are not discarded.
  *
- * Return: 0. Errors: EINTR (a signal), ENODEV (destroyed), EBADF (not open for reading).
+ * Return: 0. Errors: EINTR (interrupted by a signal), ENODEV (the queue is destroyed), EBADF
+ * (not open for reading).
  */
 int bbuf_flush(struct bbuf *queue);
 
 /**
- * bbuf_set() - change marks, policy, capacity and the limits of leases of a queue in use
- * @queue: the handle
- * @set: what to change; see linux/bbuf.h
+ * bbuf_set() - change the capacity, marks, policy and lease limits of a queue in use
+ * @queue: handle
+ * @set: the changes; see linux/bbuf.h
  *
- * All of it or nothing.
+ * Either all changes are made or none.
  *
- * Return: 0. Errors: EPERM (neither the node's owner nor root), EINVAL (a mark of 0 or
- * beyond the capacity, marks that together are more than the capacity and a byte, an
- * unknown policy, limits of leases that the queue doesn't have), ERANGE (a capacity beyond
- * the module's max_capacity), EBUSY (more is queued and leased than the new capacity),
- * ENOMEM, EINTR (a signal), EAGAIN (O_NONBLOCK, and somebody is in the middle of a copy),
- * ENODEV (destroyed).
+ * Return: 0. Errors: EPERM (the caller is neither owner of the node nor root), EINVAL (a mark
+ * that is 0 or above the capacity, marks whose sum exceeds the capacity plus one, an unknown
+ * policy, lease limits for a queue without leases), ERANGE (a capacity above the module
+ * parameter max_capacity), EBUSY (the queued and leased data exceeds the new capacity), ENOMEM,
+ * EINTR (interrupted by a signal), EAGAIN (O_NONBLOCK, and another call is copying data), ENODEV
+ * (the queue is destroyed).
  */
 int bbuf_set(struct bbuf *queue, const struct bbuf_set *set);
 
 /**
- * bbuf_resize() - change a queue's capacity, and nothing else
- * @queue: the handle
- * @capacity: in bytes
+ * bbuf_resize() - change only the capacity of a queue
+ * @queue: handle
+ * @capacity: new capacity in bytes
  *
- * Marks beyond the new capacity are lowered to it.
+ * Marks above the new capacity are lowered to it.
  *
  * Return: 0. Errors: those of bbuf_set().
  */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Making and removing queues, and changing what they are. */
+/* Creating, destroying and changing queues. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -11,8 +11,9 @@
 #define CONTROL		"/dev/bbuf-control"
 
 /*
- * What an error means that says that the control device is not at its path: the module is not
- * loaded, or it is, and the device has no node there. Other errors are left as they are.
+ * Translate an error that means that the control device is not at its path: ENOENT if the module
+ * is not loaded, ENXIO if it is loaded but the device has no node. Other errors are returned
+ * unchanged.
  */
 static int control_error(int error)
 {

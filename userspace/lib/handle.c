@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Handles: opening, closing, and the file behind them. */
+/* Opening and closing handles. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -25,7 +25,7 @@ bool bbuf_name_fits(const char *name)
 	return false;
 }
 
-/* Is there a queue of this name, as sysfs has it? */
+/* Whether sysfs has a queue of this name. */
 static bool queue_exists(const char *name)
 {
 	char path[sizeof(BBUF_CLASS "/") + BBUF_NAME_SIZE] = BBUF_CLASS "/";
@@ -33,7 +33,10 @@ static bool queue_exists(const char *name)
 	return !access(strcat(path, name), F_OK);
 }
 
-/* The queue whose node is at a path, if there is one, by its name; or NULL. */
+/*
+ * Name of the existing queue whose node is at @path, or NULL. The result points into @path or is
+ * a constant.
+ */
 static const char *queue_of(const char *path)
 {
 	const char *name = NULL;
@@ -45,7 +48,10 @@ static const char *queue_of(const char *path)
 	return name && bbuf_name_fits(name) && queue_exists(name) ? name : NULL;
 }
 
-/* Is the file that of the queue @name? Another device may refuse the ioctl in its own way. */
+/*
+ * Check that the file belongs to the queue @name. Another device may refuse the ioctl with an
+ * error of its own, so all errors except missing permission become ENOTTY.
+ */
 static int check_queue(int fd, const char *name)
 {
 	struct bbuf_info info;
@@ -59,8 +65,9 @@ static int check_queue(int fd, const char *name)
 }
 
 /*
- * What is no device is not opened: a FIFO would make the caller wait. If @name is given, it
- * must be the queue of that name: otherwise data would go into whatever has its place.
+ * Open a character device; another file is not opened, since open() of a FIFO could block. If
+ * @name is given, the device must be the queue of that name: otherwise data would be written to
+ * whatever file has taken the place of its node.
  */
 static int open_node(const char *path, const char *name, int flags)
 {
@@ -82,7 +89,7 @@ static int open_node(const char *path, const char *name, int flags)
 	return -1;
 }
 
-/* Does the error say that something else, or nothing, is where the node should be? */
+/* Whether the error means that the node is missing or is another file. */
 static bool is_no_node(int error)
 {
 	return error == ENOENT || error == ENOTTY || error == ENXIO;

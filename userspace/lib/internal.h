@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the files of the library share. */
+/* Declarations shared by the files of the library. */
 #ifndef BBUF_INTERNAL_H
 #define BBUF_INTERNAL_H
 
@@ -7,25 +7,28 @@
 
 #include "bbuf.h"
 
-/* Everything is hidden but what says so, and stands in libbbuf.map. */
+/* All symbols are hidden except those marked with this, which libbbuf.map lists. */
 #define BBUF_API	__attribute__((visibility("default")))
 
-/* A folder for each queue. */
+/* Contains a directory for each queue. */
 #define BBUF_CLASS	"/sys/class/bbuf"
 
 /*
- * A handle. The options are those that the open file has now, so that it is asked
- * for others only when a call needs them.
+ * Handle. @options are the current options of the open file: they are set again only if a call
+ * needs other ones.
  */
 struct bbuf {
 	int fd;
 	struct bbuf_options options;
 };
 
-/* Can a queue have this name, as far as a path is concerned? Sets errno if not. */
+/*
+ * Check that a queue may have this name, as far as paths are concerned. Sets errno to EINVAL if
+ * not. The kernel checks the characters.
+ */
 bool bbuf_name_fits(const char *name);
 
-/* A write and a read with the given frames (0 or BBUF_FRAMED) and time to wait. */
+/* Write or read with the given framing (0 or BBUF_FRAMED) and timeout. */
 ssize_t bbuf_write(struct bbuf *queue, __u32 framed, const void *data, size_t len,
 		   const struct timespec *timeout);
 ssize_t bbuf_read(struct bbuf *queue, __u32 framed, void *buffer, size_t size,

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Putting, getting and leasing.
+ * Writing, reading and leasing.
  *
- * Whether and how long to wait is a matter of each call here, and, but for not
- * waiting at all, of the open file in the kernel. The kernel's timeout is used
- * although it may take a system call more, since who waits in its line is served in
- * order; who polls and tries again is not.
+ * The library has a timeout per call, the kernel a timeout per open file. The library sets the
+ * kernel's timeout before the call, although that may take one more system call: a call that
+ * waits in the kernel's wait list is served in order of arrival, whereas a caller that polls and
+ * retries is not.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +28,7 @@ static bool timeout_is_zero(const struct timespec *t)
 	return !t->tv_sec && !t->tv_nsec;
 }
 
-/* In nanoseconds, or so many that nobody sees the difference. */
+/* Timeout in nanoseconds, or UINT64_MAX, more than 500 years, if it is larger. */
 static __u64 timeout_ns(const struct timespec *t)
 {
 	__u64 ns;
@@ -50,9 +50,8 @@ static int set_options(struct bbuf *queue, const struct bbuf_options *options)
 }
 
 /*
- * Make the file serve the next call as that wants it: with frames or without, and
- * with the time to wait, that @field of @options is for. Returns flags for
- * preadv2(2) and pwritev2(2), or -1.
+ * Set the options of the file for the next call: framing, and the timeout, which is stored in
+ * @field of @options. Returns flags for preadv2(2) and pwritev2(2), or -1 and errno.
  */
 static int prepare(struct bbuf *queue, struct bbuf_options *options, __u32 framed,
 		   __u64 *field, const struct timespec *timeout)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What queues there are, from sysfs.
+ * Properties and statistics of queues, from sysfs.
  *
- * That leaves no trace: to open a queue for BBUF_IOC_INFO takes permission, and would count
- * as one more reader or writer. What a queue is everybody may read there; the numbers that
- * tell what passes through it are for those who may read its node.
+ * Reading sysfs has no side effects: opening a queue for BBUF_IOC_INFO requires permission and
+ * would count as one more reader or writer. The properties of a queue are readable by all users
+ * there, its statistics only by users who may read its node.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -17,9 +17,9 @@
 
 #define NODES		"/dev"
 #define NODE_PREFIX	"bbuf-"
-#define VALUE_SIZE	(BBUF_NAME_SIZE + 1)	/* a name with a newline and a NUL: the longest */
+#define VALUE_SIZE	(BBUF_NAME_SIZE + 1)	/* longest value: name, newline, NUL */
 
-/* A file with a number, and the field that it is. */
+/* Sysfs file with a number, and the member of struct bbuf_info that it fills in. */
 struct number {
 	const char *file;
 	size_t offset;
@@ -55,7 +55,7 @@ static const struct number numbers[] = {
 	NUMBER("wakeups_readers", out.wakeups),
 };
 
-/* What is 0 without BBUF_LEASE. */
+/* Numbers that are 0 without BBUF_LEASE. */
 static const struct number lease_numbers[] = {
 	NUMBER("leased_bytes", leased_bytes),
 	NUMBER("leased_records", leased_records),
@@ -68,7 +68,7 @@ static const struct number lease_numbers[] = {
 	NUMBER("max_deliveries", max_deliveries),
 };
 
-/* A file with a word, and the bit that is set if it is a certain one. */
+/* Sysfs file, and the bit to set if it contains @word. */
 static const struct word {
 	const char *file;
 	const char *word;
@@ -85,7 +85,7 @@ static const struct word {
 
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
 
-/* The contents of a file without the newline. */
+/* Read a file, without the trailing newline. */
 static int read_value(int dir, const char *file, char value[VALUE_SIZE])
 {
 	int fd = openat(dir, file, O_RDONLY | O_CLOEXEC);
@@ -125,8 +125,8 @@ static int read_number(int dir, const struct number *number, struct bbuf_info *i
 }
 
 /*
- * An older module has no file for a newer policy. If the queue was destroyed, the numbers
- * tell.
+ * An older module has no file for a newer policy: the bit stays clear. A queue that was
+ * destroyed has no files, either; reading the numbers then fails.
  */
 static int read_word(int dir, const struct word *word, struct bbuf_info *info)
 {
@@ -192,7 +192,7 @@ BBUF_API int bbuf_lookup(const char *name, struct bbuf_info *info)
 	return ret;
 }
 
-/* An array that grows. */
+/* Array that grows. */
 struct list {
 	struct bbuf_info *infos;
 	size_t count;
@@ -232,7 +232,7 @@ static int list_append_entries(struct list *list, DIR *dir, const char *prefix)
 	}
 }
 
-/* Append the names of what is in a folder, less a prefix that they must have. */
+/* Append the names of the entries of a directory that begin with @prefix, without the prefix. */
 static int list_append_folder(struct list *list, const char *path, const char *prefix)
 {
 	DIR *dir = opendir(path);
@@ -248,9 +248,9 @@ static int list_append_folder(struct list *list, const char *path, const char *p
 }
 
 /*
- * When a queue is destroyed while sysfs reads there, sysfs may go on one too far, and
- * leave out another that stays. The folder of the nodes has no such fault, but need
- * not have all nodes: in a container, say. So both are asked.
+ * If a queue is destroyed while its directory in sysfs is being read, readdir() may skip the
+ * entry of another queue. The directory of the nodes does not have this problem, but it may not
+ * contain all nodes, for example in a container. Hence both are read.
  */
 static int list_append_all(struct list *list)
 {
@@ -267,7 +267,7 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-/* Of the names that were found, keep each once, with what there is to say of it. */
+/* Remove duplicate names, and fill in the entries of the queues that still exist. */
 static int list_look_up(struct list *list)
 {
 	char name[BBUF_NAME_SIZE] = "";

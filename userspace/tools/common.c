@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What all tools share. See common.h.
+ * Functions shared by all tools. See common.h.
  */
 #include <ctype.h>
 #include <err.h>
@@ -29,7 +29,7 @@ uint64_t now_ns(void)
 	return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
 }
 
-/* Returns early when a signal arrives: the caller looks whether it should stop. */
+/* Returns early when a signal arrives: the caller checks whether it should stop. */
 void sleep_until(uint64_t deadline_ns)
 {
 	struct timespec ts = {
@@ -40,7 +40,7 @@ void sleep_until(uint64_t deadline_ns)
 	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
 }
 
-/* A number in decimal, of digits alone: strtoull() would take "-1", too. */
+/* Parse a decimal number without a sign: strtoull() would accept "-1". */
 static bool parse_number(const char *text, uint64_t *number, const char **rest)
 {
 	char *end;
@@ -57,7 +57,7 @@ bool parse_size(const char *text, uint64_t *bytes)
 {
 	static const char suffixes[] = "KMG";
 	const char *rest, *suffix;
-	unsigned int shift = 0;
+	unsigned int supervisor = 0;
 	uint64_t number;
 
 	if (!parse_number(text, &number, &rest))
@@ -66,11 +66,11 @@ bool parse_size(const char *text, uint64_t *bytes)
 		suffix = strchr(suffixes, toupper((unsigned char)*rest));
 		if (!suffix || rest[1])
 			return false;
-		shift = 10 * (suffix - suffixes + 1);
+		supervisor = 10 * (suffix - suffixes + 1);
 	}
-	if (number > UINT64_MAX >> shift)
+	if (number > UINT64_MAX >> supervisor)
 		return false;
-	*bytes = number << shift;
+	*bytes = number << supervisor;
 	return true;
 }
 
@@ -130,7 +130,7 @@ uint64_t arg_time(struct argp_state *state, const char *what, const char *arg)
 	return ns;
 }
 
-/* As people write it: 64K, but 1000 where no suffix would be exact. */
+/* Format a size with a suffix if that is exact: 64K, but 1000. */
 const char *format_size(char text[TEXT_MAX], uint64_t bytes)
 {
 	static const char suffixes[] = { '\0', 'K', 'M', 'G' };
@@ -175,7 +175,7 @@ void *xrealloc(void *mem, size_t n, size_t size)
 	return mem;
 }
 
-/* Says whether all that was printed has been written, as an exit code. */
+/* Flush standard output. Returns an exit code, after printing a message if that fails. */
 int output_end(void)
 {
 	if (!fflush(stdout) && !ferror(stdout))
@@ -189,7 +189,7 @@ static const char *access_name(int flags)
 	return (flags & O_ACCMODE) == O_WRONLY ? "writing" : "reading";
 }
 
-/* If the path is that of a queue's node, and something else is there, the program ends. */
+/* Exit if the path is that of a node and another file has taken its place. */
 static void device_check_node(const char *path)
 {
 	char *problem = node_problem(path);
@@ -198,17 +198,17 @@ static void device_check_node(const char *path)
 		errx(EXIT_FAILURE, "%s: %s", path, problem);
 }
 
-/* Nothing is there, or nothing behind it, and the module would know if it should be. */
+/* The node is missing or dead, and the module does not know a queue for it. */
 static _Noreturn void device_missing(const char *path, const char *what)
 {
 	if (access("/sys/class/bbuf", F_OK))
 		errx(EXIT_FAILURE, "%s: %s: load the module with `insmod bbuf.ko` or `make load`",
 		     path, what);
-	errx(EXIT_FAILURE, "%s: %s: there is no such queue: `bbuf list` shows which there are, "
-	     "`bbuf create` makes one", path, what);
+	errx(EXIT_FAILURE, "%s: %s: no such queue: `bbuf list` shows all queues, `bbuf create` "
+	     "creates one", path, what);
 }
 
-/* Says why the device can't be opened and what to do about it. */
+/* Exit with a message that tells why the device cannot be opened and what to do. */
 static _Noreturn void device_refused(const char *path, int flags, int error)
 {
 	struct stat st;
@@ -218,17 +218,20 @@ static _Noreturn void device_refused(const char *path, int flags, int error)
 	if (stat(path, &st))
 		st.st_mode = 0;
 	if ((error == ENXIO || error == ENODEV) && S_ISCHR(st.st_mode))
-		device_missing(path, "nothing is behind this node");
+		device_missing(path, "no device exists for this node");
 	if ((error == EACCES || error == EPERM) && st.st_mode)
 		errx(EXIT_FAILURE, "%s: opening for %s: not permitted: it belongs to user %u, "
-		     "group %u, with mode %04o; be one of them, or let the owner widen the mode "
+		     "group %u, with mode %04o; use sudo, or let its owner change the permissions "
 		     "with chmod", path, access_name(flags), st.st_uid, st.st_gid,
 		     st.st_mode & 07777);
 	errno = error;
 	err(EXIT_FAILURE, "%s: opening for %s", path, access_name(flags));
 }
 
-/* What has a node's place may be a FIFO, which waits in open(), or come there meanwhile. */
+/*
+ * A node may have been replaced by a FIFO, on which open() would block, or by another file since
+ * the first check.
+ */
 int device_open(const char *path, int flags)
 {
 	struct stat st;
@@ -249,7 +252,7 @@ int device_open(const char *path, int flags)
 	return fd;
 }
 
-/* Bytes that the queue holds at most; 0 if that can't be learnt. */
+/* Capacity of the queue in bytes; 0 if it is unknown. */
 uint64_t device_capacity(int fd)
 {
 	int pipe_size = fcntl(fd, F_GETPIPE_SZ);
@@ -260,7 +263,7 @@ uint64_t device_capacity(int fd)
 	return ioctl(fd, BBUF_IOC_INFO, &info) ? 0 : info.capacity;
 }
 
-/* Bytes queued now. A queue tells that by FIONREAD only to those who may read. */
+/* Number of bytes queued. FIONREAD on a queue requires a file that is open for reading. */
 uint64_t device_fill(int fd, const char *path)
 {
 	struct bbuf_info info;
@@ -269,20 +272,21 @@ uint64_t device_fill(int fd, const char *path)
 	if (!ioctl(fd, BBUF_IOC_INFO, &info))
 		return info.bytes;
 	if (ioctl(fd, FIONREAD, &bytes))
-		err(EXIT_FAILURE, "%s: can't learn how much it holds: is it a bbuf device?", path);
+		err(EXIT_FAILURE, "%s: cannot get the number of bytes queued: is it a bbuf "
+		    "device?", path);
 	return info.bytes;
 }
 
-/* For tools that need a queue to themselves. Returns its capacity. */
+/* For tools that must not share the queue. Returns its capacity. */
 uint64_t device_require_empty(int fd, const char *path)
 {
 	uint64_t capacity = device_capacity(fd), fill = device_fill(fd, path);
 
 	if (!capacity)
-		errx(EXIT_FAILURE, "%s: can't learn its capacity: is it a bbuf device?", path);
+		errx(EXIT_FAILURE, "%s: cannot get its capacity: is it a bbuf device?", path);
 	if (fill)
-		errx(EXIT_FAILURE, "%s: holds %llu bytes: empty it with "
-		     "`consumer --device=%s --discard --idle=100ms`", path,
+		errx(EXIT_FAILURE, "%s: the queue must be empty, but holds %llu bytes: empty it "
+		     "with `consumer --device=%s --discard --idle=100ms`", path,
 		     (unsigned long long)fill, path);
 	return capacity;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What all tools share: exit codes, sizes and times as people write them, the
+ * Declarations shared by all tools: exit codes, parsing and printing of sizes and times, the
  * device, and the clock.
  */
 #ifndef BBUF_TOOLS_COMMON_H
@@ -21,21 +21,21 @@
 #define MIN(a, b)	((a) < (b) ? (a) : (b))
 #define MAX(a, b)	((a) > (b) ? (a) : (b))
 
-/* Exit codes; EXIT_SUCCESS and EXIT_FAILURE are 0 and 1. */
+/* Exit codes in addition to EXIT_SUCCESS and EXIT_FAILURE. */
 #define EXIT_USAGE	2
 #define EXIT_BAD_DATA	3
 
-/* One number as text; larger than any of the formats below needs. */
+/* Size of the text of one number; larger than any of the formats below needs. */
 #define TEXT_MAX	32
 
-/* The end of every --help. */
+/* Last lines of each --help. */
 #define HELP_SIZES	"Sizes take K, M or G (powers of 1024), times ns, us, ms, s or min."
 #define HELP_EXIT	"Exit status: 0 success, 1 failure, 2 wrong usage"
 
 uint64_t now_ns(void);
 void sleep_until(uint64_t deadline_ns);
 
-/* For argp parsers: the number that arg states, or a usage error. */
+/* For argp parsers: the value of @arg, or a usage error. */
 uint64_t arg_size(struct argp_state *state, const char *what, const char *arg);
 uint64_t arg_count(struct argp_state *state, const char *what, const char *arg);
 uint64_t arg_time(struct argp_state *state, const char *what, const char *arg);

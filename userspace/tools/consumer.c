@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * consumer: takes what is in a queue, to standard output, to check it, or to drop it.
+ * consumer: read from a queue, and write to standard output, verify, or discard.
  */
 #include <err.h>
 #include <errno.h>
@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "common.h"
-#include "crew.h"
 #include "verify.h"
+#include "workers.h"
 
 #define PRODUCERS_DEFAULT	1
 
@@ -24,17 +24,17 @@ enum option_key {
 };
 
 /**
- * struct plan - what to do with what comes
- * @crew: options of all crews
- * @verify: check items; otherwise pass bytes on
- * @discard: drop the bytes rather than write them to standard output
- * @producers: how many end markers to wait for
- * @budget: bytes that may still be taken, unless it is endless
- * @limited: the budget counts
- * @verifier: the check
+ * struct plan - options of consumer
+ * @workers: options of the workers
+ * @verify: verify items instead of writing bytes to standard output
+ * @discard: discard the bytes instead of writing them
+ * @producers: number of end markers to wait for
+ * @budget: number of bytes that may still be read, if @limited
+ * @limited: the number of bytes is limited
+ * @verifier: state of the verification
  */
 struct plan {
-	struct crew_options crew;
+	struct worker_options workers;
 	bool verify;
 	bool discard;
 	uint64_t producers;
@@ -45,27 +45,27 @@ struct plan {
 
 static const struct argp_option option_list[] = {
 	{ .name = "verify", .key = KEY_VERIFY,
-	  .doc = "check that the items of `producer --items' come all, whole, once and in "
-		 "order, until each producer has ended" },
+	  .doc = "verify that all items of `producer --items' arrive intact, once and in order, "
+		 "until all producers have ended" },
 	{ .name = "producers", .key = KEY_PRODUCERS, .arg = "N",
-	  .doc = "with --verify: how many producers to wait for (default 1)" },
-	{ .name = "discard", .key = KEY_DISCARD, .doc = "drop what comes" },
+	  .doc = "with --verify: number of producers to wait for (default: 1)" },
+	{ .name = "discard", .key = KEY_DISCARD, .doc = "discard the data" },
 	{ .name = "bytes", .key = KEY_BYTES, .arg = "SIZE",
-	  .doc = "end after so many bytes (default: at the end of file)" },
+	  .doc = "exit after this number of bytes (default: at end of file)" },
 	{ 0 }
 };
 
-/* Refuses what can't work. */
+/* Reject combinations that cannot work. */
 static void plan_check(const struct plan *plan, struct argp_state *state)
 {
 	if (plan->verify && (plan->discard || plan->limited))
-		argp_error(state, "--verify takes whole items until the producers end: "
-			   "leave out --bytes and --discard");
+		argp_error(state, "--verify reads complete items until the producers end: leave "
+			   "out --bytes and --discard");
 	if (!plan->verify && plan->producers != PRODUCERS_DEFAULT)
-		argp_error(state, "--producers: needs --verify");
-	if (!plan->verify && !plan->discard && plan->crew.jobs > 1)
-		argp_error(state, "--jobs=%u: several workers would mix up standard output; "
-			   "give --verify or --discard, too", plan->crew.jobs);
+		argp_error(state, "--producers requires --verify");
+	if (!plan->verify && !plan->discard && plan->workers.jobs > 1)
+		argp_error(state, "--jobs=%u: several workers would mix their output: add "
+			   "--verify or --discard", plan->workers.jobs);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -74,7 +74,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &plan->crew;
+		state->child_inputs[0] = &plan->workers;
 		break;
 	case ARGP_KEY_END:
 		plan_check(plan, state);
@@ -99,7 +99,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_child children[] = {
-	{ .argp = &crew_argp, .header = "Options of producer and consumer:" },
+	{ .argp = &worker_argp, .header = "Options of producer and consumer:" },
 	{ 0 }
 };
 
@@ -107,21 +107,22 @@ static const struct argp argp = {
 	.options = option_list,
 	.parser = parse,
 	.children = children,
-	.doc = "Takes what is in a queue and writes it to standard output; or checks or drops it. "
-	       "Then reports on standard error what it met.\v"
-	       "A stream has no item boundaries, and a read may end within an item. Hence the "
-	       "workers of one `consumer --verify' take turns at the device: each keeps its turn "
-	       "until what it has ends with a whole item, and checks while the others read. "
-	       "Another process that reads the same queue meanwhile makes the check fail.\n\n"
-	       "The report counts, for each worker: calls of read(); slept, the calls during "
-	       "which the thread gave up its CPU, and the time spent in those; EAGAIN, the calls "
-	       "that moved nothing; polls, the calls of poll() or epoll_wait(); switches, the "
+	.doc = "Reads a queue and writes the data to standard output, or verifies or discards "
+	       "it. Then prints statistics on standard error.\v"
+	       "A stream has no item boundaries, and a read may end within an item. Therefore "
+	       "the workers of one `consumer --verify' take turns at the device: each reads "
+	       "until its data ends with a complete item, and verifies it while the others read. "
+	       "Another process that reads the same queue meanwhile makes the verification "
+	       "fail.\n\n"
+	       "The report has for each worker: calls of read(); slept, the calls during which "
+	       "the thread yielded its CPU, and the time spent in them; EAGAIN, the calls that "
+	       "moved nothing; polls, the calls of poll() or epoll_wait(); switches, the "
 	       "voluntary context switches in all these calls, from getrusage(). Rates are from "
 	       "the first byte moved to the last; MB are 1,000,000 bytes.\n\n"
-	       HELP_SIZES "\n" HELP_EXIT ", 3 the check failed or is incomplete.",
+	       HELP_SIZES "\n" HELP_EXIT ", 3 the verification failed or is incomplete.",
 };
 
-/* Takes n bytes, or what is left, out of the budget. */
+/* Take n bytes, or what is left, from the budget. */
 static size_t budget_take(struct plan *plan, size_t n)
 {
 	unsigned long long left = atomic_load(&plan->budget), take;
@@ -140,40 +141,41 @@ static void budget_return(struct plan *plan, size_t n)
 		atomic_fetch_add(&plan->budget, n);
 }
 
-static bool pass_on(const struct worker *worker, const char *bytes, size_t n)
+static bool write_stdout(const struct worker *worker, const char *bytes, size_t n)
 {
 	ssize_t ret;
 
 	for (; n; n -= ret, bytes += ret) {
 		ret = write(STDOUT_FILENO, bytes, n);
-		if (ret < 0 && errno == EINTR && !atomic_load(&worker->crew->stop))
+		if (ret < 0 && errno == EINTR && !atomic_load(&worker->group->stop))
 			ret = 0;
 		if (ret < 0) {
-			warn("standard output: %zu bytes that were taken can't be written", n);
+			warn("standard output: %zu bytes read from the queue cannot be written",
+			     n);
 			return false;
 		}
 	}
 	return true;
 }
 
-/* Returns 1 to n bytes, or 0 when no more shall be read; *good says if that is an error. */
+/* Returns 1 to n bytes, or 0 when reading ends; then *good is false after an error. */
 static size_t take(struct worker *worker, void *buf, size_t n, bool *good)
 {
-	ssize_t ret = port_read(&worker->port, buf, n);
+	ssize_t ret = endpoint_read(&worker->endpoint, buf, n);
 
 	*good = ret >= 0 || errno == EINTR;
 	if (!*good)
-		warn("%s: reading", worker->crew->options.device);
+		warn("%s: reading", worker->group->options.device);
 	if (ret <= 0)
 		return 0;
-	crew_moved(worker, ret);
+	worker_moved(worker, ret);
 	return ret;
 }
 
 static bool work_pass(struct worker *worker)
 {
-	const struct crew_options *options = &worker->crew->options;
-	struct plan *plan = worker->crew->plan;
+	const struct worker_options *options = &worker->group->options;
+	struct plan *plan = worker->group->plan;
 	char *buf = xcalloc(1, options->buffer);
 	bool good = true;
 	size_t want, n;
@@ -183,7 +185,7 @@ static bool work_pass(struct worker *worker)
 		n = want ? take(worker, buf, want, &good) : 0;
 		budget_return(plan, want - n);
 		if (n && !plan->discard)
-			good = pass_on(worker, buf, n);
+			good = write_stdout(worker, buf, n);
 	} while (n && good);
 	free(buf);
 	return good;
@@ -191,22 +193,22 @@ static bool work_pass(struct worker *worker)
 
 static bool work_verify(struct worker *worker)
 {
-	struct plan *plan = worker->crew->plan;
+	struct plan *plan = worker->group->plan;
 
 	return verifier_work(&plan->verifier, worker);
 }
 
-/* How it went, as an exit code. */
-static int plan_result(struct plan *plan, const struct crew *crew, enum crew_end end)
+/* Returns the exit code. */
+static int plan_result(struct plan *plan, const struct worker_group *group, enum workers_end end)
 {
-	bool verified = !plan->verify || verifier_report(&plan->verifier, plan->crew.json);
+	bool verified = !plan->verify || verifier_report(&plan->verifier, plan->workers.json);
 
-	if (crew_failed(crew))
+	if (workers_failed(group))
 		return EXIT_FAILURE;
 	if (!verified)
 		return EXIT_BAD_DATA;
-	if (end == CREW_INTERRUPTED && plan->limited) {
-		warnx("%s: interrupted before all of --bytes had come", plan->crew.device);
+	if (end == WORKERS_INTERRUPTED && plan->limited) {
+		warnx("%s: interrupted before all of --bytes had been read", plan->workers.device);
 		return EXIT_FAILURE;
 	}
 	return EXIT_SUCCESS;
@@ -215,19 +217,19 @@ static int plan_result(struct plan *plan, const struct crew *crew, enum crew_end
 int main(int argc, char **argv)
 {
 	struct plan plan = { .producers = PRODUCERS_DEFAULT };
-	struct crew crew = { .flags = O_RDONLY, .plan = &plan };
-	enum crew_end end;
+	struct worker_group group = { .flags = O_RDONLY, .plan = &plan };
+	enum workers_end end;
 	int result;
 
 	argp_err_exit_status = EXIT_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, &plan);
 	verifier_init(&plan.verifier, plan.producers);
-	crew.options = plan.crew;
-	crew.work = plan.verify ? work_verify : work_pass;
+	group.options = plan.workers;
+	group.work = plan.verify ? work_verify : work_pass;
 
-	end = crew_run(&crew);
-	result = plan_result(&plan, &crew, end);
-	crew_free(&crew);
+	end = workers_run(&group);
+	result = plan_result(&plan, &group, end);
+	workers_free(&group);
 	verifier_uninit(&plan.verifier);
 	return result;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * copies: shows what an I/O costs, which is two copies of each byte, and a system call
- * for each buffer.
+ * copies: show the cost of I/O, which copies each byte twice and takes a system call for each
+ * buffer.
  */
 #include <err.h>
 #include <errno.h>
@@ -18,10 +18,10 @@
 #define BYTES_DEFAULT	(1024U * 1024)
 #define BYTES_PER_MB	1e6
 
-/* User to kernel, and kernel to user. */
+/* From user to kernel memory and back. */
 #define COPIES_PER_BYTE	2
 
-/* Columns of the chart beside the bars. */
+/* Widths of the columns on both sides of the bars. */
 #define LABEL_WIDTH	10
 #define TIME_WIDTH	10
 
@@ -31,10 +31,10 @@ enum option_key {
 };
 
 /**
- * struct run - the same bytes, moved with buffers of one size
- * @size: bytes that one call moves
- * @calls: system calls that it took
- * @ns: how long it took
+ * struct run - a run that moves all bytes with one buffer size
+ * @size: number of bytes moved by one call
+ * @calls: number of system calls
+ * @ns: duration in nanoseconds
  */
 struct run {
 	size_t size;
@@ -43,11 +43,11 @@ struct run {
 };
 
 /**
- * struct plan - what to move
+ * struct plan - options of copies
  * @device: path of the queue
- * @bytes: how many bytes go through it in each run
- * @runs: one for each size
- * @count: how many runs there are
+ * @bytes: number of bytes moved in each run
+ * @runs: one run for each size
+ * @count: number of @runs
  */
 struct plan {
 	const char *device;
@@ -58,9 +58,9 @@ struct plan {
 
 static const struct argp_option option_list[] = {
 	{ .name = "device", .key = KEY_DEVICE, .arg = "PATH",
-	  .doc = "the queue (default " DEFAULT_DEVICE ")" },
+	  .doc = "path of the queue (default: " DEFAULT_DEVICE ")" },
 	{ .name = "bytes", .key = KEY_BYTES, .arg = "SIZE",
-	  .doc = "how much to move with each size (default 1M)" },
+	  .doc = "number of bytes to move with each size (default: 1M)" },
 	{ 0 }
 };
 
@@ -100,24 +100,24 @@ static const struct argp argp = {
 	.options = option_list,
 	.parser = parse,
 	.args_doc = "[SIZE...]",
-	.doc = "Moves the same bytes through a queue in calls of each SIZE (default 1, 64, 4096 "
-	       "and 65536 bytes), and shows what that costs.\v"
-	       "One thread writes a buffer and reads it back, so that nothing ever waits: what "
-	       "is left are the system calls and the two copies, from user to kernel memory and "
-	       "back. A size above the queue's capacity is left out. The queue must be empty, "
-	       "and no one else may use it meanwhile.\n\n"
+	.doc = "Moves the same bytes through a queue in calls of each SIZE (default: 1, 64, 4096 "
+	       "and 65536 bytes), and shows the cost.\v"
+	       "One thread writes a buffer and reads it back, so that no call blocks: the cost "
+	       "is that of the system calls and of the two copies, from user to kernel memory "
+	       "and back. A size above the capacity is skipped. The queue must be empty, and no "
+	       "other process may use it meanwhile.\n\n"
 	       HELP_SIZES "\n" HELP_EXIT ".",
 };
 
-/* Moves n bytes by one call, or dies. */
+/* Check that a call has moved n bytes, or exit. */
 static void must_move(const struct plan *plan, ssize_t ret, size_t n, const char *what)
 {
 	if (ret < 0)
-		err(EXIT_FAILURE, "%s: %s %zu bytes%s", plan->device, what, n,
-		    errno == EAGAIN ? ": does anybody else use it?" : "");
+		err(EXIT_FAILURE, "%s: %s %zu bytes%s", plan->device, what, n, errno == EAGAIN ?
+		    ": is another process using the queue?" : "");
 	if ((size_t)ret != n)
-		errx(EXIT_FAILURE, "%s: %s %zu bytes moved only %zd: does anybody else use it?",
-		     plan->device, what, n, ret);
+		errx(EXIT_FAILURE, "%s: %s %zu bytes moved only %zd: is another process using the "
+		     "queue?", plan->device, what, n, ret);
 }
 
 static void run_measure(struct run *run, const struct plan *plan, int fds[2], const char *source,
@@ -134,12 +134,12 @@ static void run_measure(struct run *run, const struct plan *plan, int fds[2], co
 	}
 	run->ns = now_ns() - start;
 	if (memcmp(source, sink, plan->bytes))
-		errx(EXIT_FAILURE, "%s: other bytes came out than went in: does anybody else "
-		     "use it?", plan->device);
+		errx(EXIT_FAILURE, "%s: the bytes read differ from the bytes written: is another "
+		     "process using the queue?", plan->device);
 	memset(sink, 0, plan->bytes);
 }
 
-/* Bytes of which no two stretches are alike, and memory that is really there. */
+/* Random bytes, so that misplaced data is noticed, and pages that are mapped. */
 static char *random_bytes(size_t n)
 {
 	char *bytes = xcalloc(1, n);
@@ -149,7 +149,7 @@ static char *random_bytes(size_t n)
 	for (done = 0; done < n; done += ret) {
 		ret = getrandom(bytes + done, n - done, 0);
 		if (ret < 0)
-			err(EXIT_FAILURE, "random bytes");
+			err(EXIT_FAILURE, "getting random bytes");
 	}
 	return bytes;
 }
@@ -166,7 +166,7 @@ static void plan_run(struct plan *plan)
 
 	for (i = 0; i < plan->count; i++) {
 		if (plan->runs[i].size > capacity) {
-			warnx("%s holds %llu bytes: size %zu left out", plan->device,
+			warnx("%s holds %llu bytes: skipping size %zu", plan->device,
 			      (unsigned long long)capacity, plan->runs[i].size);
 			continue;
 		}
@@ -179,7 +179,7 @@ static void plan_run(struct plan *plan)
 	close(fds[0]);
 	close(fds[1]);
 	if (!kept)
-		errx(EXIT_FAILURE, "%s: no size is left to measure", plan->device);
+		errx(EXIT_FAILURE, "%s: all sizes exceed the capacity", plan->device);
 }
 
 static double run_speed(const struct run *run, size_t bytes)
@@ -233,8 +233,8 @@ static void draw_chart(const struct screen *screen, const struct plan *plan)
 }
 
 /*
- * A run takes calls * c + bytes * b. Two runs give both: c is what a call costs,
- * whatever it carries, and b is what a byte costs.
+ * A run takes calls * c + bytes * b, where c is the cost of a call and b the cost of a byte. Two
+ * runs determine both.
  */
 static void draw_costs(const struct screen *screen, const struct plan *plan)
 {

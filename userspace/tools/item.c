@@ -14,7 +14,7 @@
 #define MIX_FACTOR	0x9e3779b97f4a7c15ULL
 #define MIX_SHIFT	29
 
-/* A payload that no other item of any producer has. */
+/* Fill the payload with bytes that no other item of any producer has. */
 static void payload_fill(struct item *item)
 {
 	char *pos = (char *)(item + 1);
@@ -57,7 +57,7 @@ static uint32_t item_sum(const void *bytes)
 	return sum ^ sum >> 32;
 }
 
-/* There must be memory for size bytes. */
+/* @item must have room for @size bytes. */
 void item_make(struct item *item, enum item_kind kind, uint32_t size, uint32_t producer,
 	       uint64_t seq)
 {
@@ -71,14 +71,14 @@ void item_make(struct item *item, enum item_kind kind, uint32_t size, uint32_t p
 	item->sum = item_sum(item);
 }
 
-/* Can an item begin like this? Tells whether its size can be trusted. */
+/* Whether an item can begin like this, so that its size can be trusted. */
 bool item_plausible(const struct item *head)
 {
 	return (head->kind == ITEM_DATA || head->kind == ITEM_END) &&
 	       head->size >= sizeof(*head) && head->size <= ITEM_SIZE_MAX;
 }
 
-/* Is all of it as it was made? It must be plausible, and whole in memory. */
+/* Whether a complete and plausible item is unchanged. */
 bool item_intact(const void *bytes)
 {
 	struct item head;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Numbered items: what a producer generates and a verifying consumer checks. An
- * item says whose it is, which one, and how long; a sum over all of it, with a
- * payload that no two items share, shows when bytes of two items were mixed.
+ * Numbered items, which producer generates and consumer verifies. An item contains its producer,
+ * its number and its length. A checksum, over a payload that no two items share, shows if bytes
+ * of two items were mixed.
  */
 #ifndef BBUF_TOOLS_ITEM_H
 #define BBUF_TOOLS_ITEM_H
@@ -14,19 +14,19 @@
 
 enum item_kind {
 	ITEM_DATA = 0x44667562,	/* "bufD" */
-	ITEM_END = 0x45667562,	/* "bufE": the producer has no more */
+	ITEM_END = 0x45667562,	/* "bufE": the producer has finished */
 };
 
 /**
- * struct item - how an item begins; the payload follows
+ * struct item - header of an item; the payload follows
  * @kind: enum item_kind
- * @size: bytes of the whole item, this included
- * @producer: id of the thread that made it, which is unique on the machine
- * @sum: over the whole item, with 0 in this place
- * @seq: number of the item, from 0 up; in an end marker, how many there were
+ * @size: size of the whole item in bytes, including this header
+ * @producer: ID of the thread that made it, unique on the machine
+ * @sum: checksum of the whole item, computed with 0 in this member
+ * @seq: number of the item, from 0; in an end marker, the number of items
  *
- * In the byte order of the machine: a queue does not leave it. In a stream an item
- * can be at any address: copy its beginning before looking at it.
+ * The byte order is that of the machine, because a queue does not leave it. In a stream an item
+ * may have any alignment: copy the header before reading its members.
  */
 struct item {
 	uint32_t kind;

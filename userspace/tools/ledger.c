@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The ledger of a verifying consumer. See ledger.h.
+ * Ledger of a verifying consumer. See ledger.h.
  *
- * Items are noted in the order in which they left the queue, so that the next item of
- * a producer must carry the next number. A higher one leaves a gap. A lower one was
- * reordered if it fills a gap, and is a duplicate if not. What is in a gap at the end
- * was lost.
+ * Items are recorded in the order in which they left the queue, so the next item of a producer
+ * must have the next number. A higher number leaves a gap. An item with a lower number was
+ * reordered if it fills a gap, and duplicated otherwise. Numbers still missing at the end were
+ * lost.
  */
 #include <err.h>
 #include <stdlib.h>
@@ -35,7 +35,7 @@ static void account_add_gap(struct account *account, uint64_t from, uint64_t to)
 	account->gaps[account->gap_count++] = (struct gap){ .from = from, .to = to };
 }
 
-/* Takes a number out of the gap that it is in, if any. */
+/* Remove a number from the gap that contains it, if any. */
 static bool account_fill_gap(struct account *account, uint64_t seq)
 {
 	struct gap *gap;
@@ -62,7 +62,7 @@ static uint64_t account_lost(const struct account *account)
 	return lost;
 }
 
-/* The number of an end marker says up to where items should have come. */
+/* The number in an end marker is the number of items that should have arrived. */
 static void account_advance(struct account *account, uint64_t seq)
 {
 	if (seq <= account->next)
@@ -162,7 +162,10 @@ static void verdict_print(const struct verdict *verdict, const struct ledger *le
 	table_print(table, stderr);
 }
 
-/* Says whether all items of so many producers came, as they were sent. */
+/*
+ * Print the verdict. Returns whether all items of this number of producers arrived intact and in
+ * order.
+ */
 bool ledger_report(const struct ledger *ledger, size_t producers, bool json)
 {
 	struct verdict verdict = ledger_judge(ledger, producers);
@@ -172,8 +175,8 @@ bool ledger_report(const struct ledger *ledger, size_t producers, bool json)
 	for (i = 0; i < ledger->count && !json; i++)
 		account_report(&ledger->accounts[i]);
 	if (ledger->lost_track)
-		warnx("bytes came that begin no item; if they were left in the queue from before, "
-		      "`consumer --discard --idle 100ms` empties it");
+		warnx("the queue contains bytes that are not items; if they are older data, empty "
+		      "it with `consumer --discard --idle 100ms`");
 	return verdict.good && verdict.whole;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The ledger of a verifying consumer: which items of which producer have come, and
- * what was wrong with them.
+ * Ledger of a verifying consumer: the items that have arrived from each producer, and the
+ * errors.
  */
 #ifndef BBUF_TOOLS_LEDGER_H
 #define BBUF_TOOLS_LEDGER_H
@@ -12,22 +12,22 @@
 
 #include "item.h"
 
-/* Numbers that were passed over: from @from up to, without, @to. */
+/* Missing numbers: from @from up to, but not including, @to. */
 struct gap {
 	uint64_t from;
 	uint64_t to;
 };
 
 /**
- * struct account - what came from one producer
- * @producer: its id
- * @ended: its end marker has come
- * @next: the number that its next item must have
- * @items: items that came
- * @duplicated: items that had come before
- * @reordered: items that came after a later one
- * @gaps: numbers still missing, in no order
- * @gap_count: how many gaps there are
+ * struct account - items of one producer
+ * @producer: ID of the producer
+ * @ended: its end marker has arrived
+ * @next: number expected in its next item
+ * @items: number of items that have arrived
+ * @duplicated: number of items that arrived more than once
+ * @reordered: number of items that arrived after a later one
+ * @gaps: numbers still missing, in no particular order
+ * @gap_count: number of @gaps
  */
 struct account {
 	uint32_t producer;
@@ -41,12 +41,12 @@ struct account {
 };
 
 /**
- * struct ledger - all accounts
- * @accounts: one for each producer, in order of appearance
- * @count: how many accounts there are
- * @ended: how many of the producers have ended
- * @torn: items whose sum was wrong
- * @lost_track: bytes came that can't be the beginning of an item
+ * struct ledger - items of all producers
+ * @accounts: one account for each producer, in order of appearance
+ * @count: number of @accounts
+ * @ended: number of producers that have finished
+ * @torn: number of items with a wrong checksum
+ * @lost_track: bytes arrived that cannot be the header of an item
  */
 struct ledger {
 	struct account *accounts;

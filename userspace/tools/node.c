@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The nodes in /dev. See node.h.
+ * Nodes in /dev. See node.h.
  */
 #include <err.h>
 #include <errno.h>
@@ -18,23 +18,23 @@
 #define DEFAULT_NODE	"/dev/bbuf"
 #define NAMED_NODE	DEFAULT_NODE "-"
 
-/* Where sysfs has the devices. */
+/* Paths of the devices in sysfs. */
 #define QUEUES		"/sys/class/bbuf"
 #define CONTROL		"/sys/class/misc/bbuf-control"
 
-#define RELOAD		"reload the module, which loses what is queued"
+#define RELOAD		"reload the module, which discards all queued data"
 #define RECREATE	"destroy the queue and create it again"
 
 /**
  * struct wanted - a node as it should be
- * @path: of it
- * @device: what it is the node of
- * @instead: what else makes it
- * @major: its numbers
- * @minor: its numbers
- * @mode: its permissions
- * @uid: its owner
- * @gid: its group
+ * @path: path of the node
+ * @device: description of its device
+ * @instead: another way to create it
+ * @major: major number of the device
+ * @minor: minor number of the device
+ * @mode: permissions of the node
+ * @uid: owner of the node
+ * @gid: group of the node
  */
 struct wanted {
 	const char *path;
@@ -47,7 +47,10 @@ struct wanted {
 	unsigned int gid;
 };
 
-/* Begins with the path; finds its folder in sysfs. False if it is the path of no node. */
+/*
+ * Find the directory in sysfs for the path of a node, and initialize @wanted. Returns false if
+ * nodes do not have such paths.
+ */
 static bool find_folder(struct wanted *wanted, const char *path, char folder[PATH_MAX])
 {
 	*wanted = (struct wanted){ .path = path, .device = "the queue", .instead = RELOAD };
@@ -66,7 +69,7 @@ static bool find_folder(struct wanted *wanted, const char *path, char folder[PAT
 	return true;
 }
 
-/* "MINOR=1": does the line tell this number? */
+/* Parse a line such as "MINOR=1". Returns whether it has this name. */
 static bool read_number(const char *line, const char *name, int base, unsigned int *number)
 {
 	size_t len = strlen(name);
@@ -77,7 +80,7 @@ static bool read_number(const char *line, const char *name, int base, unsigned i
 	return true;
 }
 
-/* What the kernel tells udev of it. An owner or group of 0 is left out there. */
+/* Read what the kernel tells udev. It omits an owner or group of 0. */
 static bool read_wanted(struct wanted *wanted, const char *folder)
 {
 	char path[PATH_MAX + sizeof("/uevent")], line[PATH_MAX];
@@ -117,7 +120,7 @@ static const char *kind_of(mode_t mode)
 	}
 }
 
-/* Is it such a path as nodes have, whatever there is? */
+/* Whether a node of the module may have this path, whether or not it exists. */
 bool node_is_path(const char *path)
 {
 	struct wanted wanted;
@@ -139,13 +142,13 @@ static char *format(const char *fmt, ...)
 
 	va_start(args, fmt);
 	if (vasprintf(&text, fmt, args) < 0)
-		err(EXIT_FAILURE, "a message");
+		err(EXIT_FAILURE, "memory for a message");
 	va_end(args);
 	return text;
 }
 
-/* The command that makes the node as it was; to be freed. */
-static char *cure(const struct wanted *wanted)
+/* Shell command that recreates the node. Allocated. */
+static char *repair_command(const struct wanted *wanted)
 {
 	char *owner = wanted->uid || wanted->gid ?
 		      format(" && chown %u:%u %s", wanted->uid, wanted->gid, wanted->path) :
@@ -157,7 +160,7 @@ static char *cure(const struct wanted *wanted)
 	return text;
 }
 
-/* What is there instead; to be freed. */
+/* Describe the file that is there instead. Allocated. */
 static char *describe(const struct wanted *wanted, const struct stat *st)
 {
 	if (!st)
@@ -170,12 +173,12 @@ static char *describe(const struct wanted *wanted, const struct stat *st)
 }
 
 /*
- * If this is the path of a node, and the module has the device, but the node does not exist,
- * or is something else: a message that says so, and what to do; to be freed. Otherwise NULL.
+ * If @path is the path of a node whose device exists, and the node is missing or is another
+ * file, returns a message that says so and what to do, allocated. Otherwise returns NULL.
  */
 char *node_problem(const char *path)
 {
-	char folder[PATH_MAX], *what, *how, *text;
+	char folder[PATH_MAX], *problem, *command, *text;
 	struct wanted wanted;
 	struct stat st;
 	bool there;
@@ -184,15 +187,15 @@ char *node_problem(const char *path)
 		return NULL;
 	if (!stat(path, &st) && is_wanted(&wanted, &st))
 		return NULL;
-	/* A link that leads elsewhere, or nowhere, has the place of the node. */
+	/* A symbolic link to another file, or a dangling one, has taken the place of the node. */
 	there = !lstat(path, &st);
 	if (!there && errno != ENOENT)
 		return NULL;
-	what = describe(&wanted, there ? &st : NULL);
-	how = cure(&wanted);
+	problem = describe(&wanted, there ? &st : NULL);
+	command = repair_command(&wanted);
 	text = format("%s exists, but %s: %srecreate the node as root with `%s', or %s", wanted.device,
-		      what, there ? "remove that, then " : "", how, wanted.instead);
-	free(what);
-	free(how);
+		      problem, there ? "remove that, then " : "", command, wanted.instead);
+	free(problem);
+	free(command);
 	return text;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The nodes that the module's devices have in /dev, as sysfs says that they should be.
+ * Nodes of the module's devices in /dev, compared with what sysfs says about them.
  *
- * Something else may have such a name: a regular file, if somebody wrote there before the
- * module was loaded, or if a program has replaced the node by renaming a file to it. What
- * is written to the name goes there then, and no queue gets it.
+ * Another file may have the name of a node: a regular file, if the name was written to before
+ * the module was loaded, or if a program has replaced the node by renaming a file to it. Data
+ * written to the name then goes to that file, and not to the queue.
  */
 #ifndef BBUF_TOOLS_NODE_H
 #define BBUF_TOOLS_NODE_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * producer: puts standard input, or numbered items that it makes, into a queue.
+ * producer: write standard input, or numbered items that it generates, to a queue.
  */
 #include <err.h>
 #include <errno.h>
@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "common.h"
-#include "crew.h"
 #include "item.h"
+#include "workers.h"
 
 #define SIZE_DEFAULT	64
 
@@ -23,15 +23,15 @@ enum option_key {
 };
 
 /**
- * struct plan - what to produce
- * @crew: options of all crews
- * @generate: make items rather than read standard input
- * @items: how many each worker makes; UINT64_MAX for no end
- * @size: bytes of each item
- * @rate: items a second and worker; 0 for as many as go
+ * struct plan - options of producer
+ * @workers: options of the workers
+ * @generate: generate items instead of reading standard input
+ * @items: number of items of each worker; UINT64_MAX for no limit
+ * @size: size of an item in bytes
+ * @rate: items per second of each worker; 0 for no limit
  */
 struct plan {
-	struct crew_options crew;
+	struct worker_options workers;
 	bool generate;
 	uint64_t items;
 	uint32_t size;
@@ -40,11 +40,11 @@ struct plan {
 
 static const struct argp_option option_list[] = {
 	{ .name = "items", .key = KEY_ITEMS, .arg = "N",
-	  .doc = "numbered items that each worker makes (default: without end)" },
+	  .doc = "number of items that each worker generates (default: no limit)" },
 	{ .name = "size", .key = KEY_SIZE, .arg = "SIZE",
-	  .doc = "bytes of each item, 24 or more (default 64)" },
+	  .doc = "size of an item in bytes, at least 24 (default: 64)" },
 	{ .name = "rate", .key = KEY_RATE, .arg = "N",
-	  .doc = "items a second from each worker (default: as many as go)" },
+	  .doc = "items per second of each worker (default: no limit)" },
 	{ 0 }
 };
 
@@ -58,19 +58,20 @@ static uint32_t arg_item_size(struct argp_state *state, const char *arg)
 	return size;
 }
 
-/* Refuses what can't work. */
+/* Reject combinations that cannot work. */
 static void plan_check(const struct plan *plan, struct argp_state *state)
 {
-	const struct crew_options *crew = &plan->crew;
+	const struct worker_options *options = &plan->workers;
 
-	if (!plan->generate && crew->jobs > 1)
-		argp_error(state, "--jobs=%u: several workers would mix up standard input; "
-			   "give --items, too", crew->jobs);
-	if (plan->generate && plan->size > PIPE_BUF && crew->jobs > 1 && crew->mode != MODE_BLOCK)
-		argp_error(state, "--size=%u --mode=%s --jobs=%u: a write of more than %u bytes "
-			   "that does not wait may put in a part, and other workers' bytes would "
-			   "come after it; use --mode=block", plan->size,
-			   port_mode_name(crew->mode), crew->jobs, PIPE_BUF);
+	if (!plan->generate && options->jobs > 1)
+		argp_error(state, "--jobs=%u: several workers would mix parts of standard input: "
+			   "add --items", options->jobs);
+	if (plan->generate && plan->size > PIPE_BUF && options->jobs > 1 &&
+	    options->mode != MODE_BLOCK)
+		argp_error(state, "--size=%u --mode=%s --jobs=%u: a non-blocking write of more "
+			   "than %u bytes may be partial, and would be mixed with the items of "
+			   "other workers: use --mode=block", plan->size,
+			   endpoint_mode_name(options->mode), options->jobs, PIPE_BUF);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -79,7 +80,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &plan->crew;
+		state->child_inputs[0] = &plan->workers;
 		return 0;
 	case ARGP_KEY_END:
 		plan_check(plan, state);
@@ -101,7 +102,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_child children[] = {
-	{ .argp = &crew_argp, .header = "Options of producer and consumer:" },
+	{ .argp = &worker_argp, .header = "Options of producer and consumer:" },
 	{ 0 }
 };
 
@@ -109,32 +110,32 @@ static const struct argp argp = {
 	.options = option_list,
 	.parser = parse,
 	.children = children,
-	.doc = "Puts standard input into a queue; or, with --items, --size or --rate, numbered "
-	       "items that `consumer --verify' can check, each by one write, and an end "
-	       "marker after the last. Then reports on standard error what it met.\v"
-	       "The report counts, for each worker: calls of write(); slept, the calls during "
-	       "which the thread gave up its CPU, and the time spent in those; EAGAIN, the calls "
-	       "that moved nothing; polls, the calls of poll() or epoll_wait(); switches, the "
+	.doc = "Writes standard input to a queue; or, with --items, --size or --rate, numbered "
+	       "items that `consumer --verify' can verify, each by one write, and an end marker "
+	       "after the last. Then prints statistics on standard error.\v"
+	       "The report has for each worker: calls of write(); slept, the calls during which "
+	       "the thread yielded its CPU, and the time spent in them; EAGAIN, the calls that "
+	       "moved nothing; polls, the calls of poll() or epoll_wait(); switches, the "
 	       "voluntary context switches in all these calls, from getrusage(). Rates are from "
 	       "the first byte moved to the last; MB are 1,000,000 bytes.\n\n"
 	       HELP_SIZES "\n" HELP_EXIT ".",
 };
 
-/* False when writing ended; *good then says whether that is as it should be. */
+/* Returns false when writing ends; then *good is false after an error. */
 static bool put(struct worker *worker, const void *bytes, size_t n, bool *good)
 {
 	const char *pos = bytes;
 	ssize_t ret;
 
 	for (; n; n -= ret, pos += ret) {
-		ret = port_write(&worker->port, pos, n);
+		ret = endpoint_write(&worker->endpoint, pos, n);
 		if (ret < 0) {
 			*good = errno == EINTR;
 			if (!*good)
-				warn("%s: writing", worker->crew->options.device);
+				warn("%s: writing", worker->group->options.device);
 			return false;
 		}
-		crew_moved(worker, ret);
+		worker_moved(worker, ret);
 	}
 	return true;
 }
@@ -143,13 +144,13 @@ static void pace(const struct worker *worker, const struct plan *plan, uint64_t 
 {
 	uint64_t due = start + (double)seq * NSEC_PER_SEC / plan->rate;
 
-	while (now_ns() < due && !atomic_load(&worker->crew->stop))
+	while (now_ns() < due && !atomic_load(&worker->group->stop))
 		sleep_until(due);
 }
 
 static bool work_generate(struct worker *worker)
 {
-	const struct plan *plan = worker->crew->plan;
+	const struct plan *plan = worker->group->plan;
 	struct item *item = xcalloc(1, plan->size);
 	uint64_t start = now_ns(), seq;
 	uint32_t id = gettid();
@@ -161,7 +162,7 @@ static bool work_generate(struct worker *worker)
 		item_make(item, ITEM_DATA, plan->size, id, seq);
 		if (!put(worker, item, plan->size, &good))
 			break;
-		worker->port.meter.items++;
+		worker->endpoint.meter.items++;
 	}
 	if (seq == plan->items) {
 		item_make(item, ITEM_END, plan->size, id, seq);
@@ -173,47 +174,47 @@ static bool work_generate(struct worker *worker)
 
 static bool work_pass(struct worker *worker)
 {
-	const struct crew *crew = worker->crew;
-	char *buf = xcalloc(1, crew->options.buffer);
+	const struct worker_group *group = worker->group;
+	char *buf = xcalloc(1, group->options.buffer);
 	bool good = true;
 	ssize_t n;
 
 	do {
-		n = read(STDIN_FILENO, buf, crew->options.buffer);
+		n = read(STDIN_FILENO, buf, group->options.buffer);
 		if (n < 0 && errno != EINTR) {
 			warn("standard input");
 			good = false;
 			break;
 		}
-	} while ((n < 0 && !atomic_load(&crew->stop)) ||
+	} while ((n < 0 && !atomic_load(&group->stop)) ||
 		 (n > 0 && put(worker, buf, n, &good)));
 	free(buf);
 	return good;
 }
 
-/* Ended early though there was more to write? */
-static bool cut_short(const struct plan *plan, enum crew_end end)
+/* Whether the work ended before everything was written. */
+static bool ended_early(const struct plan *plan, enum workers_end end)
 {
-	if (end == CREW_IDLE)
-		warnx("%s: nothing moved for as long as --idle says: does anybody read?",
-		      plan->crew.device);
-	return end != CREW_DONE && plan->items != UINT64_MAX;
+	if (end == WORKERS_IDLE)
+		warnx("%s: nothing moved for the time given with --idle: is the queue being read?",
+		      plan->workers.device);
+	return end != WORKERS_DONE && plan->items != UINT64_MAX;
 }
 
 int main(int argc, char **argv)
 {
 	struct plan plan = { .items = UINT64_MAX, .size = SIZE_DEFAULT };
-	struct crew crew = { .flags = O_WRONLY, .plan = &plan };
-	enum crew_end end;
+	struct worker_group group = { .flags = O_WRONLY, .plan = &plan };
+	enum workers_end end;
 	bool failed;
 
 	argp_err_exit_status = EXIT_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, &plan);
-	crew.options = plan.crew;
-	crew.work = plan.generate ? work_generate : work_pass;
+	group.options = plan.workers;
+	group.work = plan.generate ? work_generate : work_pass;
 
-	end = crew_run(&crew);
-	failed = crew_failed(&crew) || cut_short(&plan, end);
-	crew_free(&crew);
+	end = workers_run(&group);
+	failed = workers_failed(&group) || ended_early(&plan, end);
+	workers_free(&group);
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

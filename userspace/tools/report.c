@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a crew tells about its work. See report.h.
+ * Reports of a group of workers. See report.h.
  */
 #include <fcntl.h>
 
@@ -40,12 +40,12 @@ static const struct table_column columns[COLUMN_COUNT] = {
 	[COLUMN_ITEM_RATE] = { "items/s", "items_per_s" },
 };
 
-static const char *crew_name(const struct crew *crew)
+static const char *role_name(const struct worker_group *group)
 {
-	return crew->flags == O_WRONLY ? "producer" : "consumer";
+	return group->flags == O_WRONLY ? "producer" : "consumer";
 }
 
-/* One call alone has no rate: 0. */
+/* A single call has no rate: print 0. */
 static void report_rate(struct libscols_line *row, enum column column, double count,
 			const struct meter *meter)
 {
@@ -76,28 +76,28 @@ static void report_row(struct libscols_table *table, const struct meter *meter,
 	report_rate(row, COLUMN_ITEM_RATE, meter->items, meter);
 }
 
-/* A line for each worker and, when there are several, one for all of them. */
-void report_print(const struct crew *crew)
+/* Print a line for each worker and, if there are several, one for all of them. */
+void report_print(const struct worker_group *group)
 {
 	struct libscols_table *table = table_new(columns, COLUMN_COUNT,
-					       crew->options.json ? crew_name(crew) : NULL);
+					       group->options.json ? role_name(group) : NULL);
 	struct meter sum = { 0 };
 	unsigned int i;
 
-	for (i = 0; i < crew->options.jobs; i++) {
-		report_row(table, &crew->workers[i].port.meter, crew_name(crew), i + 1);
-		meter_add(&sum, &crew->workers[i].port.meter);
+	for (i = 0; i < group->options.jobs; i++) {
+		report_row(table, &group->workers[i].endpoint.meter, role_name(group), i + 1);
+		meter_add(&sum, &group->workers[i].endpoint.meter);
 	}
-	if (crew->options.jobs > 1)
+	if (group->options.jobs > 1)
 		report_row(table, &sum, "all", 0);
 	table_print(table, stderr);
 }
 
-/* How full the queue is: a bar that moves on a terminal, a line each time elsewhere. */
-void report_watch(const struct crew *crew)
+/* Show the fill level: a bar that is redrawn on a terminal, otherwise a new line each time. */
+void report_watch(const struct worker_group *group)
 {
-	int fd = crew->workers[0].port.fd;
-	uint64_t capacity = device_capacity(fd), fill = device_fill(fd, crew->options.device);
+	int fd = group->workers[0].endpoint.fd;
+	uint64_t capacity = device_capacity(fd), fill = device_fill(fd, group->options.device);
 	char queued[TEXT_MAX];
 	struct screen screen;
 
@@ -107,11 +107,11 @@ void report_watch(const struct crew *crew)
 	if (capacity)
 		screen_bar(&screen, (double)fill / capacity, screen.width / 2);
 	fprintf(stderr, " %s queued, %.1f MB moved", format_size(queued, fill),
-		atomic_load(&crew->moved) / BYTES_PER_MB);
+		atomic_load(&group->moved) / BYTES_PER_MB);
 	fputs(screen.tty ? "\033[K" : "\n", stderr);
 }
 
-/* Leaves the line of the bar. */
+/* Leave the line of the bar. */
 void report_watch_end(void)
 {
 	struct screen screen;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Drawing for people. See screen.h.
+ * Drawing on a terminal or as text. See screen.h.
  */
 #include <langinfo.h>
 #include <locale.h>
@@ -13,11 +13,11 @@
 #include "common.h"
 #include "screen.h"
 
-/* Columns where nothing tells how many there are, and the most that text should take. */
+/* Default width, and the maximum width of text, in columns. */
 #define WIDTH_DEFAULT	96
 #define WIDTH_MAX	100
 
-/* A bar of fewer cells would tell nothing. */
+/* Minimum width of a bar. */
 #define CELLS_MIN	4
 
 /* Steps of a block character: eighths of a cell. */
@@ -60,7 +60,7 @@ static void colour_end(const struct screen *screen, enum colour colour)
 		fprintf(screen->out, "\033[%sm", codes[COLOUR_NONE]);
 }
 
-/* Left-aligned in width columns. */
+/* Print text, left-aligned in @width columns. */
 void screen_text(const struct screen *screen, enum colour colour, int width, const char *text)
 {
 	colour_begin(screen, colour);
@@ -80,7 +80,7 @@ void screen_heading(const struct screen *screen, const char *fmt, ...)
 	va_end(args);
 }
 
-/* Green when there is room, yellow when it gets tight, red when full. */
+/* Green below one half, yellow from one half, red when full. */
 static enum colour bar_colour(double part)
 {
 	return part >= 1 ? COLOUR_RED : part >= 0.5 ? COLOUR_YELLOW : COLOUR_GREEN;
@@ -101,14 +101,14 @@ static void bar_utf8(const struct screen *screen, unsigned int eighths, unsigned
 	}
 }
 
-/* Cells of a bar that takes what is left of the width. */
+/* Number of cells for a bar that uses the rest of the line. */
 unsigned int screen_bar_cells(const struct screen *screen, unsigned int taken)
 {
 	taken += screen->utf8 ? 0 : strlen("[]");
 	return screen->width > taken + CELLS_MIN ? screen->width - taken : CELLS_MIN;
 }
 
-/* A horizontal bar of so many cells; anything above nothing shows. */
+/* Draw a horizontal bar of @cells cells. Any part above 0 is visible. */
 void screen_bar(const struct screen *screen, double part, unsigned int cells)
 {
 	unsigned int steps = cells * (screen->utf8 ? EIGHTHS : 1);
@@ -149,7 +149,7 @@ static void graph_utf8(const struct screen *screen, const double *parts, unsigne
 	colour_end(screen, colour);
 }
 
-/* Parts of a whole side by side, each in one cell: how a level changed. */
+/* Draw a graph of parts of a whole, each in one cell. */
 void screen_graph(const struct screen *screen, const double *parts, unsigned int count)
 {
 	static const char tenths[] = ".123456789#";

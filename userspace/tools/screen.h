@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Drawing for people. Colours and block characters on a terminal only; everywhere else
- * the same in plain ASCII, without an escape sequence. NO_COLOR is honoured.
+ * Drawing on a terminal or as text. Colours and block characters are used on a terminal only;
+ * elsewhere the output is plain ASCII without escape sequences. NO_COLOR is honoured.
  */
 #ifndef BBUF_TOOLS_SCREEN_H
 #define BBUF_TOOLS_SCREEN_H
@@ -21,11 +21,11 @@ enum colour {
 
 /**
  * struct screen - where to draw
- * @out: the stream
- * @tty: it is a terminal
- * @utf8: it shows block characters
- * @colour: it shows colours
- * @width: columns that may be used
+ * @out: output stream
+ * @tty: the stream is a terminal
+ * @utf8: block characters can be used
+ * @colour: colours can be used
+ * @width: number of columns to use
  */
 struct screen {
 	FILE *out;

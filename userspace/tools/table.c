@@ -11,10 +11,10 @@
 
 static _Noreturn void no_memory(void)
 {
-	errx(EXIT_FAILURE, "no memory for a table");
+	errx(EXIT_FAILURE, "not enough memory for a table");
 }
 
-/* A json_name makes it JSON. All columns but the first hold numbers. */
+/* With @json_name the table is printed as JSON. All columns but the first hold numbers. */
 struct libscols_table *table_new(const struct table_column *columns, size_t count,
 				 const char *json_name)
 {
@@ -67,7 +67,7 @@ void table_count(struct libscols_line *row, size_t column, uint64_t count)
 	table_cell(row, column, "%llu", (unsigned long long)count);
 }
 
-/* All at once, so that what two processes print does not get mixed. Frees it, too. */
+/* Print the table by one call, so that the output of two processes is not mixed, and free it. */
 void table_print(struct libscols_table *table, FILE *out)
 {
 	char *text;

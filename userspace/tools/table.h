@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tables, by libsmartcols: a first column of names, and columns of numbers. What goes
- * wrong, which is want of memory, ends the program.
+ * Tables, with libsmartcols: a first column of names, and columns of numbers. Running out of
+ * memory ends the program.
  */
 #ifndef BBUF_TOOLS_TABLE_H
 #define BBUF_TOOLS_TABLE_H
@@ -13,9 +13,9 @@
 #include <libsmartcols/libsmartcols.h>
 
 /**
- * struct table_column - what a column is called
- * @heading: on top of it
- * @json: the key of its values in JSON, if the table can be JSON
+ * struct table_column - name of a column
+ * @heading: heading in a table
+ * @json: key in JSON, if the table can be printed as JSON
  */
 struct table_column {
 	const char *heading;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * timeline: shows one producer and one consumer side by side, while they fill and empty
- * a queue: blocking, with O_NONBLOCK, and with poll.
+ * timeline: show one producer and one consumer side by side while they fill and empty a queue:
+ * blocking, with O_NONBLOCK, and with poll.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -9,25 +9,25 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "act.h"
+#include "events.h"
 #include "common.h"
 #include "screen.h"
 #include "table.h"
 
-/* By default, so many items fill the queue. */
+/* Number of items that fill the queue by default. */
 #define SLOTS		4
 #define WAITS_DEFAULT	4
 #define PAUSE_DEFAULT	(10 * NSEC_PER_MSEC)
 
-/* By how much shorter the pauses are in a run that is not shown. */
-#define REHEARSAL_SPEED	10
+/* By this factor the pauses are shorter in the run that warms up. */
+#define WARM_UP_SPEED	10
 
-/* Columns of the timeline; the bar gets what is left. */
+/* Widths of the columns of the timeline; the bar uses the rest. */
 #define TIME_WIDTH	8
 #define ROLE_WIDTH	33
 #define GAP		"  "
 
-/* Room for what an event is described with. */
+/* Size of the description of an event. */
 #define NOTE_MAX	128
 
 enum option_key {
@@ -39,24 +39,24 @@ enum option_key {
 };
 
 struct plan {
-	struct script script;
+	struct schedule schedule;
 	bool mode_given;
-	enum port_mode mode;
+	enum endpoint_mode mode;
 	uint64_t capacity;
 };
 
 static const struct argp_option option_list[] = {
 	{ .name = "device", .key = KEY_DEVICE, .arg = "PATH",
-	  .doc = "the queue (default " DEFAULT_DEVICE ")" },
+	  .doc = "path of the queue (default: " DEFAULT_DEVICE ")" },
 	{ .name = "mode", .key = KEY_MODE, .arg = "MODE",
-	  .doc = "show this way to wait only: block, nonblock, poll or epoll "
-		 "(default: the first three, one after another)" },
+	  .doc = "show only this way to wait: block, nonblock, poll or epoll (default: the first "
+		 "three, one after another)" },
 	{ .name = "size", .key = KEY_SIZE, .arg = "SIZE",
-	  .doc = "bytes of an item (default: a quarter of the capacity)" },
+	  .doc = "size of an item in bytes (default: a quarter of the capacity)" },
 	{ .name = "waits", .key = KEY_WAITS, .arg = "N",
-	  .doc = "how many items find the queue full, and how many find it empty (default 4)" },
+	  .doc = "number of items that find the queue full, and that find it empty (default: 4)" },
 	{ .name = "pause", .key = KEY_PAUSE, .arg = "TIME",
-	  .doc = "how long the slower side pauses before each item (default 10ms)" },
+	  .doc = "pause of the slower side before each item (default: 10ms)" },
 	{ 0 }
 };
 
@@ -66,20 +66,20 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case KEY_DEVICE:
-		plan->script.device = arg;
+		plan->schedule.device = arg;
 		break;
 	case KEY_MODE:
 		plan->mode = arg_mode(state, arg);
 		plan->mode_given = true;
 		break;
 	case KEY_SIZE:
-		plan->script.size = arg_size(state, "size", arg);
+		plan->schedule.size = arg_size(state, "size", arg);
 		break;
 	case KEY_WAITS:
-		plan->script.trickle = arg_count(state, "waits", arg);
+		plan->schedule.trickle = arg_count(state, "waits", arg);
 		break;
 	case KEY_PAUSE:
-		plan->script.pause_ns = arg_time(state, "pause", arg);
+		plan->schedule.pause_ns = arg_time(state, "pause", arg);
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -90,28 +90,29 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.options = option_list,
 	.parser = parse,
-	.doc = "Shows a producer and a consumer, side by side, at a queue: first the consumer is "
-	       "slow, so that the queue fills; then the producer, so that it runs empty. They do "
-	       "this blocking, with O_NONBLOCK, and with poll(); a table compares the costs.\v"
-	       "All that is shown was measured by the two threads, on one clock. A call stands "
-	       "where it returned, and a wait where it began; a thread that was woken may return "
-	       "before the call that woke it. The fill level is what the queue said next to the "
-	       "call. A thread slept if getrusage() counted a voluntary context switch during "
-	       "its call. The queue must be empty, and no one else may use it meanwhile.\n\n"
+	.doc = "Shows a producer and a consumer of a queue side by side: first the consumer is "
+	       "slow, so that the queue fills; then the producer, so that it becomes empty. They "
+	       "run blocking, with O_NONBLOCK, and with poll(); a table compares the costs.\v"
+	       "Everything shown is measured by the two threads, on one clock. A call is shown "
+	       "when it returned, a wait when it began; a thread that was woken may return "
+	       "before the call that woke it. The fill level was read from the queue just before "
+	       "or after the call. A thread slept if getrusage() counted a voluntary context "
+	       "switch during its call. The queue must be empty, and no other process may use it "
+	       "meanwhile.\n\n"
 	       HELP_SIZES "\n" HELP_EXIT ".",
 };
 
-/* Learns what depends on the queue, and looks whether it can be used. */
+/* Set what depends on the queue, and check that the queue can be used. */
 static void plan_fit(struct plan *plan)
 {
-	struct script *script = &plan->script;
-	int fd = device_open(script->device, O_RDONLY | O_NONBLOCK);
+	struct schedule *schedule = &plan->schedule;
+	int fd = device_open(schedule->device, O_RDONLY | O_NONBLOCK);
 
-	plan->capacity = device_require_empty(fd, script->device);
+	plan->capacity = device_require_empty(fd, schedule->device);
 	close(fd);
-	if (!script->size)
-		script->size = MAX(plan->capacity / SLOTS, 1U);
-	script->burst = plan->capacity / script->size + script->trickle;
+	if (!schedule->size)
+		schedule->size = MAX(plan->capacity / SLOTS, 1U);
+	schedule->burst = plan->capacity / schedule->size + schedule->trickle;
 }
 
 static bool is_full(const struct event *event, const struct plan *plan)
@@ -119,11 +120,11 @@ static bool is_full(const struct event *event, const struct plan *plan)
 	return event->fill + event->bytes > plan->capacity;
 }
 
-/* "write 4K, no room: sleeps" */
-static void describe_wait(char note[NOTE_MAX], const struct event *event, const struct act *act,
-			  const struct plan *plan)
+/* Formats "write 4K, no room: sleeps". */
+static void describe_wait(char note[NOTE_MAX], const struct event *event,
+			  const struct event_log *log, const struct plan *plan)
 {
-	static const char *const how[MODE_COUNT] = {
+	static const char *const labels[MODE_COUNT] = {
 		[MODE_BLOCK] = "sleeps",
 		[MODE_NONBLOCK] = "EAGAIN",
 		[MODE_POLL] = "poll sleeps",
@@ -134,14 +135,15 @@ static void describe_wait(char note[NOTE_MAX], const struct event *event, const 
 	format_size(size, event->bytes);
 	if (event->role == PRODUCER)
 		snprintf(note, NOTE_MAX, "write %s%s: %s", size,
-			 is_full(event, plan) ? ", no room" : "", how[act->mode]);
+			 is_full(event, plan) ? ", no room" : "", labels[log->mode]);
 	else
 		snprintf(note, NOTE_MAX, "read %s%s: %s", size, event->fill ? "" : ", empty",
-			 how[act->mode]);
+			 labels[log->mode]);
 }
 
-/* "woke after 10 ms: wrote 4K" */
-static void describe_move(char note[NOTE_MAX], const struct event *event, const struct act *act)
+/* Formats "woke after 10 ms: wrote 4K". */
+static void describe_move(char note[NOTE_MAX], const struct event *event,
+			  const struct event_log *log)
 {
 	const char *done = event->role == PRODUCER ? "wrote" : "read";
 	char size[TEXT_MAX], waited[TEXT_MAX];
@@ -150,7 +152,7 @@ static void describe_move(char note[NOTE_MAX], const struct event *event, const 
 	format_time(waited, event->waited_ns);
 	if (!event->waited_ns)
 		snprintf(note, NOTE_MAX, "%s %s", done, size);
-	else if (act->mode == MODE_NONBLOCK)
+	else if (log->mode == MODE_NONBLOCK)
 		snprintf(note, NOTE_MAX, "%llu tries, %s: %s %s",
 			 (unsigned long long)event->eagains, waited, done, size);
 	else
@@ -158,7 +160,7 @@ static void describe_move(char note[NOTE_MAX], const struct event *event, const 
 }
 
 static void draw_event(const struct screen *screen, const struct event *event,
-		       const struct act *act, const struct plan *plan)
+		       const struct event_log *log, const struct plan *plan)
 {
 	unsigned int cells = screen_bar_cells(screen, TIME_WIDTH + 2 * (strlen(GAP) + ROLE_WIDTH));
 	enum colour colour = event->waits ? COLOUR_RED :
@@ -166,9 +168,9 @@ static void draw_event(const struct screen *screen, const struct event *event,
 	char note[NOTE_MAX];
 
 	if (event->waits)
-		describe_wait(note, event, act, plan);
+		describe_wait(note, event, log, plan);
 	else
-		describe_move(note, event, act);
+		describe_move(note, event, log);
 	fprintf(screen->out, "%*.3f" GAP, TIME_WIDTH, (double)event->ns / NSEC_PER_MSEC);
 	if (event->role == PRODUCER)
 		screen_text(screen, colour, ROLE_WIDTH, note);
@@ -182,8 +184,8 @@ static void draw_event(const struct screen *screen, const struct event *event,
 	putc('\n', screen->out);
 }
 
-/* The level between two events is what the first one found. */
-static void draw_levels(const struct screen *screen, const struct act *act,
+/* Between two events the level is the one recorded by the first. */
+static void draw_levels(const struct screen *screen, const struct event_log *log,
 			const struct plan *plan)
 {
 	unsigned int count = screen->width - TIME_WIDTH - strlen(GAP), i;
@@ -192,10 +194,10 @@ static void draw_levels(const struct screen *screen, const struct act *act,
 	size_t next = 0;
 
 	for (i = 0; i < count; i++) {
-		uint64_t until = act->wall_ns * (i + 1) / count;
+		uint64_t until = log->wall_ns * (i + 1) / count;
 
-		for (; next < act->event_count && act->events[next].ns <= until; next++)
-			level = (double)act->events[next].fill / plan->capacity;
+		for (; next < log->event_count && log->events[next].ns <= until; next++)
+			level = (double)log->events[next].fill / plan->capacity;
 		parts[i] = level;
 	}
 	fprintf(screen->out, "%*s" GAP, TIME_WIDTH, "level");
@@ -204,11 +206,13 @@ static void draw_levels(const struct screen *screen, const struct act *act,
 	free(parts);
 }
 
-static void draw_act(const struct screen *screen, const struct act *act, const struct plan *plan)
+static void draw_log(const struct screen *screen, const struct event_log *log,
+		     const struct plan *plan)
 {
 	unsigned int cells = screen_bar_cells(screen, TIME_WIDTH + 2 * (strlen(GAP) + ROLE_WIDTH));
 	static const char *const titles[MODE_COUNT] = {
-		[MODE_BLOCK] = "blocking: who finds no room, or no data, sleeps in the call",
+		[MODE_BLOCK] = "blocking: a thread that finds no room, or no data, sleeps in the "
+			       "call",
 		[MODE_NONBLOCK] = "O_NONBLOCK: the call returns EAGAIN at once, and is tried again",
 		[MODE_POLL] = "poll: after EAGAIN, poll() sleeps until the queue is ready",
 		[MODE_EPOLL] = "epoll: after EAGAIN, epoll_wait() sleeps until the queue is ready",
@@ -216,35 +220,35 @@ static void draw_act(const struct screen *screen, const struct act *act, const s
 	size_t i;
 
 	putc('\n', screen->out);
-	screen_heading(screen, "%s", titles[act->mode]);
+	screen_heading(screen, "%s", titles[log->mode]);
 	fprintf(screen->out, "%*s" GAP "%-*s%-*s" GAP "%s\n", TIME_WIDTH, "ms", ROLE_WIDTH,
 		"producer", (int)cells, "fill level", "consumer");
-	for (i = 0; i < act->event_count; i++)
-		draw_event(screen, &act->events[i], act, plan);
-	draw_levels(screen, act, plan);
+	for (i = 0; i < log->event_count; i++)
+		draw_event(screen, &log->events[i], log, plan);
+	draw_levels(screen, log, plan);
 }
 
 static void draw_intent(const struct screen *screen, const struct plan *plan)
 {
-	const struct script *script = &plan->script;
+	const struct schedule *schedule = &plan->schedule;
 	char capacity[TEXT_MAX], size[TEXT_MAX], pause[TEXT_MAX];
 
 	format_size(capacity, plan->capacity);
-	format_size(size, script->size);
-	format_time(pause, script->pause_ns);
+	format_size(size, schedule->size);
+	format_time(pause, schedule->pause_ns);
 	fprintf(screen->out, "%s holds %s. A burst: %llu items of %s, as fast as they go, to a "
 		"consumer that pauses %s\nbefore each. Then a trickle: %llu items, with %s between "
-		"them, to a consumer that does not pause.\n", script->device, capacity,
-		(unsigned long long)script->burst, size, pause,
-		(unsigned long long)script->trickle, pause);
+		"them, to a consumer that does not pause.\n", schedule->device, capacity,
+		(unsigned long long)schedule->burst, size, pause,
+		(unsigned long long)schedule->trickle, pause);
 }
 
-static double per_wait(const struct act *act, uint64_t count)
+static double per_wait(const struct event_log *log, uint64_t count)
 {
-	return act->waits ? (double)count / act->waits : 0;
+	return log->waits ? (double)count / log->waits : 0;
 }
 
-static void draw_comparison(const struct screen *screen, const struct act *acts, size_t count)
+static void draw_comparison(const struct screen *screen, const struct event_log *logs, size_t count)
 {
 	static const struct table_column columns[] = {
 		{ .heading = "" }, { .heading = "ms" }, { .heading = "calls" },
@@ -253,53 +257,54 @@ static void draw_comparison(const struct screen *screen, const struct act *acts,
 		{ .heading = "extra calls/wait" }, { .heading = "switches/wait" },
 	};
 	struct libscols_table *table;
-	const struct act *act;
+	const struct event_log *log;
 
 	putc('\n', screen->out);
 	screen_heading(screen, "what a wait costs: calls that move nothing, or context switches");
 	table = table_new(columns, ARRAY_SIZE(columns), NULL);
-	for (act = acts; act < acts + count; act++) {
-		const struct meter *meter = &act->meter;
+	for (log = logs; log < logs + count; log++) {
+		const struct meter *meter = &log->meter;
 		struct libscols_line *row = table_row(table);
 		size_t column = 0;
 
-		table_cell(row, column++, "%s", port_mode_name(act->mode));
-		table_cell(row, column++, "%.1f", (double)act->wall_ns / NSEC_PER_MSEC);
+		table_cell(row, column++, "%s", endpoint_mode_name(log->mode));
+		table_cell(row, column++, "%.1f", (double)log->wall_ns / NSEC_PER_MSEC);
 		table_count(row, column++, meter->calls);
 		table_count(row, column++, meter->eagains);
 		table_count(row, column++, meter->polls);
 		table_count(row, column++, meter->switches);
-		table_cell(row, column++, "%.1f", (double)act->cpu_ns / NSEC_PER_MSEC);
-		table_count(row, column++, act->waits);
-		table_cell(row, column++, "%.1f", per_wait(act, meter->eagains + meter->polls));
-		table_cell(row, column++, "%.1f", per_wait(act, meter->switches));
+		table_cell(row, column++, "%.1f", (double)log->cpu_ns / NSEC_PER_MSEC);
+		table_count(row, column++, log->waits);
+		table_cell(row, column++, "%.1f", per_wait(log, meter->eagains + meter->polls));
+		table_cell(row, column++, "%.1f", per_wait(log, meter->switches));
 	}
 	table_print(table, screen->out);
 }
 
-/* Who does something for the first time pays for pages and caches: do it twice. */
-static void rehearse_and_run(struct act *act, const struct script *script, enum port_mode mode)
+/* The first run touches pages and warms up caches, so only the second one is shown. */
+static void warm_up_and_record(struct event_log *log, const struct schedule *schedule,
+			       enum endpoint_mode mode)
 {
-	struct script rehearsal = *script;
+	struct schedule warm_up = *schedule;
 
-	rehearsal.pause_ns /= REHEARSAL_SPEED;
-	act_run(act, &rehearsal, mode);
-	act_free(act);
-	act_run(act, script, mode);
+	warm_up.pause_ns /= WARM_UP_SPEED;
+	event_log_record(log, &warm_up, mode);
+	event_log_free(log);
+	event_log_record(log, schedule, mode);
 }
 
 int main(int argc, char **argv)
 {
-	static const enum port_mode all_modes[] = { MODE_BLOCK, MODE_NONBLOCK, MODE_POLL };
+	static const enum endpoint_mode all_modes[] = { MODE_BLOCK, MODE_NONBLOCK, MODE_POLL };
 	struct plan plan = {
-		.script = {
+		.schedule = {
 			.device = DEFAULT_DEVICE,
 			.trickle = WAITS_DEFAULT,
 			.pause_ns = PAUSE_DEFAULT,
 		},
 	};
-	struct act acts[ARRAY_SIZE(all_modes)];
-	enum port_mode mode;
+	struct event_log logs[ARRAY_SIZE(all_modes)];
+	enum endpoint_mode mode;
 	size_t count, i;
 	struct screen screen;
 
@@ -312,11 +317,11 @@ int main(int argc, char **argv)
 	draw_intent(&screen, &plan);
 	for (i = 0; i < count; i++) {
 		mode = plan.mode_given ? plan.mode : all_modes[i];
-		rehearse_and_run(&acts[i], &plan.script, mode);
-		draw_act(&screen, &acts[i], &plan);
+		warm_up_and_record(&logs[i], &plan.schedule, mode);
+		draw_log(&screen, &logs[i], &plan);
 	}
-	draw_comparison(&screen, acts, count);
+	draw_comparison(&screen, logs, count);
 	for (i = 0; i < count; i++)
-		act_free(&acts[i]);
+		event_log_free(&logs[i]);
 	return output_end();
 }

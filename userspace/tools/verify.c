@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A crew of consumers that checks items. See verify.h.
+ * A group of consumers that verifies items. See verify.h.
  */
 #include <err.h>
 #include <errno.h>
@@ -11,27 +11,27 @@
 #include "item.h"
 #include "verify.h"
 
-/* What a worker took in one turn: whole items, unless reading ended. */
+/* Bytes that a worker has read while holding the lock: complete items, unless reading ended. */
 struct batch {
 	char *bytes;
 	size_t size;
 	size_t len;
-	size_t whole;	/* bytes of those that are whole items */
+	size_t whole;	/* number of bytes that are complete items */
 };
 
 void verifier_init(struct verifier *verifier, uint64_t producers)
 {
 	*verifier = (struct verifier){ .producers = producers };
-	pthread_mutex_init(&verifier->turn, NULL);
+	pthread_mutex_init(&verifier->lock, NULL);
 }
 
 void verifier_uninit(struct verifier *verifier)
 {
-	pthread_mutex_destroy(&verifier->turn);
+	pthread_mutex_destroy(&verifier->lock);
 	ledger_free(&verifier->ledger);
 }
 
-/* Reads up to n more bytes. False: there are none, and *good says if that is an error. */
+/* Read up to n more bytes. Returns false if there are none; then *good is false after an error. */
 static bool batch_read(struct batch *batch, struct worker *worker, size_t n, bool *good)
 {
 	ssize_t ret;
@@ -40,20 +40,20 @@ static bool batch_read(struct batch *batch, struct worker *worker, size_t n, boo
 		batch->size = batch->len + n;
 		batch->bytes = xrealloc(batch->bytes, batch->size, 1);
 	}
-	ret = port_read(&worker->port, batch->bytes + batch->len, n);
+	ret = endpoint_read(&worker->endpoint, batch->bytes + batch->len, n);
 	*good = ret >= 0 || errno == EINTR;
 	if (!*good)
-		warn("%s: reading", worker->crew->options.device);
+		warn("%s: reading", worker->group->options.device);
 	if (ret <= 0)
 		return false;
-	crew_moved(worker, ret);
+	worker_moved(worker, ret);
 	batch->len += ret;
 	return true;
 }
 
 /*
- * Notes the items that are whole, and tells how many bytes are missing to the next: 0
- * when nothing follows, or nothing that could be an item.
+ * Record the complete items. Returns the number of bytes missing to complete the next one; 0 if
+ * there is no partial item, or the bytes cannot be an item.
  */
 static size_t batch_note(struct batch *batch, struct verifier *verifier, struct worker *worker)
 {
@@ -71,29 +71,29 @@ static size_t batch_note(struct batch *batch, struct verifier *verifier, struct 
 		if (rest < head.size)
 			return head.size - rest;
 		ledger_note(&verifier->ledger, &head);
-		worker->port.meter.items += head.kind == ITEM_DATA;
+		worker->endpoint.meter.items += head.kind == ITEM_DATA;
 		batch->whole += head.size;
 	}
 	return 0;
 }
 
-/* One turn at the device. False when it was the last one. */
-static bool verifier_turn(struct verifier *verifier, struct worker *worker, struct batch *batch,
+/* Read items while holding the lock. Returns false when reading has ended. */
+static bool verifier_read(struct verifier *verifier, struct worker *worker, struct batch *batch,
 			  bool *good)
 {
-	size_t want = worker->crew->options.buffer;
+	size_t want = worker->group->options.buffer;
 	bool more = true;
 
 	batch->len = 0;
 	batch->whole = 0;
-	pthread_mutex_lock(&verifier->turn);
+	pthread_mutex_lock(&verifier->lock);
 	while (want && more) {
 		more = batch_read(batch, worker, want, good);
 		want = batch_note(batch, verifier, worker);
 	}
 	if (verifier->ledger.ended >= verifier->producers || verifier->ledger.lost_track)
-		crew_stop(worker->crew);
-	pthread_mutex_unlock(&verifier->turn);
+		workers_stop(worker->group);
+	pthread_mutex_unlock(&verifier->lock);
 	return more;
 }
 
@@ -109,21 +109,21 @@ static void verifier_check(struct verifier *verifier, const struct batch *batch)
 	}
 }
 
-/* What each worker does. */
+/* Body of each worker. */
 bool verifier_work(struct verifier *verifier, struct worker *worker)
 {
 	struct batch batch = { 0 };
 	bool more, good = true;
 
 	do {
-		more = verifier_turn(verifier, worker, &batch, &good);
+		more = verifier_read(verifier, worker, &batch, &good);
 		verifier_check(verifier, &batch);
 	} while (more);
 	free(batch.bytes);
 	return good;
 }
 
-/* When all workers have finished. */
+/* Call this after all workers have finished. */
 bool verifier_report(struct verifier *verifier, bool json)
 {
 	verifier->ledger.torn = atomic_load(&verifier->torn);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A crew of consumers that checks the items which it takes out of a stream.
+ * A group of consumers that verifies the items that it reads from a stream.
  *
- * The stream has no item boundaries: a read may end within an item, whose rest another
- * reader would get. Hence the workers take turns at the device. One that has the turn
- * reads until what it has ends with a whole item, notes all items in the ledger, in the
- * order in which they left the queue, and gives the turn away. It checks their sums
- * while the others read.
+ * A stream has no item boundaries: a read may end within an item, and another reader would get
+ * the rest. Therefore the workers take a lock for reading. A worker that holds it reads until
+ * its data ends with a complete item, records all items in the ledger, in the order in which
+ * they left the queue, and releases the lock. It verifies checksums without the lock.
  */
 #ifndef BBUF_TOOLS_VERIFY_H
 #define BBUF_TOOLS_VERIFY_H
@@ -16,19 +15,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "crew.h"
 #include "ledger.h"
+#include "workers.h"
 
 /**
- * struct verifier - what the workers of one crew share
- * @producers: how many producers must end
- * @turn: held to read from the device, and to change @ledger
- * @ledger: what came
- * @torn: items whose sum was wrong
+ * struct verifier - state shared by the workers of a group
+ * @producers: number of producers to wait for
+ * @lock: held while reading from the device and changing @ledger
+ * @ledger: items that have arrived
+ * @torn: number of items with a wrong checksum
  */
 struct verifier {
 	uint64_t producers;
-	pthread_mutex_t turn;
+	pthread_mutex_t lock;
 	struct ledger ledger;
 	atomic_ullong torn;
 };

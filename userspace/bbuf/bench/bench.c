@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bbuf bench: how fast queues are, beside what one would take instead.
+ * bbuf bench: benchmark bbuf against pipes, message queues and sockets.
  */
 #include <err.h>
 #include <errno.h>
@@ -15,10 +15,10 @@
 #include "bench.h"
 #include "plan.h"
 
-/* Bytes that are moved in one round at the most, if messages are large. */
+/* Maximum number of bytes moved in one round. */
 #define VOLUME_MAX		(128UL << 20)
 
-/* As many files as the administrator allows. */
+/* Raise the limit of open files to the hard limit. */
 static void allow_many_files(void)
 {
 	struct rlimit limit;
@@ -29,8 +29,8 @@ static void allow_many_files(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* Can queues of bbuf be made, and opened? Says why not. */
-static bool have_ours(void)
+/* Whether queues of bbuf can be created and opened. Prints a message if not. */
+static bool have_bbuf(void)
 {
 	char name[BBUF_NAME_SIZE];
 	struct subject subject = { .operation = "bench" };
@@ -50,33 +50,33 @@ static bool have_ours(void)
 	return queue;
 }
 
-static unsigned int our_queues(void)
+static unsigned int bbuf_queues(void)
 {
-	unsigned int ours = 0;
+	unsigned int bbuf_kinds = 0;
 	size_t i;
 
 	for (i = 0; i < peer_count; i++)
-		if (peers[i]->can & PEER_OURS)
-			ours |= 1U << i;
-	return ours;
+		if (peers[i]->can & PEER_BBUF)
+			bbuf_kinds |= 1U << i;
+	return bbuf_kinds;
 }
 
-/* Without ours the others are still worth a look. */
+/* Without bbuf the other kinds of queues can still be measured. */
 static void choose_queues(const struct subject *subject, struct plan *plan)
 {
-	unsigned int ours = our_queues();
+	unsigned int bbuf_kinds = bbuf_queues();
 
 	if (!plan->queues)
 		plan->queues = (1U << peer_count) - 1;
-	if (!(plan->queues & ours) || have_ours())
+	if (!(plan->queues & bbuf_kinds) || have_bbuf())
 		return;
-	plan->queues &= ~ours;
+	plan->queues &= ~bbuf_kinds;
 	if (!plan->queues)
 		exit(EXIT_FAILURE);
-	say(subject, "going on without bbuf");
+	print_message(subject, "continuing without bbuf");
 }
 
-/* One more figure of a kind of queue, unless it has turned out that there is none. */
+/* Measure one round of a kind of queue; drop the kind if it fails. */
 static void measure_row(const struct plan *plan, struct group *group, struct row *row)
 {
 	const struct setup setup = {
@@ -98,7 +98,7 @@ static void measure_row(const struct plan *plan, struct group *group, struct row
 	row->rounds = NULL;
 }
 
-/* Each round has all kinds, one after the other, so that what slows it hits them all. */
+/* Each round measures all kinds in turn, so that a disturbance affects all of them. */
 static void measure_group(const struct plan *plan, struct group *group)
 {
 	size_t i;
@@ -117,9 +117,9 @@ static void measure_group(const struct plan *plan, struct group *group)
 }
 
 /**
- * struct results - all that was found
- * @groups: that
- * @count: how many
+ * struct results - all results
+ * @groups: the results
+ * @count: number of groups
  */
 struct results {
 	struct group *groups;
@@ -132,7 +132,7 @@ static struct group *add_group(struct results *results)
 	return &results->groups[results->count++];
 }
 
-/* Patterns without a number have one level, of 0. */
+/* Patterns without numbers have a single level, of 0. */
 static void measure_pattern(const struct plan *plan, const struct pattern *pattern,
 			    struct results *results)
 {
@@ -200,7 +200,7 @@ static int write_data(const struct results *results, const char *file, bool json
 	return EXIT_FAILURE;
 }
 
-static void forget(struct results *results)
+static void free_results(struct results *results)
 {
 	size_t i, j;
 
@@ -221,10 +221,10 @@ int cmd_bench(int argc, char **argv)
 
 	plan_parse(&plan, argc, argv);
 	allow_many_files();
-	crew_init();
+	workers_init();
 	choose_queues(&subject, &plan);
 	measure_all(&plan, &results);
 	status = write_data(&results, plan.json, true) | write_data(&results, plan.csv, false);
-	forget(&results);
+	free_results(&results);
 	return status | output_end();
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * bbuf bench: patterns of use, that each kind of queue is put through, and what was found.
+ * bbuf bench: usage patterns that are measured with each kind of queue, and results.
  */
 #ifndef BBUF_BENCH_H
 #define BBUF_BENCH_H
@@ -10,20 +10,20 @@
 
 #include "channel.h"
 #include "common.h"
-#include "crew.h"
+#include "workers.h"
 
-/* What is found. A figure that can't be had, or makes no sense, is NAN. */
+/* Measurements. A value that is unavailable or meaningless is NAN. */
 enum measure {
-	NS,			/* for each message */
-	RATE,			/* megabytes a second */
-	CALLS,			/* system calls for each message */
-	SWITCHES,		/* context switches for each message */
-	WAKEUPS,		/* of a process, for each message */
-	MEDIAN,			/* round trips, in nanoseconds */
+	NS,			/* time per message */
+	RATE,			/* megabytes per second */
+	CALLS,			/* system calls per message */
+	SWITCHES,		/* context switches per message */
+	WAKEUPS,		/* wakeups of processes per message */
+	MEDIAN,			/* round-trip time in nanoseconds */
 	P99,
 	P999,
-	FAIRNESS,		/* messages of the least of the producers, of the average */
-	BYTES,			/* of kernel memory */
+	FAIRNESS,		/* messages of the slowest producer, relative to the mean */
+	BYTES,			/* kernel memory in bytes */
 	MEASURES
 };
 
@@ -32,9 +32,9 @@ struct figure {
 };
 
 /**
- * struct level - of how many
- * @first: queues, or producers
- * @second: consumers, or 0
+ * struct level - numbers that a pattern is measured with
+ * @first: number of queues, or of producers
+ * @second: number of consumers, or 0
  */
 struct level {
 	size_t first;
@@ -42,15 +42,15 @@ struct level {
 };
 
 /**
- * struct setup - one thing to be measured
- * @pattern: of use
- * @peer: the kind of queue
- * @size: bytes of a message
- * @level: of how many
- * @messages: to be moved at the most
- * @time_ns: that it may take, about
+ * struct setup - one measurement
+ * @pattern: usage pattern
+ * @peer: kind of queue
+ * @size: size of a message in bytes
+ * @level: numbers of queues, producers or consumers
+ * @messages: maximum number of messages to move
+ * @time_ns: approximate time limit in nanoseconds
  * @timeout_ns: see struct task
- * @free: the same
+ * @free: see struct task
  */
 struct setup {
 	const struct pattern *pattern;
@@ -66,15 +66,15 @@ struct setup {
 #define SIZES_MAX	16
 
 /**
- * struct pattern - a way to use a queue
- * @name: as it stands in tables
- * @summary: for --help
- * @can: what a kind of queue must be able to do
- * @whole: a message must fit into the queue
- * @sizes: of messages, by default; 0 ends the list
- * @levels: of how many, by default; 0 ends the list
- * @measures: what is found, as bits
- * @run: measures it, or returns -1 and sets errno
+ * struct pattern - a usage pattern
+ * @name: name in tables
+ * @summary: description for --help
+ * @can: abilities that a kind of queue must have
+ * @whole: whether a message must fit into the queue
+ * @sizes: default message sizes in bytes, terminated by 0
+ * @levels: default numbers, terminated by 0
+ * @measures: bit mask of what is measured
+ * @run: runs the measurement; returns 0, or -1 and errno
  */
 struct pattern {
 	const char *name;
@@ -92,19 +92,19 @@ extern const struct pattern pattern_self, pattern_stream, pattern_pingpong, patt
 			    pattern_memory;
 
 #define HAS(measure)	(1U << (measure))
-/* What is found wherever messages are moved. */
+/* Measurements of all patterns that move messages. */
 #define HAS_COST	(HAS(NS) | HAS(RATE) | HAS(CALLS) | HAS(SWITCHES) | HAS(WAKEUPS))
 
-/* For patterns: moving messages, and measuring it. */
-void move_in(struct member *member, struct channel *channel, size_t messages);
-void move_out(struct member *member, struct channel *channel, size_t messages);
+/* For patterns: moving messages, and measuring that. */
+void move_in(struct worker *worker, struct channel *channel, size_t messages);
+void move_out(struct worker *worker, struct channel *channel, size_t messages);
 int setup_open(const struct setup *setup, struct channel *channel);
 size_t measure(const struct setup *setup, struct task *task, struct figure *figure);
 
 /**
- * struct row - what was found of a kind of queue
- * @peer: that
- * @rounds: one figure for each round; NULL if there is none
+ * struct row - results of one kind of queue
+ * @peer: kind of queue
+ * @rounds: one figure per round; NULL if there are none
  */
 struct row {
 	const struct peer *peer;
@@ -112,12 +112,12 @@ struct row {
 };
 
 /**
- * struct group - what is compared with one another: the same done with all kinds of queues
- * @pattern: of use
- * @size: bytes of a message
- * @level: of how many
- * @rounds: that were run
- * @rows: one for each kind of queue, all of them, in the order of peers
+ * struct group - results to compare: the same measurement with all kinds of queues
+ * @pattern: usage pattern
+ * @size: size of a message in bytes
+ * @level: numbers of queues, producers or consumers
+ * @rounds: number of rounds
+ * @rows: one for each kind of queue, in the order of peers
  */
 struct group {
 	const struct pattern *pattern;

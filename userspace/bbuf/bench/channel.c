@@ -22,7 +22,7 @@ const size_t peer_count = ARRAY_SIZE(peers);
 
 static struct channel *all;
 
-/* Zeroed, and with all its pages there, so that no call meets a missing one. */
+/* Allocate zeroed pages and touch them, so that no measured call faults. */
 static char *new_pages(size_t bytes)
 {
 	void *mem;
@@ -46,8 +46,8 @@ static void make_messages(struct channel *channel)
 }
 
 /*
- * For messages of a size, that must fit in whole or need not. Returns -1, and sets errno,
- * EMSGSIZE if they are too large, if it can't be opened.
+ * Open a channel for messages of @size bytes, which must fit into the queue if @whole is set.
+ * Returns 0, or -1 and errno; EMSGSIZE if they are too large.
  */
 int channel_open(struct channel *channel, const struct peer *peer, size_t size, bool whole)
 {
@@ -57,7 +57,7 @@ int channel_open(struct channel *channel, const struct peer *peer, size_t size, 
 	};
 	if (peer->open(channel))
 		return -1;
-	if (size > channel->most || (whole && size > channel->holds)) {
+	if (size > channel->max_message || (whole && size > channel->capacity)) {
 		peer->close(channel);
 		errno = EMSGSIZE;
 		return -1;
@@ -79,7 +79,7 @@ void channel_close(struct channel *channel)
 	free(channel->space);
 }
 
-/* For a process that has inherited them: they are not its to close. */
+/* For a process that inherited the channels and must not close them. */
 void channel_forget_all(void)
 {
 	all = NULL;
@@ -91,7 +91,10 @@ void channel_close_all(void)
 		channel_close(all);
 }
 
-/* One message that says it is the last. The channel itself may be shared by processes. */
+/*
+ * Put one message that is marked as the last. Works on a copy, because processes may share the
+ * channel.
+ */
 void channel_put_last(const struct channel *channel)
 {
 	struct channel last = *channel;
@@ -102,7 +105,7 @@ void channel_put_last(const struct channel *channel)
 	last.data[channel->offset] = 0;
 }
 
-/* Is the last of the messages, of so many bytes together, that were got? */
+/* Whether the last message of the @bytes just read is marked as the last. */
 bool channel_got_last(const struct channel *channel, size_t bytes)
 {
 	size_t last = bytes / channel->size - 1;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One process and many queues in one epoll: it puts a message into a queue, waits for
- * what is readable, and takes that out. Into each queue in turn; or always into the
- * first, and the others are idle.
+ * One process with many queues in one epoll instance: it puts a message into a queue, waits for
+ * a readable queue, and takes the message out. It uses all queues in turn, or only the first one
+ * while the others are idle.
  */
 #include <err.h>
 #include <stdlib.h>
@@ -12,11 +12,11 @@
 #include "bench.h"
 
 /**
- * struct loop - the process's work
- * @epoll: that waits for all of them
+ * struct loop - work of the process
+ * @epoll: epoll instance with all queues
  * @channels: the queues
- * @count: how many
- * @used: of them, the first so many
+ * @count: number of queues
+ * @used: number of queues, from the first, that are used
  */
 struct loop {
 	int epoll;
@@ -34,25 +34,25 @@ static struct channel *wait_for_one(struct loop *loop)
 	return event.data.ptr;
 }
 
-static void run(struct member *member, void *work, size_t messages)
+static void run(struct worker *worker, void *work, size_t messages)
 {
 	struct loop *loop = work;
 	size_t moved, at = 0;
 	struct channel *channel;
 
 	for (moved = 0; moved < messages; moved += channel->batch) {
-		move_in(member, &loop->channels[at], 1);
+		move_in(worker, &loop->channels[at], 1);
 		channel = wait_for_one(loop);
-		member->calls++;
-		move_out(member, channel, 1);
+		worker->calls++;
+		move_out(worker, channel, 1);
 		at = (at + 1) % loop->used;
 	}
 }
 
-/* Let a queue allocate what it does at its first use. */
+/* Use a queue once, so that it makes its allocations before the measurement. */
 static void use_once(struct channel *channel)
 {
-	struct member nobody = { 0 };
+	struct worker nobody = { 0 };
 
 	move_in(&nobody, channel, 1);
 	move_out(&nobody, channel, 1);
@@ -87,7 +87,7 @@ static int poll_them(const struct setup *setup, struct figure *figure, size_t us
 		.used = used,
 	};
 	struct task task = {
-		.crew = 1, .run = run, .work = &loop, .messages = setup->messages,
+		.workers = 1, .run = run, .work = &loop, .messages = setup->messages,
 	};
 	int ret = 0;
 
@@ -119,7 +119,7 @@ static int poll_one(const struct setup *setup, struct figure *figure)
 }
 
 const struct pattern pattern_idle = {
-	.name = "idle", .summary = "the same, but only one of them is used",
+	.name = "idle", .summary = "one process, many queues in one epoll, one of them used",
 	.can = PEER_POLL, .whole = true,
 	.sizes = { 64 },
 	.levels = { { 10, 0 }, { 1000, 0 } },

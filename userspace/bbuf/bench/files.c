@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Peers that are files: pipes, sockets, and the floor, two system calls without a queue.
+ * Peers that are files: pipes, sockets, and "floor", which is two system calls without a queue.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -46,8 +46,8 @@ static int pipe_open(struct channel *channel)
 		return -1;
 	channel->out = ends[0];
 	channel->in = ends[1];
-	channel->most = SIZE_MAX;
-	channel->holds = fcntl(channel->in, F_GETPIPE_SZ);
+	channel->max_message = SIZE_MAX;
+	channel->capacity = fcntl(channel->in, F_GETPIPE_SZ);
 	return 0;
 }
 
@@ -59,8 +59,8 @@ const struct peer peer_pipe = {
 };
 
 /*
- * The limit to what a socket holds counts the kernel's own memory, too: what it takes for
- * a message beside its bytes is less than they are, or than a page.
+ * The limit of a socket includes memory of the kernel. The overhead of a message is less than
+ * its size, or than a page, so half of the limit is safe.
  */
 static int socket_open(struct channel *channel, int type)
 {
@@ -73,8 +73,8 @@ static int socket_open(struct channel *channel, int type)
 	channel->out = ends[1];
 	if (getsockopt(channel->in, SOL_SOCKET, SO_SNDBUF, &limit, &len))
 		channel_failed(channel, "getsockopt");
-	channel->holds = limit / 2;
-	channel->most = type == SOCK_STREAM ? SIZE_MAX : channel->holds;
+	channel->capacity = limit / 2;
+	channel->max_message = type == SOCK_STREAM ? SIZE_MAX : channel->capacity;
 	return 0;
 }
 
@@ -105,8 +105,8 @@ static int floor_open(struct channel *channel)
 {
 	channel->in = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	channel->out = open("/dev/zero", O_RDONLY | O_CLOEXEC);
-	channel->most = SIZE_MAX;
-	channel->holds = SIZE_MAX;
+	channel->max_message = SIZE_MAX;
+	channel->capacity = SIZE_MAX;
 	return channel->in < 0 || channel->out < 0 ? -1 : 0;
 }
 

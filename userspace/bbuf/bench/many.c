@@ -1,93 +1,99 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Many producers and many consumers on one queue. The producer that has put its share in
- * first ends it for all, so that what the others have managed meanwhile tells how fair
- * it was. The share is as large as if it were alone: all must have had their turns on the
- * processors, or it tells nothing but whose was the first.
+ * Many producers and many consumers on one queue. The first producer that has put its share ends
+ * the run for all: what the others have put by then shows the fairness. The share is as large as
+ * if each producer were alone, so that all producers get CPU time; with a small share the result
+ * would only show which one started first.
  */
 #include <sys/mman.h>
 
 #include "bench.h"
 
 /**
- * struct hall - what they share, beside the queue
+ * struct shared - state shared by the workers
  * @channel: the queue
- * @producers: of the crew, the first so many
- * @consumers: the others
- * @over: one producer is through
- * @producing: producers that are not yet done
- * @consuming: the same of consumers
+ * @producers: number of producers, which are the first workers
+ * @consumers: number of consumers, which are the other workers
+ * @done: one producer has put its share
+ * @producing: producers that are still running
+ * @consuming: consumers that are still running
  */
-struct hall {
+struct shared {
 	struct channel channel;
 	size_t producers;
 	size_t consumers;
-	atomic_bool over;
+	atomic_bool done;
 	atomic_size_t producing;
 	atomic_size_t consuming;
 };
 
-static void produce(struct member *member, struct hall *hall, size_t share)
+static void produce(struct worker *worker, struct shared *shared, size_t share)
 {
-	size_t first = member->put;
+	size_t first = worker->put;
 
-	while (!atomic_load_explicit(&hall->over, memory_order_relaxed)) {
-		move_in(member, &hall->channel, 1);
-		if (member->put - first >= share)
-			atomic_store(&hall->over, true);
+	while (!atomic_load_explicit(&shared->done, memory_order_relaxed)) {
+		move_in(worker, &shared->channel, 1);
+		if (worker->put - first >= share)
+			atomic_store(&shared->done, true);
 	}
-	if (atomic_fetch_sub(&hall->producing, 1) == 1)
-		channel_put_last(&hall->channel);
+	if (atomic_fetch_sub(&shared->producing, 1) == 1)
+		channel_put_last(&shared->channel);
 }
 
-/* The last message is handed on, until the last of them has it: all is as in the beginning. */
-static void consume(struct member *member, struct hall *hall)
+/*
+ * Each consumer that gets the last message puts it back for the next one. The last consumer
+ * resets the state for the next run.
+ */
+static void consume(struct worker *worker, struct shared *shared)
 {
-	struct channel *channel = &hall->channel;
+	struct channel *channel = &shared->channel;
 	size_t bytes;
 
 	do {
 		bytes = channel->peer->get(channel);
-		member->calls++;
-		member->got += bytes / channel->size;
+		worker->calls++;
+		worker->got += bytes / channel->size;
 	} while (!channel_got_last(channel, bytes));
-	member->got--;
-	if (atomic_fetch_sub(&hall->consuming, 1) > 1)
+	worker->got--;
+	if (atomic_fetch_sub(&shared->consuming, 1) > 1)
 		return channel_put_last(channel);
-	atomic_store(&hall->over, false);
-	atomic_store(&hall->producing, hall->producers);
-	atomic_store(&hall->consuming, hall->consumers);
+	atomic_store(&shared->done, false);
+	atomic_store(&shared->producing, shared->producers);
+	atomic_store(&shared->consuming, shared->consumers);
 }
 
-static void run(struct member *member, void *work, size_t messages)
+static void run(struct worker *worker, void *work, size_t messages)
 {
-	struct hall *hall = work;
+	struct shared *shared = work;
 
-	if (member->index < hall->producers)
-		produce(member, hall, MAX(1U, messages / hall->producers));
+	if (worker->index < shared->producers)
+		produce(worker, shared, MAX(1U, messages / shared->producers));
 	else
-		consume(member, hall);
+		consume(worker, shared);
 }
 
 static int many(const struct setup *setup, struct figure *figure)
 {
-	struct hall *hall = shared_memory(sizeof(*hall));
+	struct shared *shared = shared_memory(sizeof(*shared));
 	struct task task = {
-		.crew = setup->level.first + setup->level.second, .run = run, .work = hall,
+		.workers = setup->level.first + setup->level.second, .run = run, .work = shared,
 		.messages = setup->messages * setup->level.first, .free = setup->free,
 	};
 
-	if (setup_open(setup, &hall->channel))
+	if (setup_open(setup, &shared->channel))
 		return -1;
-	/* A batch is over as soon as one message is: all must have their turns here, too. */
-	task.messages *= hall->channel.batch;
-	hall->producers = setup->level.first;
-	hall->consumers = setup->level.second;
-	atomic_init(&hall->producing, hall->producers);
-	atomic_init(&hall->consuming, hall->consumers);
+	/*
+	 * A share is reached after fewer calls if messages are batched: all producers must get
+	 * CPU time, too.
+	 */
+	task.messages *= shared->channel.batch;
+	shared->producers = setup->level.first;
+	shared->consumers = setup->level.second;
+	atomic_init(&shared->producing, shared->producers);
+	atomic_init(&shared->consuming, shared->consumers);
 	measure(setup, &task, figure);
-	channel_close(&hall->channel);
-	munmap(hall, sizeof(*hall));
+	channel_close(&shared->channel);
+	munmap(shared, sizeof(*shared));
 	return 0;
 }
 

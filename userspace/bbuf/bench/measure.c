@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Moving messages, and what it takes.
+ * Moving messages, and measuring that.
  */
 #include "bench.h"
 #include "wakeups.h"
 
-/* The part of the messages that is moved to learn how long they take; the first, at least. */
+/* The first probe moves one of this number of messages. */
 #define PROBED		100
 
-/* The part of the time that tells it well enough: those who begin late have had their turn. */
+/*
+ * A probe is long enough if it takes one of this number of the time available: by then also
+ * workers that started late have run.
+ */
 #define TELLING		4
 
-/* The part of the messages that is moved to count wakeups, which takes time. */
+/* One of this number of messages is moved to count wakeups, which is slow. */
 #define COUNTED		4
 
 int setup_open(const struct setup *setup, struct channel *channel)
@@ -19,130 +22,131 @@ int setup_open(const struct setup *setup, struct channel *channel)
 	return channel_open(channel, setup->peer, setup->size, setup->pattern->whole);
 }
 
-/* As many calls as it takes to put so many. */
-static size_t puts_of(const struct channel *channel, size_t messages)
+/* Number of puts needed for this number of messages. */
+static size_t puts_needed(const struct channel *channel, size_t messages)
 {
 	return (messages + channel->batch - 1) / channel->batch;
 }
 
-void move_in(struct member *member, struct channel *channel, size_t messages)
+void move_in(struct worker *worker, struct channel *channel, size_t messages)
 {
-	size_t puts = puts_of(channel, messages), i;
+	size_t puts = puts_needed(channel, messages), i;
 
 	for (i = 0; i < puts; i++)
 		channel->peer->put(channel);
-	member->put += puts * channel->batch;
-	member->calls += puts;
+	worker->put += puts * channel->batch;
+	worker->calls += puts;
 }
 
-/* As many as move_in() has put. A stream may give a message in pieces. */
-void move_out(struct member *member, struct channel *channel, size_t messages)
+/* Take out as many messages as move_in() puts. A stream may return parts of a message. */
+void move_out(struct worker *worker, struct channel *channel, size_t messages)
 {
-	size_t count = puts_of(channel, messages) * channel->batch, left;
+	size_t count = puts_needed(channel, messages) * channel->batch, left;
 
-	for (left = count * channel->size; left; member->calls++)
+	for (left = count * channel->size; left; worker->calls++)
 		left -= channel->peer->get(channel);
-	member->got += count;
+	worker->got += count;
 }
 
-static uint64_t crew_ns(const struct member *members, size_t count)
+static uint64_t workers_ns(const struct worker *workers, size_t count)
 {
 	uint64_t begin = UINT64_MAX, end = 0;
 	size_t i;
 
 	for (i = 0; i < count; i++) {
-		begin = MIN(begin, members[i].begin_ns);
-		end = MAX(end, members[i].end_ns);
+		begin = MIN(begin, workers[i].begin_ns);
+		end = MAX(end, workers[i].end_ns);
 	}
 	return end - begin;
 }
 
-static struct member crew_sum(const struct member *members, size_t count)
+static struct worker workers_sum(const struct worker *workers, size_t count)
 {
-	struct member sum = { 0 };
+	struct worker sum = { 0 };
 	size_t i;
 
 	for (i = 0; i < count; i++) {
-		sum.put += members[i].put;
-		sum.got += members[i].got;
-		sum.calls += members[i].calls;
-		sum.switches += members[i].switches;
+		sum.put += workers[i].put;
+		sum.got += workers[i].got;
+		sum.calls += workers[i].calls;
+		sum.switches += workers[i].switches;
 	}
 	return sum;
 }
 
-/* The least that one has put, of what all have on average. */
-static double fairness(const struct member *members, size_t count, uint64_t sum)
+/* Messages put by the slowest worker, relative to the mean. */
+static double fairness(const struct worker *workers, size_t count, uint64_t sum)
 {
 	uint64_t least = UINT64_MAX;
 	size_t i;
 
 	for (i = 0; i < count; i++)
-		least = MIN(least, members[i].put);
+		least = MIN(least, workers[i].put);
 	return (double)least * count / sum;
 }
 
 static uint64_t time_of(const struct task *task)
 {
-	struct member *members = crew_run(task);
-	uint64_t ns = crew_ns(members, task->crew);
+	struct worker *workers = workers_run(task);
+	uint64_t ns = workers_ns(workers, task->workers);
 
-	crew_forget(members, task);
+	workers_free(workers, task);
 	return MAX(1U, ns);
 }
 
 /*
- * As many messages as there is time for. Of few, most of the time is that of a large crew
- * to get going: so it is learnt from more and more, until they would be enough or take long.
+ * Number of messages that fit into the time. With few messages, most of the time is needed to
+ * start the workers: hence probe with more and more messages, until they suffice or the probe
+ * takes long enough.
  */
-static size_t affordable(const struct task *task, uint64_t time_ns)
+static size_t messages_in_time(const struct task *task, uint64_t time_ns)
 {
 	struct task probe = *task;
-	double fit = (double)task->messages / PROBED;
+	double estimate = (double)task->messages / PROBED;
 	uint64_t ns;
 
 	do {
-		probe.messages = MAX(1.0, fit);
+		probe.messages = MAX(1.0, estimate);
 		ns = time_of(&probe);
-		fit = (double)probe.messages * time_ns / ns;
-		if (fit >= task->messages)
+		estimate = (double)probe.messages * time_ns / ns;
+		if (estimate >= task->messages)
 			return task->messages;
-		fit /= 2;
+		estimate /= 2;
 	} while (ns < time_ns / TELLING);
-	return MAX(1.0, 2 * fit);
+	return MAX(1.0, 2 * estimate);
 }
 
 static void count_wakeups(const struct task *task, struct figure *figure)
 {
 	struct task part = *task;
-	struct member *members;
+	struct worker *workers;
 	uint64_t wakeups;
 
 	part.messages = MAX(1U, task->messages / COUNTED);
 	part.cold = true;
 	if (!wakeups_begin())
 		return;
-	members = crew_run(&part);
+	workers = workers_run(&part);
 	wakeups = wakeups_end();
-	figure->value[WAKEUPS] = (double)wakeups / crew_sum(members, part.crew).got;
-	crew_forget(members, &part);
+	figure->value[WAKEUPS] = (double)wakeups / workers_sum(workers, part.workers).got;
+	workers_free(workers, &part);
 }
 
 static void find_cost(const struct setup *setup, const struct task *task, struct figure *figure)
 {
-	struct member *members = crew_run(task);
-	struct member sum = crew_sum(members, task->crew);
-	double ns = (double)crew_ns(members, task->crew) / sum.got;
+	struct worker *workers = workers_run(task);
+	struct worker sum = workers_sum(workers, task->workers);
+	double ns = (double)workers_ns(workers, task->workers) / sum.got;
 
 	figure->value[NS] = ns;
 	figure->value[RATE] = setup->size * 1000 / ns;
 	figure->value[CALLS] = (double)sum.calls / sum.got;
 	figure->value[SWITCHES] = (double)sum.switches / sum.got;
-	figure->value[FAIRNESS] = fairness(members, setup->level.first, sum.put);
-	crew_forget(members, task);
+	figure->value[FAIRNESS] = fairness(workers, setup->level.first, sum.put);
+	workers_free(workers, task);
 }
 
-/* For errors. */
+/* Describe the task for error messages. */
 static void name_task(const struct setup *setup, struct task *task)
 {
 	const struct level *level = &setup->level;
@@ -157,14 +161,14 @@ static void name_task(const struct setup *setup, struct task *task)
 }
 
 /*
- * The first of the crew are those who produce; so many. Returns how many messages were
- * moved while it was measured, if that is a matter of the task.
+ * Measure a task. Its first workers are the producers. Returns the number of messages moved, for
+ * patterns that need it.
  */
 size_t measure(const struct setup *setup, struct task *task, struct figure *figure)
 {
 	name_task(setup, task);
 	task->timeout_ns = setup->timeout_ns;
-	task->messages = affordable(task, setup->time_ns);
+	task->messages = messages_in_time(task, setup->time_ns);
 	count_wakeups(task, figure);
 	find_cost(setup, task, figure);
 	return task->messages;

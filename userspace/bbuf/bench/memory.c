@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the kernel needs for queues that are open, and that nobody has used yet: by how
- * much its memory grows, as /proc/meminfo has it, for each of them.
+ * Kernel memory of open queues that have not been used: the growth of the counters in
+ * /proc/meminfo for each queue.
  */
 #include <err.h>
 #include <errno.h>
@@ -11,11 +11,11 @@
 
 #include "bench.h"
 
-/* What was freed comes back a little later. */
+/* Memory is freed with a delay. */
 #define SETTLE_NS	(100 * NSEC_PER_MSEC)
 #define SETTLE_TRIES	30
 
-/* All that is not user memory or the page cache. */
+/* Whether this is kernel memory, and not user memory or the page cache. */
 static bool counts(const char *key)
 {
 	return !strcmp(key, "Slab:") || !strcmp(key, "VmallocUsed:") || !strcmp(key, "Percpu:");
@@ -37,7 +37,7 @@ static double kernel_bytes(void)
 	return bytes;
 }
 
-/* The same when it does not change any more, if that ever happens. */
+/* Wait until the number stops changing, for a limited time. */
 static double settled_bytes(void)
 {
 	double now = kernel_bytes(), before;
@@ -51,7 +51,7 @@ static double settled_bytes(void)
 	return now;
 }
 
-/* Opens some more, and returns by how much that made the memory grow. */
+/* Open queues up to @count. Returns by how many bytes the kernel memory grew. */
 static double grow(const struct setup *setup, struct channel *channels, size_t *opened,
 		   size_t count)
 {
@@ -63,8 +63,9 @@ static double grow(const struct setup *setup, struct channel *channels, size_t *
 }
 
 /*
- * A queue of bbuf has its buffer from the start, which is as large as one asks for: here it is
- * as small as a message. The first half fills the holes that others have left behind in the kernel's memory.
+ * A bbuf queue allocates its buffer when it is created, so the capacity is set to the size of a
+ * message. The first half of the queues fills gaps in the kernel's memory; the second half is
+ * measured.
  */
 static int memory(const struct setup *setup, struct figure *figure)
 {
@@ -87,7 +88,7 @@ static int memory(const struct setup *setup, struct figure *figure)
 }
 
 const struct pattern pattern_memory = {
-	.name = "memory", .summary = "kernel memory of each of many queues that nobody uses",
+	.name = "memory", .summary = "kernel memory of each of many unused queues",
 	.can = PEER_CROSS,
 	.sizes = { 64 },
 	.levels = { { 1000, 0 } },

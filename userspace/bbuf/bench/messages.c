@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Peers that are message queues, of POSIX and of System V, as they are by default.
+ * Peers that are POSIX and System V message queues, with their default limits.
  */
 #include <fcntl.h>
 #include <mqueue.h>
@@ -14,7 +14,7 @@
 #include "channel.h"
 #include "common.h"
 
-/* A user may have few of them; root as many as memory can hold. */
+/* Lift the limit of message queues, as far as permitted. */
 static void allow_many(void)
 {
 	const struct rlimit none = { RLIM_INFINITY, RLIM_INFINITY };
@@ -22,7 +22,7 @@ static void allow_many(void)
 	setrlimit(RLIMIT_MSGQUEUE, &none);
 }
 
-/* Its name is needed for the moment only. */
+/* The name is needed only until the queue is open. */
 static int mq_make(struct channel *channel)
 {
 	struct mq_attr attr;
@@ -37,8 +37,8 @@ static int mq_make(struct channel *channel)
 	channel->out = channel->in;
 	if (mq_getattr(channel->in, &attr))
 		channel_failed(channel, "mq_getattr");
-	channel->most = attr.mq_msgsize;
-	channel->holds = attr.mq_msgsize;
+	channel->max_message = attr.mq_msgsize;
+	channel->capacity = attr.mq_msgsize;
 	channel->room = attr.mq_msgsize;
 	return 0;
 }
@@ -69,7 +69,7 @@ const struct peer peer_mq = {
 	.open = mq_make, .put = mq_put, .get = mq_get, .close = mq_end,
 };
 
-/* What stands before each message is its type. */
+/* The header of a message is its type. */
 static int sysv_open(struct channel *channel)
 {
 	struct msginfo info;
@@ -81,8 +81,8 @@ static int sysv_open(struct channel *channel)
 	channel->out = channel->in;
 	if (msgctl(channel->in, IPC_STAT, &state) || msgctl(0, IPC_INFO, (void *)&info) < 0)
 		channel_failed(channel, "msgctl");
-	channel->most = info.msgmax;
-	channel->holds = MIN((size_t)info.msgmax, (size_t)state.msg_qbytes);
+	channel->max_message = info.msgmax;
+	channel->capacity = MIN((size_t)info.msgmax, (size_t)state.msg_qbytes);
 	channel->offset = sizeof(long);
 	channel->stride = channel->offset + channel->size;
 	return 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Two processes send a message to and fro, so that each waits for the other. A round trip
- * takes four calls, and is what counts here as a message.
+ * Two processes send a message back and forth, so that each waits for the other. A round trip
+ * takes four calls, and counts as one message.
  */
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -9,49 +9,49 @@
 #include "bench.h"
 
 /**
- * struct table - between the two
- * @there: the queue of the one that serves
- * @back: that of the other
- * @ns: how long each round trip took, in memory that both share
+ * struct shared - state shared by the two processes
+ * @requests: queue to the process that replies
+ * @replies: queue back
+ * @ns: duration of each round trip in nanoseconds, in shared memory
  */
-struct table {
-	struct channel there;
-	struct channel back;
+struct shared {
+	struct channel requests;
+	struct channel replies;
 	uint64_t *ns;
 };
 
-static void serve(struct member *member, struct table *table, size_t trips)
+static void send_and_wait(struct worker *worker, struct shared *shared, size_t trips)
 {
 	uint64_t now, before = now_ns();
 	size_t i;
 
 	for (i = 0; i < trips; i++) {
-		move_in(member, &table->there, 1);
-		move_out(member, &table->back, 1);
+		move_in(worker, &shared->requests, 1);
+		move_out(worker, &shared->replies, 1);
 		now = now_ns();
-		table->ns[i] = now - before;
+		shared->ns[i] = now - before;
 		before = now;
 	}
 }
 
-/* What it takes is the first half of a round trip that is counted at its end. */
-static void return_all(struct member *member, struct table *table, size_t trips)
+/* The other process counts the round trip, so this one reports no messages. */
+static void reply_all(struct worker *worker, struct shared *shared, size_t trips)
 {
 	size_t i;
 
 	for (i = 0; i < trips; i++) {
-		move_out(member, &table->there, 1);
-		move_in(member, &table->back, 1);
+		move_out(worker, &shared->requests, 1);
+		move_in(worker, &shared->replies, 1);
 	}
-	member->got = 0;
+	worker->got = 0;
 }
 
-static void run(struct member *member, void *work, size_t messages)
+static void run(struct worker *worker, void *work, size_t messages)
 {
-	if (member->index == 0)
-		serve(member, work, messages);
+	if (worker->index == 0)
+		send_and_wait(worker, work, messages);
 	else
-		return_all(member, work, messages);
+		reply_all(worker, work, messages);
 }
 
 static int compare(const void *a, const void *b)
@@ -69,36 +69,36 @@ static void find_percentiles(uint64_t *ns, size_t count, struct figure *figure)
 	figure->value[P999] = ns[count * 999 / 1000];
 }
 
-static int open_both(struct table *table, const struct setup *setup)
+static int open_both(struct shared *shared, const struct setup *setup)
 {
-	if (setup_open(setup, &table->there))
+	if (setup_open(setup, &shared->requests))
 		return -1;
-	if (!setup_open(setup, &table->back))
+	if (!setup_open(setup, &shared->replies))
 		return 0;
-	channel_close(&table->there);
+	channel_close(&shared->requests);
 	return -1;
 }
 
 static int pingpong(const struct setup *setup, struct figure *figure)
 {
 	size_t bytes = setup->messages * sizeof(uint64_t);
-	struct table table = { .ns = shared_memory(bytes) };
+	struct shared shared = { .ns = shared_memory(bytes) };
 	struct task task = {
-		.crew = 2, .run = run, .work = &table,
+		.workers = 2, .run = run, .work = &shared,
 		.messages = setup->messages, .free = setup->free,
 	};
 
-	if (open_both(&table, setup))
+	if (open_both(&shared, setup))
 		return -1;
-	find_percentiles(table.ns, measure(setup, &task, figure), figure);
-	channel_close(&table.back);
-	channel_close(&table.there);
-	munmap(table.ns, bytes);
+	find_percentiles(shared.ns, measure(setup, &task, figure), figure);
+	channel_close(&shared.replies);
+	channel_close(&shared.requests);
+	munmap(shared.ns, bytes);
 	return 0;
 }
 
 const struct pattern pattern_pingpong = {
-	.name = "pingpong", .summary = "two processes send a message to and fro",
+	.name = "pingpong", .summary = "two processes send a message back and forth",
 	.can = PEER_CROSS | PEER_SINGLE, .whole = true,
 	.sizes = { 64, 4096 },
 	.measures = (HAS_COST & ~HAS(RATE)) | HAS(MEDIAN) | HAS(P99) | HAS(P999),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The options of bbuf bench.
+ * Options of bbuf bench.
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #define DEFAULT_TIME		(500 * NSEC_PER_MSEC)
 #define DEFAULT_TIMEOUT		(60 * NSEC_PER_SEC)
 
-/* Where --json and --csv write to by themselves. */
+/* Default file of --json and --csv. */
 #define STDOUT		"-"
 
 const struct pattern *const patterns[] = {
@@ -37,29 +37,29 @@ enum option_key {
 
 static const struct argp_option option_list[] = {
 	{ .name = "sizes", .key = KEY_SIZES, .arg = "SIZE,...",
-	  .doc = "bytes of a message (default: several for each pattern)" },
+	  .doc = "message sizes in bytes (default: several for each pattern)" },
 	{ .name = "numbers", .key = KEY_NUMBERS, .arg = "N[:M],...",
-	  .doc = "how many queues (epoll, idle, memory), or producers and consumers (many)" },
+	  .doc = "numbers of queues (epoll, idle, memory), or of producers and consumers (many)" },
 	{ .name = "queues", .key = KEY_QUEUES, .arg = "QUEUE,...",
-	  .doc = "measure these kinds of queues only" },
+	  .doc = "kinds of queues to measure (default: all)" },
 	{ .name = "messages", .key = KEY_MESSAGES, .arg = "N",
-	  .doc = "move so many in each round, but no more than 128M of bytes (default 20000)" },
+	  .doc = "maximum number of messages in a round, up to 128M of bytes (default: 20000)" },
 	{ .name = "time", .key = KEY_TIME, .arg = "TIME",
-	  .doc = "move fewer if a round would take longer (default 500ms)" },
+	  .doc = "approximate time limit of a round, with fewer messages (default: 500ms)" },
 	{ .name = "rounds", .key = KEY_ROUNDS, .arg = "N",
-	  .doc = "measure each so often, in turn, and take the median (default 5)" },
+	  .doc = "number of rounds to take the median of (default: 5)" },
 	{ .name = "timeout", .key = KEY_TIMEOUT, .arg = "TIME",
-	  .doc = "fail if nothing moves for so long (default 60s)" },
+	  .doc = "fail if no message moves for this long (default: 60s)" },
 	{ .name = "free", .key = KEY_FREE,
-	  .doc = "let the scheduler move processes (default: each stays on a processor)" },
+	  .doc = "let the scheduler move processes (default: pin each to a processor)" },
 	{ .name = "json", .key = KEY_JSON, .arg = "FILE", .flags = OPTION_ARG_OPTIONAL,
-	  .doc = "print JSON instead of tables, or write it to FILE, too" },
+	  .doc = "print JSON instead of tables, or also write it to FILE" },
 	{ .name = "csv", .key = KEY_CSV, .arg = "FILE", .flags = OPTION_ARG_OPTIONAL,
-	  .doc = "print comma-separated values instead of tables, or write them to FILE, too" },
+	  .doc = "print comma-separated values instead of tables, or also write them to FILE" },
 	{ 0 }
 };
 
-/* Takes a list apart, in place: the next item, or NULL. */
+/* Split a list in place. Returns the next item, or NULL. */
 static char *next_item(char **list)
 {
 	return strsep(list, ",");
@@ -72,7 +72,7 @@ static void arg_sizes(struct argp_state *state, struct plan *plan, char *list)
 
 	while ((item = next_item(&list))) {
 		if (count == SIZES_MAX - 1)
-			argp_error(state, "--sizes: %d at the most", SIZES_MAX - 1);
+			argp_error(state, "--sizes: at most %d sizes can be given", SIZES_MAX - 1);
 		plan->sizes[count++] = arg_size(state, "sizes", item);
 	}
 }
@@ -94,7 +94,8 @@ static void arg_levels(struct argp_state *state, struct plan *plan, char *list)
 
 	while ((item = next_item(&list))) {
 		if (count == SIZES_MAX - 1)
-			argp_error(state, "--numbers: %d at the most", SIZES_MAX - 1);
+			argp_error(state, "--numbers: at most %d numbers can be given",
+				   SIZES_MAX - 1);
 		plan->levels[count++] = arg_level(state, item);
 	}
 }
@@ -108,7 +109,8 @@ static void arg_queues(struct argp_state *state, struct plan *plan, char *list)
 		for (i = 0; i < peer_count && strcmp(peers[i]->name, item); i++)
 			;
 		if (i == peer_count)
-			argp_error(state, "--queues=%s: there is none of that kind", item);
+			argp_error(state, "--queues=%s: unknown kind of queue; --help lists all",
+				   item);
 		plan->queues |= 1U << i;
 	}
 }
@@ -120,11 +122,11 @@ static void arg_pattern(struct argp_state *state, struct plan *plan, const char 
 	for (i = 0; i < pattern_count && strcmp(patterns[i]->name, arg); i++)
 		;
 	if (i == pattern_count)
-		argp_error(state, "%s: there is no such pattern", arg);
+		argp_error(state, "%s: unknown pattern; --help lists all", arg);
 	plan->chosen |= 1U << i;
 }
 
-/* Is the file of --json or --csv standard output, which then has no tables? */
+/* Whether --json or --csv writes to standard output, which then has no tables. */
 bool plan_to_stdout(const char *file)
 {
 	return file && !strcmp(file, STDOUT);
@@ -177,7 +179,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-/* The end of the help lists what there is. */
+/* Append the lists of patterns and of kinds of queues to the help. */
 static char *help_filter(int key, const char *text, void *input)
 {
 	char *help = NULL;
@@ -205,9 +207,10 @@ static const struct argp argp = {
 	.options = option_list,
 	.parser = parse,
 	.args_doc = "[PATTERN...]",
-	.doc = "Measures queues beside what one would take instead of them, all doing the same.\v"
-	       "NS is for one message, CALLS, SWITCHES and WAKEUPS too; /pipe and so on say how "
-	       "much that is of what a pipe takes. bbuf-bench(1) says how to read it.\n\n"
+	.doc = "Benchmarks bbuf against pipes, message queues and sockets on the same "
+	       "workloads.\v"
+	       "NS, CALLS, SWITCHES and WAKEUPS are per message; /pipe and so on are the time "
+	       "relative to a pipe. bbuf-bench(1) explains the results.\n\n"
 	       HELP_SIZES "\n" HELP_EXIT ".",
 	.help_filter = help_filter,
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What bbuf bench was asked for.
+ * Options of bbuf bench.
  */
 #ifndef BBUF_BENCH_PLAN_H
 #define BBUF_BENCH_PLAN_H
@@ -8,18 +8,18 @@
 #include "bench.h"
 
 /**
- * struct plan - what to measure, and how to tell
- * @chosen: patterns, as bits; 0 is all
- * @queues: kinds of queues, as bits; 0 is all
- * @sizes: of messages, if they were given
- * @levels: of how many, if they were given
- * @messages: for each figure
- * @rounds: of each figure
- * @time_ns: for each round of it, about
+ * struct plan - options of bbuf bench
+ * @chosen: bit mask of patterns; 0 for all
+ * @queues: bit mask of kinds of queues; 0 for all
+ * @sizes: message sizes in bytes, if given
+ * @levels: numbers of queues, producers or consumers, if given
+ * @messages: number of messages in each round
+ * @rounds: number of rounds
+ * @time_ns: approximate time limit of a round in nanoseconds
  * @timeout_ns: see struct task
- * @free: the same
- * @json: where to write that
- * @csv: where to write that
+ * @free: see struct task
+ * @json: file for JSON, or NULL
+ * @csv: file for CSV, or NULL
  */
 struct plan {
 	unsigned int chosen;

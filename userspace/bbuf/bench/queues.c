@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Queues of bbuf: streams, records, and records with frames, many by each call.
+ * bbuf queues: streams, records, and batches of framed records.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #include "channel.h"
 #include "common.h"
 
-/* Records that are framed together, if they fit into the queue. */
+/* Number of records framed together, if they fit into the queue. */
 #define BATCH		64
 
 size_t queue_capacity;
@@ -25,7 +25,7 @@ static void queue_close(struct channel *channel)
 	bbuf_destroy(channel->name);
 }
 
-/* Both ends, as a user would open them. The process's number keeps two of us apart. */
+/* Open both ends as a user would. The PID makes the names of concurrent benchmarks unique. */
 static int queue_open(struct channel *channel, uint32_t type)
 {
 	struct bbuf_config config = BBUF_CONFIG_INIT;
@@ -45,8 +45,8 @@ static int queue_open(struct channel *channel, uint32_t type)
 		queue_close(channel);
 		return -1;
 	}
-	channel->most = type == BBUF_RECORD ? config.capacity : SIZE_MAX;
-	channel->holds = config.capacity;
+	channel->max_message = type == BBUF_RECORD ? config.capacity : SIZE_MAX;
+	channel->capacity = config.capacity;
 	return 0;
 }
 
@@ -57,7 +57,7 @@ static int stream_open(struct channel *channel)
 
 const struct peer peer_stream = {
 	.name = "bbuf-stream",
-	.can = PEER_OURS | PEER_SINGLE | PEER_CROSS | PEER_POLL | PEER_FILE | PEER_SPLICE,
+	.can = PEER_BBUF | PEER_SINGLE | PEER_CROSS | PEER_POLL | PEER_FILE | PEER_SPLICE,
 	.open = stream_open, .put = file_put, .get = file_get, .close = queue_close,
 };
 
@@ -68,7 +68,7 @@ static int record_open(struct channel *channel)
 
 const struct peer peer_record = {
 	.name = "bbuf-record",
-	.can = PEER_OURS | PEER_SINGLE | PEER_CROSS | PEER_SHARE | PEER_POLL | PEER_FILE |
+	.can = PEER_BBUF | PEER_SINGLE | PEER_CROSS | PEER_SHARE | PEER_POLL | PEER_FILE |
 	       PEER_SPLICE,
 	.open = record_open, .put = file_put, .get = file_get, .close = queue_close,
 };
@@ -84,7 +84,7 @@ static int framed_open(struct channel *channel)
 		channel_failed(channel, "BBUF_IOC_SET_OPTIONS");
 	channel->offset = sizeof(struct bbuf_frame);
 	channel->stride = BBUF_FRAME_SPACE(channel->size);
-	channel->batch = MAX(1U, MIN(BATCH, channel->holds / channel->size));
+	channel->batch = MAX(1U, MIN(BATCH, channel->capacity / channel->size));
 	return 0;
 }
 
@@ -102,7 +102,7 @@ static size_t framed_get(struct channel *channel)
 
 const struct peer peer_framed = {
 	.name = "bbuf-framed",
-	.can = PEER_OURS | PEER_CROSS | PEER_SHARE | PEER_POLL | PEER_FILE,
+	.can = PEER_BBUF | PEER_CROSS | PEER_SHARE | PEER_POLL | PEER_FILE,
 	.open = framed_open, .head = framed_head, .put = file_put, .get = framed_get,
 	.close = queue_close,
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What was found, as tables for people or as data.
+ * Printing results as tables or as data.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,10 +11,10 @@
 enum kind { KIND_PATTERN, KIND_SIZE, KIND_LEVEL, KIND_QUEUE, KIND_MEASURE, KIND_RATIO };
 
 /**
- * struct column - one of a table
+ * struct column - a column of a table
  * @kind: what it shows
- * @measure: if it is one of them
- * @peer: that the ratio is to
+ * @measure: for KIND_MEASURE, which one
+ * @peer: for KIND_RATIO, the kind of queue to compare with
  */
 struct column {
 	enum kind kind;
@@ -25,10 +25,10 @@ struct column {
 #define COLUMNS_MAX	32
 
 /**
- * struct layout - of a table
- * @columns: what they show
- * @names: what they are called
- * @count: how many
+ * struct layout - columns of a table
+ * @columns: what the columns show
+ * @names: headings of the columns
+ * @count: number of columns
  */
 struct layout {
 	struct column columns[COLUMNS_MAX];
@@ -36,7 +36,7 @@ struct layout {
 	size_t count;
 };
 
-/* What measures are called, and their digits behind the point. */
+/* Headings, keys and decimal places of the measurements. */
 static const struct {
 	const char *heading;
 	const char *key;
@@ -67,7 +67,7 @@ static double median(double *values, size_t count)
 	return (values[(count - 1) / 2] + values[count / 2]) / 2;
 }
 
-/* Of all rounds. NAN is what one of them has not. */
+/* Median of all rounds. NAN if a round has no value. */
 static double median_of(const struct group *group, const struct row *row, enum measure measure)
 {
 	double values[group->rounds];
@@ -83,7 +83,7 @@ static double median_of(const struct group *group, const struct row *row, enum m
 	return median(values, group->rounds);
 }
 
-/* Of what it takes, round by round, so that what disturbs one round does not count. */
+/* Median of the ratios of each round, so that a disturbance of one round has little effect. */
 static double ratio_of(const struct group *group, const struct row *row, const struct peer *peer)
 {
 	double values[group->rounds];
@@ -117,8 +117,8 @@ static void add_measures(struct layout *layout, unsigned int shown)
 }
 
 /*
- * To the kinds of queues that one would take instead, and that can do so much. The names
- * of these columns live as long as the program.
+ * Add ratios to the other kinds of queues with these abilities. The names of the columns are
+ * static, because libsmartcols keeps the pointers.
  */
 static void add_ratios(struct layout *layout, unsigned int can)
 {
@@ -126,7 +126,7 @@ static void add_ratios(struct layout *layout, unsigned int can)
 	size_t i;
 
 	for (i = 0; i < peer_count; i++) {
-		if (peers[i]->can & PEER_OURS || (peers[i]->can & can) != can)
+		if (peers[i]->can & PEER_BBUF || (peers[i]->can & can) != can)
 			continue;
 		snprintf(headings[i], TEXT_MAX, "/%s", peers[i]->name);
 		snprintf(keys[i], TEXT_MAX, "of_%s", peers[i]->name);
@@ -143,7 +143,7 @@ static void show_level(struct libscols_line *line, size_t column, const struct l
 		table_cell(line, column, "%zu", level->first);
 }
 
-/* No value leaves the cell empty. */
+/* A missing value becomes an empty cell. */
 static void show_number(struct libscols_line *line, size_t column, double value, int digits)
 {
 	if (!isnan(value))
@@ -187,7 +187,7 @@ static void show_group(struct libscols_table *table, const struct layout *layout
 	}
 }
 
-/* Names, unlike numbers, begin on the left; and so they are in JSON. */
+/* Names are left-aligned, and strings in JSON. */
 static void set_kinds(struct libscols_table *table, const struct layout *layout)
 {
 	struct libscols_column *column;
@@ -209,7 +209,7 @@ static void set_kinds(struct libscols_table *table, const struct layout *layout)
 	}
 }
 
-/* All groups of one pattern. */
+/* Print all results of one pattern as a table. */
 void report_text(const struct group *groups, size_t count)
 {
 	const struct pattern *pattern = groups[0].pattern;
@@ -234,7 +234,7 @@ void report_text(const struct group *groups, size_t count)
 	fflush(stdout);
 }
 
-/* Everything, as one table in JSON or CSV. */
+/* Print all results as one table in JSON or CSV. */
 void report_data(const struct group *groups, size_t count, bool json, FILE *out)
 {
 	struct layout layout = { .count = 0 };

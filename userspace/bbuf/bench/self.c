@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One process that puts a message in and takes it out again, so that nobody ever waits;
- * and two, of which one puts in what the other takes out.
+ * One process that puts a message and takes it out again, so that it never blocks; and two
+ * processes, one of which puts the messages that the other takes.
  */
 #include "bench.h"
 
-static void run_self(struct member *member, void *work, size_t messages)
+static void run_self(struct worker *worker, void *work, size_t messages)
 {
 	struct channel *channel = work;
 	size_t moved;
 
 	for (moved = 0; moved < messages; moved += channel->batch) {
-		move_in(member, channel, channel->batch);
-		move_out(member, channel, channel->batch);
+		move_in(worker, channel, channel->batch);
+		move_out(worker, channel, channel->batch);
 	}
 }
 
-static void run_stream(struct member *member, void *work, size_t messages)
+static void run_stream(struct worker *worker, void *work, size_t messages)
 {
-	if (member->index == 0)
-		move_in(member, work, messages);
+	if (worker->index == 0)
+		move_in(worker, work, messages);
 	else
-		move_out(member, work, messages);
+		move_out(worker, work, messages);
 }
 
 static int with_channel(const struct setup *setup, struct task *task, struct figure *figure)
@@ -38,13 +38,13 @@ static int with_channel(const struct setup *setup, struct task *task, struct fig
 
 static int self(const struct setup *setup, struct figure *figure)
 {
-	struct task task = { .crew = 1, .run = run_self, .messages = setup->messages };
+	struct task task = { .workers = 1, .run = run_self, .messages = setup->messages };
 
 	return with_channel(setup, &task, figure);
 }
 
 const struct pattern pattern_self = {
-	.name = "self", .summary = "one process puts a message in and takes it out",
+	.name = "self", .summary = "one process writes a message and reads it back",
 	.whole = true,
 	.sizes = { 8, 64, 512, 4096, 65536 },
 	.measures = HAS_COST,
@@ -54,14 +54,14 @@ const struct pattern pattern_self = {
 static int stream(const struct setup *setup, struct figure *figure)
 {
 	struct task task = {
-		.crew = 2, .run = run_stream, .messages = setup->messages, .free = setup->free,
+		.workers = 2, .run = run_stream, .messages = setup->messages, .free = setup->free,
 	};
 
 	return with_channel(setup, &task, figure);
 }
 
 const struct pattern pattern_stream = {
-	.name = "stream", .summary = "one process puts in what another takes out",
+	.name = "stream", .summary = "one process writes, another one reads",
 	.can = PEER_CROSS,
 	.sizes = { 8, 64, 512, 4096, 65536, 1048576 },
 	.measures = HAS_COST,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One process that moves messages from a file, through a queue, to /dev/null, and never
- * has them in its own memory. What is not a pipe needs one to be spliced out of.
+ * One process that moves messages from a file through a queue to /dev/null, without copying them
+ * to its own memory. splice() needs a pipe on one side: a queue that is not a pipe itself needs
+ * one behind it.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -13,11 +14,11 @@
 #include "bench.h"
 
 /**
- * struct route - from where to where
- * @channel: the queue in between
- * @file: one message, in memory
- * @pipe: behind the queue, unless it is one itself
- * @null: the end
+ * struct route - path of the data
+ * @channel: the queue
+ * @file: a message, in a memory file
+ * @pipe: behind the queue, unless that is a pipe itself
+ * @null: destination
  */
 struct route {
 	struct channel channel;
@@ -26,55 +27,55 @@ struct route {
 	int null;
 };
 
-static void send_in(struct member *member, struct route *route)
+static void send_in(struct worker *worker, struct route *route)
 {
 	size_t size = route->channel.size;
 	off_t at = 0;
 
-	for (; (size_t)at < size; member->calls++)
+	for (; (size_t)at < size; worker->calls++)
 		if (sendfile(route->channel.in, route->file, &at, size - at) <= 0)
 			channel_failed(&route->channel, "sendfile");
 }
 
-/* Up to so many bytes, from a queue or a pipe. */
-static size_t move(struct member *member, struct route *route, int from, int to, size_t bytes)
+/* Move up to @bytes bytes from a queue or a pipe. */
+static size_t move(struct worker *worker, struct route *route, int from, int to, size_t bytes)
 {
 	ssize_t n = splice(from, NULL, to, NULL, bytes, SPLICE_F_MOVE);
 
 	if (n <= 0)
 		channel_failed(&route->channel, "splice");
-	member->calls++;
+	worker->calls++;
 	return n;
 }
 
-static void move_all(struct member *member, struct route *route, int from, size_t bytes)
+static void move_all(struct worker *worker, struct route *route, int from, size_t bytes)
 {
 	while (bytes)
-		bytes -= move(member, route, from, route->null, bytes);
+		bytes -= move(worker, route, from, route->null, bytes);
 }
 
-static void take_out(struct member *member, struct route *route)
+static void take_out(struct worker *worker, struct route *route)
 {
 	size_t left = route->channel.size, n;
 	int from = route->channel.out;
 
 	if (fcntl(from, F_GETPIPE_SZ) > 0)
-		return move_all(member, route, from, left);
+		return move_all(worker, route, from, left);
 	for (; left; left -= n) {
-		n = move(member, route, from, route->pipe[1], left);
-		move_all(member, route, route->pipe[0], n);
+		n = move(worker, route, from, route->pipe[1], left);
+		move_all(worker, route, route->pipe[0], n);
 	}
 }
 
-static void run(struct member *member, void *work, size_t messages)
+static void run(struct worker *worker, void *work, size_t messages)
 {
 	size_t i;
 
 	for (i = 0; i < messages; i++) {
-		send_in(member, work);
-		take_out(member, work);
+		send_in(worker, work);
+		take_out(worker, work);
 	}
-	member->got += messages;
+	worker->got += messages;
 }
 
 static void open_ends(struct route *route, size_t size)
@@ -83,7 +84,7 @@ static void open_ends(struct route *route, size_t size)
 	route->null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	if (route->file < 0 || route->null < 0 || pipe2(route->pipe, O_CLOEXEC) ||
 	    posix_fallocate(route->file, 0, size))
-		err(EXIT_FAILURE, "bench: a file, a pipe and /dev/null");
+		err(EXIT_FAILURE, "bench: opening a file, a pipe and /dev/null");
 }
 
 static void close_ends(const struct route *route)
@@ -98,7 +99,7 @@ static int splice_through(const struct setup *setup, struct figure *figure)
 {
 	struct route route;
 	struct task task = {
-		.crew = 1, .run = run, .work = &route, .messages = setup->messages,
+		.workers = 1, .run = run, .work = &route, .messages = setup->messages,
 	};
 
 	if (setup_open(setup, &route.channel))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One process that puts messages in and takes them out by io_uring: many pairs of a write
- * and a read, each linked to the other, with one system call.
+ * One process that puts and takes messages with io_uring: many pairs of linked write and read
+ * requests with one system call.
  */
 #include <err.h>
 #include <errno.h>
@@ -14,11 +14,11 @@
 #define PAGE		4096
 
 /**
- * struct submitter - what the process works with
+ * struct submitter - state of the process
  * @channel: the queue
- * @pairs: of a write and a read, with each call
- * @ring: its own, made when it begins, as it can't be handed on by fork
- * @ready: it is made
+ * @pairs: number of pairs of a write and a read for each call
+ * @ring: ring of the process, created when it starts, because it is not inherited by fork()
+ * @ready: @ring exists
  */
 struct submitter {
 	struct channel channel;
@@ -38,18 +38,18 @@ static int make_ring(struct io_uring *ring)
 }
 
 /*
- * As many as the queue has room for at once, of which a pipe has pages. So no write waits,
- * and none finds room for a part of it only: that would call off the read linked to it, and
- * the others would wait for what that one was to take out.
+ * Number of pairs for which the queue has room, a pipe counting in pages. Then no write blocks,
+ * and none is partial: a partial write would cancel the read linked to it, and the others would
+ * wait for data that this read should have removed.
  */
 static size_t pairs_of(const struct channel *channel)
 {
 	size_t pages = (channel->batch * channel->size + PAGE - 1) / PAGE;
 
-	return MAX(1U, MIN((size_t)PAIRS_MAX, channel->holds / (pages * PAGE)));
+	return MAX(1U, MIN((size_t)PAIRS_MAX, channel->capacity / (pages * PAGE)));
 }
 
-/* Offset -1: at the position of the file, which queues have none of. */
+/* Offset -1 means the file position, which queues do not have. */
 static void prepare_pair(struct io_uring *ring, const struct channel *channel)
 {
 	struct io_uring_sqe *entry;
@@ -61,7 +61,7 @@ static void prepare_pair(struct io_uring *ring, const struct channel *channel)
 	io_uring_prep_read(entry, channel->out, channel->space, channel->room, -1);
 }
 
-/* Both move the same bytes. */
+/* Both requests move the same number of bytes. */
 static void reap(struct io_uring *ring, const struct channel *channel)
 {
 	struct io_uring_cqe *done;
@@ -77,7 +77,7 @@ static void reap(struct io_uring *ring, const struct channel *channel)
 	io_uring_cq_advance(ring, count);
 }
 
-static void run(struct member *member, void *work, size_t messages)
+static void run(struct worker *worker, void *work, size_t messages)
 {
 	struct submitter *submitter = work;
 	struct channel *channel = &submitter->channel;
@@ -88,23 +88,23 @@ static void run(struct member *member, void *work, size_t messages)
 	if (!submitter->ready && make_ring(ring))
 		channel_failed(channel, "io_uring_queue_init");
 	submitter->ready = true;
-	while (member->got < messages) {
+	while (worker->got < messages) {
 		for (i = 0; i < submitter->pairs; i++)
 			prepare_pair(ring, channel);
 		if (io_uring_submit_and_wait(ring, both) != (int)both)
 			channel_failed(channel, "io_uring_submit_and_wait");
 		reap(ring, channel);
-		member->calls++;
-		member->got += submitter->pairs * channel->batch;
+		worker->calls++;
+		worker->got += submitter->pairs * channel->batch;
 	}
 }
 
-/* io_uring may be switched off for users, or altogether. */
+/* io_uring may be disabled for users, or altogether. */
 static int uring(const struct setup *setup, struct figure *figure)
 {
 	struct submitter submitter = { .ready = false };
 	struct task task = {
-		.crew = 1, .run = run, .work = &submitter, .messages = setup->messages,
+		.workers = 1, .run = run, .work = &submitter, .messages = setup->messages,
 	};
 
 	if (make_ring(&submitter.ring))
@@ -119,7 +119,7 @@ static int uring(const struct setup *setup, struct figure *figure)
 }
 
 const struct pattern pattern_uring = {
-	.name = "uring", .summary = "one process writes and reads by io_uring, up to 16 pairs a call",
+	.name = "uring", .summary = "one process with io_uring, up to 16 writes and reads a call",
 	.can = PEER_FILE, .whole = true,
 	.sizes = { 64, 4096, 16384 },
 	.measures = HAS_COST,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How often a process of ours is woken. See wakeups.h.
+ * Counting wakeups. See wakeups.h.
  */
 #include <linux/perf_event.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 
 #include "wakeups.h"
 
-/* It counts who is woken while asleep; the filter leaves out the kernel's own threads. */
+/* Counts wakeups of sleeping tasks; the filter excludes kernel threads. */
 #define TRACEPOINT	"/sys/kernel/tracing/events/sched/sched_waking/id"
 #define FILTER		"comm == \"bbuf\""
 
@@ -33,9 +33,8 @@ static bool tracepoint(uint64_t *id)
 }
 
 /*
- * To switch a tracepoint on changes the kernel's code while others run it. QEMU, where it
- * emulates several processors, may let one of them run what is there no more, and the
- * kernel dies of it.
+ * Enabling a tracepoint patches kernel code while other CPUs run it. When QEMU emulates several
+ * CPUs, one of them may execute stale code, and the kernel crashes.
  */
 static bool tracing_is_safe(void)
 {
@@ -51,7 +50,7 @@ static bool tracing_is_safe(void)
 	return !emulated || get_nprocs() == 1;
 }
 
-/* From now on, by this process and all that it starts; false if it can't be known. */
+/* Start counting, for this process and its children. Returns false if that is not possible. */
 bool wakeups_begin(void)
 {
 	struct perf_event_attr attr = {
@@ -73,7 +72,7 @@ bool wakeups_begin(void)
 	return false;
 }
 
-/* Until now, when those that it has started have ended. */
+/* Stop counting, after all children have exited. Returns the number of wakeups. */
 uint64_t wakeups_end(void)
 {
 	uint64_t count = 0;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How often a process of ours is woken, as the scheduler's tracepoint tells. That is
- * root's to see.
+ * Counting wakeups of our processes with a tracepoint of the scheduler, which requires root.
  */
 #ifndef BBUF_BENCH_WAKEUPS_H
 #define BBUF_BENCH_WAKEUPS_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The processes that work on a record.
+ * Processes that work on a record.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,14 +20,14 @@ static bool in_arguments(const struct plan *plan)
 {
 	char **word = plan->command;
 
-	while (*word && !strstr(*word, PLACE))
+	while (*word && !strstr(*word, PLACEHOLDER))
 		word++;
 	return *word;
 }
 
 /*
- * Is there such a command? A mistake in its name is better found before a record is
- * taken. Which one it is may depend on the record.
+ * Whether the command can exist. A mistake in its name should be found before a record is taken.
+ * If the name contains the record, that is not possible.
  */
 bool job_possible(const struct plan *plan)
 {
@@ -35,7 +35,7 @@ bool job_possible(const struct plan *plan)
 	bool possible;
 	char *path;
 
-	if (strstr(name, PLACE))
+	if (strstr(name, PLACEHOLDER))
 		return true;
 	path = program_path(name);
 	possible = path;
@@ -43,27 +43,27 @@ bool job_possible(const struct plan *plan)
 	return possible;
 }
 
-/* One argument with the record in it, to be freed. */
+/* Replace the placeholders in an argument by the record. Allocated. */
 static char *fill_in(const char *word, const char *record, size_t len)
 {
 	char *text, *end;
-	const char *place;
-	size_t places = 0;
+	const char *at;
+	size_t count = 0;
 
-	for (place = strstr(word, PLACE); place; place = strstr(place + strlen(PLACE), PLACE))
-		places++;
-	text = xcalloc(strlen(word) + places * len + 1, 1);
+	for (at = strstr(word, PLACEHOLDER); at; at = strstr(at + strlen(PLACEHOLDER), PLACEHOLDER))
+		count++;
+	text = xcalloc(strlen(word) + count * len + 1, 1);
 	end = text;
-	for (place = strstr(word, PLACE); place; place = strstr(word, PLACE)) {
-		end = mempcpy(end, word, place - word);
+	for (at = strstr(word, PLACEHOLDER); at; at = strstr(word, PLACEHOLDER)) {
+		end = mempcpy(end, word, at - word);
 		end = mempcpy(end, record, len);
-		word = place + strlen(PLACE);
+		word = at + strlen(PLACEHOLDER);
 	}
 	strcpy(end, word);
 	return text;
 }
 
-/* The arguments of one job, to be freed. */
+/* Arguments of one job. Allocated. */
 static char **fill_in_all(const struct plan *plan, const char *record, size_t len)
 {
 	char **words;
@@ -86,7 +86,7 @@ static void free_words(char **words)
 	free(words);
 }
 
-/* A file with the record, or with nothing; -1 and errno if there can be none. */
+/* Create a file with the record, or an empty one. Returns -1 and errno if that fails. */
 static int record_file(const char *record, size_t len)
 {
 	int fd = memfd_create("record", MFD_CLOEXEC);
@@ -104,25 +104,25 @@ static int record_file(const char *record, size_t len)
 }
 
 /**
- * struct start - of a job
- * @words: its command
- * @input: its standard input
- * @errors: where it gets its standard output from, if not from us: it is for our events
- * @failed: what to write an error to
- * @place: where to write its process group
- * @worker: who starts it
+ * struct start - arguments for starting a job
+ * @words: command with its arguments
+ * @input: file descriptor for standard input
+ * @errors: send standard output to standard error, because standard output is for events
+ * @error_fd: pipe for an error number
+ * @slot: where to write the process group
+ * @worker: process ID of the worker
  */
 struct start {
 	char **words;
 	int input;
 	bool errors;
-	int failed;
-	pid_t *place;
+	int error_fd;
+	pid_t *slot;
 	pid_t worker;
 };
 
-/* In the new process. If the worker dies from here on, it dies as well. */
-static _Noreturn void become(const struct start *start)
+/* In the child process. If the worker dies from now on, the child is killed. */
+static _Noreturn void exec_command(const struct start *start)
 {
 	sigset_t none;
 
@@ -130,64 +130,64 @@ static _Noreturn void become(const struct start *start)
 	if (getppid() != start->worker)
 		_exit(EXIT_FAILURE);
 	setpgid(0, 0);
-	*start->place = getpid();
+	*start->slot = getpid();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	if (dup2(start->input, STDIN_FILENO) >= 0 &&
 	    (!start->errors || dup2(STDERR_FILENO, STDOUT_FILENO) >= 0))
 		execvp(start->words[0], start->words);
-	if (write(start->failed, &errno, sizeof(errno)) != sizeof(errno))
+	if (write(start->error_fd, &errno, sizeof(errno)) != sizeof(errno))
 		abort();
 	_exit(EXIT_FAILURE);
 }
 
-/* Why the command could not be run: an error number, or 0 if it is running. */
-static int wait_for_command(int failed)
+/* Error number of a command that could not be executed; 0 if it runs. */
+static int wait_for_command(int error_fd)
 {
 	int error = 0;
 	ssize_t ret;
 
 	do {
-		ret = read(failed, &error, sizeof(error));
+		ret = read(error_fd, &error, sizeof(error));
 	} while (ret < 0 && errno == EINTR);
 	return ret == sizeof(error) ? error : 0;
 }
 
-/* Returns the error of that. */
+/* Returns an error number, or 0. */
 static int run(struct job *job, struct start *start)
 {
-	int failed[2], error;
+	int error_pipe[2], error;
 
-	if (pipe2(failed, O_CLOEXEC))
+	if (pipe2(error_pipe, O_CLOEXEC))
 		return errno;
-	start->failed = failed[1];
+	start->error_fd = error_pipe[1];
 	job->pid = fork();
 	if (!job->pid)
-		become(start);
+		exec_command(start);
 	error = job->pid < 0 ? errno : 0;
-	close(failed[1]);
+	close(error_pipe[1]);
 	if (!error) {
-		*job->place = job->pid;
-		error = wait_for_command(failed[0]);
+		*job->slot = job->pid;
+		error = wait_for_command(error_pipe[0]);
 	}
-	close(failed[0]);
+	close(error_pipe[0]);
 	if (error && job->pid > 0)
 		waitpid(job->pid, NULL, 0);
 	if (error)
-		*job->place = job->pid = 0;
+		*job->slot = job->pid = 0;
 	return error;
 }
 
 /*
- * Returns 0, or -1 and errno: E2BIG is the record's fault, as is EILSEQ, a NUL in what is to
- * be an argument. After any other error no command can be run.
+ * Returns 0, or -1 and errno. E2BIG and EILSEQ, a NUL in an argument, are caused by the record.
+ * After any other error no command can be run.
  */
 int job_start(struct job *job, const struct plan *plan, const char *record)
 {
 	bool argument = in_arguments(plan);
 	struct start start = {
-		.errors = work_plan_json_to_stdout(plan), .place = job->place, .worker = getpid(),
+		.errors = work_plan_json_to_stdout(plan), .slot = job->slot, .worker = getpid(),
 	};
 	int error;
 
@@ -207,7 +207,7 @@ int job_start(struct job *job, const struct plan *plan, const char *record)
 	return error ? -1 : 0;
 }
 
-/* To all its processes, also to those that are stopped. */
+/* Signal all processes of a job, including stopped ones. */
 void job_signal(const struct job *job, int signal)
 {
 	kill(-job->pid, signal);

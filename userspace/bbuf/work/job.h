@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A record in hand, and the processes that work on it.
+ * A leased record, and the processes that work on it.
  */
 #ifndef BBUF_WORK_JOB_H
 #define BBUF_WORK_JOB_H
@@ -14,34 +14,34 @@
 
 #define NEVER	UINT64_MAX
 
-/* Why a job was ended before it would have been. */
+/* Why a job was terminated early. */
 enum cause {
 	CAUSE_NONE,
 	CAUSE_TIMEOUT,		/* it took too long */
-	CAUSE_STOP,		/* we are to end */
-	CAUSE_LOST,		/* its record was taken away */
+	CAUSE_STOP,		/* this worker is to stop */
+	CAUSE_LOST,		/* its lease has ended */
 };
 
 /**
- * struct job - a record that is leased: its command runs, or has failed and it waits
- * @lease: of the record
- * @len: bytes of it
- * @deliveries: how often it was delivered
- * @pid: of the command, and its process group; 0 if it waits
- * @place: where the keeper finds that; NULL if it waits
- * @started: when
- * @cause: why it was told to end
- * @wait_ns: how long it waits
- * @end_at: when it is to be told so, or to be killed, if it runs; else when it goes back
- * @renew_at: when the lease must be renewed
- * @renew_ns: how often
+ * struct job - a leased record whose command runs, or has failed and waits for its retry
+ * @lease: number of the lease
+ * @len: length of the record in bytes
+ * @deliveries: number of deliveries so far, including this one
+ * @pid: process ID of the command, and its process group; 0 while it waits
+ * @slot: entry of the process group in the keeper's table; NULL while it waits
+ * @started: start time in nanoseconds
+ * @cause: why it was terminated
+ * @wait_ns: backoff in nanoseconds
+ * @end_at: while it runs, when to terminate or kill it; otherwise when to return the record
+ * @renew_at: when to renew the lease
+ * @renew_ns: interval of renewals in nanoseconds
  */
 struct job {
 	uint64_t lease;
 	size_t len;
 	uint32_t deliveries;
 	pid_t pid;
-	pid_t *place;
+	pid_t *slot;
 	uint64_t started;
 	enum cause cause;
 	uint64_t wait_ns;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A process that sees to it that no job outlives its worker. See keeper.h.
+ * A process that ensures that no job outlives its worker. See keeper.h.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,9 +16,9 @@
 #include "common.h"
 #include "keeper.h"
 
-/* How long what was killed may take to be gone, at the most; a look at it each so often. */
+/* Maximum time for killed processes to disappear, and the interval of checks. */
 #define DEATH_NS	NSEC_PER_SEC
-#define LOOK_NS		NSEC_PER_MSEC
+#define CHECK_NS	NSEC_PER_MSEC
 
 static void kill_groups(const struct keeper *keeper)
 {
@@ -29,7 +29,7 @@ static void kill_groups(const struct keeper *keeper)
 			kill(-keeper->groups[i], SIGKILL);
 }
 
-/* Processes that init has not waited for count as well. */
+/* Processes that are dead but not reaped by init count, too. */
 static bool groups_are_gone(const struct keeper *keeper)
 {
 	size_t i;
@@ -40,8 +40,8 @@ static bool groups_are_gone(const struct keeper *keeper)
 	return true;
 }
 
-/* Not to be ended with a terminal's group, nor by what is sent to all. */
-static void stand_apart(void)
+/* Leave the session, so that neither the terminal nor a signal to the group ends the keeper. */
+static void detach(void)
 {
 	sigset_t all;
 	int null;
@@ -59,25 +59,25 @@ static void stand_apart(void)
 }
 
 /*
- * A process is reported dead after the signals that its children are to get were sent, so
- * a job that has not come to name its group is dead, too.
+ * A process is reported dead only after the death signals of its children were sent. So a job
+ * that has not entered its group into the table is dead, too.
  */
-static _Noreturn void keep(const struct keeper *keeper, int worker)
+static _Noreturn void keeper_main(const struct keeper *keeper, int worker)
 {
 	struct pollfd fd = { .fd = worker, .events = POLLIN };
 	uint64_t deadline;
 
-	stand_apart();
+	detach();
 	while (poll(&fd, 1, -1) < 0 && errno == EINTR)
 		;
 	kill_groups(keeper);
 	deadline = now_ns() + DEATH_NS;
 	while (!groups_are_gone(keeper) && now_ns() < deadline)
-		sleep_until(now_ns() + LOOK_NS);
+		sleep_until(now_ns() + CHECK_NS);
 	_exit(EXIT_SUCCESS);
 }
 
-/* Begin with all that is to be kept open. Returns -1 and sets errno if it can't be had. */
+/* Start the keeper. Files opened before are kept open by it. Returns 0, or -1 and errno. */
 int keeper_start(struct keeper *keeper, size_t count)
 {
 	int worker = syscall(SYS_pidfd_open, getpid(), 0);
@@ -91,22 +91,22 @@ int keeper_start(struct keeper *keeper, size_t count)
 		return -1;
 	keeper->pid = fork();
 	if (!keeper->pid)
-		keep(keeper, worker);
+		keeper_main(keeper, worker);
 	close(worker);
 	return keeper->pid < 0 ? -1 : 0;
 }
 
-/* Where a new job is to write its process group, and remove it when it has ended. */
-pid_t *keeper_place(const struct keeper *keeper)
+/* Entry for the process group of a new job; reset it to 0 when the job has exited. */
+pid_t *keeper_slot(const struct keeper *keeper)
 {
-	pid_t *place = keeper->groups;
+	pid_t *slot = keeper->groups;
 
-	while (*place)
-		place++;
-	return place;
+	while (*slot)
+		slot++;
+	return slot;
 }
 
-/* When no job runs any more. */
+/* Call this when no job runs any more. */
 void keeper_end(const struct keeper *keeper)
 {
 	kill(keeper->pid, SIGKILL);

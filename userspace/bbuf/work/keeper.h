@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A process that sees to it that no job outlives its worker.
+ * A process that ensures that no job outlives its worker.
  *
- * When a worker is killed, its records go back as soon as nobody has its file of the
- * queue open any more, and another worker takes them. By then its jobs must be gone, or
- * a record would be worked on twice at once. So the keeper has the file open, too. It
- * waits for the worker to die, kills the jobs that still run with all their processes,
- * and only then closes the file, by ending itself.
+ * When a worker is killed, its records return to the queue as soon as no process has its open
+ * file any more, and another worker takes them. By then its jobs must have ended, or a record
+ * would be processed twice at the same time. Therefore the keeper has the file open, too. It
+ * waits for the death of the worker, kills all processes of the jobs that still run, and only
+ * then closes the file by exiting.
  */
 #ifndef BBUF_WORK_KEEPER_H
 #define BBUF_WORK_KEEPER_H
@@ -15,10 +15,10 @@
 #include <sys/types.h>
 
 /**
- * struct keeper - one
- * @pid: of it
- * @groups: process groups of the jobs that run, in memory that is shared; 0 is none
- * @count: how many there may be
+ * struct keeper - the keeper of a worker
+ * @pid: process ID of the keeper
+ * @groups: process groups of the running jobs, in shared memory; 0 is a free entry
+ * @count: number of entries
  */
 struct keeper {
 	pid_t pid;
@@ -27,7 +27,7 @@ struct keeper {
 };
 
 int keeper_start(struct keeper *keeper, size_t count);
-pid_t *keeper_place(const struct keeper *keeper);
+pid_t *keeper_slot(const struct keeper *keeper);
 void keeper_end(const struct keeper *keeper);
 
 #endif /* BBUF_WORK_KEEPER_H */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The options of bbuf work.
+ * Options of bbuf work.
  */
 #include <string.h>
 #include <unistd.h>
@@ -13,7 +13,7 @@
 #define DEFAULT_BACKOFF	NSEC_PER_SEC
 #define DEFAULT_KILL	(5 * NSEC_PER_SEC)
 
-/* Where --json writes to by itself. */
+/* Default file of --json. */
 #define STDOUT		"-"
 
 enum option_key {
@@ -30,32 +30,33 @@ enum option_key {
 
 static const struct argp_option option_list[] = {
 	{ .name = "jobs", .key = KEY_JOBS, .arg = "N",
-	  .doc = "run so many at a time (default: as many as there are processors)" },
+	  .doc = "maximum number of jobs to run at once (default: number of processors)" },
 	{ .name = "tries", .key = KEY_TRIES, .arg = "N",
-	  .doc = "give a record up that was delivered so often, and failed (default: never)" },
+	  .doc = "give up on a record that has failed after N deliveries (default: no limit)" },
 	{ .name = "backoff", .key = KEY_BACKOFF, .arg = "TIME",
-	  .doc = "keep a record that failed for this long, and twice as long each further time, "
-		 "before it goes back (default 1s)" },
+	  .doc = "delay before a failed record is retried, doubled at each further failure "
+		 "(default: 1s)" },
 	{ .name = "timeout", .key = KEY_TIMEOUT, .arg = "TIME",
-	  .doc = "end a job that takes longer; it has failed" },
+	  .doc = "time limit of a job, which then fails (default: no limit)" },
 	{ .name = "kill-after", .key = KEY_KILL, .arg = "TIME",
-	  .doc = "from SIGTERM to SIGKILL, when a job is ended (default 5s)" },
+	  .doc = "time from SIGTERM to SIGKILL when a job is terminated (default: 5s)" },
 	{ .name = "grace", .key = KEY_GRACE, .arg = "TIME",
-	  .doc = "after a signal, end jobs that still run then (default: wait for them)" },
+	  .doc = "time limit of running jobs after a signal (default: wait for them)" },
 	{ .name = "drain", .key = KEY_DRAIN,
-	  .doc = "end when the queue is empty (default: when it is shut down, too)" },
-	{ .name = "quiet", .key = KEY_QUIET, .doc = "no progress, no summary, no failed jobs" },
+	  .doc = "exit when the queue is empty (default: when it is also shut down)" },
+	{ .name = "quiet", .key = KEY_QUIET,
+	  .doc = "print no progress, no summary and no failed jobs" },
 	{ .name = "json", .key = KEY_JSON, .arg = "FILE", .flags = OPTION_ARG_OPTIONAL,
-	  .doc = "write what happens to FILE, or else to standard output, as lines of JSON" },
+	  .doc = "write events to FILE, or to standard output, as lines of JSON" },
 	{ 0 }
 };
 
 static void check(struct argp_state *state, const struct plan *plan)
 {
 	if (!plan->queue)
-		argp_error(state, "which queue?");
+		argp_error(state, "missing argument: QUEUE");
 	if (!plan->command)
-		argp_error(state, "which command is to be run?");
+		argp_error(state, "missing argument: COMMAND");
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -108,12 +109,12 @@ static const struct argp argp = {
 	.options = option_list,
 	.parser = parse,
 	.args_doc = "QUEUE [--] COMMAND [ARGUMENT...]",
-	.doc = "Runs COMMAND for each record of a queue with leases. It finds the record on its "
-	       "standard input or, if {} stands in an argument, in the place of that. A record "
-	       "is gone when COMMAND has succeeded; if this program is killed, it goes back.\v"
-	       "In the string of `sh -c', {} would be run as code: use sh -c '... \"$1\"' sh {}.\n\n"
-	       "Ends when the queue is shut down and all records are done with, or by a signal, "
-	       "when what runs has ended.\n\n"
+	.doc = "Runs COMMAND for each record of a queue with leases. The record is its standard "
+	       "input or, if an argument contains {}, replaces that. It is consumed when COMMAND "
+	       "succeeds; if this program is killed, it returns to the queue.\v"
+	       "In the code of `sh -c', {} would be executed: use sh -c '... \"$1\"' sh {}.\n\n"
+	       "Exits when the queue is shut down and all records are consumed, or after a "
+	       "signal, when all running jobs have finished.\n\n"
 	       HELP_SIZES "\n" HELP_EXIT ", 6 records were given up.",
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What bbuf work was asked for.
+ * Options of bbuf work.
  */
 #ifndef BBUF_WORK_PLAN_H
 #define BBUF_WORK_PLAN_H
@@ -9,22 +9,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What is replaced by the record, in arguments. */
-#define PLACE		"{}"
+/* Replaced by the record in arguments. */
+#define PLACEHOLDER		"{}"
 
 /**
- * struct plan - what to do with each record, and how
- * @queue: to take them from
- * @command: that is run for each, with its arguments
- * @jobs: that run at a time
- * @tries: after which a record is given up; 0 for never
- * @backoff_ns: from the first failure of a record to its return
- * @timeout_ns: that a job may take; 0 for any time
- * @kill_ns: from SIGTERM to SIGKILL
- * @grace_ns: from the signal that ends us to the same for the jobs; 0 for any time
- * @drain: end when nothing is there to be taken
- * @quiet: say nothing but what goes wrong with the queue
- * @json: where to write events to; NULL for nowhere
+ * struct plan - options of bbuf work
+ * @queue: name of the queue
+ * @command: command to run for each record, with its arguments
+ * @jobs: maximum number of jobs at once
+ * @tries: number of deliveries after which a failed record is rejected; 0 for no limit
+ * @backoff_ns: delay before the first retry in nanoseconds
+ * @timeout_ns: time limit of a job in nanoseconds; 0 for none
+ * @kill_ns: time from SIGTERM to SIGKILL in nanoseconds
+ * @grace_ns: time from the signal that stops the worker to terminating its jobs, in nanoseconds;
+ *            0 to wait without a limit
+ * @drain: exit when the queue is empty
+ * @quiet: print only errors
+ * @json: file for events; NULL for none
  */
 struct plan {
 	const char *queue;

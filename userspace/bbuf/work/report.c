@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What bbuf work tells of its work. See report.h.
+ * Output of bbuf work. See report.h.
  */
 #include <err.h>
 #include <signal.h>
@@ -12,7 +12,7 @@
 
 #include "report.h"
 
-/* The rate is looked at so often, and what was before counts as much less each time. */
+/* Interval at which the rate is updated, and the weight of its previous value. */
 #define RATE_NS		NSEC_PER_SEC
 #define RATE_KEEP	0.8
 
@@ -25,7 +25,7 @@ static const char *const names[EVENTS] = {
 	[EVENT_LOST]		= "lost",
 };
 
-/* Returns -1 if events can't be written, and says so. */
+/* Returns -1 after printing a message if events cannot be written. */
 int report_init(struct report *report, const struct plan *plan, const struct subject *subject)
 {
 	*report = (struct report){
@@ -43,7 +43,7 @@ int report_init(struct report *report, const struct plan *plan, const struct sub
 	return 0;
 }
 
-/* The line of progress gives way to what is to stay. */
+/* Remove the progress line before printing a line that stays. */
 void report_clear(struct report *report)
 {
 	if (report->progress)
@@ -51,17 +51,17 @@ void report_clear(struct report *report)
 	report->progress = false;
 }
 
-void report_say(struct report *report, const char *fmt, ...)
+void report_message(struct report *report, const char *fmt, ...)
 {
 	va_list args;
 	char *text;
 
 	va_start(args, fmt);
 	if (vasprintf(&text, fmt, args) < 0)
-		err(EXIT_FAILURE, "a message");
+		err(EXIT_FAILURE, "memory for a message");
 	va_end(args);
 	report_clear(report);
-	say(report->subject, "%s", text);
+	print_message(report->subject, "%s", text);
 	free(text);
 }
 
@@ -79,7 +79,7 @@ static void begin_json(const struct report *report, const char *event)
 		(long long)now.tv_sec, now.tv_nsec / 1000);
 }
 
-/* @why has nothing in it that would have to be quoted. */
+/* @why needs no quoting. */
 static void write_json(const struct report *report, enum event event, const struct job *job,
 		       const char *why)
 {
@@ -95,23 +95,23 @@ static void write_json(const struct report *report, enum event event, const stru
 	fputs("}\n", report->json);
 }
 
-/* What a person wants to know of one record: that it has failed. */
-static void say_event(struct report *report, enum event event, const struct job *job,
-		      const char *why)
+/* Print events that people want to know about: failures. */
+static void print_event(struct report *report, enum event event, const struct job *job,
+			const char *why)
 {
 	char time[TEXT_MAX];
 
 	if (event == EVENT_FAILED)
-		report_say(report, "a record of %zu byte%s, delivered %u time%s: %s: goes back in %s",
-			   job->len, plural(job->len), job->deliveries, plural(job->deliveries),
-			   why, format_time(time, job->wait_ns));
+		report_message(report, "a record of %zu byte%s, delivered %u time%s: %s: retried "
+			       "in %s", job->len, plural(job->len), job->deliveries,
+			       plural(job->deliveries), why, format_time(time, job->wait_ns));
 	else if (event == EVENT_GIVEN_UP)
-		report_say(report, "a record of %zu byte%s, delivered %u time%s: %s: given up",
-			   job->len, plural(job->len), job->deliveries, plural(job->deliveries),
-			   why);
+		report_message(report, "a record of %zu byte%s, delivered %u time%s: %s: given up",
+			       job->len, plural(job->len), job->deliveries, plural(job->deliveries),
+			       why);
 	else if (event == EVENT_LOST)
-		report_say(report, "a record of %zu byte%s: its lease timed out; another may have it",
-			   job->len, plural(job->len));
+		report_message(report, "a record of %zu byte%s: its lease timed out; another "
+			       "worker may have it", job->len, plural(job->len));
 }
 
 void report_event(struct report *report, enum event event, const struct job *job,
@@ -121,10 +121,10 @@ void report_event(struct report *report, enum event event, const struct job *job
 	if (report->json)
 		write_json(report, event, job, why);
 	if (!report->plan->quiet)
-		say_event(report, event, job, why);
+		print_event(report, event, job, why);
 }
 
-/* How a command has ended, in words. */
+/* Describe how a command has ended. */
 const char *report_why(char text[WHY_MAX], const struct report *report, const struct job *job,
 		       int status)
 {
@@ -141,7 +141,7 @@ const char *report_why(char text[WHY_MAX], const struct report *report, const st
 	return text;
 }
 
-/* Of all who take records out of this queue: that is what makes it empty. */
+/* Rate of all consumers of the queue, since all of them empty it. */
 static void update_rate(struct report *report, const struct bbuf_info *info)
 {
 	double seconds = seconds_since(report->looked), rate;
@@ -167,7 +167,7 @@ static void estimate(char text[TEXT_MAX], double seconds)
 		snprintf(text, TEXT_MAX, "%.1f h left", seconds / 3600);
 }
 
-/* On a terminal, and if it is time again. */
+/* Print the progress line, on a terminal. */
 void report_progress(struct report *report, const struct bbuf_info *info, size_t running,
 		     size_t waiting)
 {
@@ -193,7 +193,7 @@ void report_progress(struct report *report, const struct bbuf_info *info, size_t
 	report->progress = true;
 }
 
-/* Adds to a text, if it happened. */
+/* Append a count to a text, unless it is 0. */
 static void add_count(char *text, size_t size, uint64_t count, const char *what)
 {
 	size_t len = strlen(text);
@@ -212,8 +212,8 @@ static void summarise(struct report *report)
 	add_count(text, sizeof(text), counts[EVENT_GIVEN_UP], "given up");
 	add_count(text, sizeof(text), counts[EVENT_RETURNED], "returned");
 	add_count(text, sizeof(text), counts[EVENT_LOST], "lost to a timeout");
-	report_say(report, "%llu done%s, in %s", (unsigned long long)counts[EVENT_DONE], text,
-		   format_time(time, now_ns() - report->begun));
+	report_message(report, "%llu done%s, in %s", (unsigned long long)counts[EVENT_DONE], text,
+		       format_time(time, now_ns() - report->begun));
 }
 
 /* Returns an exit code. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What bbuf work tells of its work: progress, what failed, a summary, events as JSON.
+ * Output of bbuf work: progress, failures, a summary, events as JSON.
  */
 #ifndef BBUF_WORK_REPORT_H
 #define BBUF_WORK_REPORT_H
@@ -11,29 +11,29 @@
 #include "job.h"
 #include "screen.h"
 
-/* What becomes of a record in hand. */
+/* Events of a leased record. */
 enum event {
 	EVENT_STARTED,		/* its command runs */
-	EVENT_DONE,		/* that has succeeded: it is acknowledged, and gone */
-	EVENT_FAILED,		/* that has failed: it waits, and will go back */
+	EVENT_DONE,		/* the command succeeded: the record is acknowledged */
+	EVENT_FAILED,		/* the command failed: the record will return after its backoff */
 	EVENT_GIVEN_UP,		/* it was rejected */
-	EVENT_RETURNED,		/* it went back */
-	EVENT_LOST,		/* it had gone back by itself, as its lease timed out */
+	EVENT_RETURNED,		/* it was returned to the queue */
+	EVENT_LOST,		/* its lease timed out, and it returned by itself */
 	EVENTS
 };
 
 /**
- * struct report - what was told, and how to tell
+ * struct report - state of the output
  * @subject: for messages
- * @plan: what is done
- * @json: where events go; NULL for nowhere
- * @screen: where all else goes
- * @begun: when the work began
- * @counts: of events
- * @progress: a line of it is shown
- * @looked: when the rate was last looked at
- * @out: records that had gone out of the queue then
- * @rate: of that, in records a second; negative if it isn't known
+ * @plan: options of bbuf work
+ * @json: stream for events; NULL for none
+ * @screen: everything else is printed to it
+ * @begun: start time in nanoseconds
+ * @counts: number of events of each kind
+ * @progress: whether a progress line is shown
+ * @looked: when the rate was last updated, in nanoseconds
+ * @out: records read from the queue by then
+ * @rate: records read per second; negative if unknown
  */
 struct report {
 	const struct subject *subject;
@@ -48,7 +48,7 @@ struct report {
 	double rate;
 };
 
-/* As long as a failed job may tell why, and as often as progress is shown. */
+/* Maximum length of the reason of a failure, and interval of the progress line. */
 #define WHY_MAX		80
 #define PROGRESS_NS	(200 * NSEC_PER_MSEC)
 
@@ -59,7 +59,7 @@ void report_event(struct report *report, enum event event, const struct job *job
 const char *report_why(char text[WHY_MAX], const struct report *report, const struct job *job,
 		       int status);
 __attribute__((format(printf, 2, 3)))
-void report_say(struct report *report, const char *fmt, ...);
+void report_message(struct report *report, const char *fmt, ...);
 void report_progress(struct report *report, const struct bbuf_info *info, size_t running,
 		     size_t waiting);
 int report_end(struct report *report);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Records that would be run by a shell. See shell.h.
+ * Detection of records that a shell would run as code. See shell.h.
  */
 #include <stdbool.h>
 #include <string.h>
@@ -29,9 +29,9 @@ static bool is_option(const char *word)
 }
 
 /*
- * The string that a shell takes as code, from what follows its name; NULL if it is given none.
- * It is the first argument that is no option, if -c is among the options, also as in -euc;
- * -o and -O have an argument themselves.
+ * Find the string that a shell takes as code, given its arguments. Returns NULL if there is
+ * none. With -c, which may be combined as in -euc, it is the first argument that is not an
+ * option; -o and -O take an argument of their own.
  */
 static const char *code_of_shell(char **words)
 {
@@ -52,8 +52,8 @@ static const char *code_of_shell(char **words)
 }
 
 /*
- * The name of the first shell in a command, also behind env or sudo, that gets the record as a
- * part of its code; NULL if there is none.
+ * Name of the first shell in a command, also behind env or sudo, whose code contains the record;
+ * NULL if there is none.
  */
 const char *shell_with_record(char **command)
 {
@@ -61,7 +61,7 @@ const char *shell_with_record(char **command)
 
 	for (; *command; command++) {
 		code = is_shell(*command) ? code_of_shell(command + 1) : NULL;
-		if (code && strstr(code, PLACE))
+		if (code && strstr(code, PLACEHOLDER))
 			return *command;
 	}
 	return NULL;

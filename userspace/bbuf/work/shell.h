@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Records that would be run by a shell.
+ * Detection of records that a shell would run as code.
  */
 #ifndef BBUF_WORK_SHELL_H
 #define BBUF_WORK_SHELL_H

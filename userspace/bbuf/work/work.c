@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bbuf work: runs a command for each record of a queue, and takes it for done with only
- * when that has succeeded.
+ * bbuf work: run a command for each record of a queue, and acknowledge the record only if the
+ * command succeeds.
  *
- * One thread waits for all there is to wait for, in poll(): the queue, signals (among them
- * that a command has ended), and the next of the deadlines that records in hand have. No
- * other call waits, so that a lease is renewed in time whatever else goes on.
+ * One thread waits in poll() for everything: the queue, signals (including SIGCHLD), and the
+ * next deadline of a leased record. No other call blocks, so leases are renewed in time.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,34 +24,34 @@
 #include "report.h"
 #include "shell.h"
 
-/* A lease is renewed when this part of its time is over. */
+/* A lease is renewed after a third of its timeout. */
 #define RENEW_PART	3
 
-/* Doublings after which a record waits no longer than before, and so that it ever ends. */
+/* Limits of the exponential backoff: the number of doublings, and a base that cannot overflow. */
 #define BACKOFF_DOUBLINGS	8
 #define BACKOFF_MAX		(NEVER >> (BACKOFF_DOUBLINGS + 1))
 
 /**
- * struct work - all of it
+ * struct work - state of bbuf work
  * @subject: for messages
- * @plan: what is to be done
- * @report: what is told of it
- * @queue: that it is about
- * @info: of the queue, when it was last looked at
- * @keeper: of the jobs
- * @signals: that come, as a file
- * @record: where to take records to
- * @size: bytes of that
- * @jobs: records in hand
- * @count: how many
- * @running: how many of them have a command that runs
- * @full: the file has as many leases as it may, until one is settled
- * @empty: there was nothing to take, when it was last tried
- * @ended: no more will come
- * @stopping: we take no more
- * @signal: that asked for it
- * @grace_end: when jobs are told to end
- * @status: to exit with
+ * @plan: options of the command
+ * @report: output
+ * @queue: handle of the queue
+ * @info: properties and statistics of the queue, last read
+ * @keeper: keeper of the jobs
+ * @signals: signalfd for the signals to handle
+ * @record: buffer for a record
+ * @size: size of @record in bytes
+ * @jobs: leased records
+ * @count: number of @jobs
+ * @running: number of jobs whose command runs
+ * @limit_reached: the file holds its maximum number of leases
+ * @empty: the queue was empty at the last attempt
+ * @eof: the queue has reported EOF
+ * @stopping: no more records are taken
+ * @signal: signal that asked to stop, or 0
+ * @grace_end: when to terminate the jobs, in nanoseconds
+ * @status: exit code so far
  */
 struct work {
 	struct subject subject;
@@ -67,16 +66,16 @@ struct work {
 	struct job *jobs;
 	size_t count;
 	size_t running;
-	bool full;
+	bool limit_reached;
 	bool empty;
-	bool ended;
+	bool eof;
 	bool stopping;
 	int signal;
 	uint64_t grace_end;
 	int status;
 };
 
-/* Something is wrong with the queue, or with us: take no more. */
+/* An error of the queue or of this program: take no more records. */
 static void work_fail(struct work *work, int error)
 {
 	report_clear(&work->report);
@@ -86,14 +85,14 @@ static void work_fail(struct work *work, int error)
 	work->stopping = true;
 }
 
-/* A record is in hand no more. The order of the others means nothing. */
-static void forget(struct work *work, struct job *job)
+/* Remove a job. The order of the others does not matter. */
+static void remove_job(struct work *work, struct job *job)
 {
 	*job = work->jobs[--work->count];
-	work->full = false;
+	work->limit_reached = false;
 }
 
-/* Returns false if that could not be done, and the record stays in hand. */
+/* Returns false if the dead-letter queue does not accept the record, which stays leased. */
 static bool settle(struct work *work, struct job *job, enum bbuf_settle_action action,
 		   enum event event, const char *why)
 {
@@ -107,12 +106,12 @@ static bool settle(struct work *work, struct job *job, enum bbuf_settle_action a
 		report_event(&work->report, EVENT_LOST, job, NULL);
 	else
 		work_fail(work, error);
-	forget(work, job);
+	remove_job(work, job);
 	return true;
 }
 
-/* Is the record not to be tried again? */
-static bool last_try(const struct work *work, const struct job *job)
+/* Whether the record must not be retried. */
+static bool is_last_try(const struct work *work, const struct job *job)
 {
 	uint64_t tries = work->plan.tries ?: NEVER;
 
@@ -121,7 +120,7 @@ static bool last_try(const struct work *work, const struct job *job)
 	return job->deliveries >= tries;
 }
 
-/* Returns false if its dead-letter queue does not take it. */
+/* Returns false if the dead-letter queue does not accept the record. */
 static bool give_up(struct work *work, struct job *job, const char *why)
 {
 	if (!settle(work, job, BBUF_REJECT, EVENT_GIVEN_UP, why))
@@ -131,15 +130,14 @@ static bool give_up(struct work *work, struct job *job, const char *why)
 	return true;
 }
 
-/* It waits in our hand; if we die it goes back at once. */
-static void failed(struct work *work, struct job *job, const char *why)
+/* Keep the record leased during its backoff; if this program dies, the record returns at once. */
+static void job_failed(struct work *work, struct job *job, const char *why)
 {
-	if (last_try(work, job)) {
+	if (is_last_try(work, job)) {
 		if (give_up(work, job, why))
 			return;
-		report_say(&work->report, "its dead-letter queue %s has no room, or is destroyed: "
-			   "a record that was to be given up will go back",
-			   work->info.dead_letters);
+		report_message(&work->report, "the dead-letter queue %s is full or was destroyed: "
+			       "a record is retried instead of given up", work->info.dead_letters);
 	}
 	job->wait_ns = MIN(work->plan.backoff_ns, BACKOFF_MAX) <<
 		       MIN(job->deliveries - 1, BACKOFF_DOUBLINGS);
@@ -149,34 +147,34 @@ static void failed(struct work *work, struct job *job, const char *why)
 		settle(work, job, BBUF_RETURN_LAST, EVENT_RETURNED, NULL);
 }
 
-/* It has waited long enough: somebody may try it again, or it is to be given up at last. */
-static void waited(struct work *work, struct job *job)
+/* The backoff is over: return the record for a retry, or try again to reject it. */
+static void backoff_elapsed(struct work *work, struct job *job)
 {
-	if (last_try(work, job) && give_up(work, job, "it has failed"))
+	if (is_last_try(work, job) && give_up(work, job, "it has failed"))
 		return;
 	settle(work, job, BBUF_RETURN_LAST, EVENT_RETURNED, NULL);
 }
 
-/* A command has ended. */
-static void ended(struct work *work, struct job *job, int status)
+/* The command of a job has exited. */
+static void job_exited(struct work *work, struct job *job, int status)
 {
 	char why[WHY_MAX];
 
 	if (job->cause != CAUSE_NONE)
-		job_signal(job, SIGKILL);	/* what it has left behind */
-	*job->place = 0;
-	job->place = NULL;
+		job_signal(job, SIGKILL);	/* processes that it has left behind */
+	*job->slot = 0;
+	job->slot = NULL;
 	job->pid = 0;
 	work->running--;
 	if (job->cause == CAUSE_LOST) {
 		report_event(&work->report, EVENT_LOST, job, NULL);
-		forget(work, job);
+		remove_job(work, job);
 	} else if (!status && job->cause != CAUSE_TIMEOUT) {
 		settle(work, job, BBUF_ACK, EVENT_DONE, NULL);
 	} else if (job->cause == CAUSE_STOP) {
 		settle(work, job, BBUF_RETURN, EVENT_RETURNED, NULL);
 	} else {
-		failed(work, job, report_why(why, &work->report, job, status));
+		job_failed(work, job, report_why(why, &work->report, job, status));
 	}
 }
 
@@ -193,12 +191,12 @@ static void reap(struct work *work)
 		for (job = work->jobs; job < work->jobs + work->count && job->pid != pid; job++)
 			;
 		if (job < work->jobs + work->count)
-			ended(work, job, status);
+			job_exited(work, job, status);
 	}
 }
 
-/* SIGTERM now, SIGKILL later; both if it was told so before. */
-static void end_job(struct work *work, struct job *job, enum cause cause)
+/* Send SIGTERM now, and SIGKILL later; SIGKILL at once if it was terminated before. */
+static void terminate_job(struct work *work, struct job *job, enum cause cause)
 {
 	if (job->cause != CAUSE_NONE) {
 		job_signal(job, SIGKILL);
@@ -210,17 +208,17 @@ static void end_job(struct work *work, struct job *job, enum cause cause)
 	job_signal(job, SIGTERM);
 }
 
-static void end_all(struct work *work)
+static void terminate_all(struct work *work)
 {
 	struct job *job;
 
 	work->grace_end = NEVER;
 	for (job = work->jobs; job < work->jobs + work->count; job++)
 		if (job->pid)
-			end_job(work, job, CAUSE_STOP);
+			terminate_job(work, job, CAUSE_STOP);
 }
 
-/* Those that wait need not do it in our hand. */
+/* Return records whose backoff is not over. */
 static void return_waiting(struct work *work)
 {
 	size_t i = 0;
@@ -233,11 +231,11 @@ static void return_waiting(struct work *work)
 	}
 }
 
-/* The first signal lets what runs end by itself; the next ones don't. */
-static void stop(struct work *work, int signal)
+/* The first signal lets running jobs finish; the next one terminates them. */
+static void handle_stop(struct work *work, int signal)
 {
 	if (work->signal) {
-		end_all(work);
+		terminate_all(work);
 		return;
 	}
 	work->signal = signal;
@@ -245,8 +243,8 @@ static void stop(struct work *work, int signal)
 	if (work->plan.grace_ns)
 		work->grace_end = now_ns() + work->plan.grace_ns;
 	if (work->running && !work->plan.quiet)
-		report_say(&work->report, "takes no more; %zu job%s still run%s",
-			   work->running, plural(work->running), work->running == 1 ? "s" : "");
+		report_message(&work->report, "no more records are taken; waiting for %zu running "
+			       "job%s", work->running, plural(work->running));
 }
 
 static void renew(struct work *work, struct job *job)
@@ -258,23 +256,23 @@ static void renew(struct work *work, struct job *job)
 	if (errno != ESTALE) {
 		work_fail(work, errno);
 	} else if (job->pid) {
-		end_job(work, job, CAUSE_LOST);
+		terminate_job(work, job, CAUSE_LOST);
 	} else {
 		report_event(&work->report, EVENT_LOST, job, NULL);
-		forget(work, job);
+		remove_job(work, job);
 	}
 }
 
 static void job_due(struct work *work, struct job *job)
 {
 	if (job->pid)
-		end_job(work, job, CAUSE_TIMEOUT);
+		terminate_job(work, job, CAUSE_TIMEOUT);
 	else
-		waited(work, job);
+		backoff_elapsed(work, job);
 }
 
-/* Whatever is due. One that is in hand no more has another in its place. */
-static void look_at_clock(struct work *work)
+/* Handle all deadlines that have passed. Iterates backwards: removing a job moves the last one. */
+static void handle_deadlines(struct work *work)
 {
 	uint64_t now = now_ns();
 	size_t i = work->count;
@@ -286,7 +284,7 @@ static void look_at_clock(struct work *work)
 			renew(work, &work->jobs[i]);
 	}
 	if (work->grace_end <= now)
-		end_all(work);
+		terminate_all(work);
 }
 
 static uint64_t next_deadline(const struct work *work)
@@ -299,30 +297,31 @@ static uint64_t next_deadline(const struct work *work)
 	return next;
 }
 
-/* Room for any record. */
-static void grow(struct work *work, size_t size)
+/* Make room for a record of this size. */
+static void resize_buffer(struct work *work, size_t size)
 {
 	work->record = xrealloc(work->record, size, 1);
 	work->size = size;
 }
 
-/* The record is at fault, or this machine has no room for a command. */
-static void not_started(struct work *work, struct job *job, int error)
+/* Either the record is invalid as an argument, or this machine cannot run the command. */
+static void job_not_started(struct work *work, struct job *job, int error)
 {
 	if (error == E2BIG) {
-		failed(work, job, "it is too long for an argument");
+		job_failed(work, job, "the record is too long for an argument");
 	} else if (error == EILSEQ) {
-		failed(work, job, "it has a NUL in it, which no argument can have");
+		job_failed(work, job, "the record contains a NUL, which an argument cannot "
+			   "contain");
 	} else {
-		report_say(&work->report, "%s: can't be run: %s; takes no more",
-			   work->plan.command[0], strerror(error));
+		report_message(&work->report, "cannot run %s: %s; no more records are taken",
+			       work->plan.command[0], strerror(error));
 		work->status = EXIT_FAILURE;
 		work->stopping = true;
 		settle(work, job, BBUF_RETURN, EVENT_RETURNED, NULL);
 	}
 }
 
-/* Tells the command what no record tells. */
+/* Set what the record itself does not tell. */
 static void set_environment(const struct bbuf_lease *lease)
 {
 	char number[TEXT_MAX];
@@ -344,7 +343,7 @@ static void start(struct work *work, const struct bbuf_lease *lease)
 	*job = (struct job){
 		.lease = lease->lease, .len = lease->len, .deliveries = lease->deliveries,
 		.started = now_ns(), .end_at = NEVER, .renew_at = NEVER,
-		.place = keeper_place(&work->keeper),
+		.slot = keeper_slot(&work->keeper),
 		.renew_ns = work->info.lease_timeout / RENEW_PART,
 	};
 	if (job->renew_ns)
@@ -353,8 +352,8 @@ static void start(struct work *work, const struct bbuf_lease *lease)
 		job->end_at = job->started + work->plan.timeout_ns;
 	set_environment(lease);
 	if (job_start(job, &work->plan, work->record)) {
-		job->place = NULL;
-		not_started(work, job, errno);
+		job->slot = NULL;
+		job_not_started(work, job, errno);
 		return;
 	}
 	work->running++;
@@ -363,24 +362,24 @@ static void start(struct work *work, const struct bbuf_lease *lease)
 
 static bool wants_more(const struct work *work)
 {
-	return !work->stopping && !work->ended && !work->full &&
+	return !work->stopping && !work->eof && !work->limit_reached &&
 	       work->running < work->plan.jobs;
 }
 
-/* Nothing was taken. Returns whether to try again. */
-static bool not_taken(struct work *work, int error, size_t len)
+/* Returns whether to try again. */
+static bool lease_failed(struct work *work, int error, size_t len)
 {
 	switch (error) {
 	case EINTR:
 		return true;
 	case EMSGSIZE:		/* the capacity has grown since */
-		grow(work, len);
+		resize_buffer(work, len);
 		return true;
 	case EAGAIN:
 		work->empty = true;
 		return false;
 	case EBUSY:
-		work->full = true;
+		work->limit_reached = true;
 		return false;
 	default:
 		work_fail(work, error);
@@ -388,8 +387,8 @@ static bool not_taken(struct work *work, int error, size_t len)
 	}
 }
 
-/* Returns whether there may be more to take. */
-static bool take_one(struct work *work)
+/* Returns whether there may be more records. */
+static bool lease_one(struct work *work)
 {
 	static const struct timespec at_once;
 	struct bbuf_lease lease;
@@ -397,23 +396,23 @@ static bool take_one(struct work *work)
 
 	work->empty = false;
 	if (ret < 0)
-		return not_taken(work, errno, lease.len);
-	work->ended = !ret;
+		return lease_failed(work, errno, lease.len);
+	work->eof = !ret;
 	if (ret)
 		start(work, &lease);
 	return ret;
 }
 
-static void take(struct work *work)
+static void lease_jobs(struct work *work)
 {
-	while (wants_more(work) && take_one(work))
+	while (wants_more(work) && lease_one(work))
 		;
 }
 
-static bool over(const struct work *work)
+static bool is_finished(const struct work *work)
 {
 	return !work->count &&
-	       (work->stopping || work->ended || (work->plan.drain && work->empty));
+	       (work->stopping || work->eof || (work->plan.drain && work->empty));
 }
 
 static bool shows_progress(const struct work *work)
@@ -432,7 +431,7 @@ static int milliseconds_until(uint64_t deadline)
 	return MIN((deadline - now) / NSEC_PER_MSEC + 1, 60000);
 }
 
-static void wait_for_something(struct work *work)
+static void wait_for_event(struct work *work)
 {
 	uint64_t deadline = next_deadline(work);
 	struct pollfd fds[] = {
@@ -445,13 +444,13 @@ static void wait_for_something(struct work *work)
 	poll(fds, ARRAY_SIZE(fds), milliseconds_until(deadline));
 }
 
-static void take_signals(struct work *work)
+static void handle_signals(struct work *work)
 {
 	struct signalfd_siginfo info;
 
 	while (read(work->signals, &info, sizeof(info)) == sizeof(info))
 		if (info.ssi_signo != SIGCHLD)
-			stop(work, info.ssi_signo);
+			handle_stop(work, info.ssi_signo);
 }
 
 static void show_progress(struct work *work)
@@ -464,51 +463,51 @@ static void show_progress(struct work *work)
 static void work_loop(struct work *work)
 {
 	for (;;) {
-		take(work);
+		lease_jobs(work);
 		if (work->stopping)
 			return_waiting(work);
-		if (over(work))
+		if (is_finished(work))
 			return;
 		show_progress(work);
-		wait_for_something(work);
-		take_signals(work);
+		wait_for_event(work);
+		handle_signals(work);
 		reap(work);
-		look_at_clock(work);
+		handle_deadlines(work);
 	}
 }
 
 /*
- * Whoever may put a record could run commands as this user. It is not refused: records may be
- * known to be harmless.
+ * Anyone who may put a record could run code as this user. This is not an error, because the
+ * records may be known to be harmless.
  */
-static void warn_of_code(const struct work *work)
+static void warn_about_shell(const struct work *work)
 {
 	const char *shell = shell_with_record(work->plan.command);
 
 	if (shell)
-		say(&work->subject, "warning: {} is inside the code that `%s -c' runs, so that the "
-		    "contents of a record run as commands; let it be an argument instead: "
-		    "%s -c 'echo \"$1\"' %s {}", shell, shell, shell);
+		print_message(&work->subject, "warning: {} is part of the code that `%s -c' runs, "
+			      "so that records are executed as commands; pass it as an argument "
+			      "instead: %s -c 'echo \"$1\"' %s {}", shell, shell, shell);
 }
 
-/* A queue of records with leases, and a command that there is. */
+/* Check that the queue holds records with leases, and that the command exists. */
 static int check(struct work *work)
 {
 	if (bbuf_get_info(work->queue, &work->info))
 		return fail(&work->subject, errno);
 	if (work->info.type != BBUF_RECORD || !(work->info.policy & BBUF_LEASE)) {
-		say(&work->subject, "its records would be gone if this program were killed: "
-		    "use a queue made with `bbuf create --records --lease'");
+		print_message(&work->subject, "records would be lost if this program were killed: "
+			      "use a queue created with `bbuf create --records --lease'");
 		return EXIT_FAILURE;
 	}
 	if (!job_possible(&work->plan)) {
-		say(&work->subject, "there is no program `%s' to run", work->plan.command[0]);
+		print_message(&work->subject, "no such program: `%s'", work->plan.command[0]);
 		return EXIT_FAILURE;
 	}
 	return EXIT_SUCCESS;
 }
 
-/* From here on signals come by a file, and those that we were told to ignore don't. */
+/* Receive signals by a file descriptor from now on, except those that are ignored. */
 static int open_signals(void)
 {
 	sigset_t set;
@@ -521,14 +520,14 @@ static int open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* The keeper is to have none of our signals: it comes first. */
+/* The keeper is started before the signals are redirected: it handles none of them. */
 static int work_prepare(struct work *work)
 {
 	int ret = check(work);
 
 	if (ret)
 		return ret;
-	warn_of_code(work);
+	warn_about_shell(work);
 	if (report_init(&work->report, &work->plan, &work->subject))
 		return EXIT_FAILURE;
 	if (keeper_start(&work->keeper, work->plan.jobs))
@@ -536,7 +535,7 @@ static int work_prepare(struct work *work)
 	work->signals = open_signals();
 	if (work->signals < 0)
 		return fail(&work->subject, errno);
-	grow(work, work->info.capacity);
+	resize_buffer(work, work->info.capacity);
 	setenv("BBUF_QUEUE", work->plan.queue, 1);
 	return EXIT_SUCCESS;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What went wrong, on which queue, why, and what to do about it.
+ * Messages that tell which queue and operation failed, why, and what to do.
  */
 #include <err.h>
 #include <errno.h>
@@ -20,17 +20,17 @@
 #define CLASS		"/sys/class/bbuf"
 #define MAX_CAPACITY	"/sys/module/bbuf/parameters/max_capacity"
 
-/* What max_capacity can be at most; as BBUF_CAPACITY_CEILING of the module. */
+/* Maximum of max_capacity; the same as BBUF_CAPACITY_CEILING of the module. */
 #define CEILING		(512ULL << 20)
 
-void say(const struct subject *subject, const char *fmt, ...)
+void print_message(const struct subject *subject, const char *fmt, ...)
 {
 	va_list args;
 	char *text;
 
 	va_start(args, fmt);
 	if (vasprintf(&text, fmt, args) < 0)
-		err(EXIT_FAILURE, "a message");
+		err(EXIT_FAILURE, "memory for a message");
 	va_end(args);
 	if (subject->queue)
 		warnx("%s: %s: %s", subject->queue, subject->operation, text);
@@ -44,7 +44,7 @@ static bool module_loaded(void)
 	return !access(CLASS, F_OK);
 }
 
-/* The node of a queue that is given by its name or by a path; to be freed. */
+/* Path of the node of a queue given by name or path. Allocated. */
 char *queue_path(const char *queue)
 {
 	char *path;
@@ -61,29 +61,29 @@ char *queue_path(const char *queue)
 	return path;
 }
 
-/* Is something else, or nothing, where the node should be? Then say so. */
-static bool say_node_problem(const struct subject *subject, const char *queue)
+/* If the node is missing or is another file, print a message and return true. */
+static bool print_node_problem(const struct subject *subject, const char *queue)
 {
 	char *path = queue_path(queue), *problem = node_problem(path);
 
 	if (problem)
-		say(subject, "%s", problem);
+		print_message(subject, "%s", problem);
 	free(path);
 	free(problem);
 	return problem;
 }
 
-static void say_not_there(const struct subject *subject)
+static void print_not_found(const struct subject *subject)
 {
 	if (!module_loaded())
-		say(subject, "the module is not loaded: load it with `modprobe bbuf' or "
-		    "`insmod bbuf.ko', as root");
+		print_message(subject, "the module is not loaded: load it with `modprobe bbuf' or "
+			      "`insmod bbuf.ko', as root");
 	else
-		say(subject, "there is no such queue: `bbuf list' shows which there are, "
-		    "`bbuf create' makes one");
+		print_message(subject, "no such queue: `bbuf list' shows all queues, `bbuf "
+			      "create' creates one");
 }
 
-/* A queue's node and who may use it; no more than its path if that is no node. To be freed. */
+/* Describe the node of a queue and its permissions; just the path if it is no device. Allocated. */
 char *node_description(const char *queue)
 {
 	char *path = queue_path(queue), *text;
@@ -105,12 +105,12 @@ char *node_description(const char *queue)
 	return text;
 }
 
-static void say_not_permitted(const struct subject *subject, const char *queue)
+static void print_not_permitted(const struct subject *subject, const char *queue)
 {
 	char *node = node_description(queue);
 
-	say(subject, "not permitted by %s: use sudo, or let its owner widen the mode with chmod",
-	    node);
+	print_message(subject, "not permitted by %s: use sudo, or let its owner change the "
+		      "permissions with chmod", node);
 	free(node);
 }
 
@@ -123,24 +123,24 @@ bool name_valid(const char *name)
 	return len && len < BBUF_NAME_SIZE && !name[len] && name[0] != '.';
 }
 
-/* A queue is given by its name or by a path. */
+/* A queue is given by name or by path. */
 static bool queue_valid(const char *queue)
 {
 	return !queue || strchr(queue, '/') || name_valid(queue);
 }
 
-/* What errno means on a queue, whatever the operation; NULL if nothing special. */
+/* Meaning of an error for a queue, for any operation; NULL if it has no special meaning. */
 static const char *meaning(const struct subject *subject, int error)
 {
 	switch (error) {
 	case EAGAIN:
-		return "would have to wait, which --nonblock excludes";
+		return "would block, and --nonblock was given";
 	case ETIMEDOUT:
 		return "timed out";
 	case ENODEV:
 		return "the queue was destroyed";
 	case ENOTTY:
-		return "this is not a queue of bbuf";
+		return "not a bbuf queue";
 	case EINVAL:
 		return queue_valid(subject->queue) ? NULL : NAME_RULE;
 	default:
@@ -148,68 +148,72 @@ static const char *meaning(const struct subject *subject, int error)
 	}
 }
 
-/* Does the error say that the node can't be opened? It may be another file. */
-static bool is_of_node(int error)
+/* Whether the error may mean that the node is another file. */
+static bool is_node_error(int error)
 {
 	return error == ENOENT || error == ENXIO || error == ENOTTY || error == EACCES;
 }
 
-/* Says what an error means where the command has nothing more exact; an exit code. */
+/* Print the meaning of an error if the command has no better message. Returns an exit code. */
 int fail(const struct subject *subject, int error)
 {
 	const char *text = meaning(subject, error);
 
-	if (subject->queue && is_of_node(error) && say_node_problem(subject, subject->queue))
+	if (subject->queue && is_node_error(error) && print_node_problem(subject, subject->queue))
 		return EXIT_FAILURE;
 	if (error == ENOENT)
-		say_not_there(subject);
+		print_not_found(subject);
 	else if (error == EACCES && subject->queue)
-		say_not_permitted(subject, subject->queue);
+		print_not_permitted(subject, subject->queue);
 	else
-		say(subject, "%s", text ? text : strerror(error));
+		print_message(subject, "%s", text ? text : strerror(error));
 	if (error == EAGAIN)
 		return EXIT_WOULD_BLOCK;
 	return error == ETIMEDOUT ? EXIT_TIMED_OUT : EXIT_FAILURE;
 }
 
-/* The same for what goes through the control device. */
+/* The same for operations on the control device. */
 int fail_control(const struct subject *subject, int error)
 {
-	if (is_of_node(error) && say_node_problem(subject, CONTROL_NODE))
+	if (is_node_error(error) && print_node_problem(subject, CONTROL_NODE))
 		return EXIT_FAILURE;
 	if (error == EINVAL && !name_valid(subject->queue))
-		say(subject, NAME_RULE);
+		print_message(subject, NAME_RULE);
 	else if (error == ENXIO)
-		say(subject, "the module is loaded, but has no " CONTROL_NODE ": the kernel's log "
-		    "(dmesg) says why");
+		print_message(subject, "the module is loaded, but has no " CONTROL_NODE ": the "
+			      "kernel log (dmesg) tells why");
 	else if (error == EACCES)
-		say_not_permitted(subject, CONTROL_NODE);
+		print_not_permitted(subject, CONTROL_NODE);
 	else
 		return fail(subject, error);
 	return EXIT_FAILURE;
 }
 
-/* The name is taken: says by what; @instead is what to do about a queue. An exit code. */
-int fail_taken(const struct subject *subject, const char *instead)
+/*
+ * Print why a name is taken; @instead tells what to do about the other queue. Returns an exit
+ * code.
+ */
+int fail_name_taken(const struct subject *subject, const char *instead)
 {
 	if (!strcmp(subject->queue, "control"))
-		say(subject, "no queue can have this name: its node would be /dev/bbuf-control, "
-		    "which makes queues");
+		print_message(subject, "this name is reserved: its node would be "
+			      "/dev/bbuf-control; choose another name");
 	else if (!strcmp(subject->queue, BBUF_QUEUE_DEFAULT))
-		say(subject, "this queue is there as long as the module is loaded: choose another "
-		    "name");
+		print_message(subject, "this queue exists as long as the module is loaded: choose "
+			      "another name");
 	else
-		say(subject, "the name is taken: choose another, or %s", instead);
+		print_message(subject, "a queue of this name exists: choose another name, or %s",
+			      instead);
 	return EXIT_FAILURE;
 }
 
-/* Has a queue that was just made its node? Otherwise says so. */
+/* Whether a new queue has its node; prints a message if not. */
 bool check_node(const struct subject *subject)
 {
-	return !say_node_problem(subject, subject->queue);
+	return !print_node_problem(subject, subject->queue);
 }
 
-/* The limit as the module tells it, or "?". */
+/* Current value of max_capacity, or "?". */
 static void max_capacity(char text[TEXT_MAX])
 {
 	FILE *file = fopen(MAX_CAPACITY, "re");
@@ -230,15 +234,15 @@ int fail_too_big(const struct subject *subject, uint64_t capacity)
 	format_size(asked, capacity);
 	max_capacity(limit);
 	if (capacity > CEILING)
-		say(subject, "a capacity of %s is more than a queue can have, %s: ask for less",
-		    asked, format_size(limit, CEILING));
+		print_message(subject, "a capacity of %s exceeds the maximum of %s: choose a "
+			      "smaller one", asked, format_size(limit, CEILING));
 	else
-		say(subject, "a capacity of %s is more than is allowed, %s: ask for less, or let "
-		    "root write more into " MAX_CAPACITY, asked, limit);
+		print_message(subject, "a capacity of %s exceeds the limit of %s: choose a "
+			      "smaller one, or let root raise " MAX_CAPACITY, asked, limit);
 	return EXIT_FAILURE;
 }
 
-/* A handle, or the end of the program. */
+/* Open a queue, or exit with a message. */
 struct bbuf *queue_open(const struct subject *subject, int flags)
 {
 	struct bbuf *queue = bbuf_open(subject->queue, flags);
@@ -257,7 +261,7 @@ static bool info_by_path(const struct subject *subject, struct bbuf_info *info)
 	return !ret;
 }
 
-/* By its name nothing is opened, so that nobody is counted as a reader. */
+/* A queue given by name is not opened, so that this does not count as a reader. */
 bool queue_info(const struct subject *subject, struct bbuf_info *info)
 {
 	if (strchr(subject->queue, '/'))
