@@ -48,7 +48,7 @@ test_a_worker_that_dies_is_missed()
 	"$examples/armstrong" --whole >out 2>errors &
 	eventually pkill -KILL -P $!
 	not wait $!
-	grep -q 'ended before all had come' errors
+	grep -q 'ended before all data arrived' errors
 	no_queue_is_left
 }
 

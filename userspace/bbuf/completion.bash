@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# Completion of bbuf for bash. What there is to complete is asked of bbuf itself.
+# Completion of bbuf for bash. The words to complete come from the help of bbuf.
 
 # The first words of the lines that list the commands.
 _bbuf_commands()
@@ -24,7 +24,7 @@ _bbuf_queues()
 	done
 }
 
-# What bbuf bench can measure: the lines, or the words, below a heading of its help.
+# Patterns and kinds of queues of bbuf bench: the lines, or words, below a heading of its help.
 _bbuf_patterns()
 {
 	bbuf bench --help 2>/dev/null | sed -n '/^Patterns:/,/^$/s/^  \([a-z]*\) .*/\1/p'
@@ -50,7 +50,7 @@ _bbuf_values()
 	esac
 }
 
-# A queue for "work"; a program, and what it may be given: files.
+# A queue for "work"; then a program, and files as its arguments.
 _bbuf_command_words()
 {
 	local command=$1 place=$2 word=$3 programs=2 i
@@ -68,7 +68,7 @@ _bbuf_command_words()
 	fi
 }
 
-# What may stand in the place of a word that is no option.
+# Completes a word that is not an option.
 _bbuf_words()
 {
 	local command=$1 place=$2 word=$3
@@ -93,7 +93,7 @@ _bbuf_words()
 	esac
 }
 
-# A = is a word of its own: "--owner", "=", "us". The answer is for the last of them.
+# Bash splits words at "=": "--owner", "=", "us". The completion is for the last part.
 _bbuf()
 {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}

@@ -41,8 +41,8 @@ struct range {
 static uint64_t workers, whole;
 
 static const struct setting settings[] = {
-	{ "workers", "2", "how many to compare with one", &workers, arg_count, RANGES },
-	{ "whole", NULL, "search from 20 to 30 million, not only from 24 to 25 million", &whole,
+	{ "workers", "2", "number of workers in the comparison with one", &workers, arg_count, RANGES },
+	{ "whole", NULL, "search from 20 to 30 million instead of from 24 to 25 million", &whole,
 	  NULL, 0 },
 	{ 0 }
 };
@@ -186,7 +186,7 @@ int main(int argc, char **argv)
 	size_t i;
 
 	example_settings(argc, argv, "Searches for Armstrong numbers with one worker and with "
-			 "several, as processes and as threads, and shows what each took.\v"
+			 "several, as processes and as threads, and shows the time of each.\v"
 			 HELP_EXIT ".", settings);
 	if (whole)
 		plan.numbers = (struct range){ 20000000, 30000000 };

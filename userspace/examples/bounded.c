@@ -27,11 +27,11 @@
 static uint64_t producers, consumers, items, capacity, pause_ns;
 
 static const struct setting settings[] = {
-	{ "producers", "4", "threads that put", &producers, arg_count, WORKERS_MAX },
-	{ "consumers", "3", "threads that get", &consumers, arg_count, WORKERS_MAX },
-	{ "items", "100", "what each producer puts", &items, arg_count, ITEMS_MAX },
-	{ "capacity", "8", "items that the queue holds", &capacity, arg_count, ITEMS_MAX },
-	{ "pause", "10ms", "what the slow side pauses for each item", &pause_ns, arg_time, 0 },
+	{ "producers", "4", "number of producer threads", &producers, arg_count, WORKERS_MAX },
+	{ "consumers", "3", "number of consumer threads", &consumers, arg_count, WORKERS_MAX },
+	{ "items", "100", "number of items of each producer", &items, arg_count, ITEMS_MAX },
+	{ "capacity", "8", "capacity of the queue in items", &capacity, arg_count, ITEMS_MAX },
+	{ "pause", "10ms", "pause of the slow side for each item", &pause_ns, arg_time, 0 },
 	{ 0 }
 };
 
@@ -122,7 +122,7 @@ static void round_verify(const struct round *round, const struct bbuf_info *info
 		errx(EXIT_FAILURE, "%s: %u items lost, %u came more than once, %u out of order",
 		     round->name, lost, twice, round->late);
 	if (info->peak > info->capacity)
-		errx(EXIT_FAILURE, "%s: there was more in the queue than it holds", round->name);
+		errx(EXIT_FAILURE, "%s: the queue held more than its capacity", round->name);
 }
 
 static void round_report(const struct round *round, const struct bbuf_info *info,

@@ -32,7 +32,7 @@
 static uint64_t rounds;
 
 static const struct setting settings[] = {
-	{ "rounds", "500", "how many to make", &rounds, arg_count, 0 },
+	{ "rounds", "500", "number of rounds", &rounds, arg_count, 0 },
 	{ 0 }
 };
 
@@ -141,7 +141,7 @@ static struct way {
 	{ .name = "thread", .round = round_queues, .others = 1, .kind = TEAM_THREADS, .why =
 	  "the same calls, and two switches by the kernel, which wakes and chooses who is next" },
 	{ .name = "process", .round = round_queues, .others = 1, .kind = TEAM_PROCESSES, .why =
-	  "the same, with another address space to load, whose pages are looked up anew" },
+	  "the same, with another address space to load, which takes TLB misses" },
 };
 
 static struct cost make_rounds(const struct way *way)
@@ -196,8 +196,8 @@ int main(int argc, char **argv)
 {
 	size_t i, sample;
 
-	example_settings(argc, argv, "What it costs to stop one thing and to go on with another."
-			 "\v" HELP_EXIT ".", settings);
+	example_settings(argc, argv, "Shows the cost of switching from one flow of control to "
+			 "another.\v" HELP_EXIT ".", settings);
 	stay_on_cpu();
 	there = queue_new(BBUF_RECORD, CAPACITY);
 	back = queue_new(BBUF_RECORD, CAPACITY);

@@ -29,9 +29,9 @@
 static uint64_t producers, limit, pause_ns;
 
 static const struct setting settings[] = {
-	{ "producers", "80", "threads that put a number", &producers, arg_count, WORKERS_MAX },
-	{ "limit", "100", "raise an alarm when the count is above", &limit, arg_count, INT32_MAX },
-	{ "pause", "1s", "the longest that a producer pauses", &pause_ns, arg_time, 0 },
+	{ "producers", "80", "number of producer threads", &producers, arg_count, WORKERS_MAX },
+	{ "limit", "100", "count above which an alarm is raised", &limit, arg_count, INT32_MAX },
+	{ "pause", "1s", "maximum pause of a producer", &pause_ns, arg_time, 0 },
 	{ 0 }
 };
 
@@ -177,7 +177,7 @@ int main(int argc, char **argv)
 	produce_all(&watch);
 	thread_join(consumer);
 	report(&watch);
-	printf("\nThe watcher still waits, for alarm %u. That keeps nobody from ending.\n",
-	       watch.answers + 1);
+	printf("\nThe watcher still waits, for alarm %u. This does not keep the program from "
+	       "exiting.\n", watch.answers + 1);
 	return output_end();
 }

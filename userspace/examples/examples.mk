@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The examples; part of ../Makefile. Each is one source, and what all share.
+# The examples; part of ../Makefile. Each is one source file and shared objects.
 
 EXAMPLES := context io bounded events pool pipe armstrong local gil loop
 

@@ -36,10 +36,10 @@
 static uint64_t workers, job_count;
 
 static const struct setting settings[] = {
-	{ "workers", "4", "how many to compare with one", &workers, arg_count, MEMBERS_MAX },
-	{ "jobs", "8", "how many there are, for all workers together", &job_count, arg_count,
+	{ "workers", "4", "number of workers in the comparison with one", &workers, arg_count, MEMBERS_MAX },
+	{ "jobs", "8", "number of jobs for all workers together", &job_count, arg_count,
 	  JOBS_MAX },
-	{ "interval", "5ms", "wait so long before asking for the lock", &gil_interval_ns, arg_time,
+	{ "interval", "5ms", "time to wait before requesting the lock", &gil_interval_ns, arg_time,
 	  0 },
 	{ 0 }
 };
@@ -268,8 +268,8 @@ int main(int argc, char **argv)
 	struct ends ends;
 	size_t i;
 
-	example_settings(argc, argv, "Has the same jobs done by one worker and by several, under "
-			 "one lock that is taken in turns.\v" HELP_SIZES "\n" HELP_EXIT ".",
+	example_settings(argc, argv, "Runs the same jobs with one worker and with several, under "
+			 "one lock that they hold in turns.\v" HELP_SIZES "\n" HELP_EXIT ".",
 			 settings);
 	questions = queue_new(BBUF_RECORD, CAPACITY);
 	answers = queue_new(BBUF_RECORD, CAPACITY);

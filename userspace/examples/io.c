@@ -30,8 +30,8 @@
 static uint64_t bytes, pause_ns;
 
 static const struct setting settings[] = {
-	{ "bytes", "1M", "what is moved in each way", &bytes, arg_size, 0 },
-	{ "pause", "10ms", "between two bytes that are waited for", &pause_ns, arg_time, 0 },
+	{ "bytes", "1M", "number of bytes to move in each way", &bytes, arg_size, 0 },
+	{ "pause", "10ms", "pause between two bytes that are waited for", &pause_ns, arg_time, 0 },
 	{ 0 }
 };
 
@@ -214,8 +214,8 @@ static void show_waits(void)
 
 int main(int argc, char **argv)
 {
-	example_settings(argc, argv, "What it takes to get from the kernel what it has, and to "
-			 "wait for what it has not.\v" HELP_SIZES "\n" HELP_EXIT ".", settings);
+	example_settings(argc, argv, "Shows the cost of copying data from the kernel, and of "
+			 "waiting for it.\v" HELP_SIZES "\n" HELP_EXIT ".", settings);
 	name = queue_new(BBUF_STREAM, CAPACITY);
 	show_copies();
 	putchar('\n');

@@ -28,8 +28,8 @@
 static uint64_t workers, jobs;
 
 static const struct setting settings[] = {
-	{ "workers", "4", "threads", &workers, arg_count, WORKERS_MAX },
-	{ "jobs", "4000", "what all of them do together", &jobs, arg_count, 0 },
+	{ "workers", "4", "number of threads", &workers, arg_count, WORKERS_MAX },
+	{ "jobs", "4000", "number of jobs for all threads together", &jobs, arg_count, 0 },
 	{ 0 }
 };
 

@@ -32,10 +32,10 @@
 static uint64_t pair_count, item_count, room;
 
 static const struct setting settings[] = {
-	{ "pairs", "100", "queues, each with a producer and a consumer", &pair_count, arg_count,
+	{ "pairs", "100", "number of queues, each with a producer and a consumer", &pair_count, arg_count,
 	  PAIRS_MAX },
-	{ "items", "20", "how many each producer puts", &item_count, arg_count, INT32_MAX },
-	{ "room", "8", "how many items a queue holds", &room, arg_count, ROOM_MAX },
+	{ "items", "20", "number of items of each producer", &item_count, arg_count, INT32_MAX },
+	{ "room", "8", "capacity of a queue in items", &room, arg_count, ROOM_MAX },
 	{ 0 }
 };
 

@@ -28,7 +28,7 @@
 static uint64_t request;
 
 static const struct setting settings[] = {
-	{ "request", "55", "what the parent sends", &request, arg_count, INT32_MAX / 2 },
+	{ "request", "55", "number that the parent sends", &request, arg_count, INT32_MAX / 2 },
 	{ 0 }
 };
 

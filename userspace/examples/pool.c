@@ -27,10 +27,10 @@
 static uint64_t workers, tasks, capacity, pause_ns;
 
 static const struct setting settings[] = {
-	{ "workers", "4", "threads of the pool", &workers, arg_count, WORKERS_MAX },
-	{ "tasks", "40", "what they share", &tasks, arg_count, TASKS_MAX },
-	{ "capacity", "8", "tasks that the queue holds", &capacity, arg_count, TASKS_MAX },
-	{ "pause", "10ms", "what a task takes", &pause_ns, arg_time, 0 },
+	{ "workers", "4", "number of threads in the pool", &workers, arg_count, WORKERS_MAX },
+	{ "tasks", "40", "number of tasks", &tasks, arg_count, TASKS_MAX },
+	{ "capacity", "8", "capacity of the queue in tasks", &capacity, arg_count, TASKS_MAX },
+	{ "pause", "10ms", "duration of a task", &pause_ns, arg_time, 0 },
 	{ 0 }
 };
 
@@ -215,8 +215,8 @@ static void show_sharing(void)
 	free(futures);
 	printf("\n%ju tasks: submit() waited for room %llu times\n", tasks, info.in.blocked);
 	printf("%llu were in the queue just before it was shut down: %ju done\n", info.records, done);
-	printf("%.1f at a time: so many pauses in %.1f ms\n", (double)tasks * pause_ns / ns,
-	       (double)ns / NSEC_PER_MSEC);
+	printf("%.1f at a time, from the number of pauses in %.1f ms\n",
+	       (double)tasks * pause_ns / ns, (double)ns / NSEC_PER_MSEC);
 }
 
 int main(int argc, char **argv)

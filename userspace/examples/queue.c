@@ -56,20 +56,21 @@ static _Noreturn void queue_create_failed(const char *name, int error)
 {
 	switch (error) {
 	case ENOENT:
-		errx(EXIT_FAILURE, "there is no /dev/bbuf-control to make a queue with: load the "
-		     "module with `insmod bbuf.ko' or `make load'");
+		errx(EXIT_FAILURE, "creating the queue: /dev/bbuf-control does not exist: load "
+		     "the module with `insmod bbuf.ko' or `make load'");
 	case ENXIO:
-		errx(EXIT_FAILURE, "making the queue %s: %s", name, node_problem(CONTROL_NODE) ?:
-		     "the module has no control device: the kernel's log says why");
+		errx(EXIT_FAILURE, "creating the queue %s: %s", name,
+		     node_problem(CONTROL_NODE) ?: "the module has no control device: the kernel "
+		     "log (dmesg) tells why");
 	case ERANGE:
-		errx(EXIT_FAILURE, "making the queue %s: larger than max_capacity, which root can "
-		     "raise in /sys/module/bbuf/parameters", name);
+		errx(EXIT_FAILURE, "creating the queue %s: larger than max_capacity, which root "
+		     "can raise in /sys/module/bbuf/parameters", name);
 	case EACCES:
-		errx(EXIT_FAILURE, "making the queue %s: not permitted by /dev/bbuf-control: run "
-		     "this as root", name);
+		errx(EXIT_FAILURE, "creating the queue %s: not permitted by /dev/bbuf-control: "
+		     "run this as root", name);
 	}
 	errno = error;
-	err(EXIT_FAILURE, "making the queue %s", name);
+	err(EXIT_FAILURE, "creating the queue %s", name);
 }
 
 static char *queue_create(uint32_t type, uint64_t capacity, uint32_t policy)
@@ -150,7 +151,7 @@ size_t queue_get(struct bbuf *queue, void *buffer, size_t size)
 void queue_must_get(struct bbuf *queue, void *buffer, size_t size)
 {
 	if (!queue_get(queue, buffer, size))
-		errx(EXIT_FAILURE, "a queue ended before all had come: has a worker died?");
+		errx(EXIT_FAILURE, "a queue ended before all data arrived: has a worker died?");
 }
 
 void queue_put_number(struct bbuf *queue, uint64_t number)
@@ -177,7 +178,7 @@ struct bbuf_info queue_info(struct bbuf *queue)
 	struct bbuf_info info;
 
 	if (bbuf_get_info(queue, &info))
-		queue_failed(queue, "asking what it has done");
+		queue_failed(queue, "getting its statistics");
 	return info;
 }
 

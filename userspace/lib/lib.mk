@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The library; part of ../Makefile. A program of this tree adds $(libbbuf-cflags) to its
-# compiler's flags and links with $(libbbuf).
+# The library; part of ../Makefile. A program in this tree is compiled with $(libbbuf-cflags)
+# and linked with $(libbbuf).
 
 libbbuf-version := 0.2.0
 libbbuf-cflags := -Ilib -I../module/uapi
@@ -24,7 +24,7 @@ lib: $(libbbuf) $(lib-shared)
 $(lib)/%.o: lib/%.c | $(lib)
 	$(CC) $(cflags) $(libbbuf-cflags) -fPIC -fvisibility=hidden -MMD -MP -c -o $@ $<
 
-# One object, so that what is hidden in the shared library is hidden here, too. On i386 GCC puts
+# One object, so that symbols hidden in the shared library are hidden here, too. On i386 GCC puts
 # hidden functions of its own into section groups. When such a function has become local, the
 # linker of a program drops the group as a duplicate and keeps the references to it: so the
 # groups are dissolved.
