@@ -56,7 +56,7 @@ test_a_read_waits_for_the_mark()
 
 test_marks_that_can_not_be()
 {
-	expect 1 'bytes: set: a mark must be from 1 to the capacity, 64K, and both together' \
+	expect 1 'bytes: set: a mark must be from 1 to the capacity, 64K, and the sum of both' \
 		bbuf set bytes --read-mark 65537
 	expect 1 'the read mark of a record queue is 1' bbuf set jobs --read-mark 2
 	expect 1 'the sum of both at most' bbuf set bytes --read-mark 40K --write-mark 40K
