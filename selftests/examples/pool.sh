@@ -14,7 +14,7 @@ figure()
 
 waits_for_room='^.* submit() waited for room \([0-9]*\) times$'
 left_at_the_end='^\([0-9]*\) were in the queue just before it was shut down: .*$'
-at_a_time='^\([0-9.]*\) at a time: .*$'
+at_a_time='^\([0-9.]*\) at a time, .*$'
 
 test_result()
 {

@@ -473,7 +473,7 @@ test_a_command_that_is_not_there()
 {
 	bbuf put jobs one
 	expect 1 'jobs: work: no such program: .nosuch.' "${work[@]}" -- nosuch
-	expect 1 'there is no program .\./nosuch. to run' "${work[@]}" -- ./nosuch
+	expect 1 'no such program: .\./nosuch' "${work[@]}" -- ./nosuch
 	is jobs returned 0
 	printf '#!/nosuch\n' >script
 	chmod +x script
