@@ -90,7 +90,7 @@ tools:			## build the tools
 	@$(MAKE) --no-print-directory -C userspace $(cross) OUTPUT=$(build)/userspace
 
 demo:			## watch it work, in a virtual machine (EXAMPLE= and ARGS= for one)
-	@$(vm)/run $$([ -t 0 ] && [ -t 1 ] && echo --tty) -- demo $(EXAMPLE) $(ARGS)
+	@$(vm)/run --no-tests $$([ -t 0 ] && [ -t 1 ] && echo --tty) -- demo $(EXAMPLE) $(ARGS)
 
 check:			## run the tests in a virtual machine (TESTS= picks some)
 	@$(vm)/check $(TESTS)
