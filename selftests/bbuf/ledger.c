@@ -892,14 +892,14 @@ FIXTURE_VARIANT_ADD(ledger, stream) {
 	},
 };
 
-FIXTURE_VARIANT_ADD(ledger, stream_that_drops) {
+FIXTURE_VARIANT_ADD(ledger, dropping_stream) {
 	.plan = {
 		.policy = BBUF_DROP_OLDEST, .capacity = 100, .longest = 130,
 		.changes = BBUF_EOF_ON_CLOSE | BBUF_DROP_OLDEST,
 	},
 };
 
-FIXTURE_VARIANT_ADD(ledger, stream_of_large_pieces) {
+FIXTURE_VARIANT_ADD(ledger, stream_with_large_calls) {
 	.plan = {
 		.capacity = 10000, .longest = 13000,
 	},
@@ -912,7 +912,7 @@ FIXTURE_VARIANT_ADD(ledger, records) {
 	},
 };
 
-FIXTURE_VARIANT_ADD(ledger, records_that_are_dropped) {
+FIXTURE_VARIANT_ADD(ledger, dropped_records) {
 	.plan = {
 		.type = BBUF_RECORD, .policy = BBUF_DROP_OLDEST, .capacity = 100,
 		.longest = 130, .changes = BBUF_EOF_ON_CLOSE | BBUF_DROP_OLDEST,
@@ -932,7 +932,7 @@ FIXTURE_VARIANT_ADD(ledger, leases) {
 	},
 };
 
-FIXTURE_VARIANT_ADD(ledger, leases_that_end) {
+FIXTURE_VARIANT_ADD(ledger, leases_until_EOF) {
 	.plan = {
 		.type = BBUF_RECORD, .policy = BBUF_LEASE, .capacity = 300, .longest = 320,
 		.max_leases = 5, .max_deliveries = 2, .lease_timeout = HOUR_NS,
@@ -940,7 +940,7 @@ FIXTURE_VARIANT_ADD(ledger, leases_that_end) {
 	},
 };
 
-FIXTURE_VARIANT_ADD(ledger, leases_that_are_dead_lettered) {
+FIXTURE_VARIANT_ADD(ledger, leases_with_dead_letters) {
 	.plan = {
 		.type = BBUF_RECORD, .policy = BBUF_LEASE, .capacity = 300, .longest = 320,
 		.max_leases = 5, .max_deliveries = 2, .buries = true,
@@ -948,7 +948,7 @@ FIXTURE_VARIANT_ADD(ledger, leases_that_are_dead_lettered) {
 	},
 };
 
-FIXTURE_VARIANT_ADD(ledger, leases_that_time_out) {
+FIXTURE_VARIANT_ADD(ledger, leases_with_timeout) {
 	.plan = {
 		.type = BBUF_RECORD, .policy = BBUF_LEASE, .capacity = 300, .longest = 320,
 		.max_leases = 5, .max_deliveries = 3, .buries = true, .lease_timeout = HOUR_NS,
@@ -969,7 +969,7 @@ FIXTURE_VARIANT_ADD(ledger, tokens) {
 	},
 };
 
-FIXTURE_VARIANT_ADD(ledger, tokens_that_all_may_have) {
+FIXTURE_VARIANT_ADD(ledger, tokens_without_limit) {
 	.plan = {
 		.policy = BBUF_LEASE, .capacity = 25, .longest = 20, .max_leases = 30,
 	},
@@ -1028,7 +1028,7 @@ FIXTURE_TEARDOWN(ledger)
 	queue_destroy(DEAD);
 }
 
-TEST_F(ledger, is_right_after_each_step)
+TEST_F(ledger, agrees_with_the_model_after_each_step)
 {
 	struct ledger *l = self->l;
 	const int n = l->plan.longest > LARGE ? LARGE_STEPS : STEPS;

@@ -46,58 +46,58 @@ FIXTURE_VARIANT(fate) {
 	enum end end;
 };
 
-FIXTURE_VARIANT_ADD(fate, of_a_record) {
+FIXTURE_VARIANT_ADD(fate, record) {
 };
 
-FIXTURE_VARIANT_ADD(fate, of_a_record_after_a_shutdown) {
+FIXTURE_VARIANT_ADD(fate, record_after_shutdown) {
 	.end = IS_SHUT,
 };
 
-FIXTURE_VARIANT_ADD(fate, of_a_record_after_the_last_close) {
+FIXTURE_VARIANT_ADD(fate, record_after_last_close) {
 	.end = IS_LEFT,
 };
 
-FIXTURE_VARIANT_ADD(fate, of_a_last_delivery) {
+FIXTURE_VARIANT_ADD(fate, last_delivery) {
 	.death = TO_NOWHERE,
 };
 
-FIXTURE_VARIANT_ADD(fate, of_a_last_delivery_after_a_shutdown) {
+FIXTURE_VARIANT_ADD(fate, last_delivery_after_shutdown) {
 	.death = TO_NOWHERE, .end = IS_SHUT,
 };
 
-FIXTURE_VARIANT_ADD(fate, of_a_last_delivery_after_the_last_close) {
+FIXTURE_VARIANT_ADD(fate, last_delivery_after_last_close) {
 	.death = TO_NOWHERE, .end = IS_LEFT,
 };
 
-FIXTURE_VARIANT_ADD(fate, of_a_dead_letter) {
+FIXTURE_VARIANT_ADD(fate, dead_letter) {
 	.death = TO_ROOM,
 };
 
-FIXTURE_VARIANT_ADD(fate, of_a_dead_letter_after_a_shutdown) {
+FIXTURE_VARIANT_ADD(fate, dead_letter_after_shutdown) {
 	.death = TO_ROOM, .end = IS_SHUT,
 };
 
-FIXTURE_VARIANT_ADD(fate, of_a_dead_letter_after_the_last_close) {
+FIXTURE_VARIANT_ADD(fate, dead_letter_after_last_close) {
 	.death = TO_ROOM, .end = IS_LEFT,
 };
 
-FIXTURE_VARIANT_ADD(fate, of_a_dead_letter_without_room) {
+FIXTURE_VARIANT_ADD(fate, dead_letter_without_room) {
 	.death = TO_NO_ROOM,
 };
 
-FIXTURE_VARIANT_ADD(fate, of_a_dead_letter_without_room_after_a_shutdown) {
+FIXTURE_VARIANT_ADD(fate, dead_letter_without_room_after_shutdown) {
 	.death = TO_NO_ROOM, .end = IS_SHUT,
 };
 
-FIXTURE_VARIANT_ADD(fate, of_a_dead_letter_without_room_after_the_last_close) {
+FIXTURE_VARIANT_ADD(fate, dead_letter_without_room_after_last_close) {
 	.death = TO_NO_ROOM, .end = IS_LEFT,
 };
 
-FIXTURE_VARIANT_ADD(fate, of_a_dead_letter_that_is_refused) {
+FIXTURE_VARIANT_ADD(fate, refused_dead_letter) {
 	.death = TO_SHUT,
 };
 
-FIXTURE_VARIANT_ADD(fate, of_a_dead_letter_that_is_refused_after_a_shutdown) {
+FIXTURE_VARIANT_ADD(fate, refused_dead_letter_after_shutdown) {
 	.death = TO_SHUT, .end = IS_SHUT,
 };
 
@@ -235,28 +235,28 @@ do {									\
 	}								\
 } while (0)
 
-TEST_F(fate, of_what_is_acknowledged)
+TEST_F(fate, after_acknowledgement)
 {
 	LEASE_AND_WAIT();
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
 	ASSERT_GONE();
 }
 
-TEST_F(fate, of_what_is_returned)
+TEST_F(fate, after_return)
 {
 	LEASE_AND_WAIT();
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
 	ASSERT_BACK_OR_DEAD();
 }
 
-TEST_F(fate, of_what_is_returned_to_the_back)
+TEST_F(fate, after_return_to_the_tail)
 {
 	LEASE_AND_WAIT();
 	ASSERT_EQ(1, settle_all(self->nb, BBUF_RETURN_LAST));
 	ASSERT_BACK_OR_DEAD();
 }
 
-TEST_F(fate, of_what_times_out)
+TEST_F(fate, after_expiry)
 {
 	LEASE_AND_WAIT();
 	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_LEASE_TIMEOUT,
@@ -276,7 +276,7 @@ static long lease_and_hold(struct task *t)
 	return lease_deliveries(fd, 0, WHOLE) == 1 ? pause() : -1;
 }
 
-TEST_F(fate, of_what_somebody_has_who_is_killed)
+TEST_F(fate, after_kill_of_its_holder)
 {
 	struct task holder = {
 		.fn = lease_and_hold, .nr = SYS_pause, .fd = -1, .arg = { self->writer },
@@ -288,7 +288,7 @@ TEST_F(fate, of_what_somebody_has_who_is_killed)
 	ASSERT_BACK_OR_DEAD();
 }
 
-TEST_F(fate, of_what_is_rejected)
+TEST_F(fate, after_rejection)
 {
 	LEASE_AND_WAIT();
 	if (variant->death >= TO_NO_ROOM) {
@@ -303,7 +303,7 @@ TEST_F(fate, of_what_is_rejected)
 }
 
 /* A limit that goes while its record is out does not count, nor does one that comes too late. */
-TEST_F(fate, of_what_is_returned_when_it_may_be_delivered_again)
+TEST_F(fate, after_return_with_raised_max_deliveries)
 {
 	LEASE_AND_WAIT();
 	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_MAX_DELIVERIES, .max_deliveries = 2));
@@ -313,7 +313,7 @@ TEST_F(fate, of_what_is_returned_when_it_may_be_delivered_again)
 }
 
 /* The second lease is the younger one, and so would be the later to time out. */
-TEST(time_that_a_lease_had_is_forgotten_when_it_is_renewed_without)
+TEST(renewal_without_timeout_cancels_the_lease_timeout)
 {
 	unsigned long long lease;
 	int fd, nb;
@@ -336,7 +336,7 @@ TEST(time_that_a_lease_had_is_forgotten_when_it_is_renewed_without)
 
 /* Dead letters that others use, too: a writer waits there for more room than there is. */
 
-TEST(dead_letters_go_before_a_waiting_writer_only_once)
+TEST(dead_letters_bypass_a_waiting_writer_only_once)
 {
 	int fd, dead;
 	struct task writer;
@@ -384,10 +384,10 @@ FIXTURE_VARIANT(mark) {
 	unsigned int policy;
 };
 
-FIXTURE_VARIANT_ADD(mark, of_a_stream) {
+FIXTURE_VARIANT_ADD(mark, stream) {
 };
 
-FIXTURE_VARIANT_ADD(mark, of_a_pool_of_tokens) {
+FIXTURE_VARIANT_ADD(mark, token_pool) {
 	.policy = BBUF_LEASE,
 };
 
@@ -430,19 +430,19 @@ TEST_F(mark, is_waited_for)
 	ASSERT_READ(MARK);
 }
 
-TEST_F(mark, is_nothing_after_a_shutdown)
+TEST_F(mark, is_ignored_after_shutdown)
 {
 	ASSERT_EQ(0, queue_shutdown(self->nb));
 	ASSERT_READ(FEW);
 }
 
-TEST_F(mark, is_nothing_when_a_writer_is_refused)
+TEST_F(mark, is_ignored_when_a_writer_was_refused)
 {
 	ASSERT_FAILS(EAGAIN, put(self->nb, HELD + FEW, ROOM + 1));
 	ASSERT_READ(FEW);
 }
 
-TEST_F(mark, is_nothing_when_a_writer_waits)
+TEST_F(mark, is_ignored_while_a_writer_waits)
 {
 	struct task writer = task_writer(self->fd, HELD + FEW, ROOM + 1);
 
@@ -452,7 +452,7 @@ TEST_F(mark, is_nothing_when_a_writer_waits)
 }
 
 /* It counts again as soon as there was room. */
-TEST_F(mark, is_something_again_afterwards)
+TEST_F(mark, applies_again_after_a_refused_write)
 {
 	ASSERT_FAILS(EAGAIN, put(self->nb, HELD + FEW, ROOM + 1));
 	ASSERT_READ(FEW);
@@ -465,7 +465,7 @@ TEST_F(mark, is_something_again_afterwards)
 	task_kill(&self->reader);
 }
 
-TEST_F(mark, that_is_lowered_to_what_there_is_is_met)
+TEST_F(mark, lowered_to_what_is_queued_is_met)
 {
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, FEW + 1));
 	ASSERT_WAITS();
@@ -474,7 +474,7 @@ TEST_F(mark, that_is_lowered_to_what_there_is_is_met)
 }
 
 /* What is waited for then is less, too. */
-TEST_F(mark, that_is_lowered_is_met_by_less)
+TEST_F(mark, lowered_is_met_by_less)
 {
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, FEW + 2));
 	ASSERT_EQ(1, put(self->nb, HELD + FEW, 1));
@@ -507,7 +507,7 @@ TEST_F(mark, is_not_met_by_a_flush)
 	ASSERT_READ(MARK);
 }
 
-TEST_F(mark, is_nothing_when_the_queue_is_destroyed)
+TEST_F(mark, is_ignored_after_destroy)
 {
 	ASSERT_EQ(0, queue_destroy(QUEUE));
 	ASSERT_EQ(-ENODEV, task_wait(&self->reader));
@@ -515,7 +515,7 @@ TEST_F(mark, is_nothing_when_the_queue_is_destroyed)
 
 /* Room that is waited for changes with the capacity: a write that no longer fits goes in pieces. */
 
-TEST(room_that_a_write_needs_is_less_in_a_smaller_queue)
+TEST(smaller_capacity_lowers_the_room_that_a_refused_write_needs)
 {
 	struct task writer;
 	int fd, nb;
@@ -539,40 +539,40 @@ TEST(room_that_a_write_needs_is_less_in_a_smaller_queue)
 
 /* How a call that waits is counted, whatever becomes of it. */
 
-FIXTURE(sleeper) {
+FIXTURE(waiter) {
 	int fd;
 	int nb;
 	struct task task;
 };
 
-FIXTURE_VARIANT(sleeper) {
+FIXTURE_VARIANT(waiter) {
 	enum bbuf_type type;
 	unsigned int policy;
 	bool writes;
 };
 
-FIXTURE_VARIANT_ADD(sleeper, that_reads_a_stream) {
+FIXTURE_VARIANT_ADD(waiter, stream_reader) {
 };
 
-FIXTURE_VARIANT_ADD(sleeper, that_reads_records) {
+FIXTURE_VARIANT_ADD(waiter, record_reader) {
 	.type = BBUF_RECORD,
 };
 
-FIXTURE_VARIANT_ADD(sleeper, that_leases) {
+FIXTURE_VARIANT_ADD(waiter, lease_reader) {
 	.type = BBUF_RECORD, .policy = BBUF_LEASE,
 };
 
-FIXTURE_VARIANT_ADD(sleeper, that_writes_to_a_stream) {
+FIXTURE_VARIANT_ADD(waiter, stream_writer) {
 	.writes = true,
 };
 
-FIXTURE_VARIANT_ADD(sleeper, that_writes_records) {
+FIXTURE_VARIANT_ADD(waiter, record_writer) {
 	.type = BBUF_RECORD, .writes = true,
 };
 
-#define SLEEPER	FIXTURE_DATA(sleeper) *self, const FIXTURE_VARIANT(sleeper) *variant
+#define SLEEPER	FIXTURE_DATA(waiter) *self, const FIXTURE_VARIANT(waiter) *variant
 
-FIXTURE_SETUP(sleeper)
+FIXTURE_SETUP(waiter)
 {
 	ASSERT_EQ(0, queue_begin(variant->type, CAPACITY, variant->policy, &self->fd, &self->nb));
 	self->task = task_reader(self->fd, LEN);
@@ -582,7 +582,7 @@ FIXTURE_SETUP(sleeper)
 	}
 }
 
-FIXTURE_TEARDOWN(sleeper)
+FIXTURE_TEARDOWN(waiter)
 {
 	close(self->fd);
 	close(self->nb);
@@ -613,7 +613,7 @@ static bool is_served(SLEEPER)
 	return variant->writes ? take(self->nb, 0, CAPACITY) : put(self->nb, 0, LEN) == LEN;
 }
 
-TEST_F(sleeper, that_is_served_was_woken)
+TEST_F(waiter, is_counted_as_woken_when_served)
 {
 	ASSERT_SLEEPS();
 	ASSERT_TRUE(is_served(self, variant));
@@ -621,7 +621,7 @@ TEST_F(sleeper, that_is_served_was_woken)
 	ASSERT_COUNTED(0, 1, 1);
 }
 
-TEST_F(sleeper, whose_time_is_over_was_not_woken)
+TEST_F(waiter, is_not_counted_as_woken_by_its_timeout)
 {
 	ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = SOON_NS,
 				       .write_timeout = SOON_NS));
@@ -630,7 +630,7 @@ TEST_F(sleeper, whose_time_is_over_was_not_woken)
 	ASSERT_COUNTED(0, 1, 0);
 }
 
-TEST_F(sleeper, that_a_signal_ends_was_not_woken)
+TEST_F(waiter, is_not_counted_as_woken_by_a_signal)
 {
 	ASSERT_SLEEPS();
 	ASSERT_TRUE(task_signal(&self->task));
@@ -638,14 +638,14 @@ TEST_F(sleeper, that_a_signal_ends_was_not_woken)
 	ASSERT_COUNTED(0, 1, 0);
 }
 
-TEST_F(sleeper, that_is_killed_was_not_woken)
+TEST_F(waiter, is_not_counted_as_woken_when_killed)
 {
 	ASSERT_SLEEPS();
 	task_kill(&self->task);
 	ASSERT_COUNTED(0, 1, 0);
 }
 
-TEST_F(sleeper, that_finds_the_end_was_not_woken)
+TEST_F(waiter, is_not_counted_as_woken_by_shutdown)
 {
 	ASSERT_SLEEPS();
 	ASSERT_EQ(0, queue_shutdown(self->nb));
@@ -653,7 +653,7 @@ TEST_F(sleeper, that_finds_the_end_was_not_woken)
 	ASSERT_COUNTED(0, 1, 0);
 }
 
-TEST_F(sleeper, whose_queue_is_destroyed_was_not_woken)
+TEST_F(waiter, is_not_counted_as_woken_by_destroy)
 {
 	ASSERT_SLEEPS();
 	ASSERT_EQ(0, queue_destroy(QUEUE));
