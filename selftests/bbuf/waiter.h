@@ -82,14 +82,14 @@ FIXTURE_VARIANT(subject) {						\
 	enum way way;							\
 };									\
 									\
-FIXTURE_VARIANT_ADD(subject, in_a_call) { .way = CALL };		\
-FIXTURE_VARIANT_ADD(subject, in_poll) { .way = POLL };			\
-FIXTURE_VARIANT_ADD(subject, in_epoll) { .way = LEVEL };		\
-FIXTURE_VARIANT_ADD(subject, in_epoll_for_edges) { .way = EDGE };	\
-FIXTURE_VARIANT_ADD(subject, in_epoll_exclusively) { .way = EXCLUSIVE };\
-FIXTURE_VARIANT_ADD(subject, for_a_signal) { .way = SIGNAL };		\
-FIXTURE_VARIANT_ADD(subject, in_a_poll_of_io_uring) { .way = URING_POLL };\
-FIXTURE_VARIANT_ADD(subject, in_a_call_of_io_uring) { .way = URING_CALL };\
+FIXTURE_VARIANT_ADD(subject, blocking_call) { .way = CALL };		\
+FIXTURE_VARIANT_ADD(subject, poll) { .way = POLL };			\
+FIXTURE_VARIANT_ADD(subject, epoll) { .way = LEVEL };		\
+FIXTURE_VARIANT_ADD(subject, epoll_edge) { .way = EDGE };	\
+FIXTURE_VARIANT_ADD(subject, epoll_exclusive) { .way = EXCLUSIVE };\
+FIXTURE_VARIANT_ADD(subject, sigio) { .way = SIGNAL };		\
+FIXTURE_VARIANT_ADD(subject, io_uring_poll) { .way = URING_POLL };\
+FIXTURE_VARIANT_ADD(subject, io_uring_call) { .way = URING_CALL };\
 									\
 FIXTURE_SETUP(subject)							\
 {									\
