@@ -182,7 +182,7 @@ FIXTURE_VARIANT_ADD(inject, write_of_records_with_frames) {
 	.copies = 2 * PIECES, .places = 2 * PIECES,
 };
 
-FIXTURE_VARIANT_ADD(inject, splice_into_it) {
+FIXTURE_VARIANT_ADD(inject, splice_in) {
 	.prepare = fill_pipe, .run = put_spliced, .before = PIECE, .effect = ADDS,
 	.value = PIECE, .places = 1, .needs = true,
 };
@@ -251,7 +251,7 @@ FIXTURE_VARIANT_ADD(inject, read) {
 	.copies = 2, .places = 2,
 };
 
-FIXTURE_VARIANT_ADD(inject, read_that_does_not_wait) {
+FIXTURE_VARIANT_ADD(inject, read_nonblocking) {
 	.run = take_at_once, .before = PIECES * PIECE, .effect = TAKES, .value = PIECES * PIECE,
 	.copies = 3, .places = 3,
 };
@@ -272,7 +272,7 @@ FIXTURE_VARIANT_ADD(inject, read_of_records_with_frames) {
 	.copies = 2 * PIECES, .places = 2 * PIECES,
 };
 
-FIXTURE_VARIANT_ADD(inject, splice_out_of_it) {
+FIXTURE_VARIANT_ADD(inject, splice_out) {
 	.prepare = empty_pipe, .run = take_spliced, .good = arrives_in_pipe,
 	.before = PIECE, .effect = TAKES, .value = PIECE,
 	.error = EAGAIN, .pages = true, .needs = true,
@@ -283,7 +283,7 @@ FIXTURE_VARIANT_ADD(inject, peek) {
 	.copies = 2, .places = 2,
 };
 
-FIXTURE_VARIANT_ADD(inject, peek_at_a_record) {
+FIXTURE_VARIANT_ADD(inject, peek_of_a_record) {
 	.type = BBUF_RECORD, .run = peek, .before = PIECES * PIECE, .value = PIECE,
 	.copies = 2, .places = 2,
 };
@@ -434,7 +434,7 @@ FIXTURE_VARIANT_ADD(inject, options) {
 	.copies = 1, .places = 1,
 };
 
-FIXTURE_VARIANT_ADD(inject, what_needs_nothing) {
+FIXTURE_VARIANT_ADD(inject, calls_without_allocations) {
 	.run = need_nothing,
 };
 
@@ -546,7 +546,7 @@ FIXTURE_VARIANT_ADD(inject, lease) {
 	.effect = TAKES, .value = PIECE, .copies = 3, .places = 4, .needs = true,
 };
 
-FIXTURE_VARIANT_ADD(inject, lease_of_what_came_back) {
+FIXTURE_VARIANT_ADD(inject, lease_of_a_returned_record) {
 	LEASES, .prepare = have_returned, .run = lease_piece, .good = leases_are_told,
 	.before = PIECES * PIECE, .effect = TAKES, .value = PIECE, .copies = 3, .places = 3,
 };
@@ -569,7 +569,7 @@ FIXTURE_VARIANT_ADD(inject, lease_by_splice) {
 	.error = EAGAIN, .pages = true, .needs = true,
 };
 
-FIXTURE_VARIANT_ADD(inject, peek_where_readers_lease) {
+FIXTURE_VARIANT_ADD(inject, peek_with_leases) {
 	LEASES, .run = peek, .before = PIECES * PIECE, .value = PIECE,
 	.copies = 2, .places = 2,
 };
@@ -579,12 +579,12 @@ FIXTURE_VARIANT_ADD(inject, acknowledge) {
 	.effect = TAKES, .value = PIECE, .copies = 1, .places = 1,
 };
 
-FIXTURE_VARIANT_ADD(inject, give_back) {
+FIXTURE_VARIANT_ADD(inject, return_lease) {
 	LEASES, .prepare = have_lease, .run = give_back, .before = PIECES * PIECE,
 	.value = PIECE, .copies = 1, .places = 1,
 };
 
-FIXTURE_VARIANT_ADD(inject, give_back_last) {
+FIXTURE_VARIANT_ADD(inject, return_lease_to_tail) {
 	LEASES, .prepare = have_lease, .run = give_back_last, .before = PIECE,
 	.value = PIECE, .copies = 1, .places = 1,
 };
@@ -599,7 +599,7 @@ FIXTURE_VARIANT_ADD(inject, reject) {
 	.effect = TAKES, .value = PIECE, .copies = 1, .places = 1,
 };
 
-FIXTURE_VARIANT_ADD(inject, close_while_leasing) {
+FIXTURE_VARIANT_ADD(inject, close_with_leases) {
 	LEASES, .run = close_leasing, .before = PIECES * PIECE,
 	.copies = 2, .places = 7, .needs = true,
 };
@@ -671,7 +671,7 @@ static bool arrives_in_other(struct bed *bed, bool done)
 	return there == done;
 }
 
-FIXTURE_VARIANT_ADD(inject, reject_to_another) {
+FIXTURE_VARIANT_ADD(inject, reject_to_dead_letters) {
 	LEASES, .dead_letters = OTHER, .prepare = have_lease, .run = reject,
 	.good = arrives_in_other, .before = PIECES * PIECE, .effect = TAKES, .value = PIECE,
 	.copies = 1, .places = 1,
@@ -687,17 +687,17 @@ FIXTURE_VARIANT_ADD(inject, create) {
 	.copies = 1, .places = 20, .pages = true, .needs = true,
 };
 
-FIXTURE_VARIANT_ADD(inject, open_to_lease) {
+FIXTURE_VARIANT_ADD(inject, open_for_leases) {
 	LEASES, .run = open_it, .before = PIECE, .value = ANY,
 	.copies = 1, .places = 5, .needs = true,
 };
 
-FIXTURE_VARIANT_ADD(inject, open_to_lease_tokens) {
+FIXTURE_VARIANT_ADD(inject, open_for_tokens) {
 	.policy = BBUF_LEASE, .run = open_it, .before = PIECE, .value = ANY,
 	.copies = 1, .places = 5, .needs = true,
 };
 
-FIXTURE_VARIANT_ADD(inject, create_to_lease) {
+FIXTURE_VARIANT_ADD(inject, create_with_leases) {
 	.type = BBUF_RECORD, .prepare = have_no_other, .run = create_leasing,
 	.good = other_exists, .before = PIECE, .copies = 1, .places = 21, .pages = true,
 	.needs = true,
@@ -1038,20 +1038,20 @@ do {									\
 	ASSERT_LE(least, struck);					\
 } while (0)
 
-TEST_F_TIMEOUT(inject, with_one_fault, SECONDS)
+TEST_F_TIMEOUT(inject, handles_each_single_fault, SECONDS)
 {
 	TRY_EACH(ONE, variant->places);
 	if (variant->pages)
 		TRY_EACH(ONE_OR_PAGES, variant->places + 1);
 }
 
-TEST_F_TIMEOUT(inject, with_memory_that_ends, SECONDS)
+TEST_F_TIMEOUT(inject, handles_faults_from_any_point_on, SECONDS)
 {
 	TRY_EACH(COPIES, variant->copies);
 }
 
 /* An operation that begins anew, after it met a page that was missing, comes to its middle. */
-TEST_F_TIMEOUT(inject, with_memory_that_comes_and_goes, SECONDS)
+TEST_F_TIMEOUT(inject, handles_random_faults, SECONDS)
 {
 	struct outcome outcome;
 	bool struck = false;
@@ -1066,7 +1066,7 @@ TEST_F_TIMEOUT(inject, with_memory_that_comes_and_goes, SECONDS)
 	ASSERT_TRUE(struck || variant->copies < 2);
 }
 
-TEST_F_TIMEOUT(inject, without_any_allocation, SECONDS)
+TEST_F_TIMEOUT(inject, works_or_fails_cleanly_without_allocations, SECONDS)
 {
 	struct attempt attempt = { variant, &self->bed, ALLOCATIONS, 0 };
 	struct outcome outcome;

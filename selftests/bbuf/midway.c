@@ -245,7 +245,7 @@ static bool behind_writes(MIDWAY, size_t position, size_t n)
 	return true;
 }
 
-TEST_F(midway, goes_on_when_its_page_comes)
+TEST_F(midway, proceeds_when_its_page_arrives)
 {
 	STALL();
 	ASSERT_EQ(ALL_OF_IT, FINISH(self->call));
@@ -260,7 +260,7 @@ TEST_F(midway, goes_on_when_its_page_comes)
 }
 
 /* Of a stream the bytes before the page count, of records whole ones. */
-TEST_F(midway, leaves_what_it_has_no_memory_for)
+TEST_F(midway, leaves_the_data_queued_when_its_page_faults)
 {
 	size_t moved = 0;
 	ssize_t value;
@@ -283,7 +283,7 @@ TEST_F(midway, leaves_what_it_has_no_memory_for)
 	ASSERT_TRUE(is_sound(self->nb));
 }
 
-TEST_F(midway, leaves_all_when_it_is_killed)
+TEST_F(midway, undoes_the_copy_when_killed)
 {
 	struct task stalled = task_stalled(&self->call, variant->writes ? SYS_write : SYS_read);
 
@@ -300,7 +300,7 @@ TEST_F(midway, leaves_all_when_it_is_killed)
 }
 
 /* Writers are told at once. A reader has what it has begun to read, and then the next one. */
-TEST_F(midway, meets_the_end)
+TEST_F(midway, sees_shutdown)
 {
 	STALL();
 	ASSERT_EQ(0, queue_shutdown(self->nb));
@@ -321,7 +321,7 @@ TEST_F(midway, meets_the_end)
 	ASSERT_TRUE(is_sound(self->nb));
 }
 
-TEST_F(midway, meets_the_destruction)
+TEST_F(midway, sees_destroy)
 {
 	STALL();
 	ASSERT_EQ(0, queue_destroy(QUEUE));
@@ -332,7 +332,7 @@ TEST_F(midway, meets_the_destruction)
 }
 
 /* When its time is over, its page may come or not: others have the queue. */
-TEST_F(midway, is_over_in_time)
+TEST_F(midway, times_out)
 {
 	const unsigned long long timeout = TIMEOUT_MS * NS_PER_MS;
 
@@ -354,7 +354,7 @@ TEST_F(midway, is_over_in_time)
 }
 
 /* A change of the capacity comes next, whoever waits. */
-TEST_F(midway, is_waited_for_by_a_resize)
+TEST_F(midway, delays_a_resize)
 {
 	struct task resizer = task_resizer(self->other, 2 * CAPACITY);
 
@@ -373,7 +373,7 @@ TEST_F(midway, is_waited_for_by_a_resize)
 }
 
 /* With a read mark, readers make do with less when a writer waits for room; this one has it. */
-TEST_F(midway, does_not_count_as_a_writer_that_waits)
+TEST_F(midway, does_not_count_as_a_waiting_writer)
 {
 	struct task reader = task_reader(self->other, CAPACITY);
 
@@ -419,15 +419,15 @@ static ssize_t lease_late(const struct call *call)
 	return lease_read(call->fd, call->late->buf, call->late->len, &lease);
 }
 
-FIXTURE_VARIANT_ADD(onlooker, peek_at_a_record) {
+FIXTURE_VARIANT_ADD(onlooker, peek_of_a_record) {
 	.type = BBUF_RECORD, .peeks = true,
 };
 
-FIXTURE_VARIANT_ADD(onlooker, peek_at_a_stream) {
+FIXTURE_VARIANT_ADD(onlooker, peek_of_a_stream) {
 	.type = BBUF_STREAM, .peeks = true,
 };
 
-FIXTURE_VARIANT_ADD(onlooker, peek_where_readers_lease) {
+FIXTURE_VARIANT_ADD(onlooker, peek_with_leases) {
 	.type = BBUF_RECORD, .policy = BBUF_LEASE, .peeks = true,
 };
 
@@ -498,7 +498,7 @@ static bool others_go_on(int nb)
 	return true;
 }
 
-TEST_F(onlooker, has_what_is_first_when_its_page_comes)
+TEST_F(onlooker, gets_the_first_record_when_its_page_arrives)
 {
 	REQUIRE_LATE();
 	ASSERT_STALLS(self->call);
@@ -517,7 +517,7 @@ TEST_F(onlooker, has_what_is_first_when_its_page_comes)
 }
 
 /* One that peeks at a stream shows what it has memory for. */
-TEST_F(onlooker, without_memory_takes_nothing)
+TEST_F(onlooker, takes_nothing_when_its_page_faults)
 {
 	ssize_t value;
 
@@ -537,7 +537,7 @@ TEST_F(onlooker, without_memory_takes_nothing)
 	ASSERT_TRUE(is_sound(self->nb));
 }
 
-TEST_F(onlooker, that_is_killed_takes_nothing)
+TEST_F(onlooker, takes_nothing_when_killed)
 {
 	struct task stalled = task_stalled(&self->call, self->nr);
 
@@ -552,7 +552,7 @@ TEST_F(onlooker, that_is_killed_takes_nothing)
 }
 
 /* What was queued is gone, and no more comes. */
-TEST_F(onlooker, meets_the_end)
+TEST_F(onlooker, sees_shutdown)
 {
 	REQUIRE_LATE();
 	ASSERT_STALLS(self->call);
@@ -626,7 +626,7 @@ static bool tokens_go_round(int nb, bool held)
 	return true;
 }
 
-TEST_F(tokens, are_moved_when_the_page_comes)
+TEST_F(tokens, are_moved_when_the_page_arrives)
 {
 	REQUIRE_LATE();
 	ASSERT_STALLS(self->call);
@@ -638,7 +638,7 @@ TEST_F(tokens, are_moved_when_the_page_comes)
 	ASSERT_EQ(3, queue_info(self->nb).in.bytes);
 }
 
-TEST_F(tokens, stay_where_they_are_without_memory)
+TEST_F(tokens, stay_queued_when_the_page_faults)
 {
 	REQUIRE_LATE();
 	ASSERT_STALLS(self->call);
@@ -649,7 +649,7 @@ TEST_F(tokens, stay_where_they_are_without_memory)
 	ASSERT_EQ(0, queue_info(self->nb).returned);
 }
 
-TEST_F(tokens, stay_where_they_are_when_the_call_is_killed)
+TEST_F(tokens, stay_queued_when_the_call_is_killed)
 {
 	const long nr = variant->writes ? SYS_write : variant->peeks ? SYS_ioctl : SYS_read;
 	struct task stalled = task_stalled(&self->call, nr);
