@@ -75,7 +75,7 @@ static bool numbered_take(int number, size_t n)
 	return good;
 }
 
-TEST_F(many, queues_live_beside_each_other)
+TEST_F(many, queues_do_not_affect_one_another)
 {
 	int i;
 
