@@ -68,7 +68,7 @@ static unsigned int resized(unsigned int command, size_t size)
 	return _IOC(_IOC_DIR(command), _IOC_TYPE(command), _IOC_NR(command), size);
 }
 
-/* What takes a structure, with one that is good. */
+/* The commands that take a structure, each with a valid one */
 static struct bbuf_create create = { .name = QUEUE "-abi", .capacity = CAPACITY };
 static struct bbuf_destroy destroy = { .name = QUEUE "-abi" };
 static struct bbuf_set set = { .fields = BBUF_SET_WRITE_MARK, .write_mark = 1 };
@@ -184,7 +184,7 @@ TEST_F(abi, lease_structures_of_any_size_are_accepted)
 	settle.more = 0;
 	ASSERT_EQ(1, ioctl(self->nb, resized(BBUF_IOC_SETTLE, sizeof(settle)), &settle));
 
-	/* Who has no room for its number is not told it. */
+	/* The lease number is not written if the structure of the caller is too short for it. */
 	lease.lease.lease = 7;
 	ASSERT_EQ(10, ioctl(self->nb, resized(BBUF_IOC_LEASE, 16), &lease));
 	ASSERT_EQ(7, lease.lease.lease);
@@ -363,7 +363,7 @@ static long ask_at_random(struct task *t)
 	return REQUESTS;
 }
 
-/* What the queue is like afterwards: true if it is as before. */
+/* Check the state of the queue: true if it is the same as before. */
 static bool serves(FIXTURE_DATA(abi) *self)
 {
 	return !queue_reopen(self->fd) && !queue_flush(self->fd) &&

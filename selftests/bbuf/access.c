@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Who may do what: each call with each access mode, and in a sandbox. */
+/* Permissions: each call with each access mode, and in a sandbox. */
 #include <linux/landlock.h>
 #include <signal.h>
 #include <sys/prctl.h>

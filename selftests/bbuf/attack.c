@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What somebody without privileges can do to a queue that he may open: sleep in it a
- * thousand times, open it a thousand times, ask it for nonsense. The queue serves the
- * others as before, and when he is gone, so is all that he held.
+ * Attacks by an unprivileged user on a queue that he may open: sleeping in it a thousand times,
+ * opening it a thousand times, sending invalid requests. The queue must serve the others as before,
+ * and everything that the user held must be freed when his processes exit.
  */
 #include <fcntl.h>
 #include <grp.h>
@@ -63,7 +63,7 @@ static bool become_nobody(void)
 	return !setgroups(0, NULL) && !setgid(NOBODY) && !setuid(NOBODY);
 }
 
-/* Sleepers: the threads of one process of nobody's, as many as he may have */
+/* Sleepers: the threads of one unprivileged process, as many as its limit allows */
 
 struct crowd {
 	ssize_t (*sleep)(int fd);	/* 1 if it was served */
@@ -201,7 +201,7 @@ static long fastest(int fd, ssize_t (*call)(int fd))
 	return best;
 }
 
-/* The same in a queue with so many bytes, and a crowd in it. */
+/* The same in a queue with that number of bytes, while the sleepers wait in it. */
 static long fastest_among(int nb, ssize_t (*call)(int fd), size_t bytes,
 			  ssize_t (*sleep)(int fd), int limit)
 {
@@ -338,7 +338,7 @@ TEST_F(attack, nested_epoll_instances_report_a_write)
 	ASSERT_EQ(1, epoll_wait(top, &event, 1, 0));
 }
 
-/* All that nobody may not do, and all that is nonsense: true if it fails as it should. */
+/* All calls that are forbidden to the user nobody, and all invalid ones: true if each fails. */
 static bool nonsense_fails(int nb)
 {
 	static const char text[CAPACITY + 1];

@@ -25,7 +25,7 @@
 #define MARKS_MAX	1000		/* bytes that are written meanwhile */
 #define TEST_SECONDS	240
 
-/* What the trace says */
+/* The contents of the trace */
 
 struct trace {
 	char path[32];			/* of tracefs, mounted for the test; empty if there is none */
@@ -133,7 +133,7 @@ static void sum_line(struct sum *sum, const char *line)
 	sum->most_entries = entries > sum->most_entries ? entries : sum->most_entries;
 }
 
-/* All batches of that work, or of all works. */
+/* All batches of that kind of work, or of all kinds. */
 static struct sum trace_sum(const struct trace *trace, const char *work)
 {
 	char path[PATH_MAX], line[512], wanted[64];
@@ -175,7 +175,9 @@ do {									\
 	ASSERT_GE(MOST_ENTRIES, all.most_entries);			\
 })
 
-/* No batch was too large, and so many entries were dealt with in those of that work. */
+/*
+ * True if no batch was too large, and the batches of that kind of work have that number of entries.
+ */
 #define ASSERT_BATCHES(work, n)						\
 do {									\
 	ASSERT_BOUNDED();						\
@@ -657,7 +659,10 @@ TEST_F_TIMEOUT(batch, limits_bytes_copied_at_once, TEST_SECONDS)
 	ASSERT_EQ(0, queued(self->nb));
 }
 
-/* What is between two copies that are made in batches is in neither of them. */
+/*
+ * A short copy between two long copies that are made in batches must not be interleaved with
+ * either.
+ */
 TEST_F_TIMEOUT(batch, is_not_interleaved_with_another_call, TEST_SECONDS)
 {
 	size_t total = 0, before = 0, i;

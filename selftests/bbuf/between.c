@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What comes between two steps of a call that has dropped its lock: because a page of its memory
- * does not come, because it copies a long record, or because it takes memory for the copy.
+ * Events between two steps of a call that has dropped its lock: while a page of its memory is
+ * missing, while it copies a long record, or while it allocates memory for the copy.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -81,8 +81,8 @@ TEST_F(between, timed_out_reader_does_not_disturb_the_copy_of_the_next)
 }
 
 /*
- * Long copies beside changes of the capacity and flushes, one after the other without a pause:
- * each record must be what was written, and a stream that nobody flushes, too.
+ * Long copies during changes of the capacity and flushes without a pause: each record must have the
+ * contents that were written, and so must a stream that is not flushed.
  */
 #define RECORD		200000	/* bytes, in several batches */
 #define SMALL		(3 * RECORD)

@@ -44,7 +44,7 @@ static void name_bytes(char name[BBUF_NAME_SIZE], const char *text)
 	memcpy(name, text, strnlen(text, BBUF_NAME_SIZE));
 }
 
-/* What stands in /dev/ and begins with "bbuf". */
+/* The entries of /dev/ that begin with "bbuf". */
 static int nodes(void)
 {
 	DIR *dev = opendir("/dev");
@@ -356,7 +356,7 @@ TEST_F(control, ioctls_need_a_file_open_for_writing)
 	close(out);
 }
 
-/* In a user namespace that maps only root, no other id means anybody. */
+/* A user namespace that maps only root has no other valid id. */
 static long create_for_nobody(struct task *t)
 {
 	struct bbuf_create create = {
@@ -418,7 +418,7 @@ static void become_somebody(void)
 		_exit(1);
 }
 
-/* How an open as somebody else ends: 0, or the negative errno. */
+/* Result of an open by another user: 0, or the negative errno. */
 static long open_as_somebody(struct task *t)
 {
 	int fd;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the counters of a queue count, beside a ledger that the test keeps: all that came in
- * was read, dropped, flushed or dead-lettered, or is queued or leased, and is counted as one of
- * these.
+ * The counters of a queue, compared with a ledger that the test keeps: all data that was written
+ * was read, dropped, flushed or dead-lettered, or is queued or leased, and is counted exactly once.
  */
 #include "fixture.h"
 #include "late.h"
@@ -30,7 +29,7 @@ struct ledger {
 	unsigned long long expired;
 };
 
-/* What the queue does not say, follows from the rest. */
+/* Counters that the queue does not report are calculated from the others. */
 static struct ledger ledger_of(const struct bbuf_info *info)
 {
 	struct ledger l = {
@@ -163,7 +162,7 @@ TEST_F(counters, out_counts_what_was_read)
 	ASSERT_LEDGER(self->fd, .in = RECORDS(5), .read = RECORDS(3), .queued = RECORDS(2));
 }
 
-/* A queue that nobody has read. */
+/* A queue that has never been read. */
 TEST_F(counters, out_leaves_out_dropped_records)
 {
 	BEGIN_ANEW(BBUF_RECORD, 8 * LEN, BBUF_DROP_OLDEST);
@@ -371,7 +370,7 @@ TEST_F(counters, flushed_includes_returned_records)
 	ASSERT_TRUE(sysfs_agrees(self->fd, true));
 }
 
-/* Nobody acknowledges a token: of a pool nothing is ever read. */
+/* Tokens cannot be acknowledged: a pool never counts anything as read. */
 TEST_F(counters, pool_counts_new_and_flushed_tokens)
 {
 	char buf[LEN];

@@ -197,7 +197,7 @@ TEST_F(destroy, removes_the_node_and_its_files_in_sysfs)
 	close(sysfs);
 }
 
-/* Somebody keeps a second node of it, or stands in its open. */
+/* Another process keeps a second node of it, or is in its open(). */
 TEST_F(destroy, makes_other_nodes_of_the_queue_unusable)
 {
 	char path[] = "/dev/bbuf-link.XXXXXX";
@@ -331,7 +331,7 @@ static long make_and_destroy(struct task *t)
 	return made ? 0 : -1;
 }
 
-/* What may come of using a queue that may be gone, full or empty. */
+/* All possible results of a call on a queue that may be destroyed, full or empty. */
 static bool expected(long value)
 {
 	return value >= 0 || errno == ENODEV || errno == EAGAIN || errno == EMSGSIZE;
@@ -356,7 +356,7 @@ static bool use(int fd, unsigned int how)
 	}
 }
 
-/* Half of them sleep in their calls, until somebody serves them or removes the queue. */
+/* Half of them sleep in their calls, until another process serves them or destroys the queue. */
 static long use_until_shut(struct task *t)
 {
 	int flags = O_RDWR | (t->position % 2 ? 0 : O_NONBLOCK);

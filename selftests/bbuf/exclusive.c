@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * EPOLLEXCLUSIVE: an event wakes as many of those who poll as it can serve. With fewer, a
- * worker sleeps beside a full queue; with more, all of them run for the work of one.
+ * EPOLLEXCLUSIVE: an event wakes as many pollers as it can serve. With fewer, a worker would sleep
+ * beside a full queue; with more, all of them would run for the work of one.
  */
 #include <sched.h>
 #include <sys/epoll.h>
@@ -16,7 +16,7 @@
 #define RECORDS		20	/* of a full queue */
 #define DEAD		QUEUE "-dead"
 #define SOON_MS		30	/* a lease timeout */
-#define LATER_MS	4000	/* a write timeout: everybody sleeps before it is over */
+#define LATER_MS	4000	/* a write timeout: all pollers sleep before it ends */
 
 FIXTURE(exclusive) {
 	int fd;			/* blocking */
@@ -39,7 +39,10 @@ FIXTURE_VARIANT(exclusive) {
 	bool or_more;			/* may be woken */
 };
 
-/* What happens before they sleep, and what is to wake them: each returns whether it worked. */
+/*
+ * The steps before the pollers sleep, and the event that must wake them: each returns whether it
+ * worked.
+ */
 
 static bool fill_up(SELF)
 {
@@ -238,7 +241,7 @@ FIXTURE_VARIANT_ADD(exclusive, rejection_of_all) {
 	.served = SERVED,
 };
 
-/* What dies as it expires goes there, too. */
+/* A record whose last delivery expires goes to the dead letters, too. */
 FIXTURE_VARIANT_ADD(exclusive, expiry_of_the_last_delivery) {
 	.create = {
 		.type = BBUF_RECORD, .policy = BBUF_LEASE, .dead_letters = DEAD,
@@ -462,8 +465,9 @@ FIXTURE_VARIANT_ADD(exclusive, larger_capacity) {
 };
 
 /*
- * The head of a wait list that was passed once keeps a side for itself: those who do not wait
- * get EAGAIN, and nobody is told what comes. When it ends, what it leaves is announced.
+ * The head of a wait list that was bypassed once reserves its side: non-blocking calls get EAGAIN,
+ * and pollers are not woken by new data. When the head leaves, the data that it leaves wakes
+ * pollers.
  */
 
 /* There is room for SERVED records, and the head waits for twice as much. */
@@ -512,7 +516,7 @@ FIXTURE_VARIANT_ADD(exclusive, success_of_the_head_writer) {
 	.event = room_for_the_head, .served = SERVED, .or_more = true,
 };
 
-/* With SCHED_FIFO nobody else runs on this processor before this process sleeps. */
+/* With SCHED_FIFO, no other task runs on this processor before this process sleeps. */
 static bool keep_the_processor(int policy)
 {
 	struct sched_param param = { .sched_priority = policy == SCHED_FIFO };
@@ -561,7 +565,7 @@ FIXTURE_VARIANT_ADD(exclusive, kill_of_the_head_lease_reader) {
 	.event = head_reader_is_killed_as_it_is_woken, .served = SERVED,
 };
 
-/* The end is for everybody. */
+/* EOF wakes all pollers. */
 
 static bool shut_down(SELF)
 {
@@ -747,7 +751,7 @@ TEST_F(exclusive, wakes_as_many_as_it_serves_with_edge_triggering)
 	ASSERT_WAKES(-1, EPOLLET);
 }
 
-/* Those who do not poll exclusively are woken besides, and take nobody's place. */
+/* Plain pollers are woken in addition, and do not take the place of an exclusive one. */
 TEST_F(exclusive, wakes_as_many_as_it_serves_and_all_plain_pollers)
 {
 	struct task plain[2];

@@ -138,7 +138,7 @@ TEST_F(extremes, timeout_of_centuries_does_not_end_early)
 	}
 }
 
-/* What is lost when one of them is cut to 32 bits. */
+/* Values that would lose bits if one of them were truncated to 32 bits. */
 TEST_F(extremes, capacity_and_marks_are_not_truncated)
 {
 	struct bbuf_create create = { .name = QUEUE "-cut", .capacity = (1ULL << 32) + 1 };

@@ -13,7 +13,7 @@
 #define SPACE(len)	((size_t)BBUF_FRAME_SPACE(len))
 #define PADDING(len)	(SPACE(len) - HEAD - (len))
 #define ROOM		65536	/* for frames, more than most tests need */
-#define SOME		40	/* frames of 20 bytes: so many that they go in several pieces */
+#define SOME		40	/* frames of 20 bytes, enough of them for several pieces */
 
 FIXTURE(frames) {
 	int fd;			/* blocking, framed */

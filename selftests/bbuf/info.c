@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a queue tells of itself: by ioctl, in sysfs, in /proc/PID/fdinfo. */
+/* Information about a queue: by ioctl, in sysfs, in /proc/PID/fdinfo. */
 #include <limits.h>
 #include <stdio.h>
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Every allocation and every copy from or to the user, of every operation, is made to fail:
- * the first one, then the second one ... until the operation meets no more of them. What
- * fails has an error that is documented, what was queued is as it was, but for what the
- * operation says that it moved, and the next operation works.
+ * Fault injection: every allocation and every copy from or to user space, in every operation, is
+ * made to fail: the first one, then the second one, and so on, until the operation has no more of
+ * them. A failed operation must return a documented error and leave the queue as it was, except for
+ * the data that the operation reports as moved, and the next operation must work.
  *
- * A kernel that was built for it (CONFIG_FAULT_INJECTION, in "config") counts those places
- * for each task, and makes them fail.
+ * A kernel that was built for it (CONFIG_FAULT_INJECTION, in "config") counts those places for each
+ * task, and makes them fail.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -19,7 +19,7 @@
 #include "leased.h"
 
 #define CAPACITY	10000
-#define PIECE		200	/* of what is queued; a record, so long that it goes by itself */
+#define PIECE		200	/* queued data; a record long enough to be copied by itself */
 #define PIECES		3
 #define FRAMED		BBUF_FRAME_SPACE(PIECE)
 #define LEASE_FRAMED	BBUF_LEASE_FRAME_SPACE(PIECE)
@@ -31,7 +31,7 @@
 #define SECONDS		240	/* for one operation, on a kernel that checks all it does */
 
 #define DEBUGFS		"/sys/kernel/debug/"
-#define ORDER_NONE	"99"	/* no allocation is of so many pages */
+#define ORDER_NONE	"99"	/* more pages than any allocation has */
 #define FAIL_TIMES	"1000000"	/* more than one operation can meet */
 
 static const struct {
@@ -52,7 +52,7 @@ static const struct {
 	{ DEBUGFS "fail_usercopy/verbose", "0" },
 };
 
-/* What an operation has to work with. */
+/* The resources of an operation */
 struct bed {
 	int fd;		/* blocking */
 	int nb;		/* O_NONBLOCK */
@@ -78,14 +78,14 @@ FIXTURE_VARIANT(inject) {
 	bool (*prepare)(struct bed *bed);
 	long (*run)(struct bed *bed);	/* the operation */
 	enum effect effect;		/* on what is queued, with its value as the bytes */
-	size_t framed;			/* bytes of records, with frames, of that size each */
+	size_t framed;			/* bytes of framed records, each of this size */
 	bool (*good)(struct bed *bed, bool done);	/* what else there is to see */
 	long value;			/* when nothing fails */
 	int error;			/* another one than ENOMEM and EFAULT */
 	unsigned int copies;		/* from or to the user, at least */
 	unsigned int places;		/* these and objects that are allocated, at least */
 	bool pages;			/* are allocated, too */
-	bool needs;			/* any of that, to be done at all */
+	bool needs;			/* whether the operation needs any of these at all */
 };
 
 /* Writing */
@@ -233,7 +233,7 @@ static long take_spliced(struct bed *bed)
 	return splice(bed->fd, NULL, bed->pipe[1], NULL, PIECE, 0);
 }
 
-/* What went there, or nothing. */
+/* The data that went there, or nothing. */
 static bool arrives_in_pipe(struct bed *bed, bool done)
 {
 	ssize_t n = read(bed->pipe[0], bed->in, sizeof(bed->in));
@@ -458,7 +458,7 @@ static long lease_piece(struct bed *bed)
 	return n <= 0 || lease.lease ? delivered(bed, n) : -1;
 }
 
-/* A batch of leases ends at a page that is missing: all of them are to be there. */
+/* A batch of leases stops at a missing page: all of them must be delivered after it arrived. */
 static bool make_lease_framed(struct bed *bed)
 {
 	memset(bed->in, 0, sizeof(bed->in));
@@ -527,7 +527,7 @@ static long reject(struct bed *bed)
 	return settle_piece(bed, BBUF_REJECT);
 }
 
-/* What does not say what is to become of it: close() does, which can't fail. */
+/* This operation does not decide what happens to the lease: close() does, which cannot fail. */
 static long close_leasing(struct bed *bed)
 {
 	int fd = queue_open(QUEUE, O_RDONLY);
@@ -660,7 +660,7 @@ static long create_leasing(struct bed *bed)
 	return ioctl(bed->control, BBUF_IOC_CREATE, &leasing);
 }
 
-/* What was rejected is there, or not at all. */
+/* A rejected record is either there, or still leased. */
 static bool arrives_in_other(struct bed *bed, bool done)
 {
 	int fd = queue_open(OTHER, O_RDONLY | O_NONBLOCK);
@@ -840,7 +840,10 @@ static bool arm_one(int fd, int place)
 	return pwrite(fd, text, n, 0) == n;
 }
 
-/* What is left to count is 0 after the fault. To be told is a copy, and may be its victim. */
+/*
+ * The remaining count must be 0 after the fault. Reading it is a copy, too, and may be the one that
+ * fails.
+ */
 static bool one_struck(int fd)
 {
 	char left[16];
@@ -890,7 +893,7 @@ static bool run(const struct attempt *a, struct outcome *o)
 	return true;
 }
 
-/* What follows returns what is wrong, or NULL. */
+/* Each of the following functions returns what is wrong, or NULL. */
 
 static bool documented(const struct attempt *a, int error)
 {
@@ -918,8 +921,8 @@ static bool leases_records(const FIXTURE_VARIANT(inject) *v)
 }
 
 /*
- * What is leased: of an operation that failed it goes back to where it was. Of one that did
- * something it was taken, as what the test looks at.
+ * Leased records: a failed operation must return them to their positions. After a partial success
+ * the test takes them, like the data that it checks.
  */
 static bool settle_leases(struct bed *bed, bool done)
 {
@@ -1050,7 +1053,7 @@ TEST_F_TIMEOUT(inject, handles_faults_from_any_point_on, SECONDS)
 	TRY_EACH(COPIES, variant->copies);
 }
 
-/* An operation that begins anew, after it met a page that was missing, comes to its middle. */
+/* An operation that restarts after a missing page must get past it. */
 TEST_F_TIMEOUT(inject, handles_random_faults, SECONDS)
 {
 	struct outcome outcome;

@@ -10,7 +10,7 @@
 
 BBUF_FIXTURE(kill)
 
-/* Whether a queue, with nobody in it, does what a new one does. */
+/* Check that a queue which no process uses works like a new one. */
 static bool is_sound(int nb, int capacity)
 {
 	return queued(nb) >= 0 && discard(nb, queued(nb)) && queued(nb) == 0 &&
@@ -144,7 +144,7 @@ TEST_F(kill, active_writers_tear_and_lose_no_item)
 	ASSERT_TRUE(is_sound(self->nb, 1021));
 }
 
-/* Anybody, anywhere: in small and large calls, blocking and not, asleep and in a copy. */
+/* Any process, at any point: in small and large calls, blocking and not, asleep and in a copy. */
 
 #define ACTORS		6
 

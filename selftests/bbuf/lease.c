@@ -43,7 +43,7 @@ FIXTURE_TEARDOWN(lease)
 	queue_destroy(QUEUE);
 }
 
-/* What is leased */
+/* Leased records */
 
 TEST_F(lease, record_is_hidden_from_other_readers)
 {
@@ -565,7 +565,7 @@ TEST_F(lease, lease_returns_when_the_last_process_with_the_file_is_killed)
 	ASSERT_TRUE(RECORDS_ARE(0, 1));
 }
 
-/* A message with a file descriptor in it, and nobody has it but the socket. */
+/* A message that contains a file descriptor. Only the socket refers to the file then. */
 static bool file_send(int socket, int fd)
 {
 	char control[CMSG_SPACE(sizeof(fd))] = { 0 };
@@ -613,7 +613,7 @@ TEST_F(lease, lease_moves_with_a_passed_file_descriptor)
 	ASSERT_LE(0, received);
 	ASSERT_EQ(1, settle(received, lease, BBUF_RENEW));
 
-	/* On its way again, and nobody is there any more to receive it. */
+	/* The file descriptor is in transit again, and its receiver has exited. */
 	ASSERT_TRUE(file_send(sockets[0], received));
 	close(received);
 	ASSERT_TRUE(RECORDS_ARE(1));
@@ -696,7 +696,7 @@ TEST_F(lease, reader_killed_during_the_copy_gets_no_lease)
 	ASSERT_EQ(0, queue_info(self->fd).returned);
 }
 
-/* Who copies what came back holds no others up, nor do they take it from him. */
+/* A reader that copies a returned record does not delay others, and does not lose it to them. */
 TEST_F(lease, requeued_record_is_leased_after_a_page_fault)
 {
 	struct call reader = { .fd = self->fd };
@@ -1086,7 +1086,7 @@ TEST_F(lease, ioctl_leases_one_record_without_a_frame)
 
 #define FILES		4
 #define STEPS		20000
-#define RECORDS		200	/* that there are at once at the most */
+#define RECORDS		200	/* maximum number at any one time */
 #define LONGEST		40
 
 enum place { GONE, QUEUED, LEASED };

@@ -320,7 +320,7 @@ TEST_F(lease_end, fsync_waits_for_records_returned_to_the_tail)
 	ASSERT_EQ(0, task_wait(&drainer));
 }
 
-/* What came after the call is not waited for, whatever comes behind it. */
+/* Records that were written after the call are not waited for, whatever follows them. */
 TEST_F(lease_end, fsync_does_not_depend_on_later_records)
 {
 	struct task drainer = task_drainer(self->fd);
@@ -634,7 +634,7 @@ TEST_F(lease_end, lease_is_not_counted_as_read_before_its_acknowledgement)
 	ASSERT_EQ(0, info.dropped_records);
 }
 
-/* True if the counts are those of a queue with n records that nobody has read. */
+/* True if the counters are those of a queue with n records that were never read. */
 static bool nothing_was_read(int fd, size_t n)
 {
 	struct bbuf_info info = queue_info(fd);

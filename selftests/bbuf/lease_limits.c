@@ -730,7 +730,7 @@ TEST_F(lease_limits, lease_timeout_may_be_centuries)
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
 }
 
-/* What can be asked for */
+/* Valid and invalid requests */
 
 #define ASSERT_REFUSES(error, ...) \
 	ASSERT_EQ(-(error), lease_make(__VA_ARGS__))

@@ -14,7 +14,7 @@
 #define PART		20000
 #define SOON_MS		100
 #define LONG_MS		600000ULL
-#define AT_ONCE		1024		/* records that one call may take, or more */
+#define AT_ONCE		1024		/* maximum number of records per call, or more */
 #define TEST_SECONDS	240
 
 /* Records are numbers. */
@@ -175,7 +175,7 @@ static int by_number(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
-/* What is queued is, in that order, these numbers; it is leased by another file. */
+/* The queue contains exactly these numbers, in this order; they are leased by another file. */
 static bool queue_has(int fd, struct leased *rest, const unsigned int *order, size_t n)
 {
 	size_t done = 0;
@@ -240,7 +240,7 @@ TEST_F_TIMEOUT(lease_many, are_settled_by_number_in_any_order, TEST_SECONDS)
 	ASSERT_TRUE(queue_has(self->other, self->rest, first, 2 * n));
 }
 
-/* Among those that it has left, 0 is always the one that it has had longest. */
+/* Among the remaining leases, number 0 is always the oldest one. */
 TEST_F_TIMEOUT(lease_many, are_settled_oldest_first, TEST_SECONDS)
 {
 	unsigned int seed = 3, i;
@@ -396,7 +396,7 @@ TEST_F(limit, blocks_a_reader_until_an_acknowledgement)
 	ASSERT_NO_MORE(self->a);
 }
 
-/* What came back can be leased again: then there are no more than before. */
+/* Returned records can be leased again: the number of leases does not grow. */
 TEST_F(limit, blocks_a_reader_until_a_return)
 {
 	struct task reader = task_lender(self->fd), poller = task_poller(self->a, POLLIN);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Calls that wait because of one limit, while what lets them go on, or ends them, meets another
- * one. What calls do that do not wait is for ledger.c.
+ * Calls that wait at one limit while the event that releases or ends them meets another limit. The
+ * results of non-blocking calls are tested in ledger.c.
  */
 #include <sys/syscall.h>
 
@@ -13,7 +13,10 @@
 #define SOON_NS		(20 * NS_PER_MS)
 #define LATE_NS		(500 * NS_PER_MS)	/* before that some things happen */
 
-/* One record is leased, and takes the whole capacity. What becomes of it, and who is told? */
+/*
+ * One leased record takes the whole capacity. The tests check what happens to it, and which waiters
+ * are woken.
+ */
 
 #define WHOLE		CAPACITY
 
@@ -125,7 +128,7 @@ static bool prepare_dead(int dead, enum death death)
 	return death != TO_SHUT || !queue_shutdown(dead);
 }
 
-/* The file of the lease, and that of those who wait, are open for reading only. */
+/* The file with the lease, and the file of the waiters, are open for reading only. */
 FIXTURE_SETUP(fate)
 {
 	ASSERT_TRUE(make_queues(variant->death));
@@ -193,7 +196,7 @@ do {									\
 	}								\
 } while (0)
 
-/* The reader has it, and nobody else has anything. */
+/* The reader has it, and no other file has a lease. */
 #define ASSERT_BACK()							\
 do {									\
 	ASSERT_EQ(WHOLE, task_wait(&self->reads));			\
@@ -351,7 +354,7 @@ TEST(dead_letters_bypass_a_waiting_writer_only_once)
 	ASSERT_TRUE(take_records(fd, 0, 3));
 	ASSERT_EQ(1, settle(fd, 0, BBUF_REJECT));
 	ASSERT_FAILS(EAGAIN, settle(fd, 0, BBUF_REJECT));
-	/* What may not be delivered again either goes back. */
+	/* A record that may not be delivered again goes back, too. */
 	ASSERT_EQ(2, settle_all(fd, BBUF_RETURN));
 	ASSERT_TRUE(RECORDS_ARE(1, 2));
 	ASSERT_TRUE(take(dead, 0, WHOLE / 2));
@@ -419,7 +422,7 @@ do {									\
 
 #define ASSERT_WAITS()	ASSERT_TRUE(task_undisturbed(&self->reader))
 
-/* What is left of the capacity for new bytes. */
+/* The part of the capacity that is left for new bytes. */
 #define ROOM	(POOL - FEW - (variant->policy & BBUF_LEASE ? HELD : 0))
 
 TEST_F(mark, is_waited_for)
@@ -473,7 +476,7 @@ TEST_F(mark, lowered_to_what_is_queued_is_met)
 	ASSERT_READ(FEW);
 }
 
-/* What is waited for then is less, too. */
+/* The amount that is waited for is lower then, too. */
 TEST_F(mark, lowered_is_met_by_less)
 {
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, FEW + 2));
@@ -494,7 +497,10 @@ TEST_F(mark, is_lowered_with_the_capacity)
 		ASSERT_READ(FEW);
 		return;
 	}
-	/* What is held is a part of the capacity, and none of the mark: it has to come back. */
+	/*
+	 * Held tokens count against the capacity, but not towards the mark: they must be returned
+	 * first.
+	 */
 	ASSERT_EQ(HELD, put(self->nb, 0, HELD));
 	ASSERT_EQ((long)least, task_wait(&self->reader));
 }

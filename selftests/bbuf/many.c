@@ -91,8 +91,8 @@ TEST_F(many, queues_do_not_affect_one_another)
 }
 
 /*
- * A mixed load over some queues: records and streams, plain, framed and in large writes.
- * What comes out of each is the pattern, all of it.
+ * A mixed load on several queues: records and streams, plain, framed and in large writes. All data
+ * that is read must be the pattern, without gaps.
  */
 #define MIXED		8
 #define MIXED_CAPACITY	3000

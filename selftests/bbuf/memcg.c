@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Whose memory it is, and how much: a queue's is that of the cgroup that creates it, or changes
- * its capacity, an open file's that of who opens it. A write takes none.
+ * The memory cgroups that are charged, and the amounts: the buffer of a queue to the cgroup that
+ * creates it, or changes its capacity; an open file to the cgroup that opens it. A write is charged
+ * to none.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -195,7 +196,7 @@ TEST_F(memcg, users_are_not_charged_for_opening_and_writing)
 	ASSERT_GT(SLACK, memory_of(self->group[1]));
 }
 
-/* Not even the first one, of a cgroup that could not have so much. */
+/* Even the first allocation fails in a cgroup whose limit is below the total. */
 TEST_F(memcg, nonblocking_write_needs_no_memory_from_the_cgroup)
 {
 	REQUIRE_MEMCG();
@@ -208,7 +209,7 @@ TEST_F(memcg, nonblocking_write_needs_no_memory_from_the_cgroup)
 	ASSERT_GT(SLACK, memory_of(self->group[0]));
 }
 
-/* Nobody is killed for it, and nothing of the queue is left. */
+/* No process is killed for it, and nothing of the queue is left. */
 TEST_F(memcg, limit_makes_create_fail)
 {
 	REQUIRE_MEMCG();
@@ -466,7 +467,7 @@ TEST_F(memcg, charge_is_released_when_create_fails)
 	ASSERT_TRUE(eventually(memory_of(self->group[0]) < SLACK));
 }
 
-/* What sends them there keeps them, and no longer than it is there itself. */
+/* The source keeps its dead-letter queue, but only as long as the source itself exists. */
 TEST_F(memcg, charge_is_released_when_dead_letters_are_destroyed_first)
 {
 	REQUIRE_MEMCG();

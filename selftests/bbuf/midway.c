@@ -24,7 +24,7 @@ do {									\
 } while (0)
 #define CHECK_FAILS(error, call)	CHECK((call) == -1 && errno == (error))
 
-/* Whether a queue that nobody uses, whatever is left in it, does what a new one does. */
+/* Check that a queue which no process uses, whatever data is left in it, works like a new one. */
 static bool is_sound(int nb)
 {
 	struct bbuf_info info;
@@ -123,7 +123,7 @@ FIXTURE_VARIANT_ADD(midway, write_of_records_with_frames) {
 
 #define MIDWAY	FIXTURE_DATA(midway) *self, const FIXTURE_VARIANT(midway) *variant
 
-/* What is queued before: for a reader its piece and another one, for a writer 100 bytes. */
+/* Data queued before: for a reader its piece and another one, for a writer 100 bytes. */
 static bool put_before(MIDWAY)
 {
 	if (variant->writes)
@@ -165,7 +165,7 @@ FIXTURE_TEARDOWN(midway)
 #define REQUIRE_LATE()		REQUIRE_USERFAULTFD(&self->late)
 #define ALL_OF_IT		((ssize_t)self->late.len)
 
-/* Nobody else on its side goes on, and nobody changes the ring. */
+/* No other call on its side may proceed, and none may change the ring. */
 static bool keeps_others_off(MIDWAY)
 {
 	char buf[LENGTH];
@@ -392,7 +392,8 @@ TEST_F(midway, does_not_count_as_a_waiting_writer)
 }
 
 /*
- * A call that leases, or only looks, keeps nobody off. It gets what is first when its page comes.
+ * A call that leases or peeks does not delay others. It gets the first record when its page
+ * arrives.
  */
 
 FIXTURE(onlooker) {
@@ -472,7 +473,7 @@ FIXTURE_TEARDOWN(onlooker)
 	queue_destroy(QUEUE);
 }
 
-/* Reads n bytes from position on for good. */
+/* Read n bytes from position on, as a plain read that consumes them. */
 static bool consume(int fd, size_t position, size_t n)
 {
 	bool leases = queue_info(fd).policy & BBUF_LEASE;
@@ -480,7 +481,7 @@ static bool consume(int fd, size_t position, size_t n)
 	return take(fd, position, n) && (!leases || settle_all(fd, BBUF_ACK) == 1);
 }
 
-/* As if nobody were stuck. In the end another record is queued. */
+/* The other calls work as if no call were stalled. At the end another record is queued. */
 static bool others_go_on(int nb)
 {
 	char buf[LENGTH];
@@ -551,7 +552,7 @@ TEST_F(onlooker, takes_nothing_when_killed)
 	ASSERT_TRUE(is_sound(self->nb));
 }
 
-/* What was queued is gone, and no more comes. */
+/* The queued data is gone, and no more arrives. */
 TEST_F(onlooker, sees_shutdown)
 {
 	REQUIRE_LATE();
@@ -613,7 +614,7 @@ FIXTURE_TEARDOWN(tokens)
 	queue_destroy(QUEUE);
 }
 
-/* One token goes behind the others; those that are read are the pattern's. */
+/* One token goes behind the others; the bytes that are read are those of the pattern. */
 static bool tokens_go_round(int nb, bool held)
 {
 	unsigned char byte;

@@ -59,7 +59,7 @@ FIXTURE_TEARDOWN(minors)
 	}
 }
 
-/* A destroyed queue has its number as long as somebody has it open. */
+/* A destroyed queue keeps its minor number as long as any process has it open. */
 TEST_F_TIMEOUT(minors, run_out_and_are_reused, SECONDS)
 {
 	struct bbuf_create last;

@@ -15,7 +15,7 @@
 #define NOBODY		65534
 #define CONTROL		"/dev/bbuf-control"
 
-/* Nothing loaded, and nobody in the way of loading. */
+/* No module is loaded, and nothing prevents loading it. */
 FIXTURE(module) {
 	int log;	/* at its end: what comes next are the test's own messages */
 };
@@ -170,7 +170,7 @@ TEST_F_TIMEOUT(module, loads_and_unloads_many_times, ROUNDS_SECONDS)
 
 /* Nodes */
 
-/* A file where a node is to be, that @text was written to. */
+/* A file with the contents @text, in the place of a node. */
 static bool make_file(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
@@ -286,7 +286,7 @@ TEST_F(module, bad_parameter_is_refused_and_explained_in_the_log)
 	}
 }
 
-/* What is said of a limit is so: one byte more is refused. */
+/* The limit in the message is correct: one byte more is refused. */
 TEST_F(module, out_of_range_capacity_is_refused_with_the_limits)
 {
 	ASSERT_EQ(-EINVAL, module_load("capacity=513M"));

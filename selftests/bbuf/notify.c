@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Who is told of what: each change of a queue, with each way to wait for it. Where there are
- * leases: notify_lease.c.
+ * Notifications: each change of a queue, with each way to wait for it. Changes of queues with
+ * leases are in notify_lease.c.
  */
 #include <string.h>
 #include <sys/syscall.h>
@@ -269,7 +269,7 @@ TEST_F(readers, are_notified_when_a_nonblocking_write_is_refused)
 	ASSERT_TOLD(MARK - 5, READABLE);
 }
 
-/* What it was sent away for, a read has changed, but not enough. */
+/* A read has made some of the room that the refused write needs, but not enough. */
 TEST_F(readers, are_notified_when_a_writer_polls_for_more_room_than_is_free)
 {
 	BEGIN_BELOW_THE_MARK();
@@ -382,7 +382,7 @@ TEST_F(readers, are_notified_of_EOF_below_the_mark)
 	ASSERT_TOLD(MARK - 5, ENDED);
 }
 
-/* Its readers find that ready; who polls for the end does not. */
+/* Its readers find POLLIN; a poller for POLLRDHUP only does not. */
 TEST_F(readers, are_notified_of_EOF_behind_queued_data)
 {
 	ONLY_POLLERS();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Who is told of what where consumers lease: each way in which a lease ends, of records and of
- * tokens, with each way to wait for it. The rest: notify.c.
+ * Notifications in queues with leases: each way in which a lease ends, of records and of tokens,
+ * with each way to wait for it. All other changes are in notify.c.
  */
 #include <stdint.h>
 #include <string.h>
@@ -384,7 +384,7 @@ TEST_F(readers, are_notified_of_returned_records_before_EOF)
 	ASSERT_TOLD(LEN, ENDED);
 }
 
-/* What was leased by the last writer */
+/* Records leased by the last writer */
 TEST_F(readers, are_notified_of_records_returned_by_the_last_close)
 {
 	NOT_IN_URING_POLL();
@@ -411,7 +411,7 @@ TEST_F(readers, are_notified_of_EOF_on_last_close_after_the_last_acknowledgement
 	ASSERT_TOLD(0, ENDED | POLLHUP);
 }
 
-/* Of what came back, and of what was never read; who polls for nothing gets POLLHUP. */
+/* A flush of returned and of unread records; a poller for no event gets POLLHUP. */
 TEST_F(readers, are_notified_of_EOF_after_a_flush)
 {
 	ONLY_POLLERS();
@@ -508,7 +508,7 @@ TEST_F(readers, of_dead_letters_are_notified_of_a_close)
 	ASSERT_TOLD(LEN, READABLE);
 }
 
-/* What can't go there goes back, and is told of here. */
+/* A record that does not fit there goes back, and wakes waiters here. */
 
 #define BEGIN_WITH_FULL_DEAD(...)					\
 do {									\
@@ -849,7 +849,7 @@ TEST_F(writers, are_notified_of_more_room)
 	ASSERT_TOLD(0, WRITABLE);
 }
 
-/* What is leased or goes back makes no room. */
+/* Leased and returned records make no room. */
 TEST_F(writers, are_not_notified_of_calls_that_make_no_room)
 {
 	int other;
@@ -939,7 +939,7 @@ TEST_F(writers, of_tokens_are_notified_when_no_refused_write_is_left)
 	ASSERT_TOLD(0, WRITABLE);
 }
 
-/* fsync: all is to be settled that was queued or leased. */
+/* fsync: all records that were queued or leased must be settled. */
 
 FIXTURE(fsync) {
 	int fd;
@@ -1049,7 +1049,7 @@ TEST_F(fsync, ends_on_destroy)
 	ASSERT_EQ(-ENODEV, task_wait(&self->drainer));
 }
 
-/* What is queued again, or is leased, is not read. */
+/* Records that are queued again, or leased, do not count as read. */
 TEST_F(fsync, does_not_end_on_a_return)
 {
 	ASSERT_TRUE(take_records(self->nb, 1, 1));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Who is served when: first come, first served, and nobody is starved. */
+/* The order of service: first come, first served, without starvation. */
 #include <poll.h>
 #include <sched.h>
 #include <sys/mman.h>
@@ -144,7 +144,7 @@ TEST_F(order, nonblocking_writes_bypass_each_waiting_writer_only_once)
 		task_kill(&waiter[i]);
 }
 
-/* What comes from memory that has to be brought in first takes another path. */
+/* A write from memory that must be faulted in first takes another path. */
 TEST_F(order, nonblocking_writes_from_untouched_memory_bypass_only_once)
 {
 	struct task waiter = task_writer(self->fd, 0, 6000);
@@ -210,7 +210,7 @@ TEST_F(order, nonblocking_reads_bypass_a_waiting_reader_only_once)
 	}
 }
 
-/* What is called from now on gets the only processor when this process sleeps, not before. */
+/* A task that is woken from now on gets the only processor when this process sleeps, not before. */
 static void keep_the_processor(int policy)
 {
 	struct sched_param param = { .sched_priority = policy == SCHED_FIFO };
@@ -346,7 +346,7 @@ TEST_F(order, running_reader_leaves_a_record_to_each_waiting_reader)
 	ASSERT_EQ(0, queue_destroy(QUEUE));
 }
 
-/* Who waits is called when a long copy begins, and sleeps on if that fails in the middle. */
+/* A waiter is woken when a long copy begins, and sleeps on if the copy fails in the middle. */
 
 TEST_F(order, long_read_that_fails_leaves_a_writer_waiting)
 {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What poll, select and epoll say, whom they wake and whom they leave asleep. */
+/*
+ * The events that poll, select and epoll report, which sleepers they wake and which they leave
+ * asleep.
+ */
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
@@ -206,7 +209,7 @@ TEST_F(poll, wakes_all_plain_pollers)
 		ASSERT_EQ(POLLIN, task_wait(&poller[i]));
 }
 
-/* Two ways in which a side is closed to those who don't wait, and opens again. */
+/* Two ways in which a side is closed to non-blocking calls, and opens again. */
 
 TEST_F(poll, for_room_is_woken_when_a_bypassed_writer_gives_up)
 {

@@ -63,7 +63,7 @@ FIXTURE_VARIANT_ADD(pollout, stream_with_RWF_NOWAIT) {
 	.type = BBUF_STREAM, .nowait = true, .pieces = 64, .len = 3000,
 };
 
-/* Writes a record, or bytes, as the variant has them, of that length. */
+/* Write a record of @len bytes, or as many bytes, depending on the variant. */
 static ssize_t attempt(SELF, const FIXTURE_VARIANT(pollout) *v, size_t len)
 {
 	static unsigned char buf[sizeof(struct bbuf_frame) + LONGEST];
@@ -119,7 +119,10 @@ do {									\
 	ASSERT_EQ(EAGAIN, errno);					\
 } while (0)
 
-/* Frees a piece after the other; the condition is to be met with enough room, not before. */
+/*
+ * Free one piece after the other; the condition must become true when there is enough room, not
+ * before.
+ */
 #define ASSERT_WAITS_FOR_ROOM(ready)					\
 do {									\
 	ASSERT_FALSE(ready);						\
@@ -260,7 +263,9 @@ TEST_F(pollout, completes_an_io_uring_poll_when_the_write_fits)
 	ring_close(&ring);
 }
 
-/* What an event loop does: it writes when it is told to, until it has written. */
+/*
+ * The behaviour of an event loop: it writes when it is notified, until it has written everything.
+ */
 TEST_F(pollout, causes_no_busy_loop)
 {
 	struct pollfd pollfd = { .fd = file(self, variant), .events = POLLOUT };
@@ -280,7 +285,7 @@ TEST_F(pollout, causes_no_busy_loop)
 	ASSERT_SUCCEEDS(variant->len);
 }
 
-/* What it depends on, and what not */
+/* Conditions on which POLLOUT depends, and on which not */
 
 TEST_F(pollout, of_another_file_is_not_affected)
 {
@@ -458,7 +463,7 @@ TEST_F(refused_write, framed_write_needs_room_for_its_second_record)
 	ASSERT_EQ(sizeof(second), write(self->nb, second, sizeof(second)));
 }
 
-/* An exclusive poller that needs more room than there is takes no wake-up from one that needs less. */
+/* An exclusive poller that needs more room than is free takes no wake-up from others. */
 
 #define POLLERS		4
 

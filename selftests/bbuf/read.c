@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a read promises, and what stays in the queue. */
+/* The promises of read(), and what stays in the queue. */
 #include <fcntl.h>
 #include <sys/mman.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a queue of records promises: one write, one record; one read, one record. */
+/* The promises of a record queue: one write queues one record; one read takes one record. */
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/uio.h>

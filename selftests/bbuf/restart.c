@@ -164,7 +164,7 @@ FIXTURE_TEARDOWN(restart)
 				       .read_timeout = (ms) * NS_PER_MS,	\
 				       .write_timeout = (ms) * NS_PER_MS))
 
-/* What the call waits for comes. */
+/* The event for which the call waits happens. */
 #define SERVE() \
 	ASSERT_TRUE(variant->writes ? discard(self->nb, LEN) : put(self->nb, 0, LEN) == LEN)
 

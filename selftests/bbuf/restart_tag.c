@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a call that is to go on after a halt leaves behind: nothing for another call, and the module
- * stays as long as a task could come back to it.
+ * Traces of a call that may restart after a stop: they must not affect another call, and the module
+ * must stay loaded as long as a task could return into it.
  */
 #include <linux/aio_abi.h>
 #include <pthread.h>
@@ -73,7 +73,7 @@ FIXTURE_TEARDOWN(restart_tag)
 	ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = (ms) * NS_PER_MS,	\
 				       .write_timeout = (ms) * NS_PER_MS))
 
-/* What the call waits for comes. */
+/* The event for which the call waits happens. */
 #define SERVE() \
 	ASSERT_TRUE(variant->writes ? discard(self->nb, LEN) : put(self->nb, 0, LEN) == LEN)
 
@@ -288,8 +288,8 @@ TEST_F(restart_async, read_without_memory_for_the_tag_fails_with_EINTR_after_a_s
 }
 
 /*
- * What io_uring has to do for a task interrupts its system call, and is done before that is made
- * again: here, a read of another queue.
+ * Task work of io_uring interrupts the system call of the task, and runs before the call is
+ * restarted: here, a read of another queue.
  */
 static long write_beside_uring(struct task *t)
 {
@@ -451,7 +451,7 @@ static void read_in_vain(void)
 	close(fd);
 }
 
-#define CHILD_SECONDS	(2 * DEADLINE_MS / 1000)	/* if nobody ends it before */
+#define CHILD_SECONDS	(2 * DEADLINE_MS / 1000)	/* unless it is ended before */
 
 /* The child runs on when the handler has returned, after a call of its own if that is wanted. */
 static void close_and_fork(int signal)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What is done to a queue while somebody copies, whose memory is being brought in. */
+/* Operations on a queue during a copy whose memory is being faulted in. */
 #include <stdlib.h>
 #include <sys/syscall.h>
 
@@ -78,7 +78,7 @@ TEST_F(stalled, writer_does_not_delay_interrupted_callers)
 	ASSERT_TRUE(take(self->nb, 0, LENGTH));
 }
 
-/* What it is just writing is not queued yet. */
+/* The data that it is still writing is not queued yet. */
 TEST_F(stalled, writer_does_not_delay_a_flush)
 {
 	struct call writer = WRITER();
@@ -204,7 +204,7 @@ TEST_F(stalled, framed_reader_hides_the_data_from_peek)
 		for (i = 0; i < records; i++)
 			ASSERT_EQ(LENGTH, put(self->nb, 0, LENGTH));
 		ASSERT_TRUE(call_start(&reader));
-		/* Who only looks is not waited for. */
+		/* A flush does not wait for a peek. */
 		if (call_stalls(&peeker)) {
 			ASSERT_EQ(size, call_end(&reader));
 			ASSERT_EQ(-EAGAIN, FINISH(peeker));
@@ -218,7 +218,10 @@ TEST_F(stalled, framed_reader_hides_the_data_from_peek)
 	free(memory.buf);
 }
 
-/* It can't lose what it is copying, and nobody who drops ever waits: the newest goes. */
+/*
+ * The record being copied cannot be dropped, and a write that drops never waits: the newest is
+ * dropped.
+ */
 TEST_F(stalled, framed_reader_makes_room_before_it_is_done)
 {
 	const size_t records = 100, len = 1000;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a user learns of a queue that he may not read: neither lengths nor moments. */
+/* Information available to a user who may not read a queue: neither lengths nor times. */
 #include <dirent.h>
 #include <grp.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@
 
 NAMED_FIXTURE(stranger, BBUF_RECORD, CAPACITY, BBUF_LEASE)
 
-/* QUEUE anew, of OWNER and GROUP: 0 or -errno. */
+/* Recreate QUEUE, owned by OWNER and GROUP: 0 or -errno. */
 static int make_with_mode(unsigned int mode)
 {
 	struct bbuf_create create = {
@@ -34,7 +34,10 @@ static const unsigned int modes[] = {
 
 /* sysfs */
 
-/* What does not change with what passes through the queue: all that strangers may read. */
+/*
+ * Files whose contents do not depend on the data that passes through: strangers may read only
+ * these.
+ */
 static const char * const public[] = {
 	"type", "state", "capacity", "read_mark", "write_mark", "eof_on_close", "drop_oldest",
 	"lease", "lease_timeout_ns", "max_leases", "max_deliveries", "dead_letters",
@@ -238,7 +241,7 @@ TEST_F(stranger, sees_no_timestamp_of_the_node_change)
 	ASSERT_TRUE(same_time(&before.st_ctim, &after.st_ctim));
 }
 
-/* Everybody may watch a folder that he may read, and what happens to the files in it. */
+/* A user may watch any directory that he may read, and all events on the files in it. */
 TEST_F(stranger, gets_no_inotify_event_from_the_directory_of_the_node)
 {
 	int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
@@ -273,7 +276,7 @@ TEST_F(stranger, cannot_open_or_watch_the_node)
 	ASSERT_EQ(-EACCES, task_wait(&task));
 }
 
-/* Who may write is told when there is room, and nothing of what is queued. */
+/* A user with write permission is notified of room, but not of queued data. */
 TEST_F(stranger, with_write_permission_gets_only_room_events)
 {
 	int fd = queue_open(QUEUE, O_WRONLY), bytes;

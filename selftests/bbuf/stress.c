@@ -262,7 +262,7 @@ TEST_F(stress, messages_of_many_producers_stay_whole_and_in_order)
 	task_kill(&noise);
 }
 
-/* The smallest queue there is, and everybody at it. */
+/* The smallest possible queue, used by all processes at once. */
 
 #define ONE_BYTE_ROUNDS	500
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What others get while a call is stuck in its copy, because a page of its memory does not come:
- * all that is leased, at once; and everything else when the call's timeout is over.
+ * Operations of others while a call is stalled in its copy, because a page of its memory is
+ * missing: leases are available at once; everything else when the timeout of the call has expired.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -100,7 +100,7 @@ FIXTURE_TEARDOWN(lease_reader)
 
 #define REQUIRE_LATE()		REQUIRE_USERFAULTFD(&self->late)
 
-/* What the call has read: a record of LENGTH bytes of the pattern, or another. */
+/* The data that the call has read: a record of LENGTH bytes of the pattern, or another one. */
 #define ASSERT_HAS(value, position)					\
 do {									\
 	ASSERT_EQ(self->frame + LENGTH, value);				\
@@ -142,7 +142,7 @@ TEST_F(lease_reader, gets_the_first_record_when_its_page_arrives)
 	ASSERT_EQ(2, lease_deliveries(self->nb, 0, LENGTH));
 }
 
-/* One that came back is before those that it was stuck with. */
+/* A returned record comes before the one on which the call was stalled. */
 TEST_F(lease_reader, gets_a_returned_record_first)
 {
 	REQUIRE_LATE();
@@ -447,7 +447,7 @@ TEST_F(timeouts, of_a_stalled_writer_release_flush_and_resize)
 	ASSERT_EQ(0, queued(self->nb));
 }
 
-/* In pieces: those that are queued stay, and that is what the write returns. */
+/* A write in pieces: the pieces already queued stay, and the write returns their count. */
 TEST_F(timeouts, of_a_stalled_writer_keep_the_pieces_already_queued)
 {
 	struct pollfd fault;
@@ -602,7 +602,10 @@ TEST_F(timeouts, of_a_stalled_reader_release_flush_and_resize)
 	ASSERT_TRUE(take(self->nb, 1, 2 * LENGTH));
 }
 
-/* The newest is lost as long as somebody has the oldest in hand; then it is the oldest again. */
+/*
+ * The newest record is dropped while a reader copies the oldest; after that the oldest is dropped
+ * again.
+ */
 TEST_F(timeouts, of_a_stalled_reader_release_drop_oldest)
 {
 	int i;
@@ -612,7 +615,7 @@ TEST_F(timeouts, of_a_stalled_reader_release_drop_oldest)
 	for (i = 0; i < CAPACITY / LENGTH; i++)
 		ASSERT_EQ(LENGTH, put(self->nb, i * LENGTH, LENGTH));
 	ASSERT_STALLS(self->call);
-	/* What changes nothing fails for as long as it is in front. */
+	/* An operation that changes nothing fails as long as the stalled call is at the head. */
 	ASSERT_TRUE(eventually(!queue_resize(self->nb, CAPACITY)));
 	ASSERT_EQ(LENGTH, put(self->nb, i * LENGTH, LENGTH));
 	ASSERT_EQ(LENGTH, queue_info(self->nb).dropped_bytes);
@@ -622,7 +625,7 @@ TEST_F(timeouts, of_a_stalled_reader_release_drop_oldest)
 	ASSERT_EQ(0, queued(self->nb));
 }
 
-/* As many exclusive pollers as there are records are told of what is nobody's any more. */
+/* One exclusive poller is woken for each record that the stalled reader leaves. */
 static long poll_exclusively(struct task *t)
 {
 	struct epoll_event event;

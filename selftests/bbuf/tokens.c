@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Pools of tokens: a stream whose bytes are held by who reads them until he writes them back. */
+/*
+ * Pools of tokens: a stream whose bytes are held by the process that reads them until it writes
+ * them back.
+ */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +18,7 @@
 #define TOKENS		"abcdefgh"
 #define N_TOKENS	((ssize_t)strlen(TOKENS))
 
-/* What one process opened shares what it holds: others have to be processes. */
+/* All files of one process share its tokens: other holders must be other processes. */
 FIXTURE(tokens) {
 	int fd;		/* blocking */
 	int nb;		/* O_NONBLOCK */
@@ -49,7 +52,7 @@ static bool gave(int fd, const char *bytes)
 	return write(fd, bytes, strlen(bytes)) == (ssize_t)strlen(bytes);
 }
 
-/* What is in the pool, in order; shown, not taken. */
+/* The tokens in the pool, in order, by peek: they are not taken. */
 static bool pool_is(int fd, const char *bytes)
 {
 	char buf[CAPACITY];
@@ -313,7 +316,7 @@ static long take_one(struct task *t)
 	return read(queue_open(QUEUE, O_RDONLY), t->result->data, 1);
 }
 
-/* What is in the pool is for others, however long somebody waits who may have no more. */
+/* Tokens in the pool are for other processes, however long a process at its limit has waited. */
 TEST_F(tokens, beyond_the_limit_of_one_process_are_leased_by_others)
 {
 	struct task reader = task_reader(self->fd, 1);
@@ -326,7 +329,7 @@ TEST_F(tokens, beyond_the_limit_of_one_process_are_leased_by_others)
 	ASSERT_EQ('c', other.result->data[0]);
 	ASSERT_FALSE(task_done(&reader));
 
-	/* Nor are those that come. */
+	/* The same is true of tokens that are written later. */
 	ASSERT_EQ(0, queue_flush(self->fd));
 	ASSERT_TRUE(task_blocks(&other));
 	ASSERT_TRUE(gave(self->nb, "x"));
@@ -555,7 +558,7 @@ TEST_F(tokens, taken_by_a_child_belong_to_the_file)
 	ASSERT_EQ(1, held(self->fd));
 }
 
-/* Opens the queue itself and gives a byte that somebody else holds. */
+/* Open the queue in this process, and write back a byte that another process holds. */
 static long give_other(struct task *t)
 {
 	int fd = queue_open(QUEUE, O_WRONLY | O_NONBLOCK);

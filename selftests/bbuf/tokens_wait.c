@@ -17,7 +17,7 @@
 #define N_TOKENS	((ssize_t)strlen(TOKENS))
 #define READERS		4
 
-/* What one process opened shares what it holds. Here it holds as much as it may. */
+/* All files of one process share its tokens. This process holds as many as it may. */
 FIXTURE(tokens_wait) {
 	int fd;		/* blocking */
 	int nb;		/* O_NONBLOCK */
@@ -105,7 +105,7 @@ static int readers_undisturbed(struct task *readers)
 	return n;
 }
 
-/* Nobody may wait any longer. */
+/* No reader may still be waiting. */
 #define END_READERS(readers)						\
 do {									\
 	int last;							\
@@ -331,7 +331,7 @@ TEST_F(tokens_wait, ends_on_destroy)
 	ASSERT_FAILS(ENODEV, read(self->nb, (char[1]){ 0 }, 1));
 }
 
-/* What is queued is still read, and what is held may come back. */
+/* Queued tokens can still be read, and held tokens may be returned. */
 TEST_F(tokens_wait, continues_after_shutdown)
 {
 	struct task reader;
@@ -387,7 +387,7 @@ TEST_F(tokens_wait, ends_when_the_reader_is_killed)
 	ASSERT_EQ('c', second.result->data[0]);
 }
 
-/* What one who was woken has no page for is another one's. */
+/* A token for which the woken reader has no page goes to another reader. */
 TEST_F(tokens_wait, of_a_reader_that_faults_does_not_delay_others)
 {
 	struct late late;
@@ -491,7 +491,7 @@ TEST_F(tokens_wait, in_poll_for_room_ends_after_a_refused_new_token)
 	close(epoll);
 }
 
-/* Whatever makes a file of a full pool writable wakes those who poll it. */
+/* Every event that makes a file of a full pool writable wakes its pollers. */
 TEST_F(tokens_wait, in_poll_for_POLLOUT_ends_when_a_token_can_be_written_back)
 {
 	struct task poller = task_poller(self->nb, POLLOUT);

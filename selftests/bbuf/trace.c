@@ -193,7 +193,7 @@ TEST_F(trace, can_be_filtered_by_queue)
 	close(device);
 }
 
-/* Who may not use a queue may look what it is, which must not hold up its users. */
+/* A user who may not open a queue may still query its type, and that must not delay its users. */
 
 #define CONTENTION	"events/lock/contention_begin/"
 #define MUTEXES		"flags & 32"

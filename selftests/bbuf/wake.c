@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* No wakeup is lost, and nobody is woken who has nothing to do. */
+/* No wake-up is lost, and no task is woken for nothing. */
 #include <signal.h>
 
 #include "fixture.h"
@@ -9,7 +9,7 @@
 
 BBUF_FIXTURE(wake)
 
-/* Nobody for nothing */
+/* No task for nothing */
 
 TEST_F(wake, write_wakes_one_of_many_readers)
 {

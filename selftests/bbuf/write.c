@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a write promises. */
+/* The promises of write(). */
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/mman.h>

@@ -55,7 +55,7 @@ static short revents(struct bbuf *queue)
 	return poll(&fd, 1, 0) < 0 ? -1 : fd.revents;
 }
 
-/* Waits until so many leases have timed out: true if they do. */
+/* Wait until that number of leases have timed out: true if they do. */
 static bool expired(struct bbuf *queue, uint64_t count)
 {
 	long end = now_ms() + DEADLINE_MS;
@@ -191,7 +191,7 @@ static void take_and_wait(const char *name, size_t count, int said)
 	_exit(1);
 }
 
-/* A child takes so many bytes, or records of a byte, and is killed. */
+/* A child takes that number of bytes, or records of one byte, and is killed. */
 static bool taken_by_the_killed(const char *name, size_t count)
 {
 	int status, fds[2];
@@ -740,7 +740,7 @@ TEST_F(tokens, have_no_lease_numbers)
 	ASSERT_INFO(self->queue, 1, leased_bytes);
 }
 
-/* Queues without leases, and those that can't have what they are to have */
+/* Queues without leases, and queues that cannot have the requested configuration */
 
 QUEUE_FIXTURE(unleased, BBUF_RECORD)
 

@@ -10,7 +10,7 @@
 #define NOBODY	65534
 #define MANY	100
 #define CHURNED	8
-#define CHURN_MS	2000	/* for so long queues come and go */
+#define CHURN_MS	2000	/* time for which queues come and go */
 
 static long max_capacity(void)
 {
@@ -405,7 +405,7 @@ TEST_F(name, hides_counters_from_users_without_permission)
 	bbuf_list_free(list);
 }
 
-/* What a process sees if the module is loaded, and its nodes are not there. */
+/* A process runs while the module is loaded, but its nodes are missing. */
 TEST(missing_nodes_are_reported)
 {
 	struct bbuf_info info;
@@ -421,7 +421,7 @@ TEST(missing_nodes_are_reported)
 	ASSERT_FAILS(ENXIO, bbuf_create("new", NULL));
 }
 
-/* What a process sees if the module is not loaded. */
+/* A process runs while the module is not loaded. */
 TEST(missing_module_is_reported)
 {
 	struct bbuf_info info, *list;

@@ -161,7 +161,7 @@ TEST_F(open, with_a_recreated_node_works)
 	ASSERT_EQ(0, unlink(path));
 }
 
-/* What was left of another queue, and where there is none of the name. */
+/* A stale node of another queue, and the case that no queue of the name exists. */
 TEST_F(open, by_path_of_a_node_with_another_name_works)
 {
 	char path[NODE_SIZE];
