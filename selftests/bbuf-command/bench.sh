@@ -73,7 +73,7 @@ test_switches_and_wakeups_are_counted()
 	fi
 }
 
-test_ratios_are_those_of_the_figures()
+test_ratios_match_the_figures()
 {
 	local ours pipe
 
@@ -100,7 +100,7 @@ test_round_trips_are_sorted()
 }
 
 # The least can't have more than the average.
-test_fairness_is_a_part()
+test_fairness_is_a_fraction()
 {
 	local queue
 
@@ -112,7 +112,7 @@ test_fairness_is_a_part()
 }
 
 # More than the capacity goes through a stream, but is no record.
-test_what_does_not_fit_is_left_out()
+test_sizes_that_do_not_fit_are_left_out()
 {
 	expect 0 '' "${bench[@]}" stream --sizes 100K --csv
 	[ -n "$(figure stream 102400 '' bbuf-stream ns)" ]
@@ -121,7 +121,7 @@ test_what_does_not_fit_is_left_out()
 }
 
 # 13 messages of 5000 bytes fit into a queue, and a part of one more; of the batches, too.
-test_uring_with_sizes_that_leave_a_rest()
+test_uring_with_sizes_that_do_not_divide_the_total()
 {
 	local queue size
 
@@ -174,7 +174,7 @@ test_a_file_that_cannot_be_written()
 	grep -q 'standard output: No space left on device' errors
 }
 
-test_users_get_the_others()
+test_unprivileged_users_can_benchmark_the_others()
 {
 	expect 0 'not permitted by /dev/bbuf-control, mode 0600.*continuing without bbuf' \
 		"${nobody[@]}" "${bench[@]}" self --sizes 64 --csv
@@ -214,7 +214,7 @@ stop_children()
 }
 
 # Whoever is stopped might as well hang.
-test_what_hangs_fails()
+test_hanging_benchmark_fails()
 {
 	local status=0
 

@@ -72,7 +72,7 @@ test_the_limit_can_be_raised()
 	is q capacity $((17 * 1024 * 1024))
 }
 
-test_names_that_can_be()
+test_valid_names_are_accepted()
 {
 	local name
 
@@ -83,7 +83,7 @@ test_names_that_can_be()
 	expect 0 '' bbuf create -- -dash
 }
 
-test_names_that_can_not_be()
+test_invalid_names_are_refused()
 {
 	local name before
 
@@ -95,7 +95,7 @@ test_names_that_can_not_be()
 	[ "$(ls /dev)" = "$before" ]
 }
 
-test_names_that_are_taken()
+test_names_in_use_are_refused()
 {
 	expect 1 'jobs: create: a queue of this name exists: choose another name, or destroy that queue' \
 		bbuf create jobs
@@ -119,7 +119,7 @@ test_wrong_usage()
 	[ ! -e /dev/bbuf-q ]
 }
 
-test_who_may_is_decided_by_the_control_node()
+test_permissions_of_the_control_node_decide()
 {
 	local refused='not permitted by /dev/bbuf-control, mode 0600, owner root \(0\), group root'
 
@@ -149,7 +149,7 @@ test_destroy_refuses()
 	[ -c /dev/bbuf ]
 }
 
-test_destroy_sends_everybody_home()
+test_destroy_ends_all_waiting_commands()
 {
 	local reader
 

@@ -15,14 +15,14 @@ test_one_record_unchanged()
 	is jobs records 1
 }
 
-test_what_is_there_of_a_stream()
+test_stream_prints_what_is_available()
 {
 	bbuf put bytes one
 	bbuf put bytes two
 	[ "$(bbuf get bytes)" = onetwo ]
 }
 
-test_so_many()
+test_count_limits_the_records()
 {
 	seq 10 | bbuf put jobs --lines
 	[ "$(bbuf get jobs -n 3 --lines | paste -sd+)" = 1+2+3 ]
@@ -49,7 +49,7 @@ test_a_stream_gets_no_separators()
 	printf 'one\ntwo\nthree\0' | cmp - got
 }
 
-test_why_there_is_an_end()
+test_exit_status_tells_why_it_ended()
 {
 	bbuf create q --eof-on-close
 	printf '' | bbuf put q
@@ -60,7 +60,7 @@ test_why_there_is_an_end()
 }
 
 # Neither more than asked for, however small the records.
-test_no_more_than_so_many()
+test_count_is_not_exceeded()
 {
 	local number
 
@@ -71,7 +71,7 @@ test_no_more_than_so_many()
 	is jobs records $((3000 - 1106))
 }
 
-test_so_many_wait_for_the_last()
+test_count_waits_for_the_last_record()
 {
 	bbuf get jobs -n 3 --lines >got &
 	bbuf put jobs one two
@@ -83,7 +83,7 @@ test_so_many_wait_for_the_last()
 	is jobs records 1
 }
 
-test_follow_until_the_end()
+test_follow_ends_at_EOF()
 {
 	bbuf get jobs --follow --lines >got &
 	seq 5000 | bbuf put jobs --lines
@@ -115,7 +115,7 @@ test_cat_in_a_loop_spins_without_a_writer()
 	expect 0 '' timeout "$deadline" bbuf get q --follow
 }
 
-test_a_reader_that_is_a_writer_too_stays()
+test_reader_that_is_also_a_writer_does_not_end()
 {
 	bbuf create q --eof-on-close
 	cat <>/dev/bbuf-q >got &
@@ -129,7 +129,7 @@ test_a_reader_that_is_a_writer_too_stays()
 	wait $!
 }
 
-test_the_end_comes_too_early()
+test_EOF_before_the_count_fails()
 {
 	bbuf put jobs one
 	bbuf shutdown jobs
@@ -168,7 +168,7 @@ test_wrong_usage()
 	expect 2 'Too many arguments' bbuf get jobs bytes
 }
 
-test_a_record_that_has_become_possible()
+test_records_may_grow_with_the_capacity()
 {
 	bbuf get jobs >got &
 	waits_in jobs waiting_readers
@@ -178,7 +178,7 @@ test_a_record_that_has_become_possible()
 	[ "$(wc -c <got)" = 500000 ]
 }
 
-test_each_record_goes_to_one_of_many()
+test_each_record_goes_to_one_reader()
 {
 	local i pids=()
 
@@ -198,7 +198,7 @@ test_each_record_goes_to_one_of_many()
 }
 
 # Its reader goes away while it waits: what comes then stays in the queue.
-test_nothing_is_lost_when_nobody_reads()
+test_nothing_is_lost_without_a_reader()
 {
 	mkfifo pipe
 	bbuf get jobs --follow --lines >pipe 2>get_errors &
@@ -219,7 +219,7 @@ test_head_ends_a_pipeline()
 	grep -q 'no data was lost' get_errors
 }
 
-test_a_full_disk_is_told_with_what_was_lost()
+test_full_disk_is_reported_with_what_was_lost()
 {
 	bbuf put jobs one two three
 	not bbuf get jobs -n 2 >/dev/full 2>errors

@@ -59,7 +59,7 @@ test_create_every_option()
 	is r lease_timeout_ns 0
 }
 
-test_create_what_does_not_go_together()
+test_create_refuses_conflicting_options()
 {
 	local option
 
@@ -82,7 +82,7 @@ test_create_what_does_not_go_together()
 	[ ! -e /dev/bbuf-q ]
 }
 
-test_create_with_dead_letters_to_nowhere()
+test_create_refuses_missing_dead_letter_queue()
 {
 	expect 1 'q: create: --dead-letters=frob: no such queue: create it first' \
 		bbuf create q --records --lease --dead-letters frob
@@ -111,7 +111,7 @@ test_set()
 	is q max_deliveries 0
 }
 
-test_set_what_can_not_be()
+test_set_refuses_invalid_values()
 {
 	bbuf create q --records --lease
 	bbuf create p --lease
@@ -126,7 +126,7 @@ test_set_what_can_not_be()
 	is q drop_oldest 0
 }
 
-test_set_a_capacity_that_is_leased()
+test_set_refuses_a_capacity_below_what_is_leased()
 {
 	bbuf create q --records --lease
 	bbuf put q one three
@@ -151,7 +151,7 @@ test_get_acknowledges()
 	is q returned 0
 }
 
-test_get_until_the_end()
+test_get_ends_at_EOF()
 {
 	bbuf create q --records --lease
 	bbuf get q --follow --lines >got &
@@ -163,7 +163,7 @@ test_get_until_the_end()
 	is q returned 0
 }
 
-test_get_waits_for_what_others_have()
+test_get_waits_for_leases_of_others()
 {
 	bbuf create q --records --lease
 	bbuf put q one
@@ -221,7 +221,7 @@ test_get_killed_in_the_middle_of_many()
 	[ "$(bbuf get q --follow --lines | cut -c 1 | paste -sd ' ')" = '3 4 5 6 7' ]
 }
 
-test_get_that_can_not_write_loses_nothing()
+test_get_with_a_write_error_loses_nothing()
 {
 	bbuf create q --records --lease
 	bbuf put q one two
@@ -244,7 +244,7 @@ test_get_that_takes_too_long()
 	is q records 1
 }
 
-test_dead_letters_of_the_killed()
+test_killed_readers_fill_the_dead_letters()
 {
 	bbuf create q --records --lease --capacity 1M --tries 2 --dead-letters jobs
 	bbuf set jobs --capacity 1M
@@ -262,7 +262,7 @@ test_dead_letters_of_the_killed()
 	bbuf get jobs | cmp - <(yes | head -c 200000)
 }
 
-test_get_takes_no_tokens()
+test_get_refuses_a_pool_of_tokens()
 {
 	bbuf create q --lease
 	bbuf put q ++++
@@ -275,7 +275,7 @@ test_get_takes_no_tokens()
 }
 
 # As the manual page has it: a shell that takes a token, and writes it back.
-test_tokens_of_a_shell()
+test_shell_can_hold_tokens()
 {
 	local token
 
@@ -335,7 +335,7 @@ test_info_of_tokens()
 }
 
 # All that sysfs has, under the same names.
-test_json_has_everything()
+test_json_contains_all_lease_fields()
 {
 	local file
 

@@ -128,7 +128,7 @@ test_a_file_in_its_place_stays_as_it_is()
 	unplace
 }
 
-test_the_cure_restores_mode_and_owner()
+test_suggested_command_restores_mode_and_owner()
 {
 	bbuf destroy jobs
 	bbuf create jobs --mode 0640 --owner 12345 --group 54321

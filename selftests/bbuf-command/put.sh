@@ -83,7 +83,7 @@ test_files()
 	[ "$(all_jobs)" = two+lines+one ]
 }
 
-test_a_file_that_is_not_there()
+test_missing_file_is_reported()
 {
 	printf one >a
 	expect 1 'jobs: put: frob: No such file or directory; queued before that: 1 record$' \

@@ -54,7 +54,7 @@ test_a_read_waits_for_the_mark()
 	[ "$(<got)" = abc ]
 }
 
-test_marks_that_can_not_be()
+test_invalid_marks_are_refused()
 {
 	expect 1 'bytes: set: a mark must be from 1 to the capacity, 64K, and the sum of both' \
 		bbuf set bytes --read-mark 65537
@@ -107,7 +107,7 @@ test_flush()
 	expect 0 '' bbuf flush jobs
 }
 
-test_drain_waits_until_all_was_taken()
+test_drain_waits_until_all_is_read()
 {
 	local waiting
 
@@ -136,7 +136,7 @@ test_shutdown_and_reopen()
 	[ "$(bbuf get jobs)" = again ]
 }
 
-test_shutdown_ends_all_who_wait()
+test_shutdown_ends_all_waiting_commands()
 {
 	local reader writer
 
@@ -176,7 +176,7 @@ test_only_the_owner_changes_it()
 	is jobs capacity $((1024 * 1024))
 }
 
-test_changing_it_makes_no_end()
+test_set_does_not_cause_EOF()
 {
 	bbuf create q --eof-on-close
 	bbuf get q >got &
@@ -215,7 +215,7 @@ test_shutdown_and_reopen_of_a_queue_that_one_may_only_write_to()
 	expect 1 'jobs: reopen: not permitted' "${nobody[@]}" bbuf reopen jobs
 }
 
-test_of_no_queue()
+test_missing_queue_is_reported()
 {
 	local command
 

@@ -22,7 +22,7 @@ test_list()
 	[ "$(line_of default | cut -d ' ' -f 1)" = default ]
 }
 
-test_list_shows_who_waits()
+test_list_shows_waiters()
 {
 	bbuf get jobs >/dev/null &
 	waits_in jobs waiting_readers
@@ -43,7 +43,7 @@ test_list_of_many_queues()
 	[ "$(grep -c '^q' out)" = 30 ]
 }
 
-test_everybody_may_look()
+test_unprivileged_users_can_list()
 {
 	expect 0 '' "${nobody[@]}" bbuf list
 	grep -q ^jobs out
@@ -51,7 +51,7 @@ test_everybody_may_look()
 	grep -q '^capacity *64K$' out
 }
 
-test_list_shows_what_one_may_know()
+test_list_hides_counters_without_permission()
 {
 	bbuf put jobs one two
 	bbuf create seen --mode 0644
@@ -62,7 +62,7 @@ test_list_shows_what_one_may_know()
 	[ "$(line_of jobs)" = 'jobs record open 64K 6 2 0 0 0 0' ]
 }
 
-test_info_shows_what_one_may_know()
+test_info_hides_counters_without_permission()
 {
 	bbuf create q --records --lease --lease-timeout 5s --tries 3
 	expect 0 '' "${nobody[@]}" bbuf info q
@@ -85,7 +85,7 @@ test_info_shows_what_one_may_know()
 }
 
 # null, and nothing else, in what is still JSON.
-test_json_shows_what_one_may_know()
+test_json_hides_counters_without_permission()
 {
 	bbuf create q --records --lease
 	expect 0 '' "${nobody[@]}" bbuf info --json q
@@ -103,7 +103,7 @@ test_json_shows_what_one_may_know()
 }
 
 # Under the names that sysfs has; lease.sh knows that they are all there.
-test_json_has_it_too()
+test_json_contains_all_fields()
 {
 	local file
 
@@ -154,13 +154,13 @@ test_info_by_path()
 	expect 1 '/dev/null: info: not a bbuf queue' bbuf info /dev/null
 }
 
-test_info_of_none()
+test_info_of_a_missing_queue()
 {
 	expect 1 'frob: info: no such queue: .bbuf list. shows' bbuf info frob
 	expect 2 'missing argument: QUEUE' bbuf info
 }
 
-test_a_full_disk_is_told()
+test_full_disk_is_reported()
 {
 	not bbuf list 2>errors >/dev/full
 	grep -q 'standard output: No space left on device' errors

@@ -23,7 +23,7 @@ test_text()
 	grep -qE '^[0-9:]{8}  3 queues, 32774 bytes queued$' out
 }
 
-test_what_one_may_know()
+test_counters_are_hidden_without_permission()
 {
 	bbuf create seen --mode 0644
 	bbuf put jobs one two
@@ -37,7 +37,7 @@ test_what_one_may_know()
 	[ "$(order_in out | cut -d ' ' -f 4)" = seen ]
 }
 
-test_as_many_looks_as_asked_for()
+test_count_limits_the_refreshes()
 {
 	expect 0 '' bbuf top --count 3 --interval 20ms
 	[ "$(grep -c '^jobs ' out)" = 3 ]
@@ -173,14 +173,14 @@ test_screen_survives_any_size()
 	wait $!
 }
 
-test_screen_ends_after_so_many_looks()
+test_screen_ends_after_the_last_refresh()
 {
 	start_screen xterm --count 2
 	eventually ended $!
 	wait $!
 }
 
-test_screen_gives_the_terminal_back()
+test_screen_restores_the_terminal()
 {
 	start_screen xterm
 	kill -TERM "$(pgrep -x bbuf)"
@@ -200,7 +200,7 @@ test_other_terminals()
 	done
 }
 
-test_a_terminal_that_can_nothing_gets_text()
+test_dumb_terminal_gets_text()
 {
 	start_screen dumb --count 2
 	wait $!

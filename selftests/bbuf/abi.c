@@ -68,7 +68,7 @@ static unsigned int resized(unsigned int command, size_t size)
 	return _IOC(_IOC_DIR(command), _IOC_TYPE(command), _IOC_NR(command), size);
 }
 
-/* What takes a structure, with one that is good. */
+/* The commands that take a structure, each with a valid one */
 static struct bbuf_create create = { .name = QUEUE "-abi", .capacity = CAPACITY };
 static struct bbuf_destroy destroy = { .name = QUEUE "-abi" };
 static struct bbuf_set set = { .fields = BBUF_SET_WRITE_MARK, .write_mark = 1 };
@@ -103,7 +103,7 @@ static void prepare(FIXTURE_DATA(abi) *self)
 	put(self->fd, 0, 10);
 }
 
-TEST_F(abi, takes_structures_longer_than_its_own_if_the_rest_is_zero)
+TEST_F(abi, longer_structure_is_accepted_if_the_rest_is_zero)
 {
 	static unsigned char longer[LARGEST];
 	size_t i, size;
@@ -123,7 +123,7 @@ TEST_F(abi, takes_structures_longer_than_its_own_if_the_rest_is_zero)
 	}
 }
 
-TEST_F(abi, takes_structures_shorter_than_its_own_as_if_zeros_followed)
+TEST_F(abi, shorter_structure_is_extended_with_zeros)
 {
 	struct bbuf_set dirty = { .fields = BBUF_SET_WRITE_MARK, .policy = -1, .write_mark = 7 };
 
@@ -140,7 +140,7 @@ TEST_F(abi, takes_structures_shorter_than_its_own_as_if_zeros_followed)
 }
 
 /* Programs that know of no leases. */
-TEST_F(abi, takes_structures_of_before_there_were_leases)
+TEST_F(abi, structures_from_before_leases_are_accepted)
 {
 	struct bbuf_create queue = {
 		.name = QUEUE "-abi", .capacity = CAPACITY, .type = BBUF_RECORD,
@@ -161,7 +161,7 @@ TEST_F(abi, takes_structures_of_before_there_were_leases)
 	close(fd);
 }
 
-TEST_F(abi, takes_leases_of_any_size)
+TEST_F(abi, lease_structures_of_any_size_are_accepted)
 {
 	struct {
 		struct bbuf_lease lease;
@@ -184,7 +184,7 @@ TEST_F(abi, takes_leases_of_any_size)
 	settle.more = 0;
 	ASSERT_EQ(1, ioctl(self->nb, resized(BBUF_IOC_SETTLE, sizeof(settle)), &settle));
 
-	/* Who has no room for its number is not told it. */
+	/* The lease number is not written if the structure of the caller is too short for it. */
 	lease.lease.lease = 7;
 	ASSERT_EQ(10, ioctl(self->nb, resized(BBUF_IOC_LEASE, 16), &lease));
 	ASSERT_EQ(7, lease.lease.lease);
@@ -193,7 +193,7 @@ TEST_F(abi, takes_leases_of_any_size)
 	ASSERT_EQ(10, queued(self->nb));
 }
 
-TEST_F(abi, takes_no_structure_of_no_size)
+TEST_F(abi, structure_of_size_zero_is_refused)
 {
 	size_t i;
 
@@ -206,7 +206,7 @@ TEST_F(abi, takes_no_structure_of_no_size)
 	ASSERT_EQ(-1, ioctl(self->fd, resized(BBUF_IOC_GET_OPTIONS, 0), peeked));
 }
 
-TEST_F(abi, gives_as_much_as_the_caller_has_room_for)
+TEST_F(abi, info_fills_as_much_as_the_caller_has_room_for)
 {
 	static unsigned char longer[sizeof(struct bbuf_info) + 100];
 	struct bbuf_info info = queue_info(self->fd);
@@ -224,7 +224,7 @@ TEST_F(abi, gives_as_much_as_the_caller_has_room_for)
 	}
 }
 
-TEST_F(abi, takes_structures_at_any_address)
+TEST_F(abi, structure_may_be_at_any_address)
 {
 	static unsigned char space[sizeof(struct bbuf_info) + 8];
 	struct bbuf_info info = queue_info(self->fd);
@@ -245,7 +245,7 @@ TEST_F(abi, takes_structures_at_any_address)
 	}
 }
 
-TEST_F(abi, takes_no_structure_where_there_is_no_memory)
+TEST_F(abi, structure_at_an_unmapped_address_fails_with_EFAULT)
 {
 	void *bad[] = { NULL, cliff(0, 0), (void *)-4096L };
 	size_t i, j;
@@ -266,7 +266,7 @@ TEST_F(abi, takes_no_structure_where_there_is_no_memory)
 	ASSERT_EQ(-ENOENT, queue_destroy(create.name));
 }
 
-TEST_F(abi, refuses_flags_and_padding_that_it_does_not_know)
+TEST_F(abi, unknown_flags_and_nonzero_padding_are_refused)
 {
 	ASSERT_FAILS(EINVAL, queue_set(self->fd, .fields = 1U << 4));
 	ASSERT_FAILS(EINVAL, queue_set(self->fd, .fields = -1U));
@@ -284,7 +284,7 @@ TEST_F(abi, refuses_flags_and_padding_that_it_does_not_know)
 	ASSERT_EQ(0, queue_set(self->fd, .fields = 0));
 }
 
-TEST_F(abi, does_not_take_one_command_for_another)
+TEST_F(abi, commands_are_not_confused_with_one_another)
 {
 	static const unsigned int commands[] = {
 		0, BBUF_IOC_CREATE, BBUF_IOC_DESTROY, _IO(BBUF_IOC_MAGIC, 0x10),
@@ -300,7 +300,7 @@ TEST_F(abi, does_not_take_one_command_for_another)
 	ASSERT_TRUE(take_record(self->fd, 0, 10));
 }
 
-TEST_F(abi, does_not_change_with_the_program)
+TEST_F(abi, sizes_are_the_same_for_32_bit_and_64_bit)
 {
 	ASSERT_EQ(176, sizeof(struct bbuf_create));
 	ASSERT_EQ(64, sizeof(struct bbuf_destroy));
@@ -363,7 +363,7 @@ static long ask_at_random(struct task *t)
 	return REQUESTS;
 }
 
-/* What the queue is like afterwards: true if it is as before. */
+/* Check the state of the queue: true if it is the same as before. */
 static bool serves(FIXTURE_DATA(abi) *self)
 {
 	return !queue_reopen(self->fd) && !queue_flush(self->fd) &&
@@ -372,7 +372,7 @@ static bool serves(FIXTURE_DATA(abi) *self)
 	       take_record(self->nb, 0, CAPACITY);
 }
 
-TEST_F(abi, survives_ten_thousand_random_requests)
+TEST_F(abi, ten_thousand_random_requests_do_no_harm)
 {
 	int fd[FDS] = { self->control, self->nb, self->in, self->out };
 	struct task task = { .fn = ask_at_random, .arg = { (long)fd, time(NULL) } };
@@ -385,7 +385,7 @@ TEST_F(abi, survives_ten_thousand_random_requests)
 }
 
 /* The process that asks has leased through files that are open here, too. */
-TEST_F(abi, survives_ten_thousand_random_requests_for_leases)
+TEST_F(abi, ten_thousand_random_lease_requests_do_no_harm)
 {
 	struct task task = { .fn = ask_at_random };
 	int fd[FDS];

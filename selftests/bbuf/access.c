@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Who may do what: each call with each access mode, and in a sandbox. */
+/* Permissions: each call with each access mode, and in a sandbox. */
 #include <linux/landlock.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -130,7 +130,7 @@ static const struct right {
 	{ "an unknown ioctl",	call_unknown,		{ -ENOTTY, -ENOTTY, -ENOTTY, -ENOTTY } },
 };
 
-TEST_F(access, each_call_wants_a_file_that_is_open_for_it)
+TEST_F(access, each_call_needs_a_file_open_for_it)
 {
 	size_t i;
 	int mode;
@@ -157,7 +157,7 @@ TEST_F(access, each_call_wants_a_file_that_is_open_for_it)
 }
 
 /* On the control node, too, the mode 3 stands for nothing. */
-TEST_F(access, queues_are_made_and_removed_by_a_file_that_is_open_for_writing)
+TEST_F(access, create_and_destroy_need_a_file_open_for_writing)
 {
 	static const long results[MODES] = FOR_WRITERS;
 	struct bbuf_destroy destroy = { .name = QUEUE "-other" };
@@ -174,7 +174,7 @@ TEST_F(access, queues_are_made_and_removed_by_a_file_that_is_open_for_writing)
 	}
 }
 
-TEST_F(access, a_file_open_for_neither_side_is_counted_on_neither)
+TEST_F(access, file_open_for_neither_side_is_not_counted)
 {
 	struct bbuf_info before = queue_info(self->fd);
 	int fd = queue_open(QUEUE, NEITHER);
@@ -187,7 +187,7 @@ TEST_F(access, a_file_open_for_neither_side_is_counted_on_neither)
 	ASSERT_EQ(before.in.files, queue_info(self->fd).in.files);
 }
 
-TEST_F(access, fsync_wants_a_file_that_is_open_for_something)
+TEST_F(access, fsync_needs_a_file_open_for_reading_or_writing)
 {
 	int mode;
 
@@ -200,7 +200,7 @@ TEST_F(access, fsync_wants_a_file_that_is_open_for_something)
 	}
 }
 
-TEST_F(access, poll_tells_nothing_to_a_file_open_for_neither_side)
+TEST_F(access, poll_reports_nothing_to_a_file_open_for_neither_side)
 {
 	int fd = queue_open(QUEUE, NEITHER);
 
@@ -233,7 +233,7 @@ static bool signals(FIXTURE_DATA(access) *self, int mode)
 	return sent;
 }
 
-TEST_F(access, SIGIO_is_not_for_a_file_open_for_neither_side)
+TEST_F(access, SIGIO_is_not_sent_to_a_file_open_for_neither_side)
 {
 	ASSERT_TRUE(signals(self, O_RDONLY));
 	ASSERT_TRUE(signals(self, O_WRONLY));
@@ -241,7 +241,7 @@ TEST_F(access, SIGIO_is_not_for_a_file_open_for_neither_side)
 }
 
 /* As of read(2): that is said before anything else, also where there is nothing to read. */
-TEST_F(access, memory_of_the_kernel_is_no_buffer)
+TEST_F(access, kernel_address_is_refused_as_a_buffer)
 {
 	struct bbuf_lease lease = { .buffer = -4096ULL, .size = LEN };
 	struct bbuf_peek peek = { .buffer = -4096ULL, .size = LEN };
@@ -324,7 +324,7 @@ static long try_all_in_sandbox(struct task *t)
 	return call_info(fd);
 }
 
-TEST_F(access, a_sandbox_without_reading_and_writing_denies_what_needs_them)
+TEST_F(access, sandbox_without_read_and_write_denies_calls_that_need_them)
 {
 	struct task task = { .fn = try_all_in_sandbox, .len = 1, .arg = { READ_AND_WRITE } };
 	struct bbuf_info before, after;
@@ -343,7 +343,7 @@ TEST_F(access, a_sandbox_without_reading_and_writing_denies_what_needs_them)
 }
 
 /* The others remain, until the sandbox denies the ioctls of devices. */
-TEST_F(access, a_sandbox_without_ioctls_of_devices_denies_the_others)
+TEST_F(access, sandbox_without_device_ioctls_denies_the_others)
 {
 	struct task task = {
 		.fn = try_all_in_sandbox, .len = 1,

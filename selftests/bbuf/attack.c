@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What somebody without privileges can do to a queue that he may open: sleep in it a
- * thousand times, open it a thousand times, ask it for nonsense. The queue serves the
- * others as before, and when he is gone, so is all that he held.
+ * Attacks by an unprivileged user on a queue that he may open: sleeping in it a thousand times,
+ * opening it a thousand times, sending invalid requests. The queue must serve the others as before,
+ * and everything that the user held must be freed when his processes exit.
  */
 #include <fcntl.h>
 #include <grp.h>
@@ -63,7 +63,7 @@ static bool become_nobody(void)
 	return !setgroups(0, NULL) && !setgid(NOBODY) && !setuid(NOBODY);
 }
 
-/* Sleepers: the threads of one process of nobody's, as many as he may have */
+/* Sleepers: the threads of one unprivileged process, as many as its limit allows */
 
 struct crowd {
 	ssize_t (*sleep)(int fd);	/* 1 if it was served */
@@ -201,7 +201,7 @@ static long fastest(int fd, ssize_t (*call)(int fd))
 	return best;
 }
 
-/* The same in a queue with so many bytes, and a crowd in it. */
+/* The same in a queue with that number of bytes, while the sleepers wait in it. */
 static long fastest_among(int nb, ssize_t (*call)(int fd), size_t bytes,
 			  ssize_t (*sleep)(int fd), int limit)
 {
@@ -227,25 +227,25 @@ do {									\
 	ASSERT_GT(SLOWER * few, many);					\
 } while (0)
 
-TEST_F(attack, a_crowd_of_readers_does_not_slow_a_write)
+TEST_F(attack, many_readers_do_not_slow_a_write)
 {
 	REQUIRE_CROWDS(self->fd);
 	ASSERT_AS_FAST(sleep_in_write, 0, sleep_in_read);
 }
 
-TEST_F(attack, a_crowd_of_writers_does_not_slow_a_read)
+TEST_F(attack, many_writers_do_not_slow_a_read)
 {
 	REQUIRE_CROWDS(self->fd);
 	ASSERT_AS_FAST(sleep_in_read, CAPACITY, sleep_in_write);
 }
 
-TEST_F(attack, a_crowd_in_fsync_does_not_slow_a_read)
+TEST_F(attack, many_fsync_callers_do_not_slow_a_read)
 {
 	REQUIRE_CROWDS(self->fd);
 	ASSERT_AS_FAST(sleep_in_read, CAPACITY, sleep_in_fsync);
 }
 
-TEST_F(attack, a_crowd_is_served_one_by_one_and_ends_at_once)
+TEST_F(attack, many_readers_are_served_one_by_one_and_released_at_once)
 {
 	struct task crowd = task_crowd(sleep_in_read, MANY);
 	unsigned int all;
@@ -263,7 +263,7 @@ TEST_F(attack, a_crowd_is_served_one_by_one_and_ends_at_once)
 	ASSERT_EQ(0, queue_info(self->fd).out.waiters);
 }
 
-TEST_F(attack, a_crowd_that_is_killed_leaves_nobody_in_line)
+TEST_F(attack, killing_many_waiters_empties_the_wait_list)
 {
 	struct task crowd = task_crowd(sleep_in_write, MANY);
 
@@ -298,7 +298,7 @@ static long hoard(struct task *t)
 	return pause();
 }
 
-TEST_F(attack, a_hoard_of_files_goes_with_who_opened_them)
+TEST_F(attack, many_open_files_are_freed_when_their_process_exits)
 {
 	struct task hoarder = { .fn = hoard, .len = sizeof(int) };
 	unsigned int before = queue_info(self->fd).in.files;
@@ -320,7 +320,7 @@ TEST_F(attack, a_hoard_of_files_goes_with_who_opened_them)
 }
 
 /* An epoll that watches one that watches one ..., as deep as the kernel lets it. */
-TEST_F(attack, a_tower_of_epolls_hears_of_a_write)
+TEST_F(attack, nested_epoll_instances_report_a_write)
 {
 	struct epoll_event event = { .events = EPOLLIN };
 	int top = self->fd, next, floors = 0;
@@ -338,7 +338,7 @@ TEST_F(attack, a_tower_of_epolls_hears_of_a_write)
 	ASSERT_EQ(1, epoll_wait(top, &event, 1, 0));
 }
 
-/* All that nobody may not do, and all that is nonsense: true if it fails as it should. */
+/* All calls that are forbidden to the user nobody, and all invalid ones: true if each fails. */
 static bool nonsense_fails(int nb)
 {
 	static const char text[CAPACITY + 1];
@@ -382,7 +382,7 @@ static long talk_nonsense(struct task *t)
 	return round;
 }
 
-TEST_F(attack, nonsense_does_not_fill_the_log)
+TEST_F(attack, invalid_requests_do_not_fill_the_log)
 {
 	struct task fool = { .fn = talk_nonsense, .arg = { NONSENSE } };
 	long before;

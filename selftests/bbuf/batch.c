@@ -25,7 +25,7 @@
 #define MARKS_MAX	1000		/* bytes that are written meanwhile */
 #define TEST_SECONDS	240
 
-/* What the trace says */
+/* The contents of the trace */
 
 struct trace {
 	char path[32];			/* of tracefs, mounted for the test; empty if there is none */
@@ -133,7 +133,7 @@ static void sum_line(struct sum *sum, const char *line)
 	sum->most_entries = entries > sum->most_entries ? entries : sum->most_entries;
 }
 
-/* All batches of that work, or of all works. */
+/* All batches of that kind of work, or of all kinds. */
 static struct sum trace_sum(const struct trace *trace, const char *work)
 {
 	char path[PATH_MAX], line[512], wanted[64];
@@ -175,7 +175,9 @@ do {									\
 	ASSERT_GE(MOST_ENTRIES, all.most_entries);			\
 })
 
-/* No batch was too large, and so many entries were dealt with in those of that work. */
+/*
+ * True if no batch was too large, and the batches of that kind of work have that number of entries.
+ */
 #define ASSERT_BATCHES(work, n)						\
 do {									\
 	ASSERT_BOUNDED();						\
@@ -440,7 +442,7 @@ TEST_F_TIMEOUT(leases, are_renewed_in_batches, TEST_SECONDS)
 	ASSERT_EQ(MANY, settle_all(self->fd, BBUF_ACK));
 }
 
-TEST_F_TIMEOUT(leases, that_returned_are_flushed_in_batches, TEST_SECONDS)
+TEST_F_TIMEOUT(leases, are_flushed_in_batches_after_a_return, TEST_SECONDS)
 {
 	int n = -1;
 
@@ -456,7 +458,7 @@ TEST_F_TIMEOUT(leases, that_returned_are_flushed_in_batches, TEST_SECONDS)
 	ASSERT_EQ(LARGE, queue_info(self->other).capacity);
 }
 
-TEST_F_TIMEOUT(leases, are_taken_and_put_in_batches, TEST_SECONDS)
+TEST_F_TIMEOUT(leases, are_granted_and_written_in_batches, TEST_SECONDS)
 {
 	REQUIRE_TRACEFS();
 	ASSERT_EQ(MANY, settle_all(self->fd, BBUF_ACK));
@@ -511,7 +513,7 @@ static bool no_token_is_lost(const struct bbuf_info *info)
 	return info->bytes + info->leased_bytes == MANY;
 }
 
-TEST_F_TIMEOUT(pool, is_taken_and_returns_in_batches, TEST_SECONDS)
+TEST_F_TIMEOUT(pool, is_leased_and_returned_in_batches, TEST_SECONDS)
 {
 	struct task holder = { .fn = hold_all, .nr = SYS_pause, .fd = -1, .len = MANY };
 
@@ -573,7 +575,7 @@ FIXTURE_VARIANT_ADD(batch, stream) {
 	.type = BBUF_STREAM,
 };
 
-FIXTURE_VARIANT_ADD(batch, stream_without_waiting) {
+FIXTURE_VARIANT_ADD(batch, stream_nonblocking) {
 	.type = BBUF_STREAM, .nowait = true,
 };
 
@@ -581,11 +583,11 @@ FIXTURE_VARIANT_ADD(batch, record) {
 	.type = BBUF_RECORD,
 };
 
-FIXTURE_VARIANT_ADD(batch, record_without_waiting) {
+FIXTURE_VARIANT_ADD(batch, record_nonblocking) {
 	.type = BBUF_RECORD, .nowait = true,
 };
 
-FIXTURE_VARIANT_ADD(batch, record_to_lease) {
+FIXTURE_VARIANT_ADD(batch, leased_record) {
 	.type = BBUF_RECORD, .policy = BBUF_LEASE,
 };
 
@@ -630,7 +632,7 @@ do {									\
 	ASSERT_EQ(0, trace_clear(&self->trace));			\
 } while (0)
 
-TEST_F_TIMEOUT(batch, is_how_much_is_copied_at_once, TEST_SECONDS)
+TEST_F_TIMEOUT(batch, limits_bytes_copied_at_once, TEST_SECONDS)
 {
 	ssize_t n = 0;
 
@@ -657,8 +659,11 @@ TEST_F_TIMEOUT(batch, is_how_much_is_copied_at_once, TEST_SECONDS)
 	ASSERT_EQ(0, queued(self->nb));
 }
 
-/* What is between two copies that are made in batches is in neither of them. */
-TEST_F_TIMEOUT(batch, of_others_comes_before_or_after, TEST_SECONDS)
+/*
+ * A short copy between two long copies that are made in batches must not be interleaved with
+ * either.
+ */
+TEST_F_TIMEOUT(batch, is_not_interleaved_with_another_call, TEST_SECONDS)
 {
 	size_t total = 0, before = 0, i;
 	ssize_t n = 0;
@@ -682,7 +687,7 @@ TEST_F_TIMEOUT(batch, of_others_comes_before_or_after, TEST_SECONDS)
 		ASSERT_EQ('m', self->copy[i]);
 }
 
-TEST_F_TIMEOUT(batch, is_how_much_is_flushed_at_once, TEST_SECONDS)
+TEST_F_TIMEOUT(batch, limits_bytes_flushed_at_once, TEST_SECONDS)
 {
 	int n = -1;
 
@@ -720,7 +725,7 @@ static bool fill_with_bytes(int nb)
 	return !queue_set_options(nb, .flags = 0) && full;
 }
 
-TEST_F_TIMEOUT(batch, is_how_much_is_dropped_at_once, TEST_SECONDS)
+TEST_F_TIMEOUT(batch, limits_bytes_dropped_at_once, TEST_SECONDS)
 {
 	const size_t capacity = 2 * LONG_RECORD;
 	struct bbuf_info info;
@@ -744,7 +749,7 @@ TEST_F_TIMEOUT(batch, is_how_much_is_dropped_at_once, TEST_SECONDS)
 	ASSERT_EQ(capacity, info.bytes);
 }
 
-TEST_F_TIMEOUT(batch, is_how_much_is_moved_with_frames_at_once, TEST_SECONDS)
+TEST_F_TIMEOUT(batch, limits_framed_records_moved_at_once, TEST_SECONDS)
 {
 	const size_t size = MANY * sizeof(struct tiny);
 	struct tiny *frames = calloc(MANY, sizeof(*frames));
@@ -858,7 +863,7 @@ do {									\
 	ASSERT_EQ(0, fcntl(self->fd, F_SETFL, 0));			\
 } while (0)
 
-TEST_F_TIMEOUT(batch, is_how_many_readers_are_told_of_the_end_at_once, TEST_SECONDS)
+TEST_F_TIMEOUT(batch, limits_readers_woken_at_once_on_EOF, TEST_SECONDS)
 {
 	REQUIRE_CROWD();
 	CROWD_WAITS(out, wait_in_read);
@@ -868,7 +873,7 @@ TEST_F_TIMEOUT(batch, is_how_many_readers_are_told_of_the_end_at_once, TEST_SECO
 	ASSERT_EQ(0, queue_info(self->nb).out.waiters);
 }
 
-TEST_F_TIMEOUT(batch, is_how_many_writers_are_told_of_the_end_at_once, TEST_SECONDS)
+TEST_F_TIMEOUT(batch, limits_writers_woken_at_once_on_shutdown, TEST_SECONDS)
 {
 	REQUIRE_CROWD();
 	ASSERT_EQ(0, queue_resize(self->nb, 100));
@@ -880,7 +885,7 @@ TEST_F_TIMEOUT(batch, is_how_many_writers_are_told_of_the_end_at_once, TEST_SECO
 	ASSERT_EQ(100, queue_info(self->nb).bytes);
 }
 
-TEST_F_TIMEOUT(batch, is_how_many_are_told_of_the_destruction_at_once, TEST_SECONDS)
+TEST_F_TIMEOUT(batch, limits_waiters_woken_at_once_on_destroy, TEST_SECONDS)
 {
 	REQUIRE_CROWD();
 	CROWD_WAITS(out, wait_in_read);
@@ -889,7 +894,7 @@ TEST_F_TIMEOUT(batch, is_how_many_are_told_of_the_destruction_at_once, TEST_SECO
 	ASSERT_BATCHES("end", CROWD);
 }
 
-TEST_F_TIMEOUT(batch, is_how_many_in_fsync_go_on_at_once, TEST_SECONDS)
+TEST_F_TIMEOUT(batch, limits_fsync_callers_woken_at_once, TEST_SECONDS)
 {
 	REQUIRE_CROWD();
 	ASSERT_EQ(100, put(self->nb, 0, 100));

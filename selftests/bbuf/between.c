@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What comes between two steps of a call that has dropped its lock: because a page of its memory
- * does not come, because it copies a long record, or because it takes memory for the copy.
+ * Events between two steps of a call that has dropped its lock: while a page of its memory is
+ * missing, while it copies a long record, or while it allocates memory for the copy.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -48,7 +48,7 @@ FIXTURE_TEARDOWN(between)
 	queue_destroy(QUEUE);
 }
 
-TEST_F(between, a_writer_that_was_ended_leaves_the_next_ones_copy_alone)
+TEST_F(between, timed_out_writer_does_not_disturb_the_copy_of_the_next)
 {
 	struct call ended = { .late = &self->late[0], .fd = self->fd, .writes = true };
 	struct call next = { .late = &self->late[1], .fd = self->other, .writes = true };
@@ -63,7 +63,7 @@ TEST_F(between, a_writer_that_was_ended_leaves_the_next_ones_copy_alone)
 	ASSERT_EQ(0, queue_resize(self->nb, 2 * CAPACITY));
 }
 
-TEST_F(between, a_reader_that_was_ended_leaves_the_next_ones_copy_alone)
+TEST_F(between, timed_out_reader_does_not_disturb_the_copy_of_the_next)
 {
 	struct call ended = { .late = &self->late[0], .fd = self->fd };
 	struct call next = { .late = &self->late[1], .fd = self->other };
@@ -81,8 +81,8 @@ TEST_F(between, a_reader_that_was_ended_leaves_the_next_ones_copy_alone)
 }
 
 /*
- * Long copies beside changes of the capacity and flushes, one after the other without a pause:
- * each record must be what was written, and a stream that nobody flushes, too.
+ * Long copies during changes of the capacity and flushes without a pause: each record must have the
+ * contents that were written, and so must a stream that is not flushed.
  */
 #define RECORD		200000	/* bytes, in several batches */
 #define SMALL		(3 * RECORD)
@@ -105,19 +105,19 @@ FIXTURE_VARIANT(changes) {
 	bool splices;
 };
 
-FIXTURE_VARIANT_ADD(changes, beside_records) {
+FIXTURE_VARIANT_ADD(changes, during_record_reads) {
 	.type = BBUF_RECORD, .flushes = true,
 };
 
-FIXTURE_VARIANT_ADD(changes, beside_leases) {
+FIXTURE_VARIANT_ADD(changes, during_leased_reads) {
 	.type = BBUF_RECORD, .policy = BBUF_LEASE, .flushes = true,
 };
 
-FIXTURE_VARIANT_ADD(changes, beside_a_stream) {
+FIXTURE_VARIANT_ADD(changes, during_stream_reads) {
 	.type = BBUF_STREAM,
 };
 
-FIXTURE_VARIANT_ADD(changes, beside_splices) {
+FIXTURE_VARIANT_ADD(changes, during_splice) {
 	.type = BBUF_STREAM, .splices = true,
 };
 
@@ -197,7 +197,7 @@ static size_t next_record(const unsigned char *buf, size_t position)
 	return position;
 }
 
-TEST_F_TIMEOUT(changes, take_nothing_from_a_copy, MANY_SECONDS)
+TEST_F_TIMEOUT(changes, do_not_corrupt_a_copy, MANY_SECONDS)
 {
 	const int *changes = (int *)self->changer.result->data;
 	size_t position = 0;

@@ -408,8 +408,8 @@ struct task_view {
 };
 
 /*
- * What a task is at. /proc/PID/syscall names a system call only while the task is off
- * the CPU, so the order counts: the counter read after it covers that sleep.
+ * The system call of a task. /proc/PID/syscall names it only while the task is off the CPU, so the
+ * order of reads matters: the counter that is read after it covers that sleep.
  */
 static struct task_view task_look(const struct task *t)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the tests of bbuf share: the module and its queue, bytes that can be told
- * apart, and tasks that make one call and can be watched while they sleep in it.
+ * Helpers for all tests of bbuf: the module and its queue, bytes that can be told apart, and tasks
+ * that make one call and can be watched while they sleep in it.
  */
 #ifndef BBUF_SELFTEST_COMMON_H
 #define BBUF_SELFTEST_COMMON_H
@@ -19,8 +19,8 @@
 #define ATOMIC_MAX		4096	/* an O_NONBLOCK write up to this is all or nothing */
 
 /*
- * What poll(), epoll_wait() and pause() of the C library sleep in where the kernel has no system
- * calls of their names, as on arm64.
+ * The system calls in which poll(), epoll_wait() and pause() of the C library sleep where the
+ * kernel has none of these names, as on arm64.
  */
 #ifndef SYS_poll
 #define SYS_poll		SYS_ppoll
@@ -33,13 +33,13 @@
 #endif
 
 /*
- * How long a test waits for what must happen before it calls it lost: longer than that takes
- * on a busy machine whose kernel checks all it does. Who waits so long is about to fail.
+ * Time that a test waits for an event before it fails: longer than any event takes on a busy
+ * machine whose kernel has all checks enabled. A wait of this length always ends in a failure.
  */
 #define DEADLINE_MS		30000
 #define POLL_US			200
 
-/* What tasks and threads tell each other. */
+/* Variables shared by tasks and threads */
 #define load(variable)		__atomic_load_n(&(variable), __ATOMIC_ACQUIRE)
 #define store(variable, value)	__atomic_store_n(&(variable), value, __ATOMIC_RELEASE)
 
@@ -64,8 +64,8 @@ int module_reload(size_t capacity);
 void module_require(void);
 
 /*
- * The queue as a test wants to find it: of that capacity, used by nobody else, empty.
- * Opens it twice for reading and writing, once blocking and once O_NONBLOCK.
+ * Prepare the queue for a test: with that capacity, open in no other process, empty. Open it twice
+ * for reading and writing, once blocking and once O_NONBLOCK.
  */
 int device_open(size_t capacity, int *fd, int *nb);
 int device_reopen(size_t capacity, int *fd, int *nb);
@@ -106,7 +106,7 @@ struct task {
 	int fd;			/* first argument of the call it sleeps in, -1: any */
 	long nr;		/* number of the system call it sleeps in */
 	size_t len;
-	size_t position;	/* of the pattern, for those who write it */
+	size_t position;	/* position in the pattern, for writers */
 	bool restart;
 	bool stalls;		/* the sleep is that for a page, which no signal disturbs */
 	bool is_thread;
@@ -139,7 +139,7 @@ void task_kill(struct task *t);
 
 /* An epoll set with one file in it, or -1. */
 int epoll_on(int fd, unsigned int events);
-/* What it reports without waiting, 0 if nothing. */
+/* The events that it reports without waiting, 0 if none. */
 unsigned int epoll_now(int epoll);
 /* Sleeps in it; its value is what came. */
 struct task task_epoller(int epoll);

@@ -44,7 +44,7 @@ static void name_bytes(char name[BBUF_NAME_SIZE], const char *text)
 	memcpy(name, text, strnlen(text, BBUF_NAME_SIZE));
 }
 
-/* What stands in /dev/ and begins with "bbuf". */
+/* The entries of /dev/ that begin with "bbuf". */
 static int nodes(void)
 {
 	DIR *dev = opendir("/dev");
@@ -58,7 +58,7 @@ static int nodes(void)
 	return n;
 }
 
-TEST_F(control, is_for_root_alone)
+TEST_F(control, device_is_accessible_to_root_only)
 {
 	struct stat stat;
 
@@ -68,7 +68,7 @@ TEST_F(control, is_for_root_alone)
 	ASSERT_EQ(0, stat.st_gid);
 }
 
-TEST_F(control, makes_what_it_was_asked_for)
+TEST_F(control, create_makes_the_requested_queue)
 {
 	struct bbuf_info info;
 	struct stat stat;
@@ -96,7 +96,7 @@ TEST_F(control, makes_what_it_was_asked_for)
 	close(fd);
 }
 
-TEST_F(control, gives_each_queue_bytes_of_its_own)
+TEST_F(control, queues_do_not_share_data)
 {
 	int mine, other = open(BBUF_DEVICE, O_RDWR | O_NONBLOCK);
 
@@ -127,7 +127,7 @@ static int announcements(int events, const char *action)
 	return count;
 }
 
-TEST_F(control, announces_a_queue_once)
+TEST_F(control, create_sends_one_uevent)
 {
 	struct sockaddr_nl all = { .nl_family = AF_NETLINK, .nl_groups = 1 };
 	int events = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT);
@@ -143,7 +143,7 @@ TEST_F(control, announces_a_queue_once)
 	close(events);
 }
 
-TEST_F(control, keeps_what_is_queued_while_nobody_has_it_open)
+TEST_F(control, queue_keeps_its_data_while_no_file_is_open)
 {
 	int fd;
 
@@ -156,7 +156,7 @@ TEST_F(control, keeps_what_is_queued_while_nobody_has_it_open)
 	close(fd);
 }
 
-TEST_F(control, takes_every_mode)
+TEST_F(control, create_accepts_every_mode)
 {
 	static const unsigned int modes[] = { 0, 0600, 0620, 0666, 0777 };
 	struct stat stat_;
@@ -171,7 +171,7 @@ TEST_F(control, takes_every_mode)
 	}
 }
 
-TEST_F(control, takes_names_of_all_good_characters)
+TEST_F(control, create_accepts_names_of_all_valid_characters)
 {
 	static const char * const names[] = {
 		"a", "Z", "0", "_", "-", "a.b", "queue-1.tmp_X",
@@ -198,7 +198,7 @@ static const char * const bad_names[] = {
 	"0123456789012345678901234567890123456789012345678901234567890123",
 };
 
-TEST_F(control, refuses_bad_names)
+TEST_F(control, create_refuses_invalid_names)
 {
 	struct bbuf_destroy destroy;
 	int before = nodes();
@@ -213,7 +213,7 @@ TEST_F(control, refuses_bad_names)
 	ASSERT_EQ(before, nodes());
 }
 
-TEST_F(control, refuses_bytes_behind_the_name)
+TEST_F(control, create_refuses_bytes_after_the_name)
 {
 	self->create.name[BBUF_NAME_SIZE - 1] = 'x';
 	ASSERT_REFUSES(EINVAL);
@@ -223,7 +223,7 @@ TEST_F(control, refuses_bytes_behind_the_name)
 }
 
 /* A name of 300 bytes runs through all that follows it in the structure, and beyond. */
-TEST_F(control, refuses_a_name_of_300_bytes)
+TEST_F(control, create_refuses_a_name_of_300_bytes)
 {
 	char name[300];
 
@@ -234,7 +234,7 @@ TEST_F(control, refuses_a_name_of_300_bytes)
 	ASSERT_FAILS(EINVAL, ioctl(self->fd, BBUF_IOC_CREATE, name));
 }
 
-TEST_F(control, refuses_a_name_that_is_taken)
+TEST_F(control, create_refuses_a_name_in_use)
 {
 	int fd;
 
@@ -248,7 +248,7 @@ TEST_F(control, refuses_a_name_that_is_taken)
 	close(fd);
 }
 
-TEST_F(control, refuses_names_of_what_is_there_already)
+TEST_F(control, create_refuses_names_of_existing_devices)
 {
 	name_bytes(self->create.name, "default");
 	ASSERT_REFUSES(EEXIST);
@@ -257,13 +257,13 @@ TEST_F(control, refuses_names_of_what_is_there_already)
 	ASSERT_EQ(-ENOENT, queue_destroy("control"));
 }
 
-TEST_F(control, does_not_destroy_the_default_queue)
+TEST_F(control, destroy_refuses_the_default_queue)
 {
 	ASSERT_EQ(-EPERM, queue_destroy("default"));
 	ASSERT_EQ(0, access(BBUF_DEVICE, F_OK));
 }
 
-TEST_F(control, does_not_destroy_what_there_is_not)
+TEST_F(control, destroy_fails_for_a_missing_queue)
 {
 	ASSERT_EQ(-ENOENT, queue_destroy(QUEUE));
 	ASSERT_CREATES();
@@ -271,7 +271,7 @@ TEST_F(control, does_not_destroy_what_there_is_not)
 	ASSERT_EQ(-ENOENT, queue_destroy(QUEUE));
 }
 
-TEST_F(control, makes_a_queue_of_one_byte)
+TEST_F(control, create_makes_a_queue_of_one_byte)
 {
 	int nb;
 
@@ -284,7 +284,7 @@ TEST_F(control, makes_a_queue_of_one_byte)
 	close(nb);
 }
 
-TEST_F(control, makes_queues_up_to_the_limit_and_no_larger)
+TEST_F(control, create_refuses_a_capacity_above_the_limit)
 {
 	unsigned long long limit = file_number(BBUF_PARAMETERS "max_capacity");
 	int fd;
@@ -306,7 +306,7 @@ TEST_F(control, makes_queues_up_to_the_limit_and_no_larger)
 	ASSERT_REFUSES(EINVAL);
 }
 
-TEST_F(control, obeys_a_limit_that_changes)
+TEST_F(control, create_uses_the_current_limit)
 {
 	char limit[32];
 
@@ -319,7 +319,7 @@ TEST_F(control, obeys_a_limit_that_changes)
 	ASSERT_EQ(0, file_put(BBUF_PARAMETERS "max_capacity", limit));
 }
 
-TEST_F(control, refuses_what_it_does_not_know)
+TEST_F(control, create_refuses_unknown_flags_and_types)
 {
 	struct bbuf_create good = self->create;
 
@@ -343,7 +343,7 @@ TEST_F(control, refuses_what_it_does_not_know)
 	ASSERT_EQ(-ENOENT, queue_destroy(QUEUE));
 }
 
-TEST_F(control, wants_a_file_that_is_open_for_writing)
+TEST_F(control, ioctls_need_a_file_open_for_writing)
 {
 	int in = open(BBUF_CONTROL, O_RDONLY), out = open(BBUF_CONTROL, O_WRONLY);
 	struct bbuf_destroy destroy = { .name = QUEUE };
@@ -356,7 +356,7 @@ TEST_F(control, wants_a_file_that_is_open_for_writing)
 	close(out);
 }
 
-/* In a user namespace that maps only root, no other id means anybody. */
+/* A user namespace that maps only root has no other valid id. */
 static long create_for_nobody(struct task *t)
 {
 	struct bbuf_create create = {
@@ -371,7 +371,7 @@ static long create_for_nobody(struct task *t)
 	return ioctl(t->fd, BBUF_IOC_CREATE, &create);
 }
 
-TEST_F(control, refuses_owners_that_are_none)
+TEST_F(control, create_refuses_invalid_owners)
 {
 	struct task task = { .fn = create_for_nobody, .fd = self->fd };
 
@@ -387,7 +387,7 @@ TEST_F(control, refuses_owners_that_are_none)
 	ASSERT_EQ(0, task_wait(&task));
 }
 
-TEST_F(control, gives_the_queue_to_its_caller)
+TEST_F(control, create_makes_the_caller_the_owner)
 {
 	struct stat stat_;
 
@@ -399,7 +399,7 @@ TEST_F(control, gives_the_queue_to_its_caller)
 	ASSERT_EQ(SOMEBODY, stat_.st_gid);
 }
 
-TEST_F(control, does_nothing_but_that)
+TEST_F(control, device_has_no_other_operations)
 {
 	char byte = 0;
 
@@ -418,7 +418,7 @@ static void become_somebody(void)
 		_exit(1);
 }
 
-/* How an open as somebody else ends: 0, or the negative errno. */
+/* Result of an open by another user: 0, or the negative errno. */
 static long open_as_somebody(struct task *t)
 {
 	int fd;
@@ -435,7 +435,7 @@ static long try_to_open(const char *path, int flags)
 	return task_start(&task) ? -1 : task_wait(&task);
 }
 
-TEST_F(control, keeps_others_out)
+TEST_F(control, device_refuses_unprivileged_users)
 {
 	ASSERT_EQ(-EACCES, try_to_open(BBUF_CONTROL, O_RDWR));
 	ASSERT_EQ(-EACCES, try_to_open(BBUF_CONTROL, O_RDONLY));
@@ -443,7 +443,7 @@ TEST_F(control, keeps_others_out)
 	ASSERT_EQ(-EACCES, try_to_open(BBUF_PARAMETERS "max_capacity", O_WRONLY));
 }
 
-TEST_F(control, lets_others_do_with_a_queue_what_its_mode_says)
+TEST_F(control, mode_lets_other_users_read_or_write)
 {
 	static const struct {
 		unsigned int mode;
@@ -480,7 +480,7 @@ static long change_as_somebody(struct task *t)
 	return t->arg[0];
 }
 
-TEST_F(control, lets_others_change_nothing_of_a_queue)
+TEST_F(control, mode_lets_no_other_user_change_the_queue)
 {
 	struct task task = { .fn = change_as_somebody };
 

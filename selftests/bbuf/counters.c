@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the counters of a queue count, beside a ledger that the test keeps: all that came in
- * was read, dropped, flushed or dead-lettered, or is queued or leased, and is counted as one of
- * these.
+ * The counters of a queue, compared with a ledger that the test keeps: all data that was written
+ * was read, dropped, flushed or dead-lettered, or is queued or leased, and is counted exactly once.
  */
 #include "fixture.h"
 #include "late.h"
@@ -30,7 +29,7 @@ struct ledger {
 	unsigned long long expired;
 };
 
-/* What the queue does not say, follows from the rest. */
+/* Counters that the queue does not report are calculated from the others. */
 static struct ledger ledger_of(const struct bbuf_info *info)
 {
 	struct ledger l = {
@@ -156,15 +155,15 @@ do {									\
 	ASSERT_LE(0, self->nb);						\
 } while (0)
 
-TEST_F(counters, of_out_are_what_was_read)
+TEST_F(counters, out_counts_what_was_read)
 {
 	ASSERT_TRUE(put_records(self->fd, 0, 5));
 	ASSERT_TRUE(take_records(self->fd, 0, 3));
 	ASSERT_LEDGER(self->fd, .in = RECORDS(5), .read = RECORDS(3), .queued = RECORDS(2));
 }
 
-/* A queue that nobody has read. */
-TEST_F(counters, of_out_are_not_what_was_dropped)
+/* A queue that has never been read. */
+TEST_F(counters, out_leaves_out_dropped_records)
 {
 	BEGIN_ANEW(BBUF_RECORD, 8 * LEN, BBUF_DROP_OLDEST);
 	ASSERT_TRUE(put_records(self->fd, 0, 20));
@@ -173,7 +172,7 @@ TEST_F(counters, of_out_are_not_what_was_dropped)
 	ASSERT_EQ(0, sysfs_number("records_out"));
 }
 
-TEST_F(counters, of_out_are_not_what_a_stream_dropped)
+TEST_F(counters, out_leaves_out_dropped_bytes_of_a_stream)
 {
 	BEGIN_ANEW(BBUF_STREAM, 80, BBUF_DROP_OLDEST);
 	ASSERT_EQ(60, put(self->fd, 0, 60));
@@ -184,7 +183,7 @@ TEST_F(counters, of_out_are_not_what_a_stream_dropped)
 	ASSERT_EQ(0, sysfs_number("bytes_out"));
 }
 
-TEST_F(counters, of_out_are_not_what_was_flushed)
+TEST_F(counters, out_leaves_out_what_was_flushed)
 {
 	ASSERT_TRUE(put_records(self->fd, 0, 7));
 	ASSERT_EQ(0, queue_flush(self->fd));
@@ -202,7 +201,7 @@ do {									\
 	REQUIRE_USERFAULTFD(late);					\
 } while (0)
 
-TEST_F(counters, of_dropped_are_the_newest_too)
+TEST_F(counters, dropped_includes_the_newest_record)
 {
 	struct late late;
 	struct call reader = { .late = &late };
@@ -226,7 +225,7 @@ TEST_F(counters, of_dropped_are_the_newest_too)
 	late_unmap(&late);
 }
 
-TEST_F(counters, of_dropped_are_the_newest_of_a_stream_too)
+TEST_F(counters, dropped_includes_the_newest_bytes_of_a_stream)
 {
 	struct late late;
 	struct call reader = { .late = &late };
@@ -248,7 +247,7 @@ TEST_F(counters, of_dropped_are_the_newest_of_a_stream_too)
 
 /* Leases */
 
-TEST_F(counters, of_out_are_what_was_acknowledged)
+TEST_F(counters, out_counts_what_was_acknowledged)
 {
 	LEASE_ANEW();
 	ASSERT_TRUE(put_records(self->fd, 0, 9));
@@ -262,7 +261,7 @@ TEST_F(counters, of_out_are_what_was_acknowledged)
 	ASSERT_TRUE(sysfs_agrees(self->fd, true));
 }
 
-TEST_F(counters, of_out_are_not_what_was_rejected)
+TEST_F(counters, out_leaves_out_rejected_records)
 {
 	LEASE_ANEW(.dead_letters = DEAD);
 	ASSERT_TRUE(put_records(self->fd, 0, 5));
@@ -274,7 +273,7 @@ TEST_F(counters, of_out_are_not_what_was_rejected)
 	ASSERT_TRUE(sysfs_agrees(self->fd, true));
 }
 
-TEST_F(counters, of_out_are_not_what_was_rejected_to_nowhere)
+TEST_F(counters, out_leaves_out_rejected_records_without_dead_letters)
 {
 	LEASE_ANEW();
 	ASSERT_TRUE(put_records(self->fd, 0, 5));
@@ -283,7 +282,7 @@ TEST_F(counters, of_out_are_not_what_was_rejected_to_nowhere)
 	ASSERT_LEDGER(self->fd, .in = RECORDS(5), .dead = RECORDS(4), .queued = RECORDS(1));
 }
 
-TEST_F(counters, of_returned_are_not_what_died)
+TEST_F(counters, returned_leaves_out_dead_lettered_records)
 {
 	struct task worker = task_leaser(3);
 
@@ -307,7 +306,7 @@ static bool expire_soon(int fd, int n)
 	       settle_all(fd, BBUF_RENEW) == n;
 }
 
-TEST_F(counters, of_expired_are_leases_that_came_back)
+TEST_F(counters, expired_counts_leases_that_were_returned)
 {
 	LEASE_ANEW();
 	ASSERT_TRUE(put_records(self->fd, 0, 4));
@@ -319,7 +318,7 @@ TEST_F(counters, of_expired_are_leases_that_came_back)
 	ASSERT_TRUE(sysfs_agrees(self->fd, true));
 }
 
-TEST_F(counters, of_expired_are_not_leases_that_died)
+TEST_F(counters, expired_leaves_out_dead_lettered_leases)
 {
 	LEASE_ANEW(.max_deliveries = 1, .dead_letters = DEAD);
 	ASSERT_TRUE(put_records(self->fd, 0, 4));
@@ -331,7 +330,7 @@ TEST_F(counters, of_expired_are_not_leases_that_died)
 	ASSERT_TRUE(sysfs_agrees(self->fd, true));
 }
 
-TEST_F(counters, of_expired_are_not_leases_that_were_dropped)
+TEST_F(counters, expired_leaves_out_dropped_leases)
 {
 	LEASE_ANEW(.max_deliveries = 1);
 	ASSERT_TRUE(put_records(self->fd, 0, 4));
@@ -342,7 +341,7 @@ TEST_F(counters, of_expired_are_not_leases_that_were_dropped)
 }
 
 /* It goes behind what is queued, as there is no place for the dead. */
-TEST_F(counters, of_expired_are_leases_that_could_not_die)
+TEST_F(counters, expired_counts_leases_that_found_the_dead_letters_full)
 {
 	LEASE_ANEW(.max_deliveries = 1, .dead_letters = DEAD);
 	ASSERT_EQ(CAPACITY, put(self->dead, 0, CAPACITY));
@@ -354,7 +353,7 @@ TEST_F(counters, of_expired_are_leases_that_could_not_die)
 		      .expired = 3);
 }
 
-TEST_F(counters, of_flushed_are_records_that_came_back_too)
+TEST_F(counters, flushed_includes_returned_records)
 {
 	LEASE_ANEW();
 	ASSERT_TRUE(put_records(self->fd, 0, 9));
@@ -371,8 +370,8 @@ TEST_F(counters, of_flushed_are_records_that_came_back_too)
 	ASSERT_TRUE(sysfs_agrees(self->fd, true));
 }
 
-/* Nobody acknowledges a token: of a pool nothing is ever read. */
-TEST_F(counters, of_a_pool_are_what_came_and_what_is_flushed)
+/* Tokens cannot be acknowledged: a pool never counts anything as read. */
+TEST_F(counters, pool_counts_new_and_flushed_tokens)
 {
 	char buf[LEN];
 

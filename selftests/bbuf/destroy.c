@@ -30,7 +30,7 @@ TEST_F(destroy, releases_readers)
 		ASSERT_EQ(-ENODEV, task_wait(&reader[i]));
 }
 
-TEST_F(destroy, releases_readers_that_wait_for_more_than_there_is)
+TEST_F(destroy, releases_readers_below_the_read_mark)
 {
 	struct task reader = task_reader(self->fd, 10);
 
@@ -56,7 +56,7 @@ TEST_F(destroy, releases_writers)
 		ASSERT_EQ(-ENODEV, task_wait(&writer[i]));
 }
 
-TEST_F(destroy, ends_a_large_write_with_the_count_so_far)
+TEST_F(destroy, ends_a_large_write_with_a_partial_count)
 {
 	struct task writer = task_writer(self->fd, 0, 2 * CAPACITY);
 
@@ -93,7 +93,7 @@ TEST_F(destroy, releases_fsync)
 	ASSERT_EQ(-ENODEV, task_wait(&drainer));
 }
 
-TEST_F(destroy, wakes_poll_whatever_it_waits_for)
+TEST_F(destroy, wakes_poll_for_any_event)
 {
 	struct task in = task_poller(self->fd, POLLIN), out = task_poller(self->fd, POLLOUT);
 	struct task none = task_poller(self->fd, 0);
@@ -150,7 +150,7 @@ TEST_F(destroy, raises_SIGIO)
 
 /* Those who come later */
 
-TEST_F(destroy, makes_every_call_fail)
+TEST_F(destroy, makes_every_call_fail_with_ENODEV)
 {
 	char byte = 0;
 	int bytes;
@@ -173,7 +173,7 @@ TEST_F(destroy, makes_every_call_fail)
 	ASSERT_STREQ(QUEUE, queue_info(self->fd).name);
 }
 
-TEST_F(destroy, of_a_queue_that_was_shut_down_is_no_end_of_file)
+TEST_F(destroy, fails_reads_with_ENODEV_after_a_shutdown)
 {
 	char byte;
 
@@ -197,8 +197,8 @@ TEST_F(destroy, removes_the_node_and_its_files_in_sysfs)
 	close(sysfs);
 }
 
-/* Somebody keeps a second node of it, or stands in its open. */
-TEST_F(destroy, leaves_nothing_to_open_behind_another_node)
+/* Another process keeps a second node of it, or is in its open(). */
+TEST_F(destroy, makes_other_nodes_of_the_queue_unusable)
 {
 	char path[] = "/dev/bbuf-link.XXXXXX";
 	struct stat stat_;
@@ -261,7 +261,7 @@ TEST_F(destroy, keeps_the_memory_until_the_last_file_is_closed)
 	ASSERT_TRUE(eventually(allocated_kb() < full));
 }
 
-TEST_F(destroy, frees_the_memory_of_a_queue_that_nobody_has_open)
+TEST_F(destroy, frees_the_memory_at_once_if_no_file_is_open)
 {
 	long full = allocated_kb() + (LARGE - SLACK) / 1024;
 
@@ -286,7 +286,7 @@ TEST_F(destroy, keeps_the_module_until_the_last_file_is_closed)
 	ASSERT_EQ(0, module_reload(DEFAULT_CAPACITY));
 }
 
-TEST_F(destroy, is_what_unloading_the_module_does_to_all)
+TEST_F(destroy, happens_to_all_queues_when_the_module_is_unloaded)
 {
 	ASSERT_EQ(10, put(self->fd, 0, 10));
 	close(self->nb);
@@ -331,7 +331,7 @@ static long make_and_destroy(struct task *t)
 	return made ? 0 : -1;
 }
 
-/* What may come of using a queue that may be gone, full or empty. */
+/* All possible results of a call on a queue that may be destroyed, full or empty. */
 static bool expected(long value)
 {
 	return value >= 0 || errno == ENODEV || errno == EAGAIN || errno == EMSGSIZE;
@@ -356,7 +356,7 @@ static bool use(int fd, unsigned int how)
 	}
 }
 
-/* Half of them sleep in their calls, until somebody serves them or removes the queue. */
+/* Half of them sleep in their calls, until another process serves them or destroys the queue. */
 static long use_until_shut(struct task *t)
 {
 	int flags = O_RDWR | (t->position % 2 ? 0 : O_NONBLOCK);
@@ -383,7 +383,7 @@ static long use_until_shut(struct task *t)
 	return opened;
 }
 
-TEST_F(destroy, and_create_in_a_loop_with_users_inside)
+TEST_F(destroy, races_with_create_and_users_without_harm)
 {
 	struct task maker[MAKERS], user[USERS];
 	char name[BBUF_NAME_SIZE];

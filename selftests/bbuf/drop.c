@@ -22,14 +22,14 @@ TEST_F(drop, keeps_the_newest_bytes)
 	ASSERT_TRUE(take(self->fd, position - CAPACITY, CAPACITY));
 }
 
-TEST_F(drop, loses_nothing_while_there_is_room)
+TEST_F(drop, drops_nothing_while_there_is_room)
 {
 	ASSERT_EQ(CAPACITY, put(self->fd, 0, CAPACITY));
 	ASSERT_EQ(0, queue_info(self->fd).dropped_bytes);
 	ASSERT_TRUE(take(self->fd, 0, CAPACITY));
 }
 
-TEST_F(drop, counts_what_was_lost)
+TEST_F(drop, counts_dropped_data)
 {
 	struct bbuf_info info;
 
@@ -45,7 +45,7 @@ TEST_F(drop, counts_what_was_lost)
 	ASSERT_EQ(15, queue_info(self->fd).dropped_bytes);
 }
 
-TEST_F(drop, of_a_write_above_the_capacity_keeps_its_end)
+TEST_F(drop, keeps_the_end_of_a_write_above_the_capacity)
 {
 	ASSERT_EQ(3 * CAPACITY + 7, put(self->fd, 0, 3 * CAPACITY + 7));
 	ASSERT_TRUE(take(self->fd, 2 * CAPACITY + 7, CAPACITY));
@@ -65,7 +65,7 @@ static long write_a_lot(struct task *t)
 	return writev(t->fd, iov, ARRAY_SIZE(iov));
 }
 
-TEST_F(drop, of_a_long_write_keeps_nobody_off)
+TEST_F(drop, during_a_long_write_admits_other_calls)
 {
 	struct task writer = { .fn = write_a_lot, .nr = SYS_writev, .fd = self->fd };
 
@@ -76,7 +76,7 @@ TEST_F(drop, of_a_long_write_keeps_nobody_off)
 	ASSERT_GT(1 << 30, task_wait(&writer));
 }
 
-TEST_F(drop, leaves_the_queue_writable_at_all_times)
+TEST_F(drop, keeps_the_queue_writable)
 {
 	ASSERT_EQ(CAPACITY, put(self->fd, 0, CAPACITY));
 	ASSERT_EQ(READABLE | WRITABLE, queue_events(self->fd));
@@ -84,7 +84,7 @@ TEST_F(drop, leaves_the_queue_writable_at_all_times)
 	ASSERT_TRUE(take(self->fd, 1, CAPACITY));
 }
 
-TEST_F(drop, loses_whole_records)
+TEST_F(drop, drops_whole_records)
 {
 	struct bbuf_info info;
 	size_t i;
@@ -103,7 +103,7 @@ TEST_F(drop, loses_whole_records)
 	ASSERT_TRUE(take_record(self->fd, 4, 251));
 }
 
-TEST_F(drop, loses_all_records_for_one_of_the_capacity)
+TEST_F(drop, drops_all_records_for_one_of_the_capacity)
 {
 	BEGIN_ANEW(BBUF_RECORD, CAPACITY, BBUF_DROP_OLDEST);
 	ASSERT_EQ(1, put(self->fd, 0, 1));
@@ -114,7 +114,7 @@ TEST_F(drop, loses_all_records_for_one_of_the_capacity)
 	ASSERT_TRUE(take_record(self->fd, 9, CAPACITY));
 }
 
-TEST_F(drop, keeps_records_in_order_round_the_ring)
+TEST_F(drop, keeps_records_in_order_around_the_ring)
 {
 	size_t n, first = 1, bytes = 0;
 
@@ -130,7 +130,7 @@ TEST_F(drop, keeps_records_in_order_round_the_ring)
 	ASSERT_TRUE(take_record(self->fd, CAPACITY, CAPACITY));
 }
 
-TEST_F(drop, releases_waiting_writers_when_it_becomes_the_policy)
+TEST_F(drop, releases_waiting_writers_when_the_policy_is_set)
 {
 	struct task writer[2];
 	size_t i;
@@ -147,7 +147,7 @@ TEST_F(drop, releases_waiting_writers_when_it_becomes_the_policy)
 	ASSERT_TRUE(take(self->nb, 20, CAPACITY));
 }
 
-TEST_F(drop, ends_when_the_policy_is_taken_back)
+TEST_F(drop, stops_when_the_policy_is_cleared)
 {
 	ASSERT_EQ(CAPACITY, put(self->nb, 0, CAPACITY));
 	ASSERT_EQ(0, queue_set_policy(self->fd, 0));
@@ -221,7 +221,7 @@ static long read_numbered(struct task *t)
 	return n ? -1 : count;
 }
 
-TEST_F(drop, beside_readers_loses_whole_records_and_counts_each)
+TEST_F(drop, during_reads_drops_whole_records_and_counts_each)
 {
 	struct task writer[WRITERS], reader[READERS];
 	long i, n, count = 0;
@@ -275,7 +275,7 @@ static long read_all(struct task *t)
 	return n ? -1 : count;
 }
 
-TEST_F(drop, beside_readers_counts_each_byte)
+TEST_F(drop, during_reads_counts_each_byte)
 {
 	struct task writer = { .fn = write_pattern, .fd = self->fd };
 	struct task reader = { .fn = read_all, .fd = self->fd, .len = CAPACITY };

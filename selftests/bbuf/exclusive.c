@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * EPOLLEXCLUSIVE: an event wakes as many of those who poll as it can serve. With fewer, a
- * worker sleeps beside a full queue; with more, all of them run for the work of one.
+ * EPOLLEXCLUSIVE: an event wakes as many pollers as it can serve. With fewer, a worker would sleep
+ * beside a full queue; with more, all of them would run for the work of one.
  */
 #include <sched.h>
 #include <sys/epoll.h>
@@ -16,7 +16,7 @@
 #define RECORDS		20	/* of a full queue */
 #define DEAD		QUEUE "-dead"
 #define SOON_MS		30	/* a lease timeout */
-#define LATER_MS	4000	/* a write timeout: everybody sleeps before it is over */
+#define LATER_MS	4000	/* a write timeout: all pollers sleep before it ends */
 
 FIXTURE(exclusive) {
 	int fd;			/* blocking */
@@ -39,7 +39,10 @@ FIXTURE_VARIANT(exclusive) {
 	bool or_more;			/* may be woken */
 };
 
-/* What happens before they sleep, and what is to wake them: each returns whether it worked. */
+/*
+ * The steps before the pollers sleep, and the event that must wake them: each returns whether it
+ * worked.
+ */
 
 static bool fill_up(SELF)
 {
@@ -83,11 +86,11 @@ FIXTURE_VARIANT_ADD(exclusive, framed_write) {
 	RECORD_QUEUE, .events = EPOLLIN, .event = write_records_with_frames, .served = SERVED,
 };
 
-FIXTURE_VARIANT_ADD(exclusive, framed_write_to_be_leased) {
+FIXTURE_VARIANT_ADD(exclusive, framed_write_of_leased_records) {
 	LEASE_QUEUE, .events = EPOLLIN, .event = write_records_with_frames, .served = SERVED,
 };
 
-FIXTURE_VARIANT_ADD(exclusive, write_of_each_record) {
+FIXTURE_VARIANT_ADD(exclusive, write_of_single_records) {
 	RECORD_QUEUE, .events = EPOLLIN, .event = write_records_one_by_one, .served = SERVED,
 };
 
@@ -107,7 +110,7 @@ static bool write_marks(SELF)
 	return put(self->nb, 0, SERVED * LEN) == SERVED * LEN;
 }
 
-FIXTURE_VARIANT_ADD(exclusive, write_of_several_marks) {
+FIXTURE_VARIANT_ADD(exclusive, write_of_several_read_marks) {
 	STREAM_QUEUE, .events = EPOLLIN, .prepare = set_read_mark, .event = write_marks,
 	.served = SERVED,
 };
@@ -185,7 +188,7 @@ static bool reject_all(SELF)
 	return settle_all(self->framed, BBUF_REJECT) == SERVED;
 }
 
-FIXTURE_VARIANT_ADD(exclusive, death_of_a_worker) {
+FIXTURE_VARIANT_ADD(exclusive, kill_of_a_worker) {
 	LEASE_QUEUE, .events = EPOLLIN, .prepare = have_worker, .event = worker_dies,
 	.served = SERVED,
 };
@@ -205,7 +208,7 @@ FIXTURE_VARIANT_ADD(exclusive, return_of_all) {
 	.served = SERVED,
 };
 
-FIXTURE_VARIANT_ADD(exclusive, return_of_all_to_the_back) {
+FIXTURE_VARIANT_ADD(exclusive, return_of_all_to_the_tail) {
 	LEASE_QUEUE, .events = EPOLLIN, .prepare = put_and_lease, .event = return_all_last,
 	.served = SERVED,
 };
@@ -227,7 +230,7 @@ static bool write_one_and_close_others(SELF)
 	return true;
 }
 
-FIXTURE_VARIANT_ADD(exclusive, close_of_files_that_leased_nothing) {
+FIXTURE_VARIANT_ADD(exclusive, close_of_files_without_leases) {
 	LEASE_QUEUE, .events = EPOLLIN, .event = write_one_and_close_others, .served = 1,
 };
 
@@ -238,7 +241,7 @@ FIXTURE_VARIANT_ADD(exclusive, rejection_of_all) {
 	.served = SERVED,
 };
 
-/* What dies as it expires goes there, too. */
+/* A record whose last delivery expires goes to the dead letters, too. */
 FIXTURE_VARIANT_ADD(exclusive, expiry_of_the_last_delivery) {
 	.create = {
 		.type = BBUF_RECORD, .policy = BBUF_LEASE, .dead_letters = DEAD,
@@ -280,12 +283,12 @@ FIXTURE_VARIANT_ADD(exclusive, new_tokens) {
 	TOKEN_POOL, .events = EPOLLIN, .event = put_tokens, .served = SERVED,
 };
 
-FIXTURE_VARIANT_ADD(exclusive, tokens_that_are_written_back) {
+FIXTURE_VARIANT_ADD(exclusive, write_back_of_tokens) {
 	TOKEN_POOL, .events = EPOLLIN, .prepare = hold_tokens, .event = put_tokens,
 	.served = SERVED,
 };
 
-FIXTURE_VARIANT_ADD(exclusive, death_of_a_holder_of_tokens) {
+FIXTURE_VARIANT_ADD(exclusive, kill_of_a_token_holder) {
 	TOKEN_POOL, .events = EPOLLIN, .prepare = have_holder, .event = worker_dies,
 	.served = SERVED,
 };
@@ -382,7 +385,7 @@ FIXTURE_VARIANT_ADD(exclusive, framed_read) {
 	.served = SERVED,
 };
 
-FIXTURE_VARIANT_ADD(exclusive, read_of_each_record) {
+FIXTURE_VARIANT_ADD(exclusive, read_of_single_records) {
 	RECORD_QUEUE, .events = EPOLLOUT, .prepare = fill_up, .event = read_records_one_by_one,
 	.served = SERVED,
 };
@@ -401,7 +404,7 @@ FIXTURE_VARIANT_ADD(exclusive, read_of_a_long_record) {
 	.event = read_many_bytes, .served = SERVED,
 };
 
-FIXTURE_VARIANT_ADD(exclusive, read_after_a_file_was_closed_that_needed_more) {
+FIXTURE_VARIANT_ADD(exclusive, read_after_close_of_a_file_with_a_refused_write) {
 	STREAM_QUEUE, .events = EPOLLOUT, .prepare = fill_stream_and_refuse,
 	.event = read_bytes, .served = 1,
 };
@@ -441,7 +444,7 @@ static bool lower_mark_and_fill_up(SELF)
 	       fill_up(self);
 }
 
-FIXTURE_VARIANT_ADD(exclusive, framed_read_after_the_mark_was_lowered) {
+FIXTURE_VARIANT_ADD(exclusive, framed_read_after_the_write_mark_was_lowered) {
 	RECORD_QUEUE, .events = EPOLLOUT, .prepare = lower_mark_and_fill_up,
 	.event = read_records_with_frames, .served = SERVED,
 };
@@ -451,7 +454,7 @@ FIXTURE_VARIANT_ADD(exclusive, flush) {
 	.served = SERVED, .or_more = true,
 };
 
-FIXTURE_VARIANT_ADD(exclusive, flush_beside_leases) {
+FIXTURE_VARIANT_ADD(exclusive, flush_with_leases) {
 	LEASE_QUEUE, .events = EPOLLOUT, .prepare = fill_up_and_lease, .event = flush,
 	.served = SERVED, .or_more = true,
 };
@@ -462,8 +465,9 @@ FIXTURE_VARIANT_ADD(exclusive, larger_capacity) {
 };
 
 /*
- * The head of a wait list that was passed once keeps a side for itself: those who do not wait
- * get EAGAIN, and nobody is told what comes. When it ends, what it leaves is announced.
+ * The head of a wait list that was bypassed once reserves its side: non-blocking calls get EAGAIN,
+ * and pollers are not woken by new data. When the head leaves, the data that it leaves wakes
+ * pollers.
  */
 
 /* There is room for SERVED records, and the head waits for twice as much. */
@@ -492,27 +496,27 @@ static bool room_for_the_head(SELF)
 	       task_wait(&self->other) == (ssize_t)(2 * SERVED * self->len);
 }
 
-FIXTURE_VARIANT_ADD(exclusive, death_of_a_head_writer) {
+FIXTURE_VARIANT_ADD(exclusive, kill_of_the_head_writer) {
 	RECORD_QUEUE, .events = EPOLLOUT, .prepare = have_head_writer, .event = worker_dies,
 	.served = SERVED,
 };
 
-FIXTURE_VARIANT_ADD(exclusive, signal_to_a_head_writer) {
+FIXTURE_VARIANT_ADD(exclusive, signal_to_the_head_writer) {
 	RECORD_QUEUE, .events = EPOLLOUT, .prepare = have_head_writer,
 	.event = other_is_signalled, .served = SERVED,
 };
 
-FIXTURE_VARIANT_ADD(exclusive, timeout_of_a_head_writer) {
+FIXTURE_VARIANT_ADD(exclusive, timeout_of_the_head_writer) {
 	RECORD_QUEUE, .events = EPOLLOUT, .prepare = have_head_writer_with_a_timeout,
 	.event = other_times_out, .served = SERVED,
 };
 
-FIXTURE_VARIANT_ADD(exclusive, success_of_a_head_writer) {
+FIXTURE_VARIANT_ADD(exclusive, success_of_the_head_writer) {
 	RECORD_QUEUE, .events = EPOLLOUT, .prepare = have_head_writer,
 	.event = room_for_the_head, .served = SERVED, .or_more = true,
 };
 
-/* With SCHED_FIFO nobody else runs on this processor before this process sleeps. */
+/* With SCHED_FIFO, no other task runs on this processor before this process sleeps. */
 static bool keep_the_processor(int policy)
 {
 	struct sched_param param = { .sched_priority = policy == SCHED_FIFO };
@@ -546,22 +550,22 @@ static bool head_reader_takes_one(SELF)
 	return batch_put(self->framed, self->len, SERVED + 1) && task_wait(&self->other) == LEN;
 }
 
-FIXTURE_VARIANT_ADD(exclusive, death_of_a_head_reader) {
+FIXTURE_VARIANT_ADD(exclusive, kill_of_the_head_reader) {
 	RECORD_QUEUE, .events = EPOLLIN, .prepare = have_head_reader,
 	.event = head_reader_is_killed_as_it_is_woken, .served = SERVED,
 };
 
-FIXTURE_VARIANT_ADD(exclusive, success_of_a_head_reader) {
+FIXTURE_VARIANT_ADD(exclusive, success_of_the_head_reader) {
 	RECORD_QUEUE, .events = EPOLLIN, .prepare = have_head_reader,
 	.event = head_reader_takes_one, .served = SERVED,
 };
 
-FIXTURE_VARIANT_ADD(exclusive, death_of_a_head_reader_that_leases) {
+FIXTURE_VARIANT_ADD(exclusive, kill_of_the_head_lease_reader) {
 	LEASE_QUEUE, .events = EPOLLIN, .prepare = have_head_reader,
 	.event = head_reader_is_killed_as_it_is_woken, .served = SERVED,
 };
 
-/* The end is for everybody. */
+/* EOF wakes all pollers. */
 
 static bool shut_down(SELF)
 {
@@ -592,11 +596,11 @@ FIXTURE_VARIANT_ADD(exclusive, acknowledgement_of_the_last_records) {
 	.served = ALL,
 };
 
-FIXTURE_VARIANT_ADD(exclusive, destruction_for_readers) {
+FIXTURE_VARIANT_ADD(exclusive, destroy_for_readers) {
 	STREAM_QUEUE, .events = EPOLLIN, .event = destroy, .served = ALL,
 };
 
-FIXTURE_VARIANT_ADD(exclusive, destruction_for_writers) {
+FIXTURE_VARIANT_ADD(exclusive, destroy_for_writers) {
 	LEASE_QUEUE, .events = EPOLLOUT, .prepare = fill_up_and_lease, .event = destroy,
 	.served = ALL,
 };
@@ -729,12 +733,12 @@ do {									\
 	}								\
 } while (0)
 
-TEST_F(exclusive, wakes_as_many_as_it_serves_of_those_with_files_of_their_own)
+TEST_F(exclusive, wakes_as_many_as_it_serves_with_separate_files)
 {
 	ASSERT_WAKES(-1, 0);
 }
 
-TEST_F(exclusive, wakes_as_many_as_it_serves_of_those_with_one_file)
+TEST_F(exclusive, wakes_as_many_as_it_serves_with_a_shared_file)
 {
 	int file = queue_open(variant->poll ?: QUEUE, mode_for(variant->events));
 
@@ -742,13 +746,13 @@ TEST_F(exclusive, wakes_as_many_as_it_serves_of_those_with_one_file)
 	ASSERT_WAKES(file, 0);
 }
 
-TEST_F(exclusive, wakes_as_many_as_it_serves_of_those_who_want_edges)
+TEST_F(exclusive, wakes_as_many_as_it_serves_with_edge_triggering)
 {
 	ASSERT_WAKES(-1, EPOLLET);
 }
 
-/* Those who do not poll exclusively are woken besides, and take nobody's place. */
-TEST_F(exclusive, wakes_as_many_as_it_serves_beside_others)
+/* Plain pollers are woken in addition, and do not take the place of an exclusive one. */
+TEST_F(exclusive, wakes_as_many_as_it_serves_and_all_plain_pollers)
 {
 	struct task plain[2];
 	size_t i;
@@ -835,12 +839,12 @@ do {									\
 	}								\
 } while (0)
 
-TEST_F(workers, who_poll_exclusively_all_work_while_there_is_something_to_do)
+TEST_F(workers, in_exclusive_epolls_all_work_while_there_are_jobs)
 {
 	ASSERT_BUSY(-1);
 }
 
-TEST_F(workers, of_one_epoll_all_work_while_there_is_something_to_do)
+TEST_F(workers, in_a_shared_epoll_all_work_while_there_are_jobs)
 {
 	ASSERT_BUSY(epoll_on(self->nb, EPOLLIN));
 }
@@ -882,7 +886,7 @@ FIXTURE_TEARDOWN(full)
 	queue_destroy(QUEUE);
 }
 
-TEST_F(full, files_that_came_first_take_nobodys_place)
+TEST_F(full, files_that_poll_first_take_no_wakeup)
 {
 	ASSERT_TRUE(all_sleep(self->unable, ARRAY_SIZE(self->unable)));
 	ASSERT_TRUE(all_sleep(self->able, POLLERS));
@@ -892,7 +896,7 @@ TEST_F(full, files_that_came_first_take_nobodys_place)
 }
 
 /* No file is full before the limit is lowered: that is not looked for then. */
-TEST_F(full, files_since_the_limit_was_lowered_take_nobodys_place)
+TEST_F(full, files_above_a_lowered_limit_take_no_wakeup)
 {
 	ASSERT_EQ(1, settle(self->full[0], 0, BBUF_RETURN));
 	ASSERT_EQ(1, settle(self->full[1], 0, BBUF_ACK));
@@ -906,7 +910,7 @@ TEST_F(full, files_since_the_limit_was_lowered_take_nobodys_place)
 	ASSERT_EQ(0, count_woken(self->unable, 1));
 }
 
-TEST_F(full, files_that_came_in_between_take_nobodys_place)
+TEST_F(full, files_that_poll_in_between_take_no_wakeup)
 {
 	ASSERT_TRUE(all_sleep(self->able, 1));
 	ASSERT_TRUE(all_sleep(self->unable, ARRAY_SIZE(self->unable)));
@@ -920,7 +924,7 @@ TEST_F(full, files_that_came_in_between_take_nobodys_place)
  * A file whose refused write needed no more room than the write mark, until that was lowered,
  * and one of which no write was refused.
  */
-TEST_F(workers, whose_refused_write_needs_more_than_a_lower_mark_take_nobodys_place)
+TEST_F(workers, with_a_refused_write_above_a_lowered_mark_take_no_wakeup)
 {
 	struct task *first = &self->worker[0], *second = &self->worker[1];
 	int file = queue_open(QUEUE, O_WRONLY | O_NONBLOCK);

@@ -38,7 +38,7 @@ static unsigned char *long_cliff(void)
 
 static const size_t long_lengths[] = { CALL_MAX - 1, CALL_MAX, CALL_MAX + 1, INT_MAX };
 
-TEST_F(extremes, lengths_beyond_all_memory_move_what_there_is)
+TEST_F(extremes, length_beyond_memory_moves_what_is_available)
 {
 	unsigned char *buf = long_cliff();
 	size_t i;
@@ -55,7 +55,7 @@ TEST_F(extremes, lengths_beyond_all_memory_move_what_there_is)
 }
 
 #if SIZE_MAX > UINT32_MAX	/* a 32-bit process has no negative lengths */
-TEST_F(extremes, lengths_that_are_negative_are_refused)
+TEST_F(extremes, negative_length_is_refused)
 {
 	static const size_t negative[] = { SIZE_MAX, SIZE_MAX - 1, (size_t)SSIZE_MAX + 1 };
 	unsigned char *buf = cliff(VALID, 0);
@@ -71,7 +71,7 @@ TEST_F(extremes, lengths_that_are_negative_are_refused)
 }
 #endif
 
-TEST_F(extremes, records_beyond_all_memory_are_too_long)
+TEST_F(extremes, record_beyond_memory_fails_with_EMSGSIZE)
 {
 	unsigned char *buf = long_cliff();
 	size_t i;
@@ -86,7 +86,7 @@ TEST_F(extremes, records_beyond_all_memory_are_too_long)
 	ASSERT_TRUE(pattern_matches(buf, 0, 10));
 }
 
-TEST_F(extremes, peek_takes_any_size)
+TEST_F(extremes, peek_accepts_any_size)
 {
 	unsigned char *buf = cliff(VALID, 0);
 	struct bbuf_peek peek = { .buffer = (uintptr_t)buf, .size = UINT64_MAX };
@@ -101,7 +101,7 @@ TEST_F(extremes, peek_takes_any_size)
 }
 
 /* Together they are far more than one call may move, or a length can say. */
-TEST_F(extremes, pieces_that_overflow_their_sum_move_what_there_is)
+TEST_F(extremes, iovecs_whose_sum_overflows_move_what_is_available)
 {
 	unsigned char *buf = long_cliff();
 	struct iovec iov[IOV_MAX + 1];
@@ -120,7 +120,7 @@ TEST_F(extremes, pieces_that_overflow_their_sum_move_what_there_is)
 	ASSERT_EQ(0, queued(self->nb));
 }
 
-TEST_F(extremes, timeouts_of_centuries_do_not_end_early)
+TEST_F(extremes, timeout_of_centuries_does_not_end_early)
 {
 	static const uint64_t long_times[] = {
 		UINT64_MAX, UINT64_MAX - 1, (uint64_t)INT64_MAX + 1, INT64_MAX,
@@ -138,8 +138,8 @@ TEST_F(extremes, timeouts_of_centuries_do_not_end_early)
 	}
 }
 
-/* What is lost when one of them is cut to 32 bits. */
-TEST_F(extremes, capacities_and_marks_are_not_cut)
+/* Values that would lose bits if one of them were truncated to 32 bits. */
+TEST_F(extremes, capacity_and_marks_are_not_truncated)
 {
 	struct bbuf_create create = { .name = QUEUE "-cut", .capacity = (1ULL << 32) + 1 };
 	uint64_t cut = (1ULL << 32) + 1;

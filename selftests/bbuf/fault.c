@@ -31,7 +31,7 @@ TEST_F(fault, nonblocking_writer_does_not_wait_for_a_stalled_writer)
 	ASSERT_TRUE(take(self->nb, 0, LENGTH));
 }
 
-TEST_F(fault, readers_go_on_while_a_writer_is_stalled)
+TEST_F(fault, readers_proceed_while_a_writer_is_stalled)
 {
 	struct call writer = WRITER();
 
@@ -61,7 +61,7 @@ TEST_F(fault, nonblocking_reader_does_not_wait_for_a_stalled_reader)
 	ASSERT_EQ(0, queued(self->nb));
 }
 
-TEST_F(fault, a_poller_is_woken_when_a_stalled_reader_leaves_something)
+TEST_F(fault, poller_is_woken_when_a_stalled_reader_leaves_data)
 {
 	struct call reader = READER();
 	struct task poller = task_poller(self->nb, POLLIN);
@@ -74,7 +74,7 @@ TEST_F(fault, a_poller_is_woken_when_a_stalled_reader_leaves_something)
 	ASSERT_EQ(POLLIN, task_wait(&poller));
 }
 
-TEST_F(fault, writers_go_on_while_a_reader_is_stalled)
+TEST_F(fault, writers_proceed_while_a_reader_is_stalled)
 {
 	struct call reader = READER();
 
@@ -89,7 +89,7 @@ TEST_F(fault, writers_go_on_while_a_reader_is_stalled)
 	ASSERT_TRUE(take(self->nb, 7, 2000));
 }
 
-TEST_F(fault, a_nonblocking_writer_waits_only_for_its_own_memory)
+TEST_F(fault, nonblocking_writer_waits_only_for_its_own_memory)
 {
 	struct call writer = WRITER();
 
@@ -100,7 +100,7 @@ TEST_F(fault, a_nonblocking_writer_waits_only_for_its_own_memory)
 	ASSERT_TRUE(take(self->nb, 0, LENGTH));
 }
 
-TEST_F(fault, a_blocking_writer_waits_behind_a_stalled_one)
+TEST_F(fault, blocking_writer_waits_behind_a_stalled_writer)
 {
 	struct call writer = WRITER();
 	struct task next = task_writer(self->fd, LENGTH, 100);
@@ -123,7 +123,7 @@ static long stall_for_ever(struct task *t)
 	return write(t->fd, late.buf, late.len);
 }
 
-TEST_F(fault, a_writer_killed_while_stalled_queues_nothing)
+TEST_F(fault, writer_killed_while_stalled_queues_nothing)
 {
 	struct task stalled = { .fn = stall_for_ever, .nr = SYS_write, .fd = self->fd };
 	struct task next = task_writer(self->fd, 0, 100);

@@ -41,13 +41,13 @@ TEST_F(file, has_no_position)
 	ASSERT_EQ(1, queued(self->fd));
 }
 
-TEST_F(file, cannot_be_mapped)
+TEST_F(file, mmap_is_refused)
 {
 	ASSERT_EQ(MAP_FAILED, mmap(NULL, 1, PROT_READ, MAP_SHARED, self->fd, 0));
 	ASSERT_EQ(ENODEV, errno);
 }
 
-TEST_F(file, obeys_its_access_mode)
+TEST_F(file, access_mode_is_enforced)
 {
 	int in = open(BBUF_DEVICE, O_RDONLY), out = open(BBUF_DEVICE, O_WRONLY);
 	char buf[1] = { 0 };
@@ -62,7 +62,7 @@ TEST_F(file, obeys_its_access_mode)
 	close(out);
 }
 
-TEST_F(file, becomes_nonblocking_by_fcntl)
+TEST_F(file, fcntl_sets_O_NONBLOCK)
 {
 	char buf[1];
 
@@ -74,7 +74,7 @@ TEST_F(file, becomes_nonblocking_by_fcntl)
 
 /* ioctl */
 
-TEST_F(file, FIONREAD_counts_what_is_queued)
+TEST_F(file, FIONREAD_returns_the_bytes_queued)
 {
 	ASSERT_EQ(0, queued(self->fd));
 	ASSERT_EQ(1000, put(self->fd, 0, 1000));
@@ -85,12 +85,12 @@ TEST_F(file, FIONREAD_counts_what_is_queued)
 	ASSERT_EQ(CAPACITY, queued(self->fd));
 }
 
-TEST_F(file, FIONREAD_to_a_bad_address_fails)
+TEST_F(file, FIONREAD_to_a_bad_address_fails_with_EFAULT)
 {
 	ASSERT_FAILS(EFAULT, ioctl(self->fd, FIONREAD, NULL));
 }
 
-TEST_F(file, an_unknown_ioctl_fails_with_ENOTTY)
+TEST_F(file, unknown_ioctl_fails_with_ENOTTY)
 {
 	char buf[64];
 
@@ -115,7 +115,7 @@ TEST_F(file, writev_gathers_and_readv_scatters)
 	ASSERT_TRUE(pattern_matches(out, 0, sizeof(out)));
 }
 
-TEST_F(file, writev_takes_as_many_pieces_as_there_may_be)
+TEST_F(file, writev_accepts_IOV_MAX_iovecs)
 {
 	static unsigned char in[IOV_MAX];
 	struct iovec iov[IOV_MAX];
@@ -140,7 +140,7 @@ TEST_F(file, writev_is_atomic_as_a_whole)
 	ASSERT_EQ(4000, writev(self->nb, iov, 2));
 }
 
-TEST_F(file, writev_with_a_bad_piece_queues_none_of_it)
+TEST_F(file, writev_with_a_bad_iovec_queues_nothing)
 {
 	unsigned char in[100];
 	struct iovec iov[] = { { in, 100 }, { NULL, 100 }, { in, 100 } };
@@ -210,7 +210,7 @@ static long next_band(int fd)
 	return info.si_fd == fd ? info.si_band : -1;
 }
 
-TEST_F(file, SIGIO_comes_with_a_write)
+TEST_F(file, SIGIO_is_sent_on_a_write)
 {
 	int in = open(BBUF_DEVICE, O_RDONLY);
 
@@ -222,7 +222,7 @@ TEST_F(file, SIGIO_comes_with_a_write)
 	close(in);
 }
 
-TEST_F(file, SIGIO_comes_with_a_read)
+TEST_F(file, SIGIO_is_sent_on_a_read)
 {
 	int out = open(BBUF_DEVICE, O_WRONLY);
 
@@ -249,7 +249,7 @@ TEST_F(file, SIGIO_is_the_default_signal)
 	ASSERT_EQ(SIGIO, sigtimedwait(&set, NULL, &none));
 }
 
-TEST_F(file, SIGIO_ends_with_O_ASYNC_and_with_the_file)
+TEST_F(file, SIGIO_stops_when_O_ASYNC_is_cleared_or_the_file_closed)
 {
 	int in = open(BBUF_DEVICE, O_RDONLY), gone = open(BBUF_DEVICE, O_RDONLY);
 
@@ -288,7 +288,7 @@ TEST_F(file, fsync_of_an_empty_queue_returns_at_once)
 	ASSERT_EQ(0, fsync(self->fd));
 }
 
-TEST_F(file, fsync_sleeps_until_all_was_read)
+TEST_F(file, fsync_sleeps_until_all_is_read)
 {
 	struct task drainer = task_drainer(self->fd);
 
@@ -300,7 +300,7 @@ TEST_F(file, fsync_sleeps_until_all_was_read)
 	ASSERT_EQ(0, task_wait(&drainer));
 }
 
-TEST_F(file, fdatasync_sleeps_until_all_was_read)
+TEST_F(file, fdatasync_sleeps_until_all_is_read)
 {
 	struct task drainer = {
 		.fn = fdatasync_once, .nr = SYS_fdatasync, .fd = self->fd,
@@ -312,7 +312,7 @@ TEST_F(file, fdatasync_sleeps_until_all_was_read)
 	ASSERT_EQ(0, task_wait(&drainer));
 }
 
-TEST_F(file, fsync_does_not_wait_for_what_is_written_later)
+TEST_F(file, fsync_does_not_wait_for_later_writes)
 {
 	struct task drainer = task_drainer(self->fd);
 
@@ -324,7 +324,7 @@ TEST_F(file, fsync_does_not_wait_for_what_is_written_later)
 	ASSERT_EQ(20, queued(self->fd));
 }
 
-TEST_F(file, fsyncs_each_wait_for_their_own_bytes)
+TEST_F(file, each_fsync_waits_for_its_own_bytes)
 {
 	struct task drainer[] = {
 		task_drainer(self->fd), task_drainer(self->fd), task_drainer(self->fd),
@@ -347,7 +347,7 @@ TEST_F(file, fsyncs_each_wait_for_their_own_bytes)
 /* More than are woken in one go: each of those wakes some of the others. */
 #define CROWD		200
 
-TEST_F(file, fsyncs_of_many_all_return_when_all_was_read)
+TEST_F(file, all_of_many_fsyncs_return_when_all_is_read)
 {
 	struct task drainer[CROWD];
 	int i;
@@ -362,7 +362,7 @@ TEST_F(file, fsyncs_of_many_all_return_when_all_was_read)
 		ASSERT_EQ(0, task_wait(&drainer[i]));
 }
 
-TEST_F(file, fsync_interrupted_fails_with_EINTR)
+TEST_F(file, interrupted_fsync_fails_with_EINTR)
 {
 	struct task drainer = task_drainer(self->fd);
 
@@ -373,7 +373,7 @@ TEST_F(file, fsync_interrupted_fails_with_EINTR)
 	ASSERT_EQ(10, queued(self->fd));
 }
 
-TEST_F(file, fsync_killed_leaves_the_others_waiting)
+TEST_F(file, killed_fsync_leaves_the_others_waiting)
 {
 	struct task first = task_drainer(self->fd), second = task_drainer(self->fd);
 

@@ -13,7 +13,7 @@
 #define SPACE(len)	((size_t)BBUF_FRAME_SPACE(len))
 #define PADDING(len)	(SPACE(len) - HEAD - (len))
 #define ROOM		65536	/* for frames, more than most tests need */
-#define SOME		40	/* frames of 20 bytes: so many that they go in several pieces */
+#define SOME		40	/* frames of 20 bytes, enough of them for several pieces */
 
 FIXTURE(frames) {
 	int fd;			/* blocking, framed */
@@ -110,7 +110,7 @@ static size_t frames_put(unsigned char *buf, size_t n, size_t len)
 
 /* Reading */
 
-TEST_F(frames, are_read_as_many_as_there_are)
+TEST_F(frames, one_read_returns_all_queued_records)
 {
 	static const size_t length[] = { 1, 7, 8, 9, 16, 1000, 3 };
 	unsigned char *at = self->buf;
@@ -129,7 +129,7 @@ TEST_F(frames, are_read_as_many_as_there_are)
 	ASSERT_EQ(0, queued(self->fd));
 }
 
-TEST_F(frames, are_read_as_many_as_fit)
+TEST_F(frames, one_read_returns_as_many_records_as_fit)
 {
 	size_t i;
 
@@ -141,7 +141,7 @@ TEST_F(frames, are_read_as_many_as_fit)
 	ASSERT_TRUE(pattern_matches(self->buf + HEAD, 2, 20));
 }
 
-TEST_F(frames, that_do_not_fit_stay_queued)
+TEST_F(frames, records_that_do_not_fit_stay_queued)
 {
 	ASSERT_EQ(20, put(self->plain, 0, 20));
 	ASSERT_FAILS(EMSGSIZE, read(self->fd, self->buf, HEAD + 19));
@@ -150,7 +150,7 @@ TEST_F(frames, that_do_not_fit_stay_queued)
 	ASSERT_TRUE(take_record(self->plain, 0, 20));
 }
 
-TEST_F(frames, are_waited_for_but_not_for_more_than_one)
+TEST_F(frames, read_waits_for_one_record_only)
 {
 	struct task reader = task_reader(self->fd, 1000);
 
@@ -161,7 +161,7 @@ TEST_F(frames, are_waited_for_but_not_for_more_than_one)
 	ASSERT_TRUE(frame_is(reader.result->data, 0, 20));
 }
 
-TEST_F(frames, end_like_the_queue)
+TEST_F(frames, read_returns_0_at_EOF)
 {
 	ASSERT_EQ(20, put(self->plain, 0, 20));
 	ASSERT_EQ(0, queue_shutdown(self->fd));
@@ -170,7 +170,7 @@ TEST_F(frames, end_like_the_queue)
 	ASSERT_FAILS(EPIPE, write(self->fd, self->buf, SPACE(20)));
 }
 
-TEST_F(frames, that_meet_bad_memory_while_read_stay_queued)
+TEST_F(frames, records_stay_queued_when_a_read_faults)
 {
 	size_t good = 2 * SPACE(40) + HEAD + 39;
 	unsigned char *buf = cliff(good, 0);
@@ -187,7 +187,7 @@ TEST_F(frames, that_meet_bad_memory_while_read_stay_queued)
 	ASSERT_TRUE(take_record(self->plain, 2, 40));
 }
 
-TEST_F(frames, that_meet_bad_memory_anywhere_stay_queued)
+TEST_F(frames, records_stay_queued_when_a_read_faults_at_any_offset)
 {
 	unsigned char *edge = cliff(SOME * SPACE(20), 0);
 	size_t good, whole, i;
@@ -207,7 +207,7 @@ TEST_F(frames, that_meet_bad_memory_anywhere_stay_queued)
 	}
 }
 
-TEST_F(frames, padded_into_a_page_that_was_never_touched_stay_aligned)
+TEST_F(frames, padding_into_an_untouched_page_keeps_frames_aligned)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
 	unsigned char *map = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
@@ -225,7 +225,7 @@ TEST_F(frames, padded_into_a_page_that_was_never_touched_stay_aligned)
 
 /* Writing */
 
-TEST_F(frames, are_written_many_in_one_call)
+TEST_F(frames, one_write_queues_many_records)
 {
 	static const size_t length[] = { 9, 1, 8, 500, 3 };
 	unsigned char *at = self->buf;
@@ -239,7 +239,7 @@ TEST_F(frames, are_written_many_in_one_call)
 		ASSERT_TRUE(take_record(self->plain, i, length[i]));
 }
 
-TEST_F(frames, need_no_padding_after_the_last)
+TEST_F(frames, last_frame_needs_no_padding)
 {
 	size_t n = frames_put(self->buf, 2, 5) - (SPACE(5) - HEAD - 5);
 
@@ -248,7 +248,7 @@ TEST_F(frames, need_no_padding_after_the_last)
 	ASSERT_TRUE(take_record(self->plain, 1, 5));
 }
 
-TEST_F(frames, of_hundreds_of_records_pass_in_one_call_each_way)
+TEST_F(frames, hundreds_of_records_pass_in_one_call_each_way)
 {
 	size_t n = frames_put(self->buf, 500, 20);
 	struct bbuf_info info;
@@ -279,20 +279,20 @@ static bool batch_passes(int nb, size_t count, size_t len)
 	return passed;
 }
 
-TEST_F(frames, of_thousands_of_records_pass_in_one_call_each_way)
+TEST_F(frames, thousands_of_records_pass_in_one_call_each_way)
 {
 	ASSERT_TRUE(batch_passes(self->nb, 5000, 1));
 	ASSERT_EQ(5000, queue_info(self->fd).out.records);
 }
 
-TEST_F(frames, of_hundreds_of_kilobytes_pass_in_one_call_each_way)
+TEST_F(frames, hundreds_of_kilobytes_pass_in_one_call_each_way)
 {
 	ASSERT_EQ(0, queue_resize(self->fd, 100 * 5001));
 	ASSERT_TRUE(batch_passes(self->nb, 100, 5001));
 	ASSERT_EQ(100, queue_info(self->fd).out.records);
 }
 
-TEST_F(frames, are_written_as_many_as_fit_without_waiting)
+TEST_F(frames, nonblocking_write_queues_as_many_records_as_fit)
 {
 	size_t n = frames_put(self->buf, 3, 400);
 
@@ -316,7 +316,7 @@ static struct task task_writer_of_three(int fd)
 	return (struct task){ .fn = write_three, .nr = SYS_write, .fd = fd, .len = ROOM };
 }
 
-TEST_F(frames, wait_for_room_in_the_middle_of_a_call)
+TEST_F(frames, write_waits_for_room_in_the_middle_of_a_call)
 {
 	struct task writer;
 
@@ -330,7 +330,7 @@ TEST_F(frames, wait_for_room_in_the_middle_of_a_call)
 	ASSERT_TRUE(take_record(self->plain, 2, 400));
 }
 
-TEST_F(frames, written_before_a_signal_are_reported)
+TEST_F(frames, interrupted_write_returns_the_count_of_whole_records)
 {
 	bool restart[] = { false, true };
 	size_t i;
@@ -349,7 +349,7 @@ TEST_F(frames, written_before_a_signal_are_reported)
 	}
 }
 
-TEST_F(frames, of_which_none_was_written_before_a_signal_give_EINTR)
+TEST_F(frames, write_interrupted_before_the_first_record_fails_with_EINTR)
 {
 	struct task writer;
 
@@ -362,7 +362,7 @@ TEST_F(frames, of_which_none_was_written_before_a_signal_give_EINTR)
 	ASSERT_EQ(1, queue_info(self->fd).records);
 }
 
-TEST_F(frames, written_before_the_end_are_reported)
+TEST_F(frames, write_ended_by_shutdown_returns_a_partial_count)
 {
 	struct task writer;
 
@@ -373,7 +373,7 @@ TEST_F(frames, written_before_the_end_are_reported)
 	ASSERT_EQ(2 * SPACE(400), task_wait(&writer));
 }
 
-TEST_F(frames, written_before_bad_memory_are_reported)
+TEST_F(frames, write_that_faults_returns_a_partial_count)
 {
 	static const size_t cuts[] = { 0, 1, HEAD - 1, HEAD, HEAD + 1, HEAD + 39 };
 	size_t i;
@@ -392,7 +392,7 @@ TEST_F(frames, written_before_bad_memory_are_reported)
 	}
 }
 
-TEST_F(frames, written_before_bad_memory_anywhere_are_reported)
+TEST_F(frames, write_that_faults_at_any_offset_returns_a_partial_count)
 {
 	size_t n = frames_put(self->buf, SOME, 20), good, whole, i;
 	unsigned char *edge = cliff(n, 0);
@@ -410,7 +410,7 @@ TEST_F(frames, written_before_bad_memory_anywhere_are_reported)
 	}
 }
 
-TEST_F(frames, written_before_a_bad_one_are_reported)
+TEST_F(frames, write_with_an_invalid_frame_returns_a_partial_count)
 {
 	struct bbuf_frame bad = { .len = 20, .reserved = 1 };
 	size_t n, good, i;
@@ -442,7 +442,7 @@ do {									\
 } while (0)
 #define FRAME(...) ((struct bbuf_frame){ __VA_ARGS__ })
 
-TEST_F(frames, that_are_bad_are_refused)
+TEST_F(frames, invalid_frames_are_refused)
 {
 	ASSERT_BAD(EINVAL, FRAME(.len = 0), HEAD);
 	ASSERT_BAD(EINVAL, FRAME(.len = 9), HEAD + 8);
@@ -454,7 +454,7 @@ TEST_F(frames, that_are_bad_are_refused)
 	ASSERT_BAD(EMSGSIZE, FRAME(.len = 101), HEAD + 101);
 }
 
-TEST_F(frames, may_have_anything_between_them)
+TEST_F(frames, padding_may_have_any_content)
 {
 	size_t n = frames_put(self->buf, 2, 5);
 
@@ -466,7 +466,7 @@ TEST_F(frames, may_have_anything_between_them)
 	ASSERT_TRUE(frame_is(self->buf + SPACE(5), 1, 5));
 }
 
-TEST_F(frames, may_be_cut_anywhere_by_writev_and_readv)
+TEST_F(frames, iovecs_may_split_a_frame_anywhere)
 {
 	size_t n = frames_put(self->buf, 3, 13), i;
 	unsigned char out[3 * SPACE(13)];
@@ -485,7 +485,7 @@ TEST_F(frames, may_be_cut_anywhere_by_writev_and_readv)
 
 /* The option */
 
-TEST_F(frames, are_an_option_of_the_open_file_and_its_duplicates)
+TEST_F(frames, framed_mode_belongs_to_the_open_file_description)
 {
 	int copy = dup(self->plain);
 
@@ -501,7 +501,7 @@ TEST_F(frames, are_an_option_of_the_open_file_and_its_duplicates)
 	close(copy);
 }
 
-TEST_F(frames, are_not_for_streams)
+TEST_F(frames, framed_mode_is_refused_for_streams)
 {
 	int stream = open(BBUF_DEVICE, O_RDWR);
 
@@ -511,7 +511,7 @@ TEST_F(frames, are_not_for_streams)
 
 /* Round the ring, and with many at once */
 
-TEST_F(frames, wrap_around)
+TEST_F(frames, records_wrap_around)
 {
 	unsigned char out[ROOM], *at;
 	unsigned int seed = 3;
@@ -554,7 +554,7 @@ static size_t frames_put_random(unsigned char *buf, unsigned int *seed)
 	return at - buf;
 }
 
-TEST_F(frames, mix_short_ones_with_long)
+TEST_F(frames, short_and_long_records_mix)
 {
 	unsigned char out[ROOM];
 	unsigned int seed = 5;
@@ -634,7 +634,7 @@ static long read_numbers(struct task *t)
 	return n;
 }
 
-TEST_F(frames, mix_with_plain_readers_and_writers)
+TEST_F(frames, framed_and_plain_calls_mix)
 {
 	struct task writer[2], reader[2];
 	int i;

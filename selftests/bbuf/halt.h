@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What halts a task in a system call although no handler of it runs: SIGSTOP, a debugger that
- * attaches, the cgroup freezer. When it is released the kernel makes the system call again.
+ * Ways to stop a task in a system call without running one of its signal handlers: SIGSTOP, a
+ * debugger that attaches, the cgroup freezer. When it continues, the kernel restarts the system
+ * call.
  */
 #ifndef BBUF_SELFTEST_HALT_H
 #define BBUF_SELFTEST_HALT_H

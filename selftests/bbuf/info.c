@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a queue tells of itself: by ioctl, in sysfs, in /proc/PID/fdinfo. */
+/* Information about a queue: by ioctl, in sysfs, in /proc/PID/fdinfo. */
 #include <limits.h>
 #include <stdio.h>
 
@@ -13,7 +13,7 @@ NAMED_FIXTURE(info, BBUF_STREAM, CAPACITY, 0)
 
 /* Counters */
 
-TEST_F(info, of_a_new_queue_is_zero)
+TEST_F(info, is_zero_for_a_new_queue)
 {
 	struct bbuf_info info = queue_info(self->fd);
 	struct bbuf_side_info none = { .files = 2 };
@@ -63,7 +63,7 @@ TEST_F(info, counts_records)
 	ASSERT_EQ(70, info.peak);
 }
 
-TEST_F(info, counts_nothing_that_failed)
+TEST_F(info, does_not_count_failed_calls)
 {
 	struct bbuf_info info;
 	char byte;
@@ -145,7 +145,7 @@ TEST_F(info, counts_waiting_writers_and_how_long_they_waited)
 	ASSERT_EQ(0, info.out.blocked);
 }
 
-TEST_F(info, forgets_waiters_that_give_up)
+TEST_F(info, does_not_count_waiters_that_gave_up)
 {
 	struct task killed = task_reader(self->fd, 1), interrupted = task_reader(self->fd, 1);
 
@@ -217,7 +217,7 @@ TEST_F(info, agrees_with_sysfs)
 	close(in);
 }
 
-TEST_F(info, in_sysfs_says_type_state_and_policies_in_words)
+TEST_F(info, shows_type_state_and_policies_as_words_in_sysfs)
 {
 	ASSERT_TRUE(sysfs_is("type", "stream"));
 	ASSERT_TRUE(sysfs_is("state", "open"));
@@ -233,7 +233,7 @@ TEST_F(info, in_sysfs_says_type_state_and_policies_in_words)
 	ASSERT_TRUE(sysfs_is("eof_on_close", "1"));
 }
 
-TEST_F(info, in_sysfs_is_one_line_a_file)
+TEST_F(info, is_one_value_per_file_in_sysfs)
 {
 	char path[PATH_MAX], text[4096];
 	size_t i;
@@ -253,7 +253,7 @@ TEST_F(info, in_sysfs_is_one_line_a_file)
 
 /* fdinfo */
 
-TEST_F(info, in_fdinfo_tells_an_open_file_from_others)
+TEST_F(info, identifies_the_open_file_in_fdinfo)
 {
 	int device = open(BBUF_DEVICE, O_RDWR);
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Every allocation and every copy from or to the user, of every operation, is made to fail:
- * the first one, then the second one ... until the operation meets no more of them. What
- * fails has an error that is documented, what was queued is as it was, but for what the
- * operation says that it moved, and the next operation works.
+ * Fault injection: every allocation and every copy from or to user space, in every operation, is
+ * made to fail: the first one, then the second one, and so on, until the operation has no more of
+ * them. A failed operation must return a documented error and leave the queue as it was, except for
+ * the data that the operation reports as moved, and the next operation must work.
  *
- * A kernel that was built for it (CONFIG_FAULT_INJECTION, in "config") counts those places
- * for each task, and makes them fail.
+ * A kernel that was built for it (CONFIG_FAULT_INJECTION, in "config") counts those places for each
+ * task, and makes them fail.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -19,7 +19,7 @@
 #include "leased.h"
 
 #define CAPACITY	10000
-#define PIECE		200	/* of what is queued; a record, so long that it goes by itself */
+#define PIECE		200	/* queued data; a record long enough to be copied by itself */
 #define PIECES		3
 #define FRAMED		BBUF_FRAME_SPACE(PIECE)
 #define LEASE_FRAMED	BBUF_LEASE_FRAME_SPACE(PIECE)
@@ -31,7 +31,7 @@
 #define SECONDS		240	/* for one operation, on a kernel that checks all it does */
 
 #define DEBUGFS		"/sys/kernel/debug/"
-#define ORDER_NONE	"99"	/* no allocation is of so many pages */
+#define ORDER_NONE	"99"	/* more pages than any allocation has */
 #define FAIL_TIMES	"1000000"	/* more than one operation can meet */
 
 static const struct {
@@ -52,7 +52,7 @@ static const struct {
 	{ DEBUGFS "fail_usercopy/verbose", "0" },
 };
 
-/* What an operation has to work with. */
+/* The resources of an operation */
 struct bed {
 	int fd;		/* blocking */
 	int nb;		/* O_NONBLOCK */
@@ -78,14 +78,14 @@ FIXTURE_VARIANT(inject) {
 	bool (*prepare)(struct bed *bed);
 	long (*run)(struct bed *bed);	/* the operation */
 	enum effect effect;		/* on what is queued, with its value as the bytes */
-	size_t framed;			/* bytes of records, with frames, of that size each */
+	size_t framed;			/* bytes of framed records, each of this size */
 	bool (*good)(struct bed *bed, bool done);	/* what else there is to see */
 	long value;			/* when nothing fails */
 	int error;			/* another one than ENOMEM and EFAULT */
 	unsigned int copies;		/* from or to the user, at least */
 	unsigned int places;		/* these and objects that are allocated, at least */
 	bool pages;			/* are allocated, too */
-	bool needs;			/* any of that, to be done at all */
+	bool needs;			/* whether the operation needs any of these at all */
 };
 
 /* Writing */
@@ -182,7 +182,7 @@ FIXTURE_VARIANT_ADD(inject, write_of_records_with_frames) {
 	.copies = 2 * PIECES, .places = 2 * PIECES,
 };
 
-FIXTURE_VARIANT_ADD(inject, splice_into_it) {
+FIXTURE_VARIANT_ADD(inject, splice_in) {
 	.prepare = fill_pipe, .run = put_spliced, .before = PIECE, .effect = ADDS,
 	.value = PIECE, .places = 1, .needs = true,
 };
@@ -233,7 +233,7 @@ static long take_spliced(struct bed *bed)
 	return splice(bed->fd, NULL, bed->pipe[1], NULL, PIECE, 0);
 }
 
-/* What went there, or nothing. */
+/* The data that went there, or nothing. */
 static bool arrives_in_pipe(struct bed *bed, bool done)
 {
 	ssize_t n = read(bed->pipe[0], bed->in, sizeof(bed->in));
@@ -251,7 +251,7 @@ FIXTURE_VARIANT_ADD(inject, read) {
 	.copies = 2, .places = 2,
 };
 
-FIXTURE_VARIANT_ADD(inject, read_that_does_not_wait) {
+FIXTURE_VARIANT_ADD(inject, read_nonblocking) {
 	.run = take_at_once, .before = PIECES * PIECE, .effect = TAKES, .value = PIECES * PIECE,
 	.copies = 3, .places = 3,
 };
@@ -272,7 +272,7 @@ FIXTURE_VARIANT_ADD(inject, read_of_records_with_frames) {
 	.copies = 2 * PIECES, .places = 2 * PIECES,
 };
 
-FIXTURE_VARIANT_ADD(inject, splice_out_of_it) {
+FIXTURE_VARIANT_ADD(inject, splice_out) {
 	.prepare = empty_pipe, .run = take_spliced, .good = arrives_in_pipe,
 	.before = PIECE, .effect = TAKES, .value = PIECE,
 	.error = EAGAIN, .pages = true, .needs = true,
@@ -283,7 +283,7 @@ FIXTURE_VARIANT_ADD(inject, peek) {
 	.copies = 2, .places = 2,
 };
 
-FIXTURE_VARIANT_ADD(inject, peek_at_a_record) {
+FIXTURE_VARIANT_ADD(inject, peek_of_a_record) {
 	.type = BBUF_RECORD, .run = peek, .before = PIECES * PIECE, .value = PIECE,
 	.copies = 2, .places = 2,
 };
@@ -434,7 +434,7 @@ FIXTURE_VARIANT_ADD(inject, options) {
 	.copies = 1, .places = 1,
 };
 
-FIXTURE_VARIANT_ADD(inject, what_needs_nothing) {
+FIXTURE_VARIANT_ADD(inject, calls_without_allocations) {
 	.run = need_nothing,
 };
 
@@ -458,7 +458,7 @@ static long lease_piece(struct bed *bed)
 	return n <= 0 || lease.lease ? delivered(bed, n) : -1;
 }
 
-/* A batch of leases ends at a page that is missing: all of them are to be there. */
+/* A batch of leases stops at a missing page: all of them must be delivered after it arrived. */
 static bool make_lease_framed(struct bed *bed)
 {
 	memset(bed->in, 0, sizeof(bed->in));
@@ -527,7 +527,7 @@ static long reject(struct bed *bed)
 	return settle_piece(bed, BBUF_REJECT);
 }
 
-/* What does not say what is to become of it: close() does, which can't fail. */
+/* This operation does not decide what happens to the lease: close() does, which cannot fail. */
 static long close_leasing(struct bed *bed)
 {
 	int fd = queue_open(QUEUE, O_RDONLY);
@@ -546,7 +546,7 @@ FIXTURE_VARIANT_ADD(inject, lease) {
 	.effect = TAKES, .value = PIECE, .copies = 3, .places = 4, .needs = true,
 };
 
-FIXTURE_VARIANT_ADD(inject, lease_of_what_came_back) {
+FIXTURE_VARIANT_ADD(inject, lease_of_a_returned_record) {
 	LEASES, .prepare = have_returned, .run = lease_piece, .good = leases_are_told,
 	.before = PIECES * PIECE, .effect = TAKES, .value = PIECE, .copies = 3, .places = 3,
 };
@@ -569,7 +569,7 @@ FIXTURE_VARIANT_ADD(inject, lease_by_splice) {
 	.error = EAGAIN, .pages = true, .needs = true,
 };
 
-FIXTURE_VARIANT_ADD(inject, peek_where_readers_lease) {
+FIXTURE_VARIANT_ADD(inject, peek_with_leases) {
 	LEASES, .run = peek, .before = PIECES * PIECE, .value = PIECE,
 	.copies = 2, .places = 2,
 };
@@ -579,12 +579,12 @@ FIXTURE_VARIANT_ADD(inject, acknowledge) {
 	.effect = TAKES, .value = PIECE, .copies = 1, .places = 1,
 };
 
-FIXTURE_VARIANT_ADD(inject, give_back) {
+FIXTURE_VARIANT_ADD(inject, return_lease) {
 	LEASES, .prepare = have_lease, .run = give_back, .before = PIECES * PIECE,
 	.value = PIECE, .copies = 1, .places = 1,
 };
 
-FIXTURE_VARIANT_ADD(inject, give_back_last) {
+FIXTURE_VARIANT_ADD(inject, return_lease_to_tail) {
 	LEASES, .prepare = have_lease, .run = give_back_last, .before = PIECE,
 	.value = PIECE, .copies = 1, .places = 1,
 };
@@ -599,7 +599,7 @@ FIXTURE_VARIANT_ADD(inject, reject) {
 	.effect = TAKES, .value = PIECE, .copies = 1, .places = 1,
 };
 
-FIXTURE_VARIANT_ADD(inject, close_while_leasing) {
+FIXTURE_VARIANT_ADD(inject, close_with_leases) {
 	LEASES, .run = close_leasing, .before = PIECES * PIECE,
 	.copies = 2, .places = 7, .needs = true,
 };
@@ -660,7 +660,7 @@ static long create_leasing(struct bed *bed)
 	return ioctl(bed->control, BBUF_IOC_CREATE, &leasing);
 }
 
-/* What was rejected is there, or not at all. */
+/* A rejected record is either there, or still leased. */
 static bool arrives_in_other(struct bed *bed, bool done)
 {
 	int fd = queue_open(OTHER, O_RDONLY | O_NONBLOCK);
@@ -671,7 +671,7 @@ static bool arrives_in_other(struct bed *bed, bool done)
 	return there == done;
 }
 
-FIXTURE_VARIANT_ADD(inject, reject_to_another) {
+FIXTURE_VARIANT_ADD(inject, reject_to_dead_letters) {
 	LEASES, .dead_letters = OTHER, .prepare = have_lease, .run = reject,
 	.good = arrives_in_other, .before = PIECES * PIECE, .effect = TAKES, .value = PIECE,
 	.copies = 1, .places = 1,
@@ -687,17 +687,17 @@ FIXTURE_VARIANT_ADD(inject, create) {
 	.copies = 1, .places = 20, .pages = true, .needs = true,
 };
 
-FIXTURE_VARIANT_ADD(inject, open_to_lease) {
+FIXTURE_VARIANT_ADD(inject, open_for_leases) {
 	LEASES, .run = open_it, .before = PIECE, .value = ANY,
 	.copies = 1, .places = 5, .needs = true,
 };
 
-FIXTURE_VARIANT_ADD(inject, open_to_lease_tokens) {
+FIXTURE_VARIANT_ADD(inject, open_for_tokens) {
 	.policy = BBUF_LEASE, .run = open_it, .before = PIECE, .value = ANY,
 	.copies = 1, .places = 5, .needs = true,
 };
 
-FIXTURE_VARIANT_ADD(inject, create_to_lease) {
+FIXTURE_VARIANT_ADD(inject, create_with_leases) {
 	.type = BBUF_RECORD, .prepare = have_no_other, .run = create_leasing,
 	.good = other_exists, .before = PIECE, .copies = 1, .places = 21, .pages = true,
 	.needs = true,
@@ -840,7 +840,10 @@ static bool arm_one(int fd, int place)
 	return pwrite(fd, text, n, 0) == n;
 }
 
-/* What is left to count is 0 after the fault. To be told is a copy, and may be its victim. */
+/*
+ * The remaining count must be 0 after the fault. Reading it is a copy, too, and may be the one that
+ * fails.
+ */
 static bool one_struck(int fd)
 {
 	char left[16];
@@ -890,7 +893,7 @@ static bool run(const struct attempt *a, struct outcome *o)
 	return true;
 }
 
-/* What follows returns what is wrong, or NULL. */
+/* Each of the following functions returns what is wrong, or NULL. */
 
 static bool documented(const struct attempt *a, int error)
 {
@@ -918,8 +921,8 @@ static bool leases_records(const FIXTURE_VARIANT(inject) *v)
 }
 
 /*
- * What is leased: of an operation that failed it goes back to where it was. Of one that did
- * something it was taken, as what the test looks at.
+ * Leased records: a failed operation must return them to their positions. After a partial success
+ * the test takes them, like the data that it checks.
  */
 static bool settle_leases(struct bed *bed, bool done)
 {
@@ -1038,20 +1041,20 @@ do {									\
 	ASSERT_LE(least, struck);					\
 } while (0)
 
-TEST_F_TIMEOUT(inject, with_one_fault, SECONDS)
+TEST_F_TIMEOUT(inject, handles_each_single_fault, SECONDS)
 {
 	TRY_EACH(ONE, variant->places);
 	if (variant->pages)
 		TRY_EACH(ONE_OR_PAGES, variant->places + 1);
 }
 
-TEST_F_TIMEOUT(inject, with_memory_that_ends, SECONDS)
+TEST_F_TIMEOUT(inject, handles_faults_from_any_point_on, SECONDS)
 {
 	TRY_EACH(COPIES, variant->copies);
 }
 
-/* An operation that begins anew, after it met a page that was missing, comes to its middle. */
-TEST_F_TIMEOUT(inject, with_memory_that_comes_and_goes, SECONDS)
+/* An operation that restarts after a missing page must get past it. */
+TEST_F_TIMEOUT(inject, handles_random_faults, SECONDS)
 {
 	struct outcome outcome;
 	bool struck = false;
@@ -1066,7 +1069,7 @@ TEST_F_TIMEOUT(inject, with_memory_that_comes_and_goes, SECONDS)
 	ASSERT_TRUE(struck || variant->copies < 2);
 }
 
-TEST_F_TIMEOUT(inject, without_any_allocation, SECONDS)
+TEST_F_TIMEOUT(inject, works_or_fails_cleanly_without_allocations, SECONDS)
 {
 	struct attempt attempt = { variant, &self->bed, ALLOCATIONS, 0 };
 	struct outcome outcome;

@@ -10,7 +10,7 @@
 
 BBUF_FIXTURE(kill)
 
-/* Whether a queue, with nobody in it, does what a new one does. */
+/* Check that a queue which no process uses works like a new one. */
 static bool is_sound(int nb, int capacity)
 {
 	return queued(nb) >= 0 && discard(nb, queued(nb)) && queued(nb) == 0 &&
@@ -18,7 +18,7 @@ static bool is_sound(int nb, int capacity)
 	       take(nb, 0, capacity) && queued(nb) == 0;
 }
 
-TEST_F(kill, of_a_blocked_reader_takes_nothing)
+TEST_F(kill, blocked_reader_takes_nothing)
 {
 	struct task reader = task_reader(self->fd, 100);
 
@@ -28,7 +28,7 @@ TEST_F(kill, of_a_blocked_reader_takes_nothing)
 	ASSERT_TRUE(take(self->nb, 0, 10));
 }
 
-TEST_F(kill, of_a_blocked_writer_queues_nothing)
+TEST_F(kill, blocked_writer_queues_nothing)
 {
 	struct task writer = task_writer(self->fd, 0, 100);
 
@@ -40,7 +40,7 @@ TEST_F(kill, of_a_blocked_writer_queues_nothing)
 	ASSERT_TRUE(is_sound(self->nb, CAPACITY));
 }
 
-TEST_F(kill, of_a_writer_in_a_large_write_leaves_what_it_had_queued)
+TEST_F(kill, writer_in_a_large_write_leaves_what_it_had_queued)
 {
 	struct task large = task_writer(self->fd, 0, LARGE);
 	struct task next = task_writer(self->fd, 7, 100);
@@ -58,7 +58,7 @@ TEST_F(kill, of_a_writer_in_a_large_write_leaves_what_it_had_queued)
 	ASSERT_TRUE(is_sound(self->nb, CAPACITY));
 }
 
-TEST_F(kill, of_a_waiter_with_the_turn_ends_its_turn)
+TEST_F(kill, woken_waiter_lets_the_next_proceed)
 {
 	struct task writer = task_writer(self->fd, 0, 6000);
 
@@ -106,7 +106,7 @@ static bool read_item(int fd, struct item *item)
 	       pattern_matches(item->body, item_seed(item), sizeof(item->body));
 }
 
-TEST_F(kill, of_active_writers_tears_and_loses_no_item)
+TEST_F(kill, active_writers_tear_and_lose_no_item)
 {
 	unsigned int numbers[KILLS + PRODUCERS + 1] = { 0 };
 	struct task writer[PRODUCERS];
@@ -144,7 +144,7 @@ TEST_F(kill, of_active_writers_tears_and_loses_no_item)
 	ASSERT_TRUE(is_sound(self->nb, 1021));
 }
 
-/* Anybody, anywhere: in small and large calls, blocking and not, asleep and in a copy. */
+/* Any process, at any point: in small and large calls, blocking and not, asleep and in a copy. */
 
 #define ACTORS		6
 
@@ -163,7 +163,7 @@ static long act_for_ever(struct task *t)
 	return n;
 }
 
-TEST_F(kill, of_anybody_at_any_point_leaves_the_queue_sound)
+TEST_F(kill, any_process_at_any_point_leaves_the_queue_consistent)
 {
 	struct task actor[ACTORS];
 	unsigned int seed = 1;

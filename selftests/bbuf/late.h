@@ -25,7 +25,7 @@ int late_map(struct late *late, size_t len);
 int late_map_for_writes(struct late *late, const void *content, size_t len);
 void late_unmap(struct late *late);
 
-/* Reads into memory whose last page never comes: it is to be killed there. */
+/* Read into memory whose last page never arrives; the caller kills the task there. */
 ssize_t late_read(int fd, size_t len);
 
 /* The harness of older kernels runs a test although its setup has skipped. */

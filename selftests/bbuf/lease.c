@@ -43,9 +43,9 @@ FIXTURE_TEARDOWN(lease)
 	queue_destroy(QUEUE);
 }
 
-/* What is leased */
+/* Leased records */
 
-TEST_F(lease, hides_a_record_from_others)
+TEST_F(lease, record_is_hidden_from_other_readers)
 {
 	ASSERT_TRUE(put_records(self->fd, 0, 2));
 	ASSERT_LEASES(self->nb, 0);
@@ -54,7 +54,7 @@ TEST_F(lease, hides_a_record_from_others)
 	ASSERT_NOTHING(self->nb);
 }
 
-TEST_F(lease, counts_against_the_capacity_until_it_is_acknowledged)
+TEST_F(lease, record_counts_against_the_capacity_until_acknowledged)
 {
 	ASSERT_EQ(CAPACITY - LEN, put(self->nb, 0, CAPACITY - LEN));
 	ASSERT_TRUE(put_records(self->nb, 7, 1));
@@ -65,7 +65,7 @@ TEST_F(lease, counts_against_the_capacity_until_it_is_acknowledged)
 	ASSERT_FAILS(EAGAIN, put(self->nb, 0, 1));
 }
 
-TEST_F(lease, acknowledged_is_gone_for_good)
+TEST_F(lease, acknowledged_record_is_never_delivered_again)
 {
 	ASSERT_TRUE(put_records(self->fd, 0, 2));
 	ASSERT_LEASES(self->nb, 0);
@@ -75,7 +75,7 @@ TEST_F(lease, acknowledged_is_gone_for_good)
 	ASSERT_TRUE(RECORDS_ARE(1));
 }
 
-TEST_F(lease, is_never_zero_and_never_the_same)
+TEST_F(lease, number_is_never_zero_and_never_repeats)
 {
 	unsigned long long first, second, again;
 
@@ -92,7 +92,7 @@ TEST_F(lease, is_never_zero_and_never_the_same)
 	ASSERT_NE(second, again);
 }
 
-TEST_F(lease, is_not_what_peek_and_FIONREAD_tell_of)
+TEST_F(lease, record_is_left_out_of_peek_and_FIONREAD)
 {
 	char buf[2 * LEN];
 
@@ -115,7 +115,7 @@ TEST_F(lease, is_not_what_peek_and_FIONREAD_tell_of)
 
 /* Ways of reading */
 
-TEST_F(lease, is_what_a_plain_read_takes)
+TEST_F(lease, plain_read_takes_a_lease)
 {
 	unsigned char buf[LEN];
 	struct iovec iov[] = { { buf, 3 }, { buf + 3, LEN - 3 } };
@@ -133,7 +133,7 @@ TEST_F(lease, is_what_a_plain_read_takes)
 	ASSERT_TRUE(RECORDS_ARE(1, 2));
 }
 
-TEST_F(lease, is_what_splice_takes)
+TEST_F(lease, splice_takes_a_lease)
 {
 	unsigned char buf[2 * LEN];
 	int pipes[2];
@@ -151,7 +151,7 @@ TEST_F(lease, is_what_splice_takes)
 	close(pipes[1]);
 }
 
-TEST_F(lease, is_what_io_uring_reads)
+TEST_F(lease, io_uring_read_takes_a_lease)
 {
 	unsigned char buf[2 * LEN] = { 0 };
 	struct ring ring;
@@ -170,7 +170,7 @@ TEST_F(lease, is_what_io_uring_reads)
 	ring_close(&ring);
 }
 
-TEST_F(lease, of_nothing_is_none)
+TEST_F(lease, empty_queue_grants_no_lease)
 {
 	struct iovec iov = { (char[LEN]){ 0 }, LEN };
 	struct bbuf_lease lease;
@@ -196,7 +196,7 @@ static struct task task_lease(int fd)
 	return (struct task){ .fn = lease_once, .nr = SYS_ioctl, .fd = fd, .len = LEN };
 }
 
-TEST_F(lease, waits_as_a_read_does)
+TEST_F(lease, ioctl_waits_like_a_read)
 {
 	struct task first = task_lease(self->fd), second = task_lease(self->fd);
 	struct task interrupted = task_lease(self->fd);
@@ -217,7 +217,7 @@ TEST_F(lease, waits_as_a_read_does)
 
 /* Errors in reading: nothing is leased, nothing was delivered. */
 
-TEST_F(lease, of_a_record_longer_than_the_buffer_tells_its_length)
+TEST_F(lease, record_longer_than_the_buffer_reports_its_length)
 {
 	struct bbuf_lease lease;
 	char buf[2 * LEN];
@@ -234,7 +234,7 @@ TEST_F(lease, of_a_record_longer_than_the_buffer_tells_its_length)
 	ASSERT_EQ(1, lease_deliveries(self->nb, 0, 2 * LEN));
 }
 
-TEST_F(lease, of_a_record_that_meets_bad_memory_leaves_it_first)
+TEST_F(lease, record_stays_first_when_the_copy_faults)
 {
 	unsigned char *half = cliff(LEN - 1, 0);
 	struct bbuf_lease lease;
@@ -252,7 +252,7 @@ TEST_F(lease, of_a_record_that_meets_bad_memory_leaves_it_first)
 }
 
 /* One that came back before is not where the others are. */
-TEST_F(lease, of_a_returned_record_that_meets_bad_memory_leaves_it_first)
+TEST_F(lease, returned_record_stays_first_when_the_copy_faults)
 {
 	unsigned char *half = cliff(LEN - 1, 0);
 	struct bbuf_lease lease;
@@ -270,7 +270,7 @@ TEST_F(lease, of_a_returned_record_that_meets_bad_memory_leaves_it_first)
 }
 
 /* Where the answer goes is memory, too. */
-TEST_F(lease, whose_answer_meets_bad_memory_is_no_lease)
+TEST_F(lease, lease_is_undone_when_the_reply_faults)
 {
 	struct bbuf_lease *lease = mmap(NULL, getpagesize(), PROT_READ | PROT_WRITE,
 					MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -288,7 +288,7 @@ TEST_F(lease, whose_answer_meets_bad_memory_is_no_lease)
 
 /* Return */
 
-TEST_F(lease, returned_goes_before_what_came_later)
+TEST_F(lease, returned_record_goes_before_later_ones)
 {
 	ASSERT_TRUE(put_records(self->fd, 0, 3));
 	ASSERT_LEASES(self->nb, 0);
@@ -297,7 +297,7 @@ TEST_F(lease, returned_goes_before_what_came_later)
 	ASSERT_TRUE(RECORDS_ARE(0, 1, 2, 3));
 }
 
-TEST_F(lease, returned_goes_to_where_it_was_in_whatever_order)
+TEST_F(lease, returned_records_keep_their_order)
 {
 	unsigned long long lease[5];
 	size_t i;
@@ -316,7 +316,7 @@ TEST_F(lease, returned_goes_to_where_it_was_in_whatever_order)
 	ASSERT_TRUE(RECORDS_ARE(0, 1, 2, 3, 4, 5, 6));
 }
 
-TEST_F(lease, returned_again_and_again_stays_where_it_was)
+TEST_F(lease, record_returned_repeatedly_keeps_its_position)
 {
 	int i;
 
@@ -329,7 +329,7 @@ TEST_F(lease, returned_again_and_again_stays_where_it_was)
 	ASSERT_EQ(1, lease_deliveries(self->fd, 1, LEN));
 }
 
-TEST_F(lease, returned_last_goes_behind_all_that_is_queued)
+TEST_F(lease, record_returned_to_the_tail_goes_behind_all_queued)
 {
 	unsigned long long first, second;
 
@@ -345,7 +345,7 @@ TEST_F(lease, returned_last_goes_behind_all_that_is_queued)
 	ASSERT_TRUE(RECORDS_ARE(2, 3, 1, 4, 0, 5));
 }
 
-TEST_F(lease, returned_last_is_there_from_then_on)
+TEST_F(lease, record_returned_to_the_tail_keeps_its_new_position)
 {
 	ASSERT_TRUE(put_records(self->fd, 0, 2));
 	ASSERT_LEASES(self->nb, 0);
@@ -358,7 +358,7 @@ TEST_F(lease, returned_last_is_there_from_then_on)
 	ASSERT_TRUE(RECORDS_ARE(1, 0, 2));
 }
 
-TEST_F(lease, returned_last_to_a_full_queue_needs_no_room)
+TEST_F(lease, return_to_the_tail_of_a_full_queue_needs_no_room)
 {
 	BEGIN_ANEW(BBUF_RECORD, 3 * LEN, BBUF_LEASE);
 	ASSERT_TRUE(put_records(self->nb, 0, 3));
@@ -371,7 +371,7 @@ TEST_F(lease, returned_last_to_a_full_queue_needs_no_room)
 
 /* Settle */
 
-TEST_F(lease, is_settled_one_by_one_in_any_order)
+TEST_F(lease, leases_are_settled_in_any_order)
 {
 	unsigned long long lease[4];
 	size_t i;
@@ -389,7 +389,7 @@ TEST_F(lease, is_settled_one_by_one_in_any_order)
 	ASSERT_EQ(CAPACITY, put(self->nb, 0, CAPACITY));
 }
 
-TEST_F(lease, zero_is_the_one_held_longest)
+TEST_F(lease, number_zero_settles_the_oldest_lease)
 {
 	ASSERT_TRUE(put_records(self->fd, 0, 3));
 	ASSERT_LEASES(self->nb, 0);
@@ -405,7 +405,7 @@ TEST_F(lease, zero_is_the_one_held_longest)
 	ASSERT_FAILS(ENOENT, settle(self->nb, 0, BBUF_RETURN));
 }
 
-TEST_F(lease, all_are_settled_at_once)
+TEST_F(lease, all_leases_are_settled_at_once)
 {
 	ASSERT_TRUE(put_records(self->fd, 0, 6));
 	ASSERT_TRUE(take_records(self->nb, 0, 3));
@@ -421,7 +421,7 @@ TEST_F(lease, all_are_settled_at_once)
 	ASSERT_TRUE(RECORDS_ARE(5, 3, 4));
 }
 
-TEST_F(lease, is_nobody_elses_to_settle)
+TEST_F(lease, lease_cannot_be_settled_by_another_file)
 {
 	static const enum bbuf_settle_action settle_actions[] = {
 		BBUF_ACK, BBUF_RETURN, BBUF_RETURN_LAST, BBUF_REJECT, BBUF_RENEW,
@@ -442,7 +442,7 @@ TEST_F(lease, is_nobody_elses_to_settle)
 	ASSERT_EQ(1, settle(self->nb, lease, BBUF_ACK));
 }
 
-TEST_F(lease, is_settled_once)
+TEST_F(lease, lease_is_settled_only_once)
 {
 	unsigned long long lease;
 
@@ -457,7 +457,7 @@ TEST_F(lease, is_settled_once)
 	ASSERT_TRUE(nothing_queued());
 }
 
-TEST_F(lease, renewed_stays_leased)
+TEST_F(lease, renewed_lease_stays_valid)
 {
 	unsigned long long lease;
 
@@ -470,7 +470,7 @@ TEST_F(lease, renewed_stays_leased)
 	ASSERT_EQ(2, lease_deliveries(self->nb, 0, LEN));
 }
 
-TEST_F(lease, is_not_settled_by_a_bad_request)
+TEST_F(lease, invalid_settle_request_is_refused)
 {
 	struct bbuf_settle bad[] = {
 		{ .action = BBUF_RENEW + 1 }, { .action = -1U }, { .flags = 2 }, { .flags = -1U },
@@ -486,7 +486,7 @@ TEST_F(lease, is_not_settled_by_a_bad_request)
 	ASSERT_EQ(1, queue_info(self->nb).leased_records);
 }
 
-TEST_F(lease, is_not_had_by_a_bad_request)
+TEST_F(lease, invalid_lease_request_is_refused)
 {
 	char buf[LEN];
 	struct bbuf_lease bad[] = {
@@ -502,7 +502,7 @@ TEST_F(lease, is_not_had_by_a_bad_request)
 	ASSERT_TRUE(RECORDS_ARE(0));
 }
 
-TEST_F(lease, is_only_had_of_queues_that_lease_records)
+TEST_F(lease, lease_needs_a_queue_that_leases_records)
 {
 	struct bbuf_lease lease;
 	char buf[LEN];
@@ -522,7 +522,7 @@ TEST_F(lease, is_only_had_of_queues_that_lease_records)
 
 /* Close, by whatever way */
 
-TEST_F(lease, goes_back_when_the_file_is_closed)
+TEST_F(lease, lease_returns_when_the_file_is_closed)
 {
 	ASSERT_TRUE(put_records(self->fd, 0, 5));
 	ASSERT_TRUE(take_records(self->nb, 0, 3));
@@ -536,7 +536,7 @@ TEST_F(lease, goes_back_when_the_file_is_closed)
 	ASSERT_EQ(0, queue_info(self->fd).leased_records);
 }
 
-TEST_F(lease, goes_back_when_the_last_duplicate_is_closed)
+TEST_F(lease, lease_returns_when_the_last_duplicate_is_closed)
 {
 	int copy = dup(self->nb);
 
@@ -550,7 +550,7 @@ TEST_F(lease, goes_back_when_the_last_duplicate_is_closed)
 	ASSERT_TRUE(RECORDS_ARE(0, 1));
 }
 
-TEST_F(lease, goes_back_when_the_last_process_that_has_it_is_killed)
+TEST_F(lease, lease_returns_when_the_last_process_with_the_file_is_killed)
 {
 	struct task holder = task_holder();
 
@@ -565,7 +565,7 @@ TEST_F(lease, goes_back_when_the_last_process_that_has_it_is_killed)
 	ASSERT_TRUE(RECORDS_ARE(0, 1));
 }
 
-/* A message with a file descriptor in it, and nobody has it but the socket. */
+/* A message that contains a file descriptor. Only the socket refers to the file then. */
 static bool file_send(int socket, int fd)
 {
 	char control[CMSG_SPACE(sizeof(fd))] = { 0 };
@@ -598,7 +598,7 @@ static int file_receive(int socket)
 	return fd;
 }
 
-TEST_F(lease, travels_with_its_file)
+TEST_F(lease, lease_moves_with_a_passed_file_descriptor)
 {
 	int sockets[2], received;
 	unsigned long long lease;
@@ -613,7 +613,7 @@ TEST_F(lease, travels_with_its_file)
 	ASSERT_LE(0, received);
 	ASSERT_EQ(1, settle(received, lease, BBUF_RENEW));
 
-	/* On its way again, and nobody is there any more to receive it. */
+	/* The file descriptor is in transit again, and its receiver has exited. */
 	ASSERT_TRUE(file_send(sockets[0], received));
 	close(received);
 	ASSERT_TRUE(RECORDS_ARE(1));
@@ -624,7 +624,7 @@ TEST_F(lease, travels_with_its_file)
 	ASSERT_TRUE(RECORDS_ARE(0, 1));
 }
 
-TEST_F(lease, is_settled_by_whoever_has_the_file)
+TEST_F(lease, lease_can_be_settled_by_any_process_with_the_file)
 {
 	unsigned long long lease;
 	int status;
@@ -640,7 +640,7 @@ TEST_F(lease, is_settled_by_whoever_has_the_file)
 	ASSERT_FAILS(ESTALE, settle(self->nb, lease, BBUF_ACK));
 }
 
-TEST_F(lease, survives_the_exit_of_others)
+TEST_F(lease, lease_survives_the_exit_of_other_processes)
 {
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
 	ASSERT_LEASES(self->nb, 0);
@@ -653,7 +653,7 @@ TEST_F(lease, survives_the_exit_of_others)
 
 /* Kill */
 
-TEST_F(lease, goes_back_when_its_holder_is_killed)
+TEST_F(lease, lease_returns_when_its_holder_is_killed)
 {
 	struct task holder = task_leaser(2);
 
@@ -673,7 +673,7 @@ static long read_late(struct task *t)
 	return late_read(queue_open(QUEUE, O_RDONLY), t->arg[0]);
 }
 
-TEST_F(lease, is_none_of_a_reader_that_is_killed_in_its_copy)
+TEST_F(lease, reader_killed_during_the_copy_gets_no_lease)
 {
 	const size_t len = 3 * getpagesize();
 	struct task reader = {
@@ -696,8 +696,8 @@ TEST_F(lease, is_none_of_a_reader_that_is_killed_in_its_copy)
 	ASSERT_EQ(0, queue_info(self->fd).returned);
 }
 
-/* Who copies what came back holds no others up, nor do they take it from him. */
-TEST_F(lease, of_a_returned_record_waits_for_its_memory)
+/* A reader that copies a returned record does not delay others, and does not lose it to them. */
+TEST_F(lease, requeued_record_is_leased_after_a_page_fault)
 {
 	struct call reader = { .fd = self->fd };
 	const size_t len = 5000;
@@ -726,7 +726,7 @@ TEST_F(lease, of_a_returned_record_waits_for_its_memory)
 }
 
 /* A reader that waits for its memory has nothing yet, so it takes what is first afterwards. */
-TEST_F(lease, goes_back_while_somebody_waits_for_memory)
+TEST_F(lease, lease_returns_while_a_reader_is_stalled)
 {
 	struct call reader = { 0 };
 	const size_t len = 5000;
@@ -754,7 +754,7 @@ TEST_F(lease, goes_back_while_somebody_waits_for_memory)
 
 /* Waiting */
 
-TEST_F(lease, that_ends_wakes_who_waits_for_data)
+TEST_F(lease, return_wakes_readers)
 {
 	struct task reader = task_reader(self->fd, LEN), holder = task_leaser(1);
 	unsigned long long lease;
@@ -786,7 +786,7 @@ static long close_and_read(struct task *t)
 	return read(t->fd, t->result->data, t->len);
 }
 
-TEST_F(lease, of_a_file_that_is_closed_wakes_who_waits_for_data)
+TEST_F(lease, close_wakes_readers)
 {
 	struct task reader = task_reader(self->fd, LEN);
 
@@ -801,7 +801,7 @@ TEST_F(lease, of_a_file_that_is_closed_wakes_who_waits_for_data)
 	ASSERT_TRUE(pattern_matches(reader.result->data, 0, LEN));
 }
 
-TEST_F(lease, that_goes_back_serves_those_who_wait_in_order)
+TEST_F(lease, returned_records_go_to_waiting_readers_in_order)
 {
 	struct task reader[3];
 	size_t i;
@@ -819,7 +819,7 @@ TEST_F(lease, that_goes_back_serves_those_who_wait_in_order)
 	}
 }
 
-TEST_F(lease, makes_no_room_for_who_waits_for_it)
+TEST_F(lease, lease_makes_no_room_for_a_waiting_writer)
 {
 	struct task writer = task_writer(self->fd, 7, LEN);
 
@@ -839,7 +839,7 @@ TEST_F(lease, makes_no_room_for_who_waits_for_it)
 }
 
 /* Acknowledged out of order, each makes the room it took. */
-TEST_F(lease, makes_room_whichever_is_acknowledged_first)
+TEST_F(lease, acknowledgement_in_any_order_makes_room)
 {
 	unsigned long long lease[10];
 	size_t i;
@@ -858,7 +858,7 @@ TEST_F(lease, makes_room_whichever_is_acknowledged_first)
 
 /* poll and epoll */
 
-TEST_F(lease, is_neither_data_nor_room_to_poll)
+TEST_F(lease, leased_record_is_neither_POLLIN_nor_POLLOUT)
 {
 	BEGIN_ANEW(BBUF_RECORD, LEN, BBUF_LEASE);
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
@@ -872,7 +872,7 @@ TEST_F(lease, is_neither_data_nor_room_to_poll)
 	ASSERT_EQ(WRITABLE, queue_events(self->nb));
 }
 
-TEST_F(lease, that_goes_back_is_an_edge_for_data)
+TEST_F(lease, return_is_an_EPOLLIN_edge)
 {
 	int epoll = epoll_on(self->other, EPOLLIN | EPOLLET);
 
@@ -895,7 +895,7 @@ TEST_F(lease, that_goes_back_is_an_edge_for_data)
 	close(epoll);
 }
 
-TEST_F(lease, that_is_acknowledged_is_an_edge_for_room)
+TEST_F(lease, acknowledgement_is_an_EPOLLOUT_edge)
 {
 	int epoll = epoll_on(self->other, EPOLLOUT | EPOLLET);
 
@@ -914,7 +914,7 @@ TEST_F(lease, that_is_acknowledged_is_an_edge_for_room)
 	close(epoll);
 }
 
-TEST_F(lease, wakes_only_those_whom_it_concerns)
+TEST_F(lease, return_and_acknowledgement_wake_only_their_own_side)
 {
 	struct task data, room;
 
@@ -961,7 +961,7 @@ static int set_framed(int fd)
 	return queue_set_options(fd, .flags = BBUF_FRAMED | BBUF_LEASE_FRAMED);
 }
 
-TEST_F(lease, of_many_records_is_one_framed_read)
+TEST_F(lease, framed_read_leases_many_records)
 {
 	unsigned char buf[1000], *at = buf;
 	struct bbuf_lease_frame frame[4];
@@ -1000,7 +1000,7 @@ TEST_F(lease, of_many_records_is_one_framed_read)
 	ASSERT_NE(0, lease_take(self->nb, 3, LEN + 3));
 }
 
-TEST_F(lease, framed_is_told_as_much_as_there_is_room_for)
+TEST_F(lease, framed_read_leases_as_many_as_fit)
 {
 	unsigned char buf[SPACE(LEN)];
 
@@ -1013,7 +1013,7 @@ TEST_F(lease, framed_is_told_as_much_as_there_is_room_for)
 	ASSERT_EQ(1, frame_at(buf, 0, LEN).deliveries);
 }
 
-TEST_F(lease, of_a_framed_read_that_meets_bad_memory_is_of_what_was_told)
+TEST_F(lease, framed_read_that_faults_leases_only_the_delivered)
 {
 	unsigned char *half = cliff(2 * SPACE(LEN), 0);
 	size_t missing;
@@ -1032,7 +1032,7 @@ TEST_F(lease, of_a_framed_read_that_meets_bad_memory_is_of_what_was_told)
 	ASSERT_TRUE(RECORDS_ARE(0, 1, 2, 3));
 }
 
-TEST_F(lease, is_had_in_frames_without_its_number_too)
+TEST_F(lease, frames_without_lease_numbers_can_be_read)
 {
 	unsigned char buf[1000];
 	struct bbuf_frame frame;
@@ -1049,7 +1049,7 @@ TEST_F(lease, is_had_in_frames_without_its_number_too)
 	ASSERT_TRUE(RECORDS_ARE(1));
 }
 
-TEST_F(lease, frames_are_none_of_writes)
+TEST_F(lease, lease_frames_do_not_apply_to_writes)
 {
 	unsigned char buf[BBUF_FRAME_SPACE(LEN)] = { 0 };
 
@@ -1060,7 +1060,7 @@ TEST_F(lease, frames_are_none_of_writes)
 	ASSERT_TRUE(RECORDS_ARE(3));
 }
 
-TEST_F(lease, frames_are_had_of_queues_that_lease_records_and_with_frames)
+TEST_F(lease, lease_frames_need_framed_mode_and_a_lease_queue)
 {
 	struct bbuf_options options;
 
@@ -1074,7 +1074,7 @@ TEST_F(lease, frames_are_had_of_queues_that_lease_records_and_with_frames)
 	ASSERT_FAILS(EINVAL, set_framed(self->nb));
 }
 
-TEST_F(lease, by_ioctl_is_of_one_record_without_a_frame)
+TEST_F(lease, ioctl_leases_one_record_without_a_frame)
 {
 	ASSERT_EQ(0, set_framed(self->nb));
 	ASSERT_TRUE(put_records(self->fd, 0, 2));
@@ -1086,7 +1086,7 @@ TEST_F(lease, by_ioctl_is_of_one_record_without_a_frame)
 
 #define FILES		4
 #define STEPS		20000
-#define RECORDS		200	/* that there are at once at the most */
+#define RECORDS		200	/* maximum number at any one time */
 #define LONGEST		40
 
 enum place { GONE, QUEUED, LEASED };
@@ -1269,7 +1269,7 @@ static bool model_agrees(struct model *m, int fd)
 	       info.records == records;
 }
 
-TEST_F(lease, is_what_a_list_says_whatever_is_done)
+TEST_F(lease, random_operations_agree_with_a_model)
 {
 	static struct model model;
 	unsigned int seed = time(NULL);

@@ -35,7 +35,7 @@ FIXTURE_TEARDOWN(lease_end)
 
 /* End of file */
 
-TEST_F(lease_end, comes_after_the_last_acknowledgement)
+TEST_F(lease_end, EOF_comes_after_the_last_acknowledgement)
 {
 	struct bbuf_lease lease;
 	char buf[LEN];
@@ -55,7 +55,7 @@ TEST_F(lease_end, comes_after_the_last_acknowledgement)
 	ASSERT_EQ(0, lease.lease);
 }
 
-TEST_F(lease_end, comes_after_what_goes_back)
+TEST_F(lease_end, EOF_comes_after_returned_records)
 {
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
 	ASSERT_LEASES(self->nb, 0);
@@ -69,7 +69,7 @@ TEST_F(lease_end, comes_after_what_goes_back)
 	ASSERT_END(self->nb);
 }
 
-TEST_F(lease_end, comes_after_what_is_rejected)
+TEST_F(lease_end, EOF_comes_after_a_rejection)
 {
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
 	ASSERT_LEASES(self->nb, 0);
@@ -79,7 +79,7 @@ TEST_F(lease_end, comes_after_what_is_rejected)
 	ASSERT_END(self->in);
 }
 
-TEST_F(lease_end, is_waited_for_while_others_have_leases)
+TEST_F(lease_end, EOF_is_delayed_by_leases_of_others)
 {
 	struct task reader[3], drainer = task_drainer(self->fd);
 	size_t i;
@@ -101,7 +101,7 @@ TEST_F(lease_end, is_waited_for_while_others_have_leases)
 	ASSERT_EQ(0, task_wait(&drainer));
 }
 
-TEST_F(lease_end, is_waited_for_by_who_comes_after_the_shutdown)
+TEST_F(lease_end, reader_that_comes_after_shutdown_waits_for_EOF)
 {
 	struct task reader = task_reader(self->fd, LEN);
 
@@ -114,7 +114,7 @@ TEST_F(lease_end, is_waited_for_by_who_comes_after_the_shutdown)
 }
 
 /* One gets what the killed one had, the others wait for him; then all see the end. */
-TEST_F(lease_end, is_waited_for_whoever_is_killed)
+TEST_F(lease_end, killed_holder_delays_EOF)
 {
 	struct task holder = task_leaser(1), first = task_reader(self->fd, LEN);
 	struct task second = task_reader(self->fd, LEN);
@@ -132,7 +132,7 @@ TEST_F(lease_end, is_waited_for_whoever_is_killed)
 	ASSERT_EQ(0, task_wait(&second));
 }
 
-TEST_F(lease_end, is_seen_by_poll_after_the_last_acknowledgement)
+TEST_F(lease_end, poll_reports_EOF_after_the_last_acknowledgement)
 {
 	struct task poller = task_poller(self->in, POLLIN), hup = task_poller(self->in, 0);
 
@@ -156,7 +156,7 @@ TEST_F(lease_end, is_seen_by_poll_after_the_last_acknowledgement)
 	ASSERT_EQ(ENDED, queue_events(self->in));
 }
 
-TEST_F(lease_end, is_an_edge_for_epoll)
+TEST_F(lease_end, EOF_is_an_epoll_edge)
 {
 	int epoll = epoll_on(self->in, EPOLLIN | EPOLLET);
 
@@ -172,7 +172,7 @@ TEST_F(lease_end, is_an_edge_for_epoll)
 	close(epoll);
 }
 
-TEST_F(lease_end, is_taken_back_while_something_is_leased)
+TEST_F(lease_end, reopen_cancels_EOF_with_leases_in_flight)
 {
 	struct task reader = task_reader(self->fd, LEN);
 
@@ -189,7 +189,7 @@ TEST_F(lease_end, is_taken_back_while_something_is_leased)
 	ASSERT_NOTHING(self->nb);
 }
 
-TEST_F(lease_end, that_was_taken_back_comes_again)
+TEST_F(lease_end, EOF_comes_again_after_a_reopen)
 {
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
 	ASSERT_EQ(0, queue_shutdown(self->fd));
@@ -208,7 +208,7 @@ TEST_F(lease_end, that_was_taken_back_comes_again)
 	ASSERT_END(self->in);
 }
 
-TEST_F(lease_end, of_the_last_writer_comes_after_the_last_acknowledgement)
+TEST_F(lease_end, EOF_on_last_close_comes_after_the_last_acknowledgement)
 {
 	ASSERT_EQ(0, queue_set_policy(self->fd, BBUF_EOF_ON_CLOSE));
 	ASSERT_TRUE(put_records(self->fd, 0, 2));
@@ -226,7 +226,7 @@ TEST_F(lease_end, of_the_last_writer_comes_after_the_last_acknowledgement)
 }
 
 /* It is closed for writing and reading at once: what goes back is before the end. */
-TEST_F(lease_end, of_the_last_writer_comes_after_what_he_had_leased)
+TEST_F(lease_end, EOF_on_last_close_comes_after_leases_of_the_writer)
 {
 	ASSERT_EQ(0, queue_set_policy(self->fd, BBUF_EOF_ON_CLOSE));
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
@@ -243,7 +243,7 @@ TEST_F(lease_end, of_the_last_writer_comes_after_what_he_had_leased)
 
 /* fsync */
 
-TEST_F(lease_end, of_fsync_is_the_acknowledgement)
+TEST_F(lease_end, fsync_ends_with_the_acknowledgement)
 {
 	struct task drainer = task_drainer(self->fd);
 
@@ -259,7 +259,7 @@ TEST_F(lease_end, of_fsync_is_the_acknowledgement)
 	ASSERT_EQ(0, fsync(self->fd));
 }
 
-TEST_F(lease_end, of_fsync_is_that_of_all_in_whatever_order)
+TEST_F(lease_end, fsync_ends_after_acknowledgements_in_any_order)
 {
 	struct task drainer = task_drainer(self->fd), late = task_drainer(self->fd);
 	unsigned long long lease[3];
@@ -282,7 +282,7 @@ TEST_F(lease_end, of_fsync_is_that_of_all_in_whatever_order)
 	ASSERT_EQ(0, task_wait(&late));
 }
 
-TEST_F(lease_end, of_fsync_is_not_when_a_later_record_is_acknowledged)
+TEST_F(lease_end, fsync_ignores_acknowledgement_of_later_records)
 {
 	struct task drainer = task_drainer(self->fd);
 
@@ -297,7 +297,7 @@ TEST_F(lease_end, of_fsync_is_not_when_a_later_record_is_acknowledged)
 	ASSERT_EQ(0, task_wait(&drainer));
 }
 
-TEST_F(lease_end, of_fsync_is_that_of_what_went_behind_too)
+TEST_F(lease_end, fsync_waits_for_records_returned_to_the_tail)
 {
 	struct task drainer = task_drainer(self->fd);
 
@@ -320,8 +320,8 @@ TEST_F(lease_end, of_fsync_is_that_of_what_went_behind_too)
 	ASSERT_EQ(0, task_wait(&drainer));
 }
 
-/* What came after the call is not waited for, whatever comes behind it. */
-TEST_F(lease_end, of_fsync_does_not_depend_on_what_comes_later)
+/* Records that were written after the call are not waited for, whatever follows them. */
+TEST_F(lease_end, fsync_does_not_depend_on_later_records)
 {
 	struct task drainer = task_drainer(self->fd);
 
@@ -335,7 +335,7 @@ TEST_F(lease_end, of_fsync_does_not_depend_on_what_comes_later)
 	ASSERT_EQ(0, task_wait(&drainer));
 }
 
-TEST_F(lease_end, of_fsync_is_when_the_rest_is_rejected_or_flushed)
+TEST_F(lease_end, fsync_ends_when_the_rest_is_rejected_or_flushed)
 {
 	struct task drainer = task_drainer(self->fd);
 
@@ -350,7 +350,7 @@ TEST_F(lease_end, of_fsync_is_when_the_rest_is_rejected_or_flushed)
 	ASSERT_EQ(0, task_wait(&drainer));
 }
 
-TEST_F(lease_end, of_fsync_is_its_signal_or_its_death)
+TEST_F(lease_end, fsync_ends_when_interrupted_or_killed)
 {
 	struct task drainer = task_drainer(self->fd), killed = task_drainer(self->fd);
 
@@ -386,7 +386,7 @@ static bool pass_mebibytes(int fd, size_t n)
 
 /* The difference of two positions that are 2 GiB apart does not fit into a signed 32-bit number. */
 
-TEST_F(lease_end, of_fsync_waits_for_what_is_leased_while_gigabytes_pass)
+TEST_F(lease_end, fsync_waits_for_a_lease_while_gigabytes_pass)
 {
 	struct task drainer;
 
@@ -401,7 +401,7 @@ TEST_F(lease_end, of_fsync_waits_for_what_is_leased_while_gigabytes_pass)
 	ASSERT_EQ(0, task_wait(&drainer));
 }
 
-TEST_F(lease_end, of_fsync_comes_after_gigabytes_have_passed)
+TEST_F(lease_end, fsync_ends_after_gigabytes_have_passed)
 {
 	struct task drainer;
 
@@ -419,7 +419,7 @@ TEST_F(lease_end, of_fsync_comes_after_gigabytes_have_passed)
 
 /* Resize */
 
-TEST_F(lease_end, of_a_resize_is_what_is_queued_and_leased)
+TEST_F(lease_end, resize_is_limited_by_queued_and_leased_data)
 {
 	ASSERT_TRUE(put_records(self->fd, 0, 5));
 	ASSERT_TRUE(take_records(self->nb, 0, 3));
@@ -439,7 +439,7 @@ TEST_F(lease_end, of_a_resize_is_what_is_queued_and_leased)
 }
 
 /* Wherever in the ring they are, and whatever is still in it between them. */
-TEST_F(lease_end, of_a_resize_loses_no_record)
+TEST_F(lease_end, resize_loses_no_record)
 {
 	unsigned long long lease[4];
 	size_t start, i;
@@ -465,7 +465,7 @@ TEST_F(lease_end, of_a_resize_loses_no_record)
 	}
 }
 
-TEST_F(lease_end, of_a_resize_wakes_who_waits_for_room)
+TEST_F(lease_end, resize_wakes_waiting_writers)
 {
 	struct task writer = task_writer(self->fd, 7, LEN);
 
@@ -480,7 +480,7 @@ TEST_F(lease_end, of_a_resize_wakes_who_waits_for_room)
 
 /* Flush */
 
-TEST_F(lease_end, of_a_flush_is_what_is_leased)
+TEST_F(lease_end, flush_leaves_leases_alone)
 {
 	ASSERT_TRUE(put_records(self->fd, 0, 5));
 	ASSERT_TRUE(take_records(self->nb, 0, 2));
@@ -500,7 +500,7 @@ TEST_F(lease_end, of_a_flush_is_what_is_leased)
 	ASSERT_NE(0, lease_take(self->nb, 0, CAPACITY - 2 * LEN));
 }
 
-TEST_F(lease_end, of_a_flush_lets_writers_on)
+TEST_F(lease_end, flush_lets_writers_proceed)
 {
 	struct task writer = task_writer(self->fd, 7, LEN);
 
@@ -517,7 +517,7 @@ TEST_F(lease_end, of_a_flush_lets_writers_on)
 
 /* Destroy */
 
-TEST_F(lease_end, of_the_queue_is_the_end_of_its_leases)
+TEST_F(lease_end, destroy_ends_all_leases)
 {
 	struct task reader = task_reader(self->fd, LEN), drainer = task_drainer(self->fd);
 	struct bbuf_lease again;
@@ -551,7 +551,7 @@ TEST_F(lease_end, peek_fails_with_ENODEV_after_destroy)
 	ASSERT_FAILS(ENODEV, queue_peek(self->nb, buf, LEN));
 }
 
-TEST_F(lease_end, of_the_queue_while_processes_hold_it)
+TEST_F(lease_end, destroy_works_while_processes_hold_leases)
 {
 	struct task holder = task_leaser(2), other = task_leaser(1);
 
@@ -570,7 +570,7 @@ TEST_F(lease_end, of_the_queue_while_processes_hold_it)
 }
 
 /* Nothing of it keeps the module, or is left in it. */
-TEST_F(lease_end, of_the_queue_frees_what_was_leased)
+TEST_F(lease_end, destroy_frees_leased_records)
 {
 	ASSERT_TRUE(put_records(self->fd, 0, 5));
 	ASSERT_TRUE(take_records(self->nb, 0, 2));
@@ -594,7 +594,7 @@ TEST_F(lease_end, of_the_queue_frees_what_was_leased)
 
 /* Numbers */
 
-TEST_F(lease_end, is_not_counted_as_read_before)
+TEST_F(lease_end, lease_is_not_counted_as_read_before_its_acknowledgement)
 {
 	struct bbuf_info info;
 
@@ -634,7 +634,7 @@ TEST_F(lease_end, is_not_counted_as_read_before)
 	ASSERT_EQ(0, info.dropped_records);
 }
 
-/* True if the counts are those of a queue with n records that nobody has read. */
+/* True if the counters are those of a queue with n records that were never read. */
 static bool nothing_was_read(int fd, size_t n)
 {
 	struct bbuf_info info = queue_info(fd);
@@ -645,7 +645,7 @@ static bool nothing_was_read(int fd, size_t n)
 	       sysfs_number("bytes") == n * LEN;
 }
 
-TEST_F(lease_end, by_return_takes_the_counts_back)
+TEST_F(lease_end, return_restores_the_counters)
 {
 	ASSERT_TRUE(put_records(self->fd, 0, 4));
 	ASSERT_TRUE(take_records(self->nb, 0, 4));
@@ -656,7 +656,7 @@ TEST_F(lease_end, by_return_takes_the_counts_back)
 	ASSERT_EQ(4, queue_info(self->fd).returned);
 }
 
-TEST_F(lease_end, by_close_takes_the_counts_back)
+TEST_F(lease_end, close_restores_the_counters)
 {
 	ASSERT_TRUE(put_records(self->fd, 0, 4));
 	ASSERT_TRUE(take_records(self->nb, 0, 3));
@@ -665,7 +665,7 @@ TEST_F(lease_end, by_close_takes_the_counts_back)
 	ASSERT_TRUE(nothing_was_read(self->fd, 4));
 }
 
-TEST_F(lease_end, by_expiry_takes_the_counts_back)
+TEST_F(lease_end, expiry_restores_the_counters)
 {
 	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_LEASE_TIMEOUT,
 			       .lease_timeout = NS_PER_MS));
@@ -675,7 +675,7 @@ TEST_F(lease_end, by_expiry_takes_the_counts_back)
 	ASSERT_TRUE(nothing_was_read(self->fd, 1));
 }
 
-TEST_F(lease_end, after_returns_counts_each_record_once)
+TEST_F(lease_end, record_is_counted_once_after_returns)
 {
 	struct bbuf_info info;
 	int i;
@@ -695,7 +695,7 @@ TEST_F(lease_end, after_returns_counts_each_record_once)
 	ASSERT_EQ(15, info.returned);
 }
 
-TEST_F(lease_end, is_told_in_sysfs)
+TEST_F(lease_end, leases_are_shown_in_sysfs)
 {
 	struct bbuf_info info;
 
@@ -728,7 +728,7 @@ TEST_F(lease_end, is_told_in_sysfs)
 	ASSERT_FAILS(ENOENT, access(QUEUE_SYSFS "leased_bytes", F_OK));
 }
 
-TEST_F(lease_end, is_told_of_an_open_file_in_fdinfo)
+TEST_F(lease_end, leases_of_a_file_are_shown_in_fdinfo)
 {
 	ASSERT_TRUE(put_records(self->fd, 0, 3));
 	ASSERT_TRUE(take_records(self->nb, 0, 2));

@@ -90,7 +90,7 @@ do {									\
 
 /* How many: max_leases */
 
-TEST_F(lease_limits, of_a_file_is_met)
+TEST_F(lease_limits, max_leases_is_enforced_per_file)
 {
 	struct bbuf_lease lease;
 	char buf[LEN];
@@ -113,7 +113,7 @@ TEST_F(lease_limits, of_a_file_is_met)
 	ASSERT_FAILS(EBUSY, read(self->nb, buf, LEN));
 }
 
-TEST_F(lease_limits, of_a_file_are_1024_where_the_queue_says_nothing)
+TEST_F(lease_limits, max_leases_defaults_to_1024)
 {
 	char byte;
 
@@ -128,7 +128,7 @@ TEST_F(lease_limits, of_a_file_are_1024_where_the_queue_says_nothing)
 	ASSERT_EQ(1024, settle_all(self->nb, BBUF_ACK));
 }
 
-TEST_F(lease_limits, of_a_file_is_as_it_was_made)
+TEST_F(lease_limits, max_leases_is_set_at_creation)
 {
 	char buf[LEN];
 
@@ -140,7 +140,7 @@ TEST_F(lease_limits, of_a_file_is_as_it_was_made)
 	ASSERT_LEASES(self->other, 1);
 }
 
-TEST_F(lease_limits, of_a_full_file_gives_way_to_ENODEV_after_destroy)
+TEST_F(lease_limits, full_file_gets_ENODEV_after_destroy)
 {
 	struct bbuf_lease lease;
 	char buf[LEN];
@@ -154,7 +154,7 @@ TEST_F(lease_limits, of_a_full_file_gives_way_to_ENODEV_after_destroy)
 	ASSERT_FAILS(ENODEV, lease_read(self->nb, buf, LEN, &lease));
 }
 
-TEST_F(lease_limits, of_a_file_is_changed_at_any_time)
+TEST_F(lease_limits, max_leases_can_change_at_any_time)
 {
 	char buf[LEN];
 
@@ -172,7 +172,7 @@ TEST_F(lease_limits, of_a_file_is_changed_at_any_time)
 	ASSERT_FAILS(EINVAL, set_max_leases(self->fd, 0));
 }
 
-TEST_F(lease_limits, of_a_file_is_where_a_framed_read_ends)
+TEST_F(lease_limits, max_leases_ends_a_framed_read)
 {
 	const size_t space = BBUF_LEASE_FRAME_SPACE(LEN);
 	char buf[1000];
@@ -189,7 +189,7 @@ TEST_F(lease_limits, of_a_file_is_where_a_framed_read_ends)
 	ASSERT_TRUE(RECORDS_ARE(1, 2, 3, 4, 5, 6));
 }
 
-TEST_F(lease_limits, of_a_file_is_no_data_to_its_poll)
+TEST_F(lease_limits, full_file_polls_no_data)
 {
 	struct task poller = task_poller(self->nb, POLLIN);
 
@@ -220,7 +220,7 @@ TEST_F(lease_limits, of_a_file_is_no_data_to_its_poll)
 	ASSERT_EQ(POLLIN, task_wait(&poller));
 }
 
-TEST_F(lease_limits, of_a_file_is_an_edge_for_epoll_when_it_is_left)
+TEST_F(lease_limits, full_file_gets_an_epoll_edge_when_it_may_lease_again)
 {
 	int epoll = epoll_on(self->nb, EPOLLIN | EPOLLET);
 
@@ -236,7 +236,7 @@ TEST_F(lease_limits, of_a_file_is_an_edge_for_epoll_when_it_is_left)
 }
 
 /* Two threads of one file wait; the first is given what both of them may have. */
-TEST_F(lease_limits, of_a_file_is_met_by_those_who_wait)
+TEST_F(lease_limits, max_leases_applies_to_waiting_readers)
 {
 	struct task first = task_reader(self->fd, LEN), second = task_reader(self->fd, LEN);
 
@@ -249,7 +249,7 @@ TEST_F(lease_limits, of_a_file_is_met_by_those_who_wait)
 	ASSERT_LEASES(self->other, 1);
 }
 
-TEST_F(lease_limits, of_one_file_holds_up_no_other)
+TEST_F(lease_limits, full_file_does_not_delay_others)
 {
 	struct task first = task_reader(self->fd, LEN), second = task_reader(self->fd, LEN);
 	struct task other = task_reader(self->other, LEN);
@@ -274,7 +274,7 @@ do {									\
 	ASSERT_EQ(1, settle(fd, 0, how));				\
 } while (0)
 
-TEST_F(lease_limits, of_deliveries_sends_to_the_dead_letters)
+TEST_F(lease_limits, max_deliveries_moves_to_the_dead_letters)
 {
 	ASSERT_TRUE(put_records(self->fd, 0, 2));
 	DELIVER_AND(self->nb, 0, BBUF_RETURN);
@@ -288,7 +288,7 @@ TEST_F(lease_limits, of_deliveries_sends_to_the_dead_letters)
 	ASSERT_EQ(CAPACITY - LEN, put(self->nb, 0, CAPACITY - LEN));
 }
 
-TEST_F(lease_limits, of_deliveries_lets_the_last_be_acknowledged)
+TEST_F(lease_limits, last_delivery_can_be_acknowledged)
 {
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
 	DELIVER_AND(self->nb, 0, BBUF_RETURN);
@@ -297,7 +297,7 @@ TEST_F(lease_limits, of_deliveries_lets_the_last_be_acknowledged)
 	ASSERT_EQ(0, queued(self->dead));
 }
 
-TEST_F(lease_limits, of_deliveries_counts_returns_of_all_kinds)
+TEST_F(lease_limits, max_deliveries_counts_returns_of_all_kinds)
 {
 	struct task holder = task_leaser(1);
 
@@ -324,7 +324,7 @@ TEST_F(lease_limits, of_deliveries_counts_returns_of_all_kinds)
 	ASSERT_EQ(3, queue_info(self->fd).returned);
 }
 
-TEST_F(lease_limits, of_deliveries_without_dead_letters_drops_and_counts)
+TEST_F(lease_limits, max_deliveries_without_dead_letters_drops_and_counts)
 {
 	MAKE_ANEW(RECORD_QUEUE, .max_deliveries = 1);
 	ASSERT_TRUE(put_records(self->fd, 0, 2));
@@ -339,7 +339,7 @@ TEST_F(lease_limits, of_deliveries_without_dead_letters_drops_and_counts)
 	ASSERT_EQ(CAPACITY, put(self->nb, 0, CAPACITY));
 }
 
-TEST_F(lease_limits, of_deliveries_is_changed_at_any_time)
+TEST_F(lease_limits, max_deliveries_can_change_at_any_time)
 {
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
 	ASSERT_EQ(0, set_max_deliveries(self->fd, 0));
@@ -359,7 +359,7 @@ TEST_F(lease_limits, of_deliveries_is_changed_at_any_time)
 
 /* Dead letters */
 
-TEST_F(lease_limits, of_patience_is_to_reject)
+TEST_F(lease_limits, reject_sends_the_record_to_the_dead_letter_queue)
 {
 	unsigned long long lease;
 
@@ -376,7 +376,7 @@ TEST_F(lease_limits, of_patience_is_to_reject)
 	ASSERT_TRUE(RECORDS_ARE(3));
 }
 
-TEST_F(lease_limits, of_patience_without_dead_letters_drops_and_counts)
+TEST_F(lease_limits, reject_without_dead_letters_drops_and_counts)
 {
 	MAKE_ANEW(RECORD_QUEUE);
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
@@ -385,7 +385,7 @@ TEST_F(lease_limits, of_patience_without_dead_letters_drops_and_counts)
 	ASSERT_EQ(1, queue_info(self->fd).dead_lettered);
 }
 
-TEST_F(lease_limits, of_dead_letters_keeps_what_is_rejected_leased)
+TEST_F(lease_limits, full_dead_letters_keep_a_rejected_record_leased)
 {
 	ASSERT_EQ(CAPACITY - 2 * LEN, put(self->dead, 0, CAPACITY - 2 * LEN));
 	ASSERT_TRUE(put_records(self->fd, 0, 3));
@@ -402,7 +402,7 @@ TEST_F(lease_limits, of_dead_letters_keeps_what_is_rejected_leased)
 	ASSERT_TRUE(take_record(self->dead, 2, LEN));
 }
 
-TEST_F(lease_limits, of_dead_letters_sends_behind_what_is_queued)
+TEST_F(lease_limits, full_dead_letters_return_the_record_to_the_tail)
 {
 	ASSERT_EQ(CAPACITY, put(self->dead, 0, CAPACITY));
 	ASSERT_TRUE(put_records(self->fd, 0, 2));
@@ -425,7 +425,7 @@ TEST_F(lease_limits, of_dead_letters_sends_behind_what_is_queued)
 }
 
 /* One that is longer than the dead letters' queue can ever hold, as well. */
-TEST_F(lease_limits, of_dead_letters_loses_nothing_that_is_too_long)
+TEST_F(lease_limits, record_too_long_for_the_dead_letters_is_not_lost)
 {
 	ASSERT_EQ(0, queue_resize(self->dead, LEN));
 	ASSERT_EQ(LEN + 1, put(self->fd, 0, LEN + 1));
@@ -437,7 +437,7 @@ TEST_F(lease_limits, of_dead_letters_loses_nothing_that_is_too_long)
 	ASSERT_EQ(3, lease_deliveries(self->nb, 0, LEN + 1));
 }
 
-TEST_F(lease_limits, of_dead_letters_that_are_shut_loses_nothing)
+TEST_F(lease_limits, shut_down_dead_letters_lose_nothing)
 {
 	ASSERT_EQ(0, queue_shutdown(self->dead));
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
@@ -451,7 +451,7 @@ TEST_F(lease_limits, of_dead_letters_that_are_shut_loses_nothing)
 	ASSERT_TRUE(take_record(self->dead, 0, LEN));
 }
 
-TEST_F(lease_limits, of_dead_letters_that_are_destroyed_loses_nothing)
+TEST_F(lease_limits, destroyed_dead_letters_lose_nothing)
 {
 	ASSERT_EQ(0, queue_destroy(DEAD));
 	ASSERT_TRUE(put_records(self->fd, 0, 2));
@@ -472,7 +472,7 @@ TEST_F(lease_limits, of_dead_letters_that_are_destroyed_loses_nothing)
 	ASSERT_EQ(0, queue_info(self->fd).dead_lettered);
 }
 
-TEST_F(lease_limits, of_dead_letters_wakes_who_waits_for_them)
+TEST_F(lease_limits, dead_letter_wakes_readers)
 {
 	int blocking = queue_open(DEAD, O_RDONLY);
 	struct task reader = task_reader(blocking, LEN);
@@ -490,7 +490,7 @@ TEST_F(lease_limits, of_dead_letters_wakes_who_waits_for_them)
 	close(blocking);
 }
 
-TEST_F(lease_limits, of_dead_letters_is_there_after_all_are_closed)
+TEST_F(lease_limits, dead_letters_survive_the_last_close)
 {
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
 	DELIVER_AND(self->nb, 0, BBUF_REJECT);
@@ -501,7 +501,7 @@ TEST_F(lease_limits, of_dead_letters_is_there_after_all_are_closed)
 	ASSERT_TRUE(take_record(self->dead, 0, LEN));
 }
 
-TEST_F(lease_limits, of_dead_letters_may_be_queues_with_leases_of_their_own)
+TEST_F(lease_limits, dead_letters_may_have_leases_and_dead_letters)
 {
 	close(self->dead);
 	ASSERT_EQ(0, dead_make(CAPACITY, BBUF_LEASE));
@@ -513,7 +513,7 @@ TEST_F(lease_limits, of_dead_letters_may_be_queues_with_leases_of_their_own)
 	ASSERT_EQ(1, settle(self->dead, 0, BBUF_ACK));
 }
 
-TEST_F(lease_limits, of_dead_letters_that_drop_takes_all)
+TEST_F(lease_limits, dead_letters_that_drop_accept_all_records)
 {
 	close(self->dead);
 	ASSERT_EQ(0, dead_make(2 * LEN, BBUF_DROP_OLDEST));
@@ -526,7 +526,7 @@ TEST_F(lease_limits, of_dead_letters_that_drop_takes_all)
 	ASSERT_TRUE(take_record(self->dead, 2, LEN));
 }
 
-TEST_F(lease_limits, of_dead_letters_outlives_nobody)
+TEST_F(lease_limits, dead_letters_are_freed_after_their_source)
 {
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
 	ASSERT_LEASES(self->nb, 0);
@@ -538,7 +538,7 @@ TEST_F(lease_limits, of_dead_letters_outlives_nobody)
 	self->fd = self->nb = self->other = self->dead = -1;
 }
 
-TEST_F(lease_limits, of_dead_letters_keeps_no_module_and_no_destroyed_queue)
+TEST_F(lease_limits, dead_letters_pin_neither_the_module_nor_a_destroyed_queue)
 {
 	ASSERT_EQ(0, queue_destroy(DEAD));
 	close_all(self);
@@ -547,7 +547,7 @@ TEST_F(lease_limits, of_dead_letters_keeps_no_module_and_no_destroyed_queue)
 	ASSERT_FAILS(ENOENT, access(QUEUE_NODE, F_OK));
 }
 
-TEST_F(lease_limits, of_dead_letters_is_told)
+TEST_F(lease_limits, dead_letters_are_shown)
 {
 	ASSERT_STREQ(DEAD, queue_info(self->fd).dead_letters);
 	ASSERT_TRUE(sysfs_is("dead_letters", DEAD));
@@ -557,7 +557,7 @@ TEST_F(lease_limits, of_dead_letters_is_told)
 
 /* How long: lease_timeout */
 
-TEST_F(lease_limits, of_time_returns_a_lease_whose_holder_lives)
+TEST_F(lease_limits, lease_timeout_returns_a_record_of_a_live_holder)
 {
 	unsigned long long lease;
 	long start;
@@ -579,7 +579,7 @@ TEST_F(lease_limits, of_time_returns_a_lease_whose_holder_lives)
 	ASSERT_LEASES(self->other, 1);
 }
 
-TEST_F(lease_limits, of_time_wakes_who_waits_for_data)
+TEST_F(lease_limits, lease_timeout_wakes_readers)
 {
 	struct task reader = task_reader(self->fd, LEN);
 	struct task poller = task_poller(self->other, POLLIN);
@@ -598,7 +598,7 @@ TEST_F(lease_limits, of_time_wakes_who_waits_for_data)
 	close(epoll);
 }
 
-TEST_F(lease_limits, of_time_begins_anew_with_a_renewal)
+TEST_F(lease_limits, renewal_restarts_the_lease_timeout)
 {
 	unsigned long long lease;
 	long start;
@@ -622,7 +622,7 @@ TEST_F(lease_limits, of_time_begins_anew_with_a_renewal)
 	ASSERT_FAILS(ESTALE, settle(self->nb, lease, BBUF_ACK));
 }
 
-TEST_F(lease_limits, of_time_is_each_leases_own)
+TEST_F(lease_limits, each_lease_has_its_own_timeout)
 {
 	unsigned long long first, second, third;
 
@@ -642,7 +642,7 @@ TEST_F(lease_limits, of_time_is_each_leases_own)
 	ASSERT_EQ(1, settle(self->nb, third, BBUF_ACK));
 }
 
-TEST_F(lease_limits, of_time_returns_many_to_where_they_were)
+TEST_F(lease_limits, many_expired_leases_keep_their_order)
 {
 	ASSERT_TRUE(put_records(self->fd, 0, 50));
 	ASSERT_TRUE(take_records(self->nb, 0, 20));
@@ -655,7 +655,7 @@ TEST_F(lease_limits, of_time_returns_many_to_where_they_were)
 	ASSERT_TRUE(take_records(self->other, 0, 50));
 }
 
-TEST_F(lease_limits, of_time_is_none_of_what_was_settled)
+TEST_F(lease_limits, settled_lease_does_not_expire)
 {
 	ASSERT_EQ(0, set_timeout_ms(self->fd, LATER_MS));
 	ASSERT_TRUE(put_records(self->fd, 0, 2));
@@ -667,7 +667,7 @@ TEST_F(lease_limits, of_time_is_none_of_what_was_settled)
 	ASSERT_EQ(1, queue_info(self->fd).returned);
 }
 
-TEST_F(lease_limits, of_time_counts_as_a_delivery)
+TEST_F(lease_limits, expiry_counts_as_a_delivery)
 {
 	ASSERT_EQ(0, set_timeout_ms(self->fd, SOON_MS));
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
@@ -679,7 +679,7 @@ TEST_F(lease_limits, of_time_counts_as_a_delivery)
 	ASSERT_TRUE(nothing_queued());
 }
 
-TEST_F(lease_limits, of_time_is_the_end_of_a_queue_that_was_shut)
+TEST_F(lease_limits, expiry_of_the_last_delivery_brings_EOF_after_shutdown)
 {
 	struct task reader;
 
@@ -696,7 +696,7 @@ TEST_F(lease_limits, of_time_is_the_end_of_a_queue_that_was_shut)
 }
 
 /* Close, destroy and the module's end with time running. */
-TEST_F(lease_limits, of_time_is_forgotten_with_the_queue)
+TEST_F(lease_limits, destroy_cancels_lease_timeouts)
 {
 	ASSERT_EQ(0, set_timeout_ms(self->fd, LATER_MS));
 	ASSERT_TRUE(put_records(self->fd, 0, 3));
@@ -718,7 +718,7 @@ TEST_F(lease_limits, of_time_is_forgotten_with_the_queue)
 	pause_ms(2 * SOON_MS);
 }
 
-TEST_F(lease_limits, of_time_may_be_longer_than_anybody_lives)
+TEST_F(lease_limits, lease_timeout_may_be_centuries)
 {
 	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_LEASE_TIMEOUT, .lease_timeout = -1ULL));
 	ASSERT_EQ(-1ULL, queue_info(self->fd).lease_timeout);
@@ -730,12 +730,12 @@ TEST_F(lease_limits, of_time_may_be_longer_than_anybody_lives)
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
 }
 
-/* What can be asked for */
+/* Valid and invalid requests */
 
 #define ASSERT_REFUSES(error, ...) \
 	ASSERT_EQ(-(error), lease_make(__VA_ARGS__))
 
-TEST_F(lease_limits, of_what_can_be_made)
+TEST_F(lease_limits, create_refuses_invalid_limits)
 {
 	ASSERT_REFUSES(ENOENT, RECORD_QUEUE, .dead_letters = QUEUE "-none");
 	ASSERT_REFUSES(ENOENT, RECORD_QUEUE, .dead_letters = QUEUE);
@@ -755,7 +755,7 @@ TEST_F(lease_limits, of_what_can_be_made)
 }
 
 /* Neither a name without an end, nor bytes behind it. */
-TEST_F(lease_limits, of_the_names_of_dead_letters)
+TEST_F(lease_limits, create_checks_the_name_of_the_dead_letters)
 {
 	struct bbuf_create create = {
 		.name = QUEUE "-2", RECORD_QUEUE, .policy = BBUF_LEASE, .dead_letters = DEAD,
@@ -767,7 +767,7 @@ TEST_F(lease_limits, of_the_names_of_dead_letters)
 	ASSERT_EQ(-EINVAL, queue_create(&create));
 }
 
-TEST_F(lease_limits, of_what_can_be_made_without_leases)
+TEST_F(lease_limits, create_refuses_limits_without_leases)
 {
 	static const struct bbuf_create bad[] = {
 		{ .name = QUEUE "-2", RECORD_QUEUE, .lease_timeout = 1 },
@@ -787,7 +787,7 @@ TEST_F(lease_limits, of_what_can_be_made_without_leases)
 	ASSERT_FAILS(ENOENT, access(QUEUE_NODE "-2", F_OK));
 }
 
-TEST_F(lease_limits, of_what_can_be_set)
+TEST_F(lease_limits, set_refuses_invalid_limits)
 {
 	ASSERT_FAILS(EINVAL, queue_set(self->fd, .lease_timeout = 1));
 	ASSERT_FAILS(EINVAL, queue_set(self->fd, .max_leases = 1));
@@ -802,7 +802,7 @@ TEST_F(lease_limits, of_what_can_be_set)
 }
 
 /* All of it or nothing. */
-TEST_F(lease_limits, of_what_can_be_set_at_once)
+TEST_F(lease_limits, set_changes_several_limits_at_once)
 {
 	const unsigned int fields = BBUF_SET_CAPACITY | BBUF_SET_LEASE_TIMEOUT |
 				    BBUF_SET_MAX_LEASES | BBUF_SET_MAX_DELIVERIES;
@@ -825,7 +825,7 @@ TEST_F(lease_limits, of_what_can_be_set_at_once)
 	ASSERT_EQ(8, info.max_deliveries);
 }
 
-TEST_F(lease_limits, of_what_can_be_set_without_leases)
+TEST_F(lease_limits, set_refuses_limits_without_leases)
 {
 	static const unsigned int types[] = { BBUF_RECORD, BBUF_STREAM };
 	size_t i;

@@ -14,7 +14,7 @@
 #define PART		20000
 #define SOON_MS		100
 #define LONG_MS		600000ULL
-#define AT_ONCE		1024		/* records that one call may take, or more */
+#define AT_ONCE		1024		/* maximum number of records per call, or more */
 #define TEST_SECONDS	240
 
 /* Records are numbers. */
@@ -175,7 +175,7 @@ static int by_number(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
-/* What is queued is, in that order, these numbers; it is leased by another file. */
+/* The queue contains exactly these numbers, in this order; they are leased by another file. */
 static bool queue_has(int fd, struct leased *rest, const unsigned int *order, size_t n)
 {
 	size_t done = 0;
@@ -240,8 +240,8 @@ TEST_F_TIMEOUT(lease_many, are_settled_by_number_in_any_order, TEST_SECONDS)
 	ASSERT_TRUE(queue_has(self->other, self->rest, first, 2 * n));
 }
 
-/* Among those that it has left, 0 is always the one that it has had longest. */
-TEST_F_TIMEOUT(lease_many, are_settled_the_oldest_first, TEST_SECONDS)
+/* Among the remaining leases, number 0 is always the oldest one. */
+TEST_F_TIMEOUT(lease_many, are_settled_oldest_first, TEST_SECONDS)
 {
 	unsigned int seed = 3, i;
 	size_t n = ALL / 2;
@@ -288,11 +288,11 @@ FIXTURE_VARIANT(limit) {
 	size_t capacity;
 };
 
-FIXTURE_VARIANT_ADD(limit, of_a_small_queue) {
+FIXTURE_VARIANT_ADD(limit, small_queue) {
 	.capacity = 65536,
 };
 
-FIXTURE_VARIANT_ADD(limit, of_a_large_queue) {
+FIXTURE_VARIANT_ADD(limit, large_queue) {
 	.capacity = 1 << 20,
 };
 
@@ -364,7 +364,7 @@ do {									\
 	ASSERT_EQ((__u64)(n), ((struct leased *)(task)->result->data)->number);\
 } while (0)
 
-TEST_F(limit, is_the_number_of_leases_of_all_files)
+TEST_F(limit, applies_to_leases_of_all_files_together)
 {
 	REACH_LIMIT();
 	ASSERT_EQ(self->limit, queue_info(self->a).leased_records);
@@ -373,14 +373,14 @@ TEST_F(limit, is_the_number_of_leases_of_all_files)
 	ASSERT_EQ(MORE, queue_info(self->a).records);
 }
 
-TEST_F(limit, cuts_a_read_short)
+TEST_F(limit, ends_a_framed_read_early)
 {
 	ASSERT_TRUE(lease_numbers(self->a, self->leased, 0, self->limit - 3));
 	ASSERT_EQ(3, lease_some(self->b, self->leased, MORE));
 	ASSERT_NO_MORE(self->b);
 }
 
-TEST_F(limit, makes_a_reader_wait_for_an_acknowledgement)
+TEST_F(limit, blocks_a_reader_until_an_acknowledgement)
 {
 	struct task reader = task_lender(self->fd), poller = task_poller(self->a, POLLIN);
 
@@ -396,8 +396,8 @@ TEST_F(limit, makes_a_reader_wait_for_an_acknowledgement)
 	ASSERT_NO_MORE(self->a);
 }
 
-/* What came back can be leased again: then there are no more than before. */
-TEST_F(limit, makes_a_reader_wait_for_a_return)
+/* Returned records can be leased again: the number of leases does not grow. */
+TEST_F(limit, blocks_a_reader_until_a_return)
 {
 	struct task reader = task_lender(self->fd), poller = task_poller(self->a, POLLIN);
 
@@ -413,7 +413,7 @@ TEST_F(limit, makes_a_reader_wait_for_a_return)
 	ASSERT_NO_MORE(self->a);
 }
 
-TEST_F(limit, makes_a_reader_wait_for_an_expiry)
+TEST_F(limit, blocks_a_reader_until_an_expiry)
 {
 	struct task reader = task_lender(self->fd);
 
@@ -431,7 +431,7 @@ static long close_and_lend(struct task *t)
 	return read(t->fd, t->result->data, t->len);
 }
 
-TEST_F(limit, makes_a_reader_wait_for_a_close)
+TEST_F(limit, blocks_a_reader_until_a_close)
 {
 	struct task reader = task_lender(self->fd);
 
@@ -444,7 +444,7 @@ TEST_F(limit, makes_a_reader_wait_for_a_close)
 	ASSERT_LENDS(&reader, self->limit / 2);
 }
 
-TEST_F(limit, makes_a_reader_wait_as_long_as_it_may)
+TEST_F(limit, blocks_a_reader_until_its_timeout)
 {
 	REACH_LIMIT();
 	ASSERT_EQ(0, queue_set_options(self->fd, .flags = BBUF_FRAMED | BBUF_LEASE_FRAMED,
@@ -452,7 +452,7 @@ TEST_F(limit, makes_a_reader_wait_as_long_as_it_may)
 	ASSERT_FAILS(ETIMEDOUT, lease_some(self->fd, self->leased, 1));
 }
 
-TEST_F(limit, makes_a_reader_wait_until_the_queue_goes)
+TEST_F(limit, blocks_a_reader_until_destroy)
 {
 	struct task reader = task_lender(self->fd);
 
@@ -463,7 +463,7 @@ TEST_F(limit, makes_a_reader_wait_until_the_queue_goes)
 }
 
 /* A file that has all of it would wait for itself. */
-TEST_F(limit, of_one_file_alone_is_EBUSY)
+TEST_F(limit, reached_by_one_file_gives_EBUSY)
 {
 	struct task reader = task_lender(self->fd);
 
@@ -478,7 +478,7 @@ TEST_F(limit, of_one_file_alone_is_EBUSY)
 }
 
 /* Otherwise what went to the back would be in the way of what is before it, and of itself. */
-TEST_F(limit, lets_what_went_to_the_back_go_before_the_rest)
+TEST_F(limit, does_not_apply_to_records_returned_to_the_tail)
 {
 	ASSERT_TRUE(lease_numbers(self->a, self->leased, 0, self->limit));
 	ASSERT_EQ(self->limit, settle_all(self->a, BBUF_RETURN_LAST));
@@ -492,7 +492,7 @@ TEST_F(limit, lets_what_went_to_the_back_go_before_the_rest)
 }
 
 /* All of it comes, sooner or later, when each is returned once. */
-TEST_F(limit, loses_nothing)
+TEST_F(limit, does_not_lose_records)
 {
 	size_t n = self->limit + MORE, done = 0, i;
 	unsigned char *seen = calloc(n, 1);
@@ -514,7 +514,7 @@ TEST_F(limit, loses_nothing)
 	free(seen);
 }
 
-TEST_F(limit, is_that_of_the_capacity)
+TEST_F(limit, grows_with_the_capacity)
 {
 	struct task reader = task_lender(self->fd);
 
@@ -526,7 +526,7 @@ TEST_F(limit, is_that_of_the_capacity)
 }
 
 /* One that no file has reached alone. */
-TEST_F(limit, of_a_smaller_capacity_is_waited_for)
+TEST_F(limit, of_a_smaller_capacity_blocks_readers)
 {
 	const size_t capacity = variant->capacity / 8 * 5;
 	size_t i;
@@ -544,7 +544,7 @@ TEST_F(limit, of_a_smaller_capacity_is_waited_for)
 	ASSERT_NO_MORE(self->a);
 }
 
-TEST_F(limit, is_left_by_a_flush)
+TEST_F(limit, is_lifted_by_a_flush)
 {
 	ASSERT_TRUE(lease_numbers(self->a, self->leased, 0, self->limit));
 	ASSERT_EQ(self->limit, settle_all(self->a, BBUF_RETURN_LAST));
@@ -591,7 +591,7 @@ static long take_token(struct task *t)
 	return read(queue_open(QUEUE, O_RDONLY | t->arg[0]), t->result->data, 1);
 }
 
-TEST_F(token_limit, makes_readers_wait_for_a_token)
+TEST_F(token_limit, blocks_readers_until_a_token_is_written_back)
 {
 	struct task reader = task_reader(self->fd, 1);
 	struct task other = { .fn = take_token, .fd = -1, .len = 1, .arg = { O_NONBLOCK } };
@@ -607,7 +607,7 @@ TEST_F(token_limit, makes_readers_wait_for_a_token)
 	ASSERT_FAILS(EAGAIN, read(self->nb, tokens, 1));
 }
 
-TEST_F(token_limit, makes_no_token_that_was_written_back_wait_for_the_rest)
+TEST_F(token_limit, does_not_delay_tokens_that_were_written_back)
 {
 	TAKE_ALL();
 	ASSERT_EQ(4096, write(self->nb, tokens, 4096));

@@ -62,7 +62,7 @@ static struct task task_exclusive(int fd)
 }
 
 /* Whoever came first. */
-TEST_F(lease_poll, of_a_full_file_takes_nobodys_wakeup)
+TEST_F(lease_poll, full_file_does_not_consume_a_wakeup)
 {
 	struct task full = task_exclusive(self->fd), able = task_exclusive(self->other);
 	struct task *tasks[] = { &full, &able };
@@ -96,7 +96,7 @@ static long lease_and_return(struct task *t)
 	return ROUNDS;
 }
 
-TEST_F(lease_poll, sees_no_end_while_the_last_record_is_on_its_way)
+TEST_F(lease_poll, EOF_is_not_reported_while_the_last_record_is_in_transit)
 {
 	struct task t = { .fn = lease_and_return, .fd = -1, .nr = SYS_read,
 			  .arg = { self->fd } };
@@ -111,7 +111,7 @@ TEST_F(lease_poll, sees_no_end_while_the_last_record_is_on_its_way)
 	ASSERT_EQ(0, hangups);
 }
 
-TEST_F(lease_poll, and_a_look_at_a_record_is_all_or_nothing)
+TEST_F(lease_poll, peek_of_a_record_is_all_or_nothing)
 {
 	unsigned char *memory = cliff(ATOMIC_MAX - 1, 0);
 

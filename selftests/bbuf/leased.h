@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the tests of leases share: their ioctls as calls, and records that can be told apart. */
+/* Helpers for the tests of leases: their ioctls as calls, and records that can be told apart. */
 #ifndef BBUF_SELFTEST_LEASED_H
 #define BBUF_SELFTEST_LEASED_H
 
@@ -8,7 +8,7 @@
 #define LEN		10	/* of a record, where the length is not the point */
 #define NO_SUCH_LEASE	0x123456789abcdefULL
 
-/* QUEUE anew, with fields of struct bbuf_create by name: 0 or -errno. */
+/* Recreate QUEUE, with fields of struct bbuf_create by name: 0 or -errno. */
 #define lease_make(...)							\
 	(queue_destroy(QUEUE), queue_create(&(struct bbuf_create){	\
 		.name = QUEUE, .policy = BBUF_LEASE, .mode = 0600,	\

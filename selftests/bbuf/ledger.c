@@ -20,7 +20,7 @@
 #define DEAD		QUEUE "-dead"
 #define DEAD_CAPACITY	150
 #define LARGEST		80000	/* of all that is written or read at once */
-#define FRAMES		8	/* in one write, at the most */
+#define FRAMES		8	/* maximum number in one write */
 #define HOUR_NS		(3600000 * NS_PER_MS)
 #define LOOKS		64	/* steps from one look at what takes long to look at to the next */
 #define TICK_US		1000
@@ -28,7 +28,7 @@
 #define LARGE		1000	/* pieces: of these there are fewer steps */
 #define LARGE_STEPS	500
 
-/* What is done, and how much of it. */
+/* The operation, and its size. */
 struct plan {
 	enum bbuf_type type;
 	unsigned int policy;
@@ -87,7 +87,7 @@ static bool same(const char *what, long value, long expected)
 
 #define SAME(call, expected)	same(#call, result(call), expected)
 
-/* What the queue says of itself */
+/* The state that the queue reports */
 
 struct number {
 	const char *name;	/* in sysfs, or NULL */
@@ -144,7 +144,7 @@ static unsigned long long number_of(const struct bbuf_info *info, const struct n
 	return number->size == sizeof(__u32) ? *(const __u32 *)member : *(const __u64 *)member;
 }
 
-/* How long calls slept nobody can say, but that is more whenever one did. */
+/* The time that calls slept cannot be predicted, but it must grow with each call that did. */
 static bool time_is_twins(struct bbuf_side_info *side, struct slept *slept)
 {
 	const bool more = side->blocked_ns > slept->ns, again = side->blocked > slept->times;
@@ -205,7 +205,7 @@ static bool fdinfo_is_twins(const struct twin *t, const struct twin_file *f)
 	       (!twin_leases(t) || fdinfo_is(f->fd, "bbuf-leased:\t", leased));
 }
 
-/* What was read: pieces with frames of so many bytes, or none. */
+/* The data that was read: pieces of these lengths with frames, or without frames. */
 
 static bool frame_is(const void *at, size_t frame, struct piece *p)
 {
@@ -259,7 +259,10 @@ static void learn(struct ledger *l, struct twin_file *f)
 		leases->piece[leases->n - got->n + i].lease = got->piece[i].lease;
 }
 
-/* What poll says of each file; one whose write was refused may ask readers to make room by it. */
+/*
+ * The events that poll reports for each file; polling a file with a refused write may ask readers
+ * to make room.
+ */
 static bool events_are_twins(struct twin *t)
 {
 	struct twin_file *f;
@@ -656,7 +659,7 @@ static bool step_drain(STEP)
 	return same("fsync", value, twin_is_drained(&l->twin) ? 0 : -EINTR);
 }
 
-/* What was flushed was consumed, and nothing else need come for that to be told. */
+/* Flushed data counts as consumed, even if no event follows that could report it. */
 static bool step_flush(STEP)
 {
 	return SAME(queue_flush(f->fd), twin_flush(&l->twin, f)) &&
@@ -668,7 +671,7 @@ static bool step_flush(STEP)
  * may be over before it knows, so there are none that wait.
  */
 
-/* What would be read, and where there are records comes whole or not at all. */
+/* The data that a read would return; in a record queue that is whole records only. */
 static size_t next_bytes(const struct twin *t, const struct twin_file *f)
 {
 	size_t n = t->info.bytes, may = t->info.max_leases - f->holder->leases.n;
@@ -678,7 +681,7 @@ static size_t next_bytes(const struct twin *t, const struct twin_file *f)
 	return twin_tokens(t) && may < n ? may : n;
 }
 
-/* Does a read of n bytes come to where only so many of them have memory? */
+/* Does a read of n bytes reach the point after which its buffer has no memory? */
 static bool comes_to_part(const struct twin *t, const struct twin_file *f, size_t most, size_t n)
 {
 	const size_t next = next_bytes(t, f);
@@ -744,7 +747,7 @@ static bool step_peek_part(STEP)
 	return are_read(l, buf, 0);
 }
 
-/* The dead letters: somebody reads them, or none can come. */
+/* The dead letters: another process reads them, or none can arrive. */
 
 static bool dead_is_twins(struct ledger *l)
 {
@@ -892,14 +895,14 @@ FIXTURE_VARIANT_ADD(ledger, stream) {
 	},
 };
 
-FIXTURE_VARIANT_ADD(ledger, stream_that_drops) {
+FIXTURE_VARIANT_ADD(ledger, dropping_stream) {
 	.plan = {
 		.policy = BBUF_DROP_OLDEST, .capacity = 100, .longest = 130,
 		.changes = BBUF_EOF_ON_CLOSE | BBUF_DROP_OLDEST,
 	},
 };
 
-FIXTURE_VARIANT_ADD(ledger, stream_of_large_pieces) {
+FIXTURE_VARIANT_ADD(ledger, stream_with_large_calls) {
 	.plan = {
 		.capacity = 10000, .longest = 13000,
 	},
@@ -912,7 +915,7 @@ FIXTURE_VARIANT_ADD(ledger, records) {
 	},
 };
 
-FIXTURE_VARIANT_ADD(ledger, records_that_are_dropped) {
+FIXTURE_VARIANT_ADD(ledger, dropped_records) {
 	.plan = {
 		.type = BBUF_RECORD, .policy = BBUF_DROP_OLDEST, .capacity = 100,
 		.longest = 130, .changes = BBUF_EOF_ON_CLOSE | BBUF_DROP_OLDEST,
@@ -932,7 +935,7 @@ FIXTURE_VARIANT_ADD(ledger, leases) {
 	},
 };
 
-FIXTURE_VARIANT_ADD(ledger, leases_that_end) {
+FIXTURE_VARIANT_ADD(ledger, leases_until_EOF) {
 	.plan = {
 		.type = BBUF_RECORD, .policy = BBUF_LEASE, .capacity = 300, .longest = 320,
 		.max_leases = 5, .max_deliveries = 2, .lease_timeout = HOUR_NS,
@@ -940,7 +943,7 @@ FIXTURE_VARIANT_ADD(ledger, leases_that_end) {
 	},
 };
 
-FIXTURE_VARIANT_ADD(ledger, leases_that_are_dead_lettered) {
+FIXTURE_VARIANT_ADD(ledger, leases_with_dead_letters) {
 	.plan = {
 		.type = BBUF_RECORD, .policy = BBUF_LEASE, .capacity = 300, .longest = 320,
 		.max_leases = 5, .max_deliveries = 2, .buries = true,
@@ -948,7 +951,7 @@ FIXTURE_VARIANT_ADD(ledger, leases_that_are_dead_lettered) {
 	},
 };
 
-FIXTURE_VARIANT_ADD(ledger, leases_that_time_out) {
+FIXTURE_VARIANT_ADD(ledger, leases_with_timeout) {
 	.plan = {
 		.type = BBUF_RECORD, .policy = BBUF_LEASE, .capacity = 300, .longest = 320,
 		.max_leases = 5, .max_deliveries = 3, .buries = true, .lease_timeout = HOUR_NS,
@@ -969,7 +972,7 @@ FIXTURE_VARIANT_ADD(ledger, tokens) {
 	},
 };
 
-FIXTURE_VARIANT_ADD(ledger, tokens_that_all_may_have) {
+FIXTURE_VARIANT_ADD(ledger, tokens_without_limit) {
 	.plan = {
 		.policy = BBUF_LEASE, .capacity = 25, .longest = 20, .max_leases = 30,
 	},
@@ -1028,7 +1031,7 @@ FIXTURE_TEARDOWN(ledger)
 	queue_destroy(DEAD);
 }
 
-TEST_F(ledger, is_right_after_each_step)
+TEST_F(ledger, agrees_with_the_model_after_each_step)
 {
 	struct ledger *l = self->l;
 	const int n = l->plan.longest > LARGE ? LARGE_STEPS : STEPS;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Calls that wait because of one limit, while what lets them go on, or ends them, meets another
- * one. What calls do that do not wait is for ledger.c.
+ * Calls that wait at one limit while the event that releases or ends them meets another limit. The
+ * results of non-blocking calls are tested in ledger.c.
  */
 #include <sys/syscall.h>
 
@@ -13,7 +13,10 @@
 #define SOON_NS		(20 * NS_PER_MS)
 #define LATE_NS		(500 * NS_PER_MS)	/* before that some things happen */
 
-/* One record is leased, and takes the whole capacity. What becomes of it, and who is told? */
+/*
+ * One leased record takes the whole capacity. The tests check what happens to it, and which waiters
+ * are woken.
+ */
 
 #define WHOLE		CAPACITY
 
@@ -46,58 +49,58 @@ FIXTURE_VARIANT(fate) {
 	enum end end;
 };
 
-FIXTURE_VARIANT_ADD(fate, of_a_record) {
+FIXTURE_VARIANT_ADD(fate, record) {
 };
 
-FIXTURE_VARIANT_ADD(fate, of_a_record_after_a_shutdown) {
+FIXTURE_VARIANT_ADD(fate, record_after_shutdown) {
 	.end = IS_SHUT,
 };
 
-FIXTURE_VARIANT_ADD(fate, of_a_record_after_the_last_close) {
+FIXTURE_VARIANT_ADD(fate, record_after_last_close) {
 	.end = IS_LEFT,
 };
 
-FIXTURE_VARIANT_ADD(fate, of_a_last_delivery) {
+FIXTURE_VARIANT_ADD(fate, last_delivery) {
 	.death = TO_NOWHERE,
 };
 
-FIXTURE_VARIANT_ADD(fate, of_a_last_delivery_after_a_shutdown) {
+FIXTURE_VARIANT_ADD(fate, last_delivery_after_shutdown) {
 	.death = TO_NOWHERE, .end = IS_SHUT,
 };
 
-FIXTURE_VARIANT_ADD(fate, of_a_last_delivery_after_the_last_close) {
+FIXTURE_VARIANT_ADD(fate, last_delivery_after_last_close) {
 	.death = TO_NOWHERE, .end = IS_LEFT,
 };
 
-FIXTURE_VARIANT_ADD(fate, of_a_dead_letter) {
+FIXTURE_VARIANT_ADD(fate, dead_letter) {
 	.death = TO_ROOM,
 };
 
-FIXTURE_VARIANT_ADD(fate, of_a_dead_letter_after_a_shutdown) {
+FIXTURE_VARIANT_ADD(fate, dead_letter_after_shutdown) {
 	.death = TO_ROOM, .end = IS_SHUT,
 };
 
-FIXTURE_VARIANT_ADD(fate, of_a_dead_letter_after_the_last_close) {
+FIXTURE_VARIANT_ADD(fate, dead_letter_after_last_close) {
 	.death = TO_ROOM, .end = IS_LEFT,
 };
 
-FIXTURE_VARIANT_ADD(fate, of_a_dead_letter_without_room) {
+FIXTURE_VARIANT_ADD(fate, dead_letter_without_room) {
 	.death = TO_NO_ROOM,
 };
 
-FIXTURE_VARIANT_ADD(fate, of_a_dead_letter_without_room_after_a_shutdown) {
+FIXTURE_VARIANT_ADD(fate, dead_letter_without_room_after_shutdown) {
 	.death = TO_NO_ROOM, .end = IS_SHUT,
 };
 
-FIXTURE_VARIANT_ADD(fate, of_a_dead_letter_without_room_after_the_last_close) {
+FIXTURE_VARIANT_ADD(fate, dead_letter_without_room_after_last_close) {
 	.death = TO_NO_ROOM, .end = IS_LEFT,
 };
 
-FIXTURE_VARIANT_ADD(fate, of_a_dead_letter_that_is_refused) {
+FIXTURE_VARIANT_ADD(fate, refused_dead_letter) {
 	.death = TO_SHUT,
 };
 
-FIXTURE_VARIANT_ADD(fate, of_a_dead_letter_that_is_refused_after_a_shutdown) {
+FIXTURE_VARIANT_ADD(fate, refused_dead_letter_after_shutdown) {
 	.death = TO_SHUT, .end = IS_SHUT,
 };
 
@@ -125,7 +128,7 @@ static bool prepare_dead(int dead, enum death death)
 	return death != TO_SHUT || !queue_shutdown(dead);
 }
 
-/* The file of the lease, and that of those who wait, are open for reading only. */
+/* The file with the lease, and the file of the waiters, are open for reading only. */
 FIXTURE_SETUP(fate)
 {
 	ASSERT_TRUE(make_queues(variant->death));
@@ -193,7 +196,7 @@ do {									\
 	}								\
 } while (0)
 
-/* The reader has it, and nobody else has anything. */
+/* The reader has it, and no other file has a lease. */
 #define ASSERT_BACK()							\
 do {									\
 	ASSERT_EQ(WHOLE, task_wait(&self->reads));			\
@@ -235,28 +238,28 @@ do {									\
 	}								\
 } while (0)
 
-TEST_F(fate, of_what_is_acknowledged)
+TEST_F(fate, after_acknowledgement)
 {
 	LEASE_AND_WAIT();
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
 	ASSERT_GONE();
 }
 
-TEST_F(fate, of_what_is_returned)
+TEST_F(fate, after_return)
 {
 	LEASE_AND_WAIT();
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
 	ASSERT_BACK_OR_DEAD();
 }
 
-TEST_F(fate, of_what_is_returned_to_the_back)
+TEST_F(fate, after_return_to_the_tail)
 {
 	LEASE_AND_WAIT();
 	ASSERT_EQ(1, settle_all(self->nb, BBUF_RETURN_LAST));
 	ASSERT_BACK_OR_DEAD();
 }
 
-TEST_F(fate, of_what_times_out)
+TEST_F(fate, after_expiry)
 {
 	LEASE_AND_WAIT();
 	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_LEASE_TIMEOUT,
@@ -276,7 +279,7 @@ static long lease_and_hold(struct task *t)
 	return lease_deliveries(fd, 0, WHOLE) == 1 ? pause() : -1;
 }
 
-TEST_F(fate, of_what_somebody_has_who_is_killed)
+TEST_F(fate, after_kill_of_its_holder)
 {
 	struct task holder = {
 		.fn = lease_and_hold, .nr = SYS_pause, .fd = -1, .arg = { self->writer },
@@ -288,7 +291,7 @@ TEST_F(fate, of_what_somebody_has_who_is_killed)
 	ASSERT_BACK_OR_DEAD();
 }
 
-TEST_F(fate, of_what_is_rejected)
+TEST_F(fate, after_rejection)
 {
 	LEASE_AND_WAIT();
 	if (variant->death >= TO_NO_ROOM) {
@@ -303,7 +306,7 @@ TEST_F(fate, of_what_is_rejected)
 }
 
 /* A limit that goes while its record is out does not count, nor does one that comes too late. */
-TEST_F(fate, of_what_is_returned_when_it_may_be_delivered_again)
+TEST_F(fate, after_return_with_raised_max_deliveries)
 {
 	LEASE_AND_WAIT();
 	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_MAX_DELIVERIES, .max_deliveries = 2));
@@ -313,7 +316,7 @@ TEST_F(fate, of_what_is_returned_when_it_may_be_delivered_again)
 }
 
 /* The second lease is the younger one, and so would be the later to time out. */
-TEST(time_that_a_lease_had_is_forgotten_when_it_is_renewed_without)
+TEST(renewal_without_timeout_cancels_the_lease_timeout)
 {
 	unsigned long long lease;
 	int fd, nb;
@@ -336,7 +339,7 @@ TEST(time_that_a_lease_had_is_forgotten_when_it_is_renewed_without)
 
 /* Dead letters that others use, too: a writer waits there for more room than there is. */
 
-TEST(dead_letters_go_before_a_waiting_writer_only_once)
+TEST(dead_letters_bypass_a_waiting_writer_only_once)
 {
 	int fd, dead;
 	struct task writer;
@@ -351,7 +354,7 @@ TEST(dead_letters_go_before_a_waiting_writer_only_once)
 	ASSERT_TRUE(take_records(fd, 0, 3));
 	ASSERT_EQ(1, settle(fd, 0, BBUF_REJECT));
 	ASSERT_FAILS(EAGAIN, settle(fd, 0, BBUF_REJECT));
-	/* What may not be delivered again either goes back. */
+	/* A record that may not be delivered again goes back, too. */
 	ASSERT_EQ(2, settle_all(fd, BBUF_RETURN));
 	ASSERT_TRUE(RECORDS_ARE(1, 2));
 	ASSERT_TRUE(take(dead, 0, WHOLE / 2));
@@ -384,10 +387,10 @@ FIXTURE_VARIANT(mark) {
 	unsigned int policy;
 };
 
-FIXTURE_VARIANT_ADD(mark, of_a_stream) {
+FIXTURE_VARIANT_ADD(mark, stream) {
 };
 
-FIXTURE_VARIANT_ADD(mark, of_a_pool_of_tokens) {
+FIXTURE_VARIANT_ADD(mark, token_pool) {
 	.policy = BBUF_LEASE,
 };
 
@@ -419,7 +422,7 @@ do {									\
 
 #define ASSERT_WAITS()	ASSERT_TRUE(task_undisturbed(&self->reader))
 
-/* What is left of the capacity for new bytes. */
+/* The part of the capacity that is left for new bytes. */
 #define ROOM	(POOL - FEW - (variant->policy & BBUF_LEASE ? HELD : 0))
 
 TEST_F(mark, is_waited_for)
@@ -430,19 +433,19 @@ TEST_F(mark, is_waited_for)
 	ASSERT_READ(MARK);
 }
 
-TEST_F(mark, is_nothing_after_a_shutdown)
+TEST_F(mark, is_ignored_after_shutdown)
 {
 	ASSERT_EQ(0, queue_shutdown(self->nb));
 	ASSERT_READ(FEW);
 }
 
-TEST_F(mark, is_nothing_when_a_writer_is_refused)
+TEST_F(mark, is_ignored_when_a_writer_was_refused)
 {
 	ASSERT_FAILS(EAGAIN, put(self->nb, HELD + FEW, ROOM + 1));
 	ASSERT_READ(FEW);
 }
 
-TEST_F(mark, is_nothing_when_a_writer_waits)
+TEST_F(mark, is_ignored_while_a_writer_waits)
 {
 	struct task writer = task_writer(self->fd, HELD + FEW, ROOM + 1);
 
@@ -452,7 +455,7 @@ TEST_F(mark, is_nothing_when_a_writer_waits)
 }
 
 /* It counts again as soon as there was room. */
-TEST_F(mark, is_something_again_afterwards)
+TEST_F(mark, applies_again_after_a_refused_write)
 {
 	ASSERT_FAILS(EAGAIN, put(self->nb, HELD + FEW, ROOM + 1));
 	ASSERT_READ(FEW);
@@ -465,7 +468,7 @@ TEST_F(mark, is_something_again_afterwards)
 	task_kill(&self->reader);
 }
 
-TEST_F(mark, that_is_lowered_to_what_there_is_is_met)
+TEST_F(mark, lowered_to_what_is_queued_is_met)
 {
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, FEW + 1));
 	ASSERT_WAITS();
@@ -473,8 +476,8 @@ TEST_F(mark, that_is_lowered_to_what_there_is_is_met)
 	ASSERT_READ(FEW);
 }
 
-/* What is waited for then is less, too. */
-TEST_F(mark, that_is_lowered_is_met_by_less)
+/* The amount that is waited for is lower then, too. */
+TEST_F(mark, lowered_is_met_by_less)
 {
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, FEW + 2));
 	ASSERT_EQ(1, put(self->nb, HELD + FEW, 1));
@@ -494,7 +497,10 @@ TEST_F(mark, is_lowered_with_the_capacity)
 		ASSERT_READ(FEW);
 		return;
 	}
-	/* What is held is a part of the capacity, and none of the mark: it has to come back. */
+	/*
+	 * Held tokens count against the capacity, but not towards the mark: they must be returned
+	 * first.
+	 */
 	ASSERT_EQ(HELD, put(self->nb, 0, HELD));
 	ASSERT_EQ((long)least, task_wait(&self->reader));
 }
@@ -507,7 +513,7 @@ TEST_F(mark, is_not_met_by_a_flush)
 	ASSERT_READ(MARK);
 }
 
-TEST_F(mark, is_nothing_when_the_queue_is_destroyed)
+TEST_F(mark, is_ignored_after_destroy)
 {
 	ASSERT_EQ(0, queue_destroy(QUEUE));
 	ASSERT_EQ(-ENODEV, task_wait(&self->reader));
@@ -515,7 +521,7 @@ TEST_F(mark, is_nothing_when_the_queue_is_destroyed)
 
 /* Room that is waited for changes with the capacity: a write that no longer fits goes in pieces. */
 
-TEST(room_that_a_write_needs_is_less_in_a_smaller_queue)
+TEST(smaller_capacity_lowers_the_room_that_a_refused_write_needs)
 {
 	struct task writer;
 	int fd, nb;
@@ -539,40 +545,40 @@ TEST(room_that_a_write_needs_is_less_in_a_smaller_queue)
 
 /* How a call that waits is counted, whatever becomes of it. */
 
-FIXTURE(sleeper) {
+FIXTURE(waiter) {
 	int fd;
 	int nb;
 	struct task task;
 };
 
-FIXTURE_VARIANT(sleeper) {
+FIXTURE_VARIANT(waiter) {
 	enum bbuf_type type;
 	unsigned int policy;
 	bool writes;
 };
 
-FIXTURE_VARIANT_ADD(sleeper, that_reads_a_stream) {
+FIXTURE_VARIANT_ADD(waiter, stream_reader) {
 };
 
-FIXTURE_VARIANT_ADD(sleeper, that_reads_records) {
+FIXTURE_VARIANT_ADD(waiter, record_reader) {
 	.type = BBUF_RECORD,
 };
 
-FIXTURE_VARIANT_ADD(sleeper, that_leases) {
+FIXTURE_VARIANT_ADD(waiter, lease_reader) {
 	.type = BBUF_RECORD, .policy = BBUF_LEASE,
 };
 
-FIXTURE_VARIANT_ADD(sleeper, that_writes_to_a_stream) {
+FIXTURE_VARIANT_ADD(waiter, stream_writer) {
 	.writes = true,
 };
 
-FIXTURE_VARIANT_ADD(sleeper, that_writes_records) {
+FIXTURE_VARIANT_ADD(waiter, record_writer) {
 	.type = BBUF_RECORD, .writes = true,
 };
 
-#define SLEEPER	FIXTURE_DATA(sleeper) *self, const FIXTURE_VARIANT(sleeper) *variant
+#define SLEEPER	FIXTURE_DATA(waiter) *self, const FIXTURE_VARIANT(waiter) *variant
 
-FIXTURE_SETUP(sleeper)
+FIXTURE_SETUP(waiter)
 {
 	ASSERT_EQ(0, queue_begin(variant->type, CAPACITY, variant->policy, &self->fd, &self->nb));
 	self->task = task_reader(self->fd, LEN);
@@ -582,7 +588,7 @@ FIXTURE_SETUP(sleeper)
 	}
 }
 
-FIXTURE_TEARDOWN(sleeper)
+FIXTURE_TEARDOWN(waiter)
 {
 	close(self->fd);
 	close(self->nb);
@@ -613,7 +619,7 @@ static bool is_served(SLEEPER)
 	return variant->writes ? take(self->nb, 0, CAPACITY) : put(self->nb, 0, LEN) == LEN;
 }
 
-TEST_F(sleeper, that_is_served_was_woken)
+TEST_F(waiter, is_counted_as_woken_when_served)
 {
 	ASSERT_SLEEPS();
 	ASSERT_TRUE(is_served(self, variant));
@@ -621,7 +627,7 @@ TEST_F(sleeper, that_is_served_was_woken)
 	ASSERT_COUNTED(0, 1, 1);
 }
 
-TEST_F(sleeper, whose_time_is_over_was_not_woken)
+TEST_F(waiter, is_not_counted_as_woken_by_its_timeout)
 {
 	ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = SOON_NS,
 				       .write_timeout = SOON_NS));
@@ -630,7 +636,7 @@ TEST_F(sleeper, whose_time_is_over_was_not_woken)
 	ASSERT_COUNTED(0, 1, 0);
 }
 
-TEST_F(sleeper, that_a_signal_ends_was_not_woken)
+TEST_F(waiter, is_not_counted_as_woken_by_a_signal)
 {
 	ASSERT_SLEEPS();
 	ASSERT_TRUE(task_signal(&self->task));
@@ -638,14 +644,14 @@ TEST_F(sleeper, that_a_signal_ends_was_not_woken)
 	ASSERT_COUNTED(0, 1, 0);
 }
 
-TEST_F(sleeper, that_is_killed_was_not_woken)
+TEST_F(waiter, is_not_counted_as_woken_when_killed)
 {
 	ASSERT_SLEEPS();
 	task_kill(&self->task);
 	ASSERT_COUNTED(0, 1, 0);
 }
 
-TEST_F(sleeper, that_finds_the_end_was_not_woken)
+TEST_F(waiter, is_not_counted_as_woken_by_shutdown)
 {
 	ASSERT_SLEEPS();
 	ASSERT_EQ(0, queue_shutdown(self->nb));
@@ -653,7 +659,7 @@ TEST_F(sleeper, that_finds_the_end_was_not_woken)
 	ASSERT_COUNTED(0, 1, 0);
 }
 
-TEST_F(sleeper, whose_queue_is_destroyed_was_not_woken)
+TEST_F(waiter, is_not_counted_as_woken_by_destroy)
 {
 	ASSERT_SLEEPS();
 	ASSERT_EQ(0, queue_destroy(QUEUE));

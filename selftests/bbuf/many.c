@@ -75,7 +75,7 @@ static bool numbered_take(int number, size_t n)
 	return good;
 }
 
-TEST_F(many, queues_live_beside_each_other)
+TEST_F(many, queues_do_not_affect_one_another)
 {
 	int i;
 
@@ -91,8 +91,8 @@ TEST_F(many, queues_live_beside_each_other)
 }
 
 /*
- * A mixed load over some queues: records and streams, plain, framed and in large writes.
- * What comes out of each is the pattern, all of it.
+ * A mixed load on several queues: records and streams, plain, framed and in large writes. All data
+ * that is read must be the pattern, without gaps.
  */
 #define MIXED		8
 #define MIXED_CAPACITY	3000

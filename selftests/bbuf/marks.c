@@ -8,7 +8,7 @@
 
 NAMED_FIXTURE(marks, BBUF_STREAM, CAPACITY, 0)
 
-TEST_F(marks, are_1_and_4096_or_the_capacity_unless_set)
+TEST_F(marks, default_to_1_and_4096_or_the_capacity)
 {
 	ASSERT_EQ(1, queue_info(self->fd).read_mark);
 	ASSERT_EQ(ATOMIC_MAX, queue_info(self->fd).write_mark);
@@ -18,7 +18,7 @@ TEST_F(marks, are_1_and_4096_or_the_capacity_unless_set)
 
 /* Reading */
 
-TEST_F(marks, of_reading_are_what_poll_calls_readable)
+TEST_F(marks, read_mark_decides_when_poll_reports_POLLIN)
 {
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, MARK));
 	ASSERT_EQ(MARK - 1, put(self->fd, 0, MARK - 1));
@@ -27,7 +27,7 @@ TEST_F(marks, of_reading_are_what_poll_calls_readable)
 	ASSERT_EQ(READABLE | WRITABLE, queue_events(self->fd));
 }
 
-TEST_F(marks, of_reading_let_poll_sleep_until_then)
+TEST_F(marks, read_mark_keeps_poll_asleep_until_met)
 {
 	struct task poller = task_poller(self->fd, POLLIN);
 	int i;
@@ -41,7 +41,7 @@ TEST_F(marks, of_reading_let_poll_sleep_until_then)
 	ASSERT_EQ(POLLIN, task_wait(&poller));
 }
 
-TEST_F(marks, of_reading_are_what_reads_wait_for)
+TEST_F(marks, read_mark_is_waited_for_by_reads)
 {
 	struct task reader = task_reader(self->fd, 2 * MARK);
 	int i;
@@ -56,7 +56,7 @@ TEST_F(marks, of_reading_are_what_reads_wait_for)
 	ASSERT_TRUE(pattern_matches(reader.result->data, 0, MARK + 49));
 }
 
-TEST_F(marks, of_reading_are_nothing_to_reads_that_do_not_wait)
+TEST_F(marks, read_mark_does_not_apply_to_nonblocking_reads)
 {
 	char buf[MARK];
 
@@ -66,7 +66,7 @@ TEST_F(marks, of_reading_are_nothing_to_reads_that_do_not_wait)
 	ASSERT_FAILS(EAGAIN, read(self->nb, buf, MARK));
 }
 
-TEST_F(marks, of_reading_do_not_make_a_read_wait_for_more_than_it_takes)
+TEST_F(marks, read_mark_is_limited_to_the_length_of_the_read)
 {
 	struct task reader = task_reader(self->fd, 10);
 
@@ -77,7 +77,7 @@ TEST_F(marks, of_reading_do_not_make_a_read_wait_for_more_than_it_takes)
 	ASSERT_EQ(10, task_wait(&reader));
 }
 
-TEST_F(marks, of_reading_are_lowered_with_the_capacity)
+TEST_F(marks, read_mark_is_lowered_with_the_capacity)
 {
 	struct task reader = task_reader(self->fd, MARK);
 
@@ -92,7 +92,7 @@ TEST_F(marks, of_reading_are_lowered_with_the_capacity)
 
 /* A writer that waits for room, and a reader that waits for the mark: neither does for ever. */
 
-TEST_F(marks, of_reading_are_met_when_a_writer_begins_to_wait)
+TEST_F(marks, read_mark_is_met_when_a_writer_begins_to_wait)
 {
 	struct task reader = task_reader(self->fd, CAPACITY);
 	struct task poller = task_poller(self->fd, POLLIN);
@@ -109,7 +109,7 @@ TEST_F(marks, of_reading_are_met_when_a_writer_begins_to_wait)
 	task_kill(&poller);
 }
 
-TEST_F(marks, of_reading_are_met_while_a_writer_waits)
+TEST_F(marks, read_mark_is_met_while_a_writer_waits)
 {
 	struct task writer = task_writer(self->fd, CAPACITY - 10, 11);
 
@@ -122,7 +122,7 @@ TEST_F(marks, of_reading_are_met_while_a_writer_waits)
 	ASSERT_EQ(11, task_wait(&writer));
 }
 
-TEST_F(marks, of_reading_wake_who_polls_when_a_writer_begins_to_wait)
+TEST_F(marks, read_mark_wakes_pollers_when_a_writer_begins_to_wait)
 {
 	struct task poller = task_poller(self->fd, POLLIN);
 	struct task writer = task_writer(self->fd, 0, 11);
@@ -135,7 +135,7 @@ TEST_F(marks, of_reading_wake_who_polls_when_a_writer_begins_to_wait)
 	task_kill(&writer);
 }
 
-TEST_F(marks, of_reading_are_met_when_a_writer_that_does_not_wait_is_sent_away)
+TEST_F(marks, read_mark_is_met_when_a_nonblocking_write_is_refused)
 {
 	struct task reader = task_reader(self->fd, CAPACITY);
 
@@ -150,7 +150,7 @@ TEST_F(marks, of_reading_are_met_when_a_writer_that_does_not_wait_is_sent_away)
 
 /* Writing */
 
-TEST_F(marks, of_writing_are_what_poll_calls_writable)
+TEST_F(marks, write_mark_decides_when_poll_reports_POLLOUT)
 {
 	ASSERT_EQ(0, queue_set_write_mark(self->fd, MARK));
 	ASSERT_TRUE(fill(self->fd, CAPACITY - MARK + 1));
@@ -167,7 +167,7 @@ TEST_F(marks, of_writing_are_what_poll_calls_writable)
 	ASSERT_EQ(READABLE, queue_events(self->fd));
 }
 
-TEST_F(marks, of_writing_let_poll_sleep_until_then)
+TEST_F(marks, write_mark_keeps_poll_asleep_until_met)
 {
 	struct task poller = task_poller(self->fd, POLLOUT);
 	int i;
@@ -182,7 +182,7 @@ TEST_F(marks, of_writing_let_poll_sleep_until_then)
 	ASSERT_EQ(POLLOUT, task_wait(&poller));
 }
 
-TEST_F(marks, of_writing_do_not_make_a_write_wait)
+TEST_F(marks, write_mark_does_not_block_writes)
 {
 	ASSERT_EQ(0, queue_set_write_mark(self->fd, CAPACITY));
 	ASSERT_TRUE(fill(self->fd, 1));
@@ -191,7 +191,7 @@ TEST_F(marks, of_writing_do_not_make_a_write_wait)
 
 /* Changing them */
 
-TEST_F(marks, that_are_lowered_let_those_on_who_wait)
+TEST_F(marks, lowered_marks_let_waiters_proceed)
 {
 	struct task reader = task_reader(self->fd, MARK);
 	struct task in = task_poller(self->fd, POLLIN), out = task_poller(self->fd, POLLOUT);
@@ -214,7 +214,7 @@ TEST_F(marks, that_are_lowered_let_those_on_who_wait)
 	ASSERT_EQ(10, task_wait(&reader));
 }
 
-TEST_F(marks, that_are_raised_hold_for_those_who_wait)
+TEST_F(marks, raised_marks_apply_to_waiters)
 {
 	struct task reader = task_reader(self->fd, MARK);
 
@@ -242,7 +242,7 @@ TEST_F(marks, are_changed_all_or_none)
 	ASSERT_EQ(0, queue_info(self->fd).policy);
 }
 
-TEST_F(marks, go_from_1_to_the_capacity)
+TEST_F(marks, range_from_1_to_the_capacity)
 {
 	static const unsigned long long bad[] = { 0, CAPACITY + 1, 1ULL << 32, -1ULL };
 	size_t i;
@@ -259,7 +259,7 @@ TEST_F(marks, go_from_1_to_the_capacity)
 }
 
 /* Or a reader that polls and a writer that polls could both have too little. */
-TEST_F(marks, leave_enough_for_one_side_or_the_other)
+TEST_F(marks, that_could_block_both_sides_are_refused)
 {
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, MARK));
 	ASSERT_FAILS(EINVAL, queue_set_write_mark(self->fd, CAPACITY - MARK + 2));
@@ -271,7 +271,7 @@ TEST_F(marks, leave_enough_for_one_side_or_the_other)
 	ASSERT_EQ(READABLE, queue_events(self->fd));
 }
 
-TEST_F(marks, of_reading_are_one_record_where_there_are_records)
+TEST_F(marks, read_mark_is_one_record_in_record_queues)
 {
 	BEGIN_ANEW(BBUF_RECORD, CAPACITY, 0);
 	ASSERT_FAILS(EINVAL, queue_set_read_mark(self->fd, 2));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Whose memory it is, and how much: a queue's is that of the cgroup that creates it, or changes
- * its capacity, an open file's that of who opens it. A write takes none.
+ * The memory cgroups that are charged, and the amounts: the buffer of a queue to the cgroup that
+ * creates it, or changes its capacity; an open file to the cgroup that opens it. A write is charged
+ * to none.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -160,7 +161,7 @@ do {									\
 		SKIP(return, "no memory controller in cgroup v2");	\
 } while (0)
 
-TEST_F(memcg, of_the_creator_is_charged_for_a_stream)
+TEST_F(memcg, creator_is_charged_for_a_stream)
 {
 	REQUIRE_MEMCG();
 	ASSERT_EQ(0, act_from(self->group[0], create_stream, CAPACITY));
@@ -168,7 +169,7 @@ TEST_F(memcg, of_the_creator_is_charged_for_a_stream)
 	ASSERT_GT(CAPACITY + SLACK, memory_of(self->group[0]));
 }
 
-TEST_F(memcg, of_the_creator_is_charged_for_records)
+TEST_F(memcg, creator_is_charged_for_a_record_queue)
 {
 	REQUIRE_MEMCG();
 	ASSERT_EQ(0, act_from(self->group[0], create_records, CAPACITY));
@@ -176,7 +177,7 @@ TEST_F(memcg, of_the_creator_is_charged_for_records)
 	ASSERT_GT(2 * CAPACITY + SLACK, memory_of(self->group[0]));
 }
 
-TEST_F(memcg, of_who_loads_the_module_is_charged_for_the_default_queue)
+TEST_F(memcg, loader_of_the_module_is_charged_for_the_default_queue)
 {
 	REQUIRE_MEMCG();
 	ASSERT_EQ(0, act_from(self->group[0], load_module, CAPACITY));
@@ -185,7 +186,7 @@ TEST_F(memcg, of_who_loads_the_module_is_charged_for_the_default_queue)
 	ASSERT_TRUE(eventually(memory_of(self->group[0]) < SLACK));
 }
 
-TEST_F(memcg, of_those_who_open_and_write_is_charged_nothing)
+TEST_F(memcg, users_are_not_charged_for_opening_and_writing)
 {
 	REQUIRE_MEMCG();
 	ASSERT_EQ(0, act_from(self->group[0], create_stream, CAPACITY));
@@ -195,8 +196,8 @@ TEST_F(memcg, of_those_who_open_and_write_is_charged_nothing)
 	ASSERT_GT(SLACK, memory_of(self->group[1]));
 }
 
-/* Not even the first one, of a cgroup that could not have so much. */
-TEST_F(memcg, of_a_write_that_does_not_wait_is_not_asked_for)
+/* Even the first allocation fails in a cgroup whose limit is below the total. */
+TEST_F(memcg, nonblocking_write_needs_no_memory_from_the_cgroup)
 {
 	REQUIRE_MEMCG();
 	ASSERT_EQ(0, cgroup_put(self->group[0], "memory.max", LESS_THAN_CAPACITY));
@@ -208,8 +209,8 @@ TEST_F(memcg, of_a_write_that_does_not_wait_is_not_asked_for)
 	ASSERT_GT(SLACK, memory_of(self->group[0]));
 }
 
-/* Nobody is killed for it, and nothing of the queue is left. */
-TEST_F(memcg, of_one_who_may_not_have_as_much_fails_the_creation)
+/* No process is killed for it, and nothing of the queue is left. */
+TEST_F(memcg, limit_makes_create_fail)
 {
 	REQUIRE_MEMCG();
 	ASSERT_EQ(0, cgroup_put(self->group[0], "memory.max", LESS_THAN_CAPACITY));
@@ -225,7 +226,7 @@ TEST_F(memcg, of_one_who_may_not_have_as_much_fails_the_creation)
 	ASSERT_EQ(1, act_from(self->group[0], write_nonblocking, 1));
 }
 
-TEST_F(memcg, of_one_who_may_not_have_as_much_fails_loading_the_module)
+TEST_F(memcg, limit_makes_loading_the_module_fail)
 {
 	REQUIRE_MEMCG();
 	ASSERT_EQ(0, cgroup_put(self->group[0], "memory.max", LESS_THAN_CAPACITY));
@@ -236,7 +237,7 @@ TEST_F(memcg, of_one_who_may_not_have_as_much_fails_loading_the_module)
 	ASSERT_EQ(0, module_load(""));
 }
 
-TEST_F(memcg, of_who_changes_the_capacity_is_charged_for_the_new_one)
+TEST_F(memcg, resizer_is_charged_for_the_new_capacity)
 {
 	REQUIRE_MEMCG();
 	ASSERT_EQ(0, act_from(self->group[0], create_stream, CAPACITY));
@@ -246,7 +247,7 @@ TEST_F(memcg, of_who_changes_the_capacity_is_charged_for_the_new_one)
 }
 
 /* Nothing is lost, and the queue has the capacity that it had. */
-TEST_F(memcg, of_one_who_may_not_have_as_much_fails_the_change_of_a_capacity)
+TEST_F(memcg, limit_makes_a_resize_fail)
 {
 	int nb;
 
@@ -281,7 +282,7 @@ static long reject_one(const struct act *act)
 	return settle(fd, 0, BBUF_REJECT);
 }
 
-TEST_F(memcg, of_the_creator_is_charged_for_dead_letters)
+TEST_F(memcg, creator_is_charged_for_dead_letters)
 {
 	REQUIRE_MEMCG();
 	ASSERT_EQ(0, act_from(self->group[0], create_dead, CAPACITY));
@@ -397,7 +398,7 @@ do {									\
 	ASSERT_GE(bound, most);						\
 } while (0)
 
-TEST_F(memcg, of_a_small_queue_is_bounded_whatever_its_readers_do)
+TEST_F(memcg, use_of_a_small_queue_is_bounded_whatever_its_readers_do)
 {
 	REQUIRE_MEMCG();
 	ASSERT_BOUNDED(65536);
@@ -409,7 +410,7 @@ static size_t large_capacity(void)
 	return access("/sys/kernel/debug/kcsan", F_OK) ? 1 << 20 : 1 << 17;
 }
 
-TEST_F(memcg, of_a_large_queue_is_bounded_whatever_its_readers_do)
+TEST_F(memcg, use_of_a_large_queue_is_bounded_whatever_its_readers_do)
 {
 	const size_t capacity = large_capacity();
 
@@ -433,7 +434,7 @@ static long charged_objects(void)
 	return total;
 }
 
-TEST_F(memcg, of_who_opens_files_is_charged_for_each)
+TEST_F(memcg, opener_is_charged_for_each_file)
 {
 	struct rlimit limit = { FILES, FILES };
 	long before = charged_objects();
@@ -449,7 +450,7 @@ TEST_F(memcg, of_who_opens_files_is_charged_for_each)
 	ASSERT_LE(before + opened / 2, charged_objects());	/* others may have closed some */
 }
 
-TEST_F(memcg, comes_back_when_the_queue_goes)
+TEST_F(memcg, charge_is_released_on_destroy)
 {
 	REQUIRE_MEMCG();
 	ASSERT_EQ(0, act_from(self->group[0], create_records, CAPACITY));
@@ -458,7 +459,7 @@ TEST_F(memcg, comes_back_when_the_queue_goes)
 	ASSERT_TRUE(eventually(memory_of(self->group[0]) < SLACK));
 }
 
-TEST_F(memcg, comes_back_when_a_creation_fails)
+TEST_F(memcg, charge_is_released_when_create_fails)
 {
 	REQUIRE_MEMCG();
 	ASSERT_EQ(0, act_from(self->group[1], create_dead, CAPACITY));
@@ -466,8 +467,8 @@ TEST_F(memcg, comes_back_when_a_creation_fails)
 	ASSERT_TRUE(eventually(memory_of(self->group[0]) < SLACK));
 }
 
-/* What sends them there keeps them, and no longer than it is there itself. */
-TEST_F(memcg, comes_back_when_the_dead_letters_go_before_their_source)
+/* The source keeps its dead-letter queue, but only as long as the source itself exists. */
+TEST_F(memcg, charge_is_released_when_dead_letters_are_destroyed_first)
 {
 	REQUIRE_MEMCG();
 	ASSERT_EQ(0, act_from(self->group[0], create_dead, CAPACITY));
@@ -477,7 +478,7 @@ TEST_F(memcg, comes_back_when_the_dead_letters_go_before_their_source)
 	ASSERT_TRUE(eventually(memory_of(self->group[0]) < SLACK));
 }
 
-TEST_F(memcg, comes_back_when_the_module_goes)
+TEST_F(memcg, charge_is_released_on_module_unload)
 {
 	REQUIRE_MEMCG();
 	ASSERT_EQ(0, act_from(self->group[0], create_records, CAPACITY));

@@ -24,7 +24,7 @@ do {									\
 } while (0)
 #define CHECK_FAILS(error, call)	CHECK((call) == -1 && errno == (error))
 
-/* Whether a queue that nobody uses, whatever is left in it, does what a new one does. */
+/* Check that a queue which no process uses, whatever data is left in it, works like a new one. */
 static bool is_sound(int nb)
 {
 	struct bbuf_info info;
@@ -123,7 +123,7 @@ FIXTURE_VARIANT_ADD(midway, write_of_records_with_frames) {
 
 #define MIDWAY	FIXTURE_DATA(midway) *self, const FIXTURE_VARIANT(midway) *variant
 
-/* What is queued before: for a reader its piece and another one, for a writer 100 bytes. */
+/* Data queued before: for a reader its piece and another one, for a writer 100 bytes. */
 static bool put_before(MIDWAY)
 {
 	if (variant->writes)
@@ -165,7 +165,7 @@ FIXTURE_TEARDOWN(midway)
 #define REQUIRE_LATE()		REQUIRE_USERFAULTFD(&self->late)
 #define ALL_OF_IT		((ssize_t)self->late.len)
 
-/* Nobody else on its side goes on, and nobody changes the ring. */
+/* No other call on its side may proceed, and none may change the ring. */
 static bool keeps_others_off(MIDWAY)
 {
 	char buf[LENGTH];
@@ -245,7 +245,7 @@ static bool behind_writes(MIDWAY, size_t position, size_t n)
 	return true;
 }
 
-TEST_F(midway, goes_on_when_its_page_comes)
+TEST_F(midway, proceeds_when_its_page_arrives)
 {
 	STALL();
 	ASSERT_EQ(ALL_OF_IT, FINISH(self->call));
@@ -260,7 +260,7 @@ TEST_F(midway, goes_on_when_its_page_comes)
 }
 
 /* Of a stream the bytes before the page count, of records whole ones. */
-TEST_F(midway, leaves_what_it_has_no_memory_for)
+TEST_F(midway, leaves_the_data_queued_when_its_page_faults)
 {
 	size_t moved = 0;
 	ssize_t value;
@@ -283,7 +283,7 @@ TEST_F(midway, leaves_what_it_has_no_memory_for)
 	ASSERT_TRUE(is_sound(self->nb));
 }
 
-TEST_F(midway, leaves_all_when_it_is_killed)
+TEST_F(midway, undoes_the_copy_when_killed)
 {
 	struct task stalled = task_stalled(&self->call, variant->writes ? SYS_write : SYS_read);
 
@@ -300,7 +300,7 @@ TEST_F(midway, leaves_all_when_it_is_killed)
 }
 
 /* Writers are told at once. A reader has what it has begun to read, and then the next one. */
-TEST_F(midway, meets_the_end)
+TEST_F(midway, sees_shutdown)
 {
 	STALL();
 	ASSERT_EQ(0, queue_shutdown(self->nb));
@@ -321,7 +321,7 @@ TEST_F(midway, meets_the_end)
 	ASSERT_TRUE(is_sound(self->nb));
 }
 
-TEST_F(midway, meets_the_destruction)
+TEST_F(midway, sees_destroy)
 {
 	STALL();
 	ASSERT_EQ(0, queue_destroy(QUEUE));
@@ -332,7 +332,7 @@ TEST_F(midway, meets_the_destruction)
 }
 
 /* When its time is over, its page may come or not: others have the queue. */
-TEST_F(midway, is_over_in_time)
+TEST_F(midway, times_out)
 {
 	const unsigned long long timeout = TIMEOUT_MS * NS_PER_MS;
 
@@ -354,7 +354,7 @@ TEST_F(midway, is_over_in_time)
 }
 
 /* A change of the capacity comes next, whoever waits. */
-TEST_F(midway, is_waited_for_by_a_resize)
+TEST_F(midway, delays_a_resize)
 {
 	struct task resizer = task_resizer(self->other, 2 * CAPACITY);
 
@@ -373,7 +373,7 @@ TEST_F(midway, is_waited_for_by_a_resize)
 }
 
 /* With a read mark, readers make do with less when a writer waits for room; this one has it. */
-TEST_F(midway, does_not_count_as_a_writer_that_waits)
+TEST_F(midway, does_not_count_as_a_waiting_writer)
 {
 	struct task reader = task_reader(self->other, CAPACITY);
 
@@ -392,7 +392,8 @@ TEST_F(midway, does_not_count_as_a_writer_that_waits)
 }
 
 /*
- * A call that leases, or only looks, keeps nobody off. It gets what is first when its page comes.
+ * A call that leases or peeks does not delay others. It gets the first record when its page
+ * arrives.
  */
 
 FIXTURE(onlooker) {
@@ -419,15 +420,15 @@ static ssize_t lease_late(const struct call *call)
 	return lease_read(call->fd, call->late->buf, call->late->len, &lease);
 }
 
-FIXTURE_VARIANT_ADD(onlooker, peek_at_a_record) {
+FIXTURE_VARIANT_ADD(onlooker, peek_of_a_record) {
 	.type = BBUF_RECORD, .peeks = true,
 };
 
-FIXTURE_VARIANT_ADD(onlooker, peek_at_a_stream) {
+FIXTURE_VARIANT_ADD(onlooker, peek_of_a_stream) {
 	.type = BBUF_STREAM, .peeks = true,
 };
 
-FIXTURE_VARIANT_ADD(onlooker, peek_where_readers_lease) {
+FIXTURE_VARIANT_ADD(onlooker, peek_with_leases) {
 	.type = BBUF_RECORD, .policy = BBUF_LEASE, .peeks = true,
 };
 
@@ -472,7 +473,7 @@ FIXTURE_TEARDOWN(onlooker)
 	queue_destroy(QUEUE);
 }
 
-/* Reads n bytes from position on for good. */
+/* Read n bytes from position on, as a plain read that consumes them. */
 static bool consume(int fd, size_t position, size_t n)
 {
 	bool leases = queue_info(fd).policy & BBUF_LEASE;
@@ -480,7 +481,7 @@ static bool consume(int fd, size_t position, size_t n)
 	return take(fd, position, n) && (!leases || settle_all(fd, BBUF_ACK) == 1);
 }
 
-/* As if nobody were stuck. In the end another record is queued. */
+/* The other calls work as if no call were stalled. At the end another record is queued. */
 static bool others_go_on(int nb)
 {
 	char buf[LENGTH];
@@ -498,7 +499,7 @@ static bool others_go_on(int nb)
 	return true;
 }
 
-TEST_F(onlooker, has_what_is_first_when_its_page_comes)
+TEST_F(onlooker, gets_the_first_record_when_its_page_arrives)
 {
 	REQUIRE_LATE();
 	ASSERT_STALLS(self->call);
@@ -517,7 +518,7 @@ TEST_F(onlooker, has_what_is_first_when_its_page_comes)
 }
 
 /* One that peeks at a stream shows what it has memory for. */
-TEST_F(onlooker, without_memory_takes_nothing)
+TEST_F(onlooker, takes_nothing_when_its_page_faults)
 {
 	ssize_t value;
 
@@ -537,7 +538,7 @@ TEST_F(onlooker, without_memory_takes_nothing)
 	ASSERT_TRUE(is_sound(self->nb));
 }
 
-TEST_F(onlooker, that_is_killed_takes_nothing)
+TEST_F(onlooker, takes_nothing_when_killed)
 {
 	struct task stalled = task_stalled(&self->call, self->nr);
 
@@ -551,8 +552,8 @@ TEST_F(onlooker, that_is_killed_takes_nothing)
 	ASSERT_TRUE(is_sound(self->nb));
 }
 
-/* What was queued is gone, and no more comes. */
-TEST_F(onlooker, meets_the_end)
+/* The queued data is gone, and no more arrives. */
+TEST_F(onlooker, sees_shutdown)
 {
 	REQUIRE_LATE();
 	ASSERT_STALLS(self->call);
@@ -613,7 +614,7 @@ FIXTURE_TEARDOWN(tokens)
 	queue_destroy(QUEUE);
 }
 
-/* One token goes behind the others; those that are read are the pattern's. */
+/* One token goes behind the others; the bytes that are read are those of the pattern. */
 static bool tokens_go_round(int nb, bool held)
 {
 	unsigned char byte;
@@ -626,7 +627,7 @@ static bool tokens_go_round(int nb, bool held)
 	return true;
 }
 
-TEST_F(tokens, are_moved_when_the_page_comes)
+TEST_F(tokens, are_moved_when_the_page_arrives)
 {
 	REQUIRE_LATE();
 	ASSERT_STALLS(self->call);
@@ -638,7 +639,7 @@ TEST_F(tokens, are_moved_when_the_page_comes)
 	ASSERT_EQ(3, queue_info(self->nb).in.bytes);
 }
 
-TEST_F(tokens, stay_where_they_are_without_memory)
+TEST_F(tokens, stay_queued_when_the_page_faults)
 {
 	REQUIRE_LATE();
 	ASSERT_STALLS(self->call);
@@ -649,7 +650,7 @@ TEST_F(tokens, stay_where_they_are_without_memory)
 	ASSERT_EQ(0, queue_info(self->nb).returned);
 }
 
-TEST_F(tokens, stay_where_they_are_when_the_call_is_killed)
+TEST_F(tokens, stay_queued_when_the_call_is_killed)
 {
 	const long nr = variant->writes ? SYS_write : variant->peeks ? SYS_ioctl : SYS_read;
 	struct task stalled = task_stalled(&self->call, nr);

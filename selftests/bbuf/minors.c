@@ -59,8 +59,8 @@ FIXTURE_TEARDOWN(minors)
 	}
 }
 
-/* A destroyed queue has its number as long as somebody has it open. */
-TEST_F_TIMEOUT(minors, run_out_and_are_used_again, SECONDS)
+/* A destroyed queue keeps its minor number as long as any process has it open. */
+TEST_F_TIMEOUT(minors, run_out_and_are_reused, SECONDS)
 {
 	struct bbuf_create last;
 	int fd;
@@ -102,7 +102,7 @@ static int make_many(void)
 }
 
 /* It took as long as there were queues when each of them was looked at. */
-TEST(a_name_is_found_as_fast_among_many)
+TEST(lookup_time_does_not_grow_with_the_number_of_queues)
 {
 	int made = make_many();
 	long many = time_lookups(), few;

@@ -15,7 +15,7 @@
 #define NOBODY		65534
 #define CONTROL		"/dev/bbuf-control"
 
-/* Nothing loaded, and nobody in the way of loading. */
+/* No module is loaded, and nothing prevents loading it. */
 FIXTURE(module) {
 	int log;	/* at its end: what comes next are the test's own messages */
 };
@@ -78,7 +78,7 @@ static bool anything_left(void)
 	       file_mentions("/proc/modules", "bbuf");
 }
 
-TEST_F(module, loaded_makes_the_device)
+TEST_F(module, load_creates_the_device)
 {
 	struct stat stat_buf;
 
@@ -91,7 +91,7 @@ TEST_F(module, loaded_makes_the_device)
 	ASSERT_TRUE(file_mentions("/proc/devices", "bbuf"));
 }
 
-TEST_F(module, unloaded_leaves_nothing_behind)
+TEST_F(module, unload_leaves_nothing_behind)
 {
 	ASSERT_FALSE(anything_left());
 	ASSERT_EQ(0, module_load(""));
@@ -100,7 +100,7 @@ TEST_F(module, unloaded_leaves_nothing_behind)
 	ASSERT_FALSE(anything_left());
 }
 
-TEST_F(module, unloaded_with_data_queued_leaves_nothing_behind)
+TEST_F(module, unload_with_data_queued_leaves_nothing_behind)
 {
 	int fd;
 
@@ -117,7 +117,7 @@ TEST_F(module, unloaded_with_data_queued_leaves_nothing_behind)
 	close(fd);
 }
 
-TEST_F(module, in_use_refuses_to_unload_and_works_on)
+TEST_F(module, unload_is_refused_while_a_file_is_open)
 {
 	int fd;
 
@@ -133,7 +133,7 @@ TEST_F(module, in_use_refuses_to_unload_and_works_on)
 	ASSERT_EQ(0, module_unload());
 }
 
-TEST_F(module, with_a_sleeper_refuses_to_unload)
+TEST_F(module, unload_is_refused_while_a_process_sleeps_in_a_call)
 {
 	struct task reader;
 	int fd;
@@ -170,7 +170,7 @@ TEST_F_TIMEOUT(module, loads_and_unloads_many_times, ROUNDS_SECONDS)
 
 /* Nodes */
 
-/* A file where a node is to be, that @text was written to. */
+/* A file with the contents @text, in the place of a node. */
 static bool make_file(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
@@ -196,13 +196,13 @@ static bool missing_node_was_logged(int log, const char *device, const char *pat
 	return was_logged(log, message);
 }
 
-TEST_F(module, that_has_its_nodes_says_nothing)
+TEST_F(module, log_is_empty_when_the_nodes_exist)
 {
 	ASSERT_EQ(0, module_load(""));
 	ASSERT_FALSE(was_logged(self->log, "bbuf: "));
 }
 
-TEST_F(module, says_that_a_file_is_where_its_node_should_be)
+TEST_F(module, log_names_a_file_in_place_of_the_node)
 {
 	struct stat stat_buf;
 
@@ -214,7 +214,7 @@ TEST_F(module, says_that_a_file_is_where_its_node_should_be)
 	EXPECT_EQ(0, unlink(BBUF_DEVICE));
 }
 
-TEST_F(module, says_that_a_file_is_where_its_control_device_should_be)
+TEST_F(module, log_names_a_file_in_place_of_the_control_node)
 {
 	ASSERT_TRUE(make_file(CONTROL, ""));
 	ASSERT_EQ(0, module_load(""));
@@ -222,7 +222,7 @@ TEST_F(module, says_that_a_file_is_where_its_control_device_should_be)
 	EXPECT_EQ(0, unlink(CONTROL));
 }
 
-TEST_F(module, says_that_a_device_with_other_numbers_is_where_a_node_should_be)
+TEST_F(module, log_names_a_node_with_other_device_numbers)
 {
 	const struct bbuf_create create = {
 		.name = "taken", .capacity = 1, .mode = 0600,
@@ -247,7 +247,7 @@ static long load_in_container(struct task *t)
 	return module_load("");
 }
 
-TEST_F(module, says_nothing_of_nodes_where_it_cannot_see_them)
+TEST_F(module, log_does_not_mention_nodes_that_cannot_be_seen)
 {
 	struct task loader = { .fn = load_in_container };
 
@@ -259,7 +259,7 @@ TEST_F(module, says_nothing_of_nodes_where_it_cannot_see_them)
 
 /* Parameters */
 
-TEST_F(module, refuses_a_bad_parameter_and_says_which_and_why)
+TEST_F(module, bad_parameter_is_refused_and_explained_in_the_log)
 {
 	static const char * const bad[] = {
 		"capacity=0", "capacity=-1", "capacity=", "capacity=K", "capacity=64X",
@@ -286,8 +286,8 @@ TEST_F(module, refuses_a_bad_parameter_and_says_which_and_why)
 	}
 }
 
-/* What is said of a limit is so: one byte more is refused. */
-TEST_F(module, names_the_limits_that_it_has)
+/* The limit in the message is correct: one byte more is refused. */
+TEST_F(module, out_of_range_capacity_is_refused_with_the_limits)
 {
 	ASSERT_EQ(-EINVAL, module_load("capacity=513M"));
 	ASSERT_TRUE(was_logged(self->log, "bbuf: capacity=513M: must be 1 byte up to max_capacity "
@@ -302,7 +302,7 @@ TEST_F(module, names_the_limits_that_it_has)
 	ASSERT_EQ(512 << 20, file_number(BBUF_PARAMETERS "max_capacity"));
 }
 
-TEST_F(module, takes_any_capacity_to_the_byte)
+TEST_F(module, capacity_is_exact_to_the_byte)
 {
 	static const struct {
 		const char *parameters;
@@ -335,7 +335,7 @@ TEST_F(module, takes_any_capacity_to_the_byte)
 	}
 }
 
-TEST_F(module, limit_changes_while_it_runs)
+TEST_F(module, max_capacity_can_change_while_loaded)
 {
 	static const char limit[] = BBUF_PARAMETERS "max_capacity";
 
@@ -350,7 +350,7 @@ TEST_F(module, limit_changes_while_it_runs)
 	ASSERT_EQ(32 << 20, file_number(limit));
 }
 
-TEST_F(module, other_parameters_stay_as_they_were_loaded)
+TEST_F(module, other_parameters_cannot_change_while_loaded)
 {
 	struct stat stat_buf;
 
@@ -368,7 +368,7 @@ static long open_as_nobody(struct task *t)
 	return open(BBUF_DEVICE, t->arg[0]);
 }
 
-TEST_F(module, device_is_for_root_alone)
+TEST_F(module, device_is_accessible_to_root_only)
 {
 	struct task opener = { .fn = open_as_nobody, .arg = { O_RDONLY } };
 
@@ -377,7 +377,7 @@ TEST_F(module, device_is_for_root_alone)
 	ASSERT_EQ(-EACCES, task_wait(&opener));
 }
 
-TEST_F(module, mode_lets_others_in_as_far_as_it_says)
+TEST_F(module, mode_gives_access_to_other_users)
 {
 	struct task reader = { .fn = open_as_nobody, .arg = { O_RDONLY } };
 	struct task writer = { .fn = open_as_nobody, .arg = { O_WRONLY } };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the tests of named queues share: making and removing one, and its ioctls as calls. */
+/* Helpers for the tests of named queues: creating and destroying one, and its ioctls as calls. */
 #ifndef BBUF_SELFTEST_NAMED_H
 #define BBUF_SELFTEST_NAMED_H
 
@@ -21,7 +21,7 @@ int queue_destroy(const char *name);
 /* A new QUEUE, whatever was there under that name. */
 int queue_make(enum bbuf_type type, size_t capacity, unsigned int policy);
 
-/* The queue of that name: a file descriptor, or -1. */
+/* Open the queue with this name: a file descriptor, or -1. */
 int queue_open(const char *name, int flags);
 
 /* queue_make(), and opens it for reading and writing, blocking and O_NONBLOCK. */
@@ -29,7 +29,7 @@ int queue_begin(enum bbuf_type type, size_t capacity, unsigned int policy, int *
 
 /* All zero if there is no information. */
 struct bbuf_info queue_info(int fd);
-/* What poll says of the queue: all its bits. */
+/* All events that poll reports for the queue. */
 int queue_events(int fd);
 
 /* 0, or -1 and errno: the fields of struct bbuf_set and struct bbuf_options by name. */
@@ -65,19 +65,19 @@ struct task task_drainer(int fd);
 /* Has what is open open until it is killed. */
 struct task task_holder(void);
 
-/* What sysfs says of QUEUE: a number, or -1; or is it that text? */
+/* A value of QUEUE in sysfs: a number, or -1; or whether it is that text. */
 unsigned long long sysfs_number(const char *name);
 bool sysfs_is(const char *name, const char *value);
 /* Has an open file that line in fdinfo? */
 bool fdinfo_is(int fd, const char *key, const char *value);
 
-/* What poll reports. */
+/* The events that poll reports. */
 #define READABLE		(POLLIN | POLLRDNORM)
 #define WRITABLE		(POLLOUT | POLLWRNORM)
 
 #define NS_PER_MS		1000000ULL
 
-#define SOMEBODY		12345	/* an id that is nobody's in particular */
+#define SOMEBODY		12345	/* an id without any privilege */
 
 /* Tests of QUEUE: new for each of them. */
 #define NAMED_FIXTURE(subject, type, capacity, policy)			\

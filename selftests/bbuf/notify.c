@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Who is told of what: each change of a queue, with each way to wait for it. Where there are
- * leases: notify_lease.c.
+ * Notifications: each change of a queue, with each way to wait for it. Changes of queues with
+ * leases are in notify_lease.c.
  */
 #include <string.h>
 #include <sys/syscall.h>
@@ -84,7 +84,7 @@ static long write_late(struct task *t)
 
 WAITER_FIXTURE(readers, false)
 
-TEST_F(readers, are_told_of_bytes)
+TEST_F(readers, are_notified_of_bytes)
 {
 	BEGIN(.type = BBUF_STREAM);
 	ASSERT_WAITS();
@@ -92,7 +92,7 @@ TEST_F(readers, are_told_of_bytes)
 	ASSERT_TOLD(5, READABLE);
 }
 
-TEST_F(readers, are_told_of_a_record)
+TEST_F(readers, are_notified_of_a_record)
 {
 	BEGIN(.type = BBUF_RECORD);
 	ASSERT_WAITS();
@@ -100,7 +100,7 @@ TEST_F(readers, are_told_of_a_record)
 	ASSERT_TOLD(LEN, READABLE);
 }
 
-TEST_F(readers, are_told_of_records_with_frames)
+TEST_F(readers, are_notified_of_records_with_frames)
 {
 	BEGIN(.type = BBUF_RECORD);
 	ASSERT_WAITS();
@@ -108,7 +108,7 @@ TEST_F(readers, are_told_of_records_with_frames)
 	ASSERT_TOLD(LEN, READABLE);
 }
 
-TEST_F(readers, are_told_of_a_write_that_does_not_wait)
+TEST_F(readers, are_notified_of_a_write_that_does_not_wait)
 {
 	BEGIN(.type = BBUF_STREAM);
 	ASSERT_WAITS();
@@ -116,7 +116,7 @@ TEST_F(readers, are_told_of_a_write_that_does_not_wait)
 	ASSERT_TOLD(5, READABLE);
 }
 
-TEST_F(readers, are_told_of_what_is_spliced)
+TEST_F(readers, are_notified_of_a_splice)
 {
 	BEGIN(.type = BBUF_STREAM);
 	ASSERT_WAITS();
@@ -124,7 +124,7 @@ TEST_F(readers, are_told_of_what_is_spliced)
 	ASSERT_TOLD(5, READABLE);
 }
 
-TEST_F(readers, are_told_of_many_bytes)
+TEST_F(readers, are_notified_of_many_bytes)
 {
 	BEGIN(.type = BBUF_STREAM, .capacity = 2 * LONG);
 	ASSERT_WAITS();
@@ -132,7 +132,7 @@ TEST_F(readers, are_told_of_many_bytes)
 	ASSERT_TOLD(CAPACITY, READABLE);
 }
 
-TEST_F(readers, are_told_of_a_very_long_record)
+TEST_F(readers, are_notified_of_a_very_long_record)
 {
 	self->waiter.len = VERY_LONG;
 	BEGIN(.type = BBUF_RECORD, .capacity = VERY_LONG);
@@ -141,7 +141,7 @@ TEST_F(readers, are_told_of_a_very_long_record)
 	ASSERT_TOLD(VERY_LONG, READABLE);
 }
 
-TEST_F(readers, are_told_of_the_first_piece_of_a_write)
+TEST_F(readers, are_notified_of_the_first_piece_of_a_write)
 {
 	BEGIN(.type = BBUF_STREAM);
 	ASSERT_WAITS();
@@ -150,7 +150,7 @@ TEST_F(readers, are_told_of_the_first_piece_of_a_write)
 	ASSERT_TOLD(CAPACITY, READABLE);
 }
 
-TEST_F(readers, are_told_of_what_is_written_before_a_bad_address)
+TEST_F(readers, are_notified_of_bytes_written_before_a_fault)
 {
 	BEGIN(.type = BBUF_STREAM);
 	ASSERT_WAITS();
@@ -158,7 +158,7 @@ TEST_F(readers, are_told_of_what_is_written_before_a_bad_address)
 	ASSERT_TOLD(5, READABLE);
 }
 
-TEST_F(readers, are_told_of_no_record_with_a_bad_address)
+TEST_F(readers, are_not_notified_of_a_record_that_faults)
 {
 	BEGIN(.type = BBUF_RECORD);
 	ASSERT_WAITS();
@@ -171,7 +171,7 @@ TEST_F(readers, are_told_of_no_record_with_a_bad_address)
 
 /* Readers of what there is already want to know what is added. */
 
-TEST_F(readers, are_told_of_more_bytes)
+TEST_F(readers, are_notified_of_more_bytes)
 {
 	ONLY_EDGES();
 	BEGIN(.type = BBUF_STREAM);
@@ -181,7 +181,7 @@ TEST_F(readers, are_told_of_more_bytes)
 	ASSERT_TOLD(0, READABLE);
 }
 
-TEST_F(readers, are_told_of_more_records)
+TEST_F(readers, are_notified_of_more_records)
 {
 	ONLY_EDGES();
 	BEGIN(.type = BBUF_RECORD);
@@ -191,7 +191,7 @@ TEST_F(readers, are_told_of_more_records)
 	ASSERT_TOLD(0, READABLE);
 }
 
-TEST_F(readers, are_told_of_bytes_that_take_the_place_of_others)
+TEST_F(readers, are_notified_of_bytes_that_replace_dropped_ones)
 {
 	ONLY_EDGES();
 	BEGIN(.type = BBUF_STREAM, .policy = BBUF_DROP_OLDEST);
@@ -201,7 +201,7 @@ TEST_F(readers, are_told_of_bytes_that_take_the_place_of_others)
 	ASSERT_TOLD(0, READABLE);
 }
 
-TEST_F(readers, are_told_of_a_record_that_takes_the_place_of_others)
+TEST_F(readers, are_notified_of_a_record_that_replaces_a_dropped_one)
 {
 	ONLY_EDGES();
 	BEGIN(.type = BBUF_RECORD, .policy = BBUF_DROP_OLDEST);
@@ -222,7 +222,7 @@ do {									\
 	ASSERT_EQ(MARK - 5, put(self->nb, 0, MARK - 5));		\
 } while (0)
 
-TEST_F(readers, are_told_when_the_mark_is_reached)
+TEST_F(readers, are_notified_when_the_mark_is_reached)
 {
 	BEGIN_BELOW_THE_MARK();
 	ASSERT_WAITS();
@@ -232,7 +232,7 @@ TEST_F(readers, are_told_when_the_mark_is_reached)
 	ASSERT_TOLD(MARK, READABLE);
 }
 
-TEST_F(readers, are_told_of_a_lower_mark)
+TEST_F(readers, are_notified_of_a_lower_mark)
 {
 	BEGIN_BELOW_THE_MARK();
 	ASSERT_WAITS();
@@ -242,7 +242,7 @@ TEST_F(readers, are_told_of_a_lower_mark)
 	ASSERT_TOLD(MARK - 5, READABLE);
 }
 
-TEST_F(readers, are_told_of_a_mark_that_is_lowered_with_the_capacity)
+TEST_F(readers, are_notified_of_a_mark_that_is_lowered_with_the_capacity)
 {
 	BEGIN_BELOW_THE_MARK();
 	ASSERT_WAITS();
@@ -252,7 +252,7 @@ TEST_F(readers, are_told_of_a_mark_that_is_lowered_with_the_capacity)
 	ASSERT_TOLD(MARK - 5, READABLE);
 }
 
-TEST_F(readers, are_told_when_a_writer_waits)
+TEST_F(readers, are_notified_when_a_writer_waits)
 {
 	BEGIN_BELOW_THE_MARK();
 	ASSERT_WAITS();
@@ -261,7 +261,7 @@ TEST_F(readers, are_told_when_a_writer_waits)
 	ASSERT_TOLD(MARK - 5, READABLE);
 }
 
-TEST_F(readers, are_told_when_a_writer_must_not_wait)
+TEST_F(readers, are_notified_when_a_nonblocking_write_is_refused)
 {
 	BEGIN_BELOW_THE_MARK();
 	ASSERT_WAITS();
@@ -269,8 +269,8 @@ TEST_F(readers, are_told_when_a_writer_must_not_wait)
 	ASSERT_TOLD(MARK - 5, READABLE);
 }
 
-/* What it was sent away for, a read has changed, but not enough. */
-TEST_F(readers, are_told_when_a_writer_polls_for_more_room_than_there_is)
+/* A read has made some of the room that the refused write needs, but not enough. */
+TEST_F(readers, are_notified_when_a_writer_polls_for_more_room_than_is_free)
 {
 	BEGIN_BELOW_THE_MARK();
 	ASSERT_FAILS(EAGAIN, put(self->nb, 0, 2 * LEN));
@@ -281,7 +281,7 @@ TEST_F(readers, are_told_when_a_writer_polls_for_more_room_than_there_is)
 }
 
 /* One that is at work does not wait for room; when it gives up, the next one does. */
-TEST_F(readers, are_told_when_a_writer_waits_behind_one_that_fails)
+TEST_F(readers, are_notified_when_a_writer_waits_behind_one_that_faults)
 {
 	BEGIN_BELOW_THE_MARK();
 	BEGIN_LATE();
@@ -303,7 +303,7 @@ do {									\
 	BEGIN_LATE();							\
 } while (0)
 
-TEST_F(readers, are_told_of_what_another_one_leaves)
+TEST_F(readers, are_notified_of_what_another_reader_leaves)
 {
 	BEGIN_BEHIND_A_READER(2, .type = BBUF_RECORD);
 	ASSERT_STALLS(self->call);
@@ -312,7 +312,7 @@ TEST_F(readers, are_told_of_what_another_one_leaves)
 	ASSERT_TOLD(LEN, READABLE);
 }
 
-TEST_F(readers, are_told_when_another_one_meets_a_bad_address)
+TEST_F(readers, are_notified_when_another_reader_faults)
 {
 	BEGIN_BEHIND_A_READER(1, .type = BBUF_RECORD);
 	ASSERT_STALLS(self->call);
@@ -321,7 +321,7 @@ TEST_F(readers, are_told_when_another_one_meets_a_bad_address)
 	ASSERT_TOLD(LEN, READABLE);
 }
 
-TEST_F(readers, of_bytes_are_told_when_another_one_meets_a_bad_address)
+TEST_F(readers, of_a_stream_are_notified_when_another_reader_faults)
 {
 	BEGIN_BEHIND_A_READER(1, .type = BBUF_STREAM);
 	ASSERT_STALLS(self->call);
@@ -330,7 +330,7 @@ TEST_F(readers, of_bytes_are_told_when_another_one_meets_a_bad_address)
 	ASSERT_TOLD(LEN, READABLE);
 }
 
-TEST_F(readers, are_told_when_another_one_is_killed)
+TEST_F(readers, are_notified_when_another_reader_is_killed)
 {
 	BEGIN_BEHIND_A_READER(1, .type = BBUF_RECORD);
 	self->other = (struct task){
@@ -342,7 +342,7 @@ TEST_F(readers, are_told_when_another_one_is_killed)
 	ASSERT_TOLD(LEN, READABLE);
 }
 
-TEST_F(readers, are_told_when_the_time_of_another_one_is_over)
+TEST_F(readers, are_notified_when_another_reader_times_out)
 {
 	BEGIN_BEHIND_A_READER(1, .type = BBUF_RECORD);
 	ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = TIMEOUT_MS * NS_PER_MS));
@@ -353,7 +353,7 @@ TEST_F(readers, are_told_when_the_time_of_another_one_is_over)
 
 /* Readers: the end */
 
-TEST_F(readers, are_told_of_the_end)
+TEST_F(readers, are_notified_of_EOF)
 {
 	self->waiter.events |= POLLRDHUP;
 	BEGIN(.type = BBUF_STREAM);
@@ -363,7 +363,7 @@ TEST_F(readers, are_told_of_the_end)
 }
 
 /* Those who sleep see it whether they wake up before it is taken back, or later. */
-TEST_F(readers, are_told_of_an_end_that_is_taken_back)
+TEST_F(readers, are_notified_of_shutdown_followed_by_reopen)
 {
 	if (variant->way != CALL)
 		return;
@@ -374,7 +374,7 @@ TEST_F(readers, are_told_of_an_end_that_is_taken_back)
 	ASSERT_TOLD(0, 0);
 }
 
-TEST_F(readers, are_told_of_the_end_below_the_mark)
+TEST_F(readers, are_notified_of_EOF_below_the_mark)
 {
 	BEGIN_BELOW_THE_MARK();
 	ASSERT_WAITS();
@@ -382,8 +382,8 @@ TEST_F(readers, are_told_of_the_end_below_the_mark)
 	ASSERT_TOLD(MARK - 5, ENDED);
 }
 
-/* Its readers find that ready; who polls for the end does not. */
-TEST_F(readers, are_told_of_the_end_behind_what_is_queued)
+/* Its readers find POLLIN; a poller for POLLRDHUP only does not. */
+TEST_F(readers, are_notified_of_EOF_behind_queued_data)
 {
 	ONLY_POLLERS();
 	if (variant->way == EXCLUSIVE)
@@ -396,7 +396,7 @@ TEST_F(readers, are_told_of_the_end_behind_what_is_queued)
 	ASSERT_TOLD(0, ENDED);
 }
 
-TEST_F(readers, are_told_of_the_last_close)
+TEST_F(readers, are_notified_of_the_last_close)
 {
 	self->waiter.events |= POLLRDHUP;
 	BEGIN(.type = BBUF_RECORD, .policy = BBUF_EOF_ON_CLOSE);
@@ -405,7 +405,7 @@ TEST_F(readers, are_told_of_the_last_close)
 	ASSERT_TOLD(0, ENDED | POLLHUP);
 }
 
-TEST_F(readers, are_told_of_the_last_close_below_the_mark)
+TEST_F(readers, are_notified_of_the_last_close_below_the_mark)
 {
 	BEGIN_BELOW_THE_MARK();
 	ASSERT_EQ(0, queue_set_policy(self->fd, BBUF_EOF_ON_CLOSE));
@@ -414,7 +414,7 @@ TEST_F(readers, are_told_of_the_last_close_below_the_mark)
 	ASSERT_TOLD(MARK - 5, ENDED);
 }
 
-TEST_F(readers, are_told_of_no_last_close_without_the_policy)
+TEST_F(readers, are_not_notified_of_the_last_close_without_the_policy)
 {
 	BEGIN(.type = BBUF_RECORD);
 	ASSERT_WAITS();
@@ -425,7 +425,7 @@ TEST_F(readers, are_told_of_no_last_close_without_the_policy)
 	ASSERT_TOLD(LEN, READABLE);
 }
 
-TEST_F(readers, are_told_of_the_destruction)
+TEST_F(readers, are_notified_of_destroy)
 {
 	BEGIN(.type = BBUF_STREAM);
 	ASSERT_WAITS();
@@ -433,7 +433,7 @@ TEST_F(readers, are_told_of_the_destruction)
 	ASSERT_TOLD(-ENODEV, POLLHUP | POLLERR);
 }
 
-TEST_F(readers, are_told_of_the_destruction_below_the_mark)
+TEST_F(readers, are_notified_of_destroy_below_the_mark)
 {
 	BEGIN_BELOW_THE_MARK();
 	ASSERT_WAITS();
@@ -453,7 +453,7 @@ do {									\
 	ASSERT_WAITS();							\
 } while (0)
 
-TEST_F(readers, are_told_of_the_end_by_the_last_read)
+TEST_F(readers, are_notified_of_EOF_after_the_last_read)
 {
 	BEGIN_BEFORE_THE_END(.type = BBUF_STREAM);
 	ASSERT_TRUE(discard(self->nb, 2 * LEN - 1));
@@ -464,21 +464,21 @@ TEST_F(readers, are_told_of_the_end_by_the_last_read)
 	ASSERT_TOLD(0, ENDED | POLLHUP);
 }
 
-TEST_F(readers, are_told_of_the_end_by_the_last_record)
+TEST_F(readers, are_notified_of_EOF_after_the_last_record)
 {
 	BEGIN_BEFORE_THE_END(.type = BBUF_RECORD);
 	ASSERT_TRUE(take_records(self->nb, 0, 2));
 	ASSERT_TOLD(0, ENDED | POLLHUP);
 }
 
-TEST_F(readers, are_told_of_the_end_by_the_last_records_with_frames)
+TEST_F(readers, are_notified_of_EOF_after_a_framed_read_of_the_last_records)
 {
 	BEGIN_BEFORE_THE_END(.type = BBUF_RECORD);
 	ASSERT_TRUE(batch_take(self->framed, LEN, 2));
 	ASSERT_TOLD(0, ENDED | POLLHUP);
 }
 
-TEST_F(readers, are_told_of_the_end_by_a_flush)
+TEST_F(readers, are_notified_of_EOF_after_a_flush)
 {
 	BEGIN_BEFORE_THE_END(.type = BBUF_RECORD);
 	ASSERT_EQ(0, queue_flush(self->nb));
@@ -487,7 +487,7 @@ TEST_F(readers, are_told_of_the_end_by_a_flush)
 
 /* Readers: what is nothing to them */
 
-TEST_F(readers, are_told_of_nothing_that_brings_no_data)
+TEST_F(readers, are_not_notified_of_calls_that_bring_no_data)
 {
 	BEGIN(.type = BBUF_RECORD);
 	ASSERT_WAITS();
@@ -514,7 +514,7 @@ do {									\
 	ASSERT_WAITS();							\
 } while (0)
 
-TEST_F(writers, are_told_of_a_read)
+TEST_F(writers, are_notified_of_a_read)
 {
 	BEGIN_FULL(.type = BBUF_STREAM);
 	ASSERT_TRUE(discard(self->nb, LEN - 1));
@@ -523,35 +523,35 @@ TEST_F(writers, are_told_of_a_read)
 	ASSERT_TOLD(LEN, WRITABLE);
 }
 
-TEST_F(writers, are_told_of_a_record_that_is_read)
+TEST_F(writers, are_notified_of_a_read_of_a_record)
 {
 	BEGIN_FULL(.type = BBUF_RECORD);
 	ASSERT_TRUE(take_records(self->nb, 0, 1));
 	ASSERT_TOLD(LEN, WRITABLE);
 }
 
-TEST_F(writers, are_told_of_records_that_are_read_with_frames)
+TEST_F(writers, are_notified_of_a_framed_read)
 {
 	BEGIN_FULL(.type = BBUF_RECORD);
 	ASSERT_TRUE(batch_take(self->framed, LEN, 2));
 	ASSERT_TOLD(LEN, WRITABLE);
 }
 
-TEST_F(writers, are_told_of_a_read_that_does_not_wait)
+TEST_F(writers, are_notified_of_a_nonblocking_read)
 {
 	BEGIN_FULL(.type = BBUF_STREAM);
 	ASSERT_EQ(LEN, read_now(self->fd, LEN));
 	ASSERT_TOLD(LEN, WRITABLE);
 }
 
-TEST_F(writers, are_told_of_what_is_spliced)
+TEST_F(writers, are_notified_of_a_splice)
 {
 	BEGIN_FULL(.type = BBUF_STREAM);
 	ASSERT_TRUE(splice_out(self->nb, LEN));
 	ASSERT_TOLD(LEN, WRITABLE);
 }
 
-TEST_F(writers, are_told_of_a_long_read)
+TEST_F(writers, are_notified_of_a_long_read)
 {
 	BEGIN(.type = BBUF_STREAM, .capacity = LONG);
 	ASSERT_TRUE(fill(self->nb, LONG));
@@ -560,7 +560,7 @@ TEST_F(writers, are_told_of_a_long_read)
 	ASSERT_TOLD(LEN, WRITABLE);
 }
 
-TEST_F(writers, are_told_of_a_very_long_record_that_is_read)
+TEST_F(writers, are_notified_of_a_read_of_a_very_long_record)
 {
 	BEGIN(.type = BBUF_RECORD, .capacity = VERY_LONG);
 	ASSERT_TRUE(fill(self->nb, VERY_LONG));
@@ -569,28 +569,28 @@ TEST_F(writers, are_told_of_a_very_long_record_that_is_read)
 	ASSERT_TOLD(LEN, WRITABLE);
 }
 
-TEST_F(writers, are_told_of_what_is_read_before_a_bad_address)
+TEST_F(writers, are_notified_of_bytes_read_before_a_fault)
 {
 	BEGIN_FULL(.type = BBUF_STREAM);
 	ASSERT_EQ(LEN, read_partly(self->nb, LEN));
 	ASSERT_TOLD(LEN, WRITABLE);
 }
 
-TEST_F(writers, are_told_of_a_flush)
+TEST_F(writers, are_notified_of_a_flush)
 {
 	BEGIN_FULL(.type = BBUF_STREAM);
 	ASSERT_EQ(0, queue_flush(self->nb));
 	ASSERT_TOLD(LEN, WRITABLE);
 }
 
-TEST_F(writers, are_told_of_a_flush_of_records)
+TEST_F(writers, are_notified_of_a_flush_of_records)
 {
 	BEGIN_FULL(.type = BBUF_RECORD);
 	ASSERT_EQ(0, queue_flush(self->nb));
 	ASSERT_TOLD(LEN, WRITABLE);
 }
 
-TEST_F(writers, are_told_of_a_larger_capacity)
+TEST_F(writers, are_notified_of_a_larger_capacity)
 {
 	BEGIN_FULL(.type = BBUF_RECORD);
 	ASSERT_EQ(0, queue_resize(self->nb, CAPACITY + LEN - 1));
@@ -599,14 +599,14 @@ TEST_F(writers, are_told_of_a_larger_capacity)
 	ASSERT_TOLD(LEN, WRITABLE);
 }
 
-TEST_F(writers, are_told_when_the_oldest_may_be_dropped)
+TEST_F(writers, are_notified_when_drop_oldest_is_set)
 {
 	BEGIN_FULL(.type = BBUF_STREAM);
 	ASSERT_EQ(0, queue_set_policy(self->nb, BBUF_DROP_OLDEST));
 	ASSERT_TOLD(LEN, WRITABLE);
 }
 
-TEST_F(writers, are_told_of_nothing_that_makes_no_room)
+TEST_F(writers, are_not_notified_of_calls_that_make_no_room)
 {
 	char byte[CAPACITY];
 
@@ -623,7 +623,7 @@ TEST_F(writers, are_told_of_nothing_that_makes_no_room)
 }
 
 /* To look at as much as is copied at once is no read of it, of which would be told ahead. */
-TEST_F(writers, are_told_of_no_look_at_many_bytes)
+TEST_F(writers, are_not_notified_of_a_peek_at_many_bytes)
 {
 	static char bytes[LONG];
 
@@ -638,7 +638,7 @@ TEST_F(writers, are_told_of_no_look_at_many_bytes)
 
 /* Writers who have room already want to know when there is more. */
 
-TEST_F(writers, are_told_of_more_room)
+TEST_F(writers, are_notified_of_more_room)
 {
 	ONLY_EDGES();
 	BEGIN(.type = BBUF_STREAM);
@@ -648,7 +648,7 @@ TEST_F(writers, are_told_of_more_room)
 	ASSERT_TOLD(0, WRITABLE);
 }
 
-TEST_F(writers, are_told_of_more_room_of_records)
+TEST_F(writers, are_notified_of_more_room_of_records)
 {
 	ONLY_EDGES();
 	BEGIN(.type = BBUF_RECORD);
@@ -660,7 +660,7 @@ TEST_F(writers, are_told_of_more_room_of_records)
 
 /* Writers: the write mark, which is nothing to their writes */
 
-TEST_F(writers, are_told_of_a_lower_mark)
+TEST_F(writers, are_notified_of_a_lower_mark)
 {
 	ONLY_POLLERS();
 	BEGIN(.type = BBUF_STREAM);
@@ -673,7 +673,7 @@ TEST_F(writers, are_told_of_a_lower_mark)
 	ASSERT_TOLD(0, WRITABLE);
 }
 
-TEST_F(writers, are_told_when_the_mark_is_reached)
+TEST_F(writers, are_notified_when_the_mark_is_reached)
 {
 	ONLY_POLLERS();
 	BEGIN(.type = BBUF_STREAM);
@@ -687,7 +687,7 @@ TEST_F(writers, are_told_when_the_mark_is_reached)
 }
 
 /* A mark beyond the capacity would never be reached. */
-TEST_F(writers, are_told_when_a_mark_is_reached_that_was_lowered_with_the_capacity)
+TEST_F(writers, are_notified_when_a_mark_lowered_with_the_capacity_is_reached)
 {
 	ONLY_POLLERS();
 	BEGIN(.type = BBUF_STREAM);
@@ -700,7 +700,7 @@ TEST_F(writers, are_told_when_a_mark_is_reached_that_was_lowered_with_the_capaci
 	ASSERT_TOLD(0, WRITABLE);
 }
 
-TEST_F(writers, are_told_when_the_first_mark_is_reached_that_was_lowered_with_the_capacity)
+TEST_F(writers, are_notified_when_the_first_mark_lowered_with_the_capacity_is_reached)
 {
 	ONLY_POLLERS();
 	BEGIN(.type = BBUF_STREAM);
@@ -717,7 +717,7 @@ TEST_F(writers, are_told_when_the_first_mark_is_reached_that_was_lowered_with_th
 	ASSERT_TOLD(0, WRITABLE);
 }
 
-TEST_F(writers, are_told_of_a_mark_that_is_lowered_with_the_capacity)
+TEST_F(writers, are_notified_of_a_mark_that_is_lowered_with_the_capacity)
 {
 	ONLY_POLLERS();
 	BEGIN(.type = BBUF_STREAM);
@@ -752,7 +752,7 @@ do {									\
 	}								\
 } while (0)
 
-TEST_F(writers, are_told_of_the_room_that_a_refused_write_needs)
+TEST_F(writers, are_notified_of_the_room_that_a_refused_write_needs)
 {
 	BEGIN_REFUSED(.type = BBUF_STREAM);
 	ASSERT_TRUE(discard(self->nb, 3 * LEN - 1));
@@ -761,7 +761,7 @@ TEST_F(writers, are_told_of_the_room_that_a_refused_write_needs)
 	ASSERT_TOLD(0, WRITABLE);
 }
 
-TEST_F(writers, are_told_of_the_room_that_a_refused_record_needs)
+TEST_F(writers, are_notified_of_the_room_that_a_refused_record_needs)
 {
 	BEGIN_REFUSED(.type = BBUF_RECORD);
 	ASSERT_TRUE(batch_take(self->framed, LEN, 3));
@@ -769,14 +769,14 @@ TEST_F(writers, are_told_of_the_room_that_a_refused_record_needs)
 }
 
 /* A write of the same file, or a refusal for less, is the last. */
-TEST_F(writers, are_told_when_nothing_is_refused_any_more)
+TEST_F(writers, are_notified_when_no_refused_write_is_left)
 {
 	BEGIN_REFUSED(.type = BBUF_RECORD);
 	ASSERT_EQ(LEN, write_now(self->waiter.fd, LEN));
 	ASSERT_TOLD(0, WRITABLE);
 }
 
-TEST_F(writers, are_told_of_room_when_the_last_refused_write_needs_less)
+TEST_F(writers, are_notified_of_room_when_the_last_refused_write_needs_less)
 {
 	BEGIN_REFUSED(.type = BBUF_RECORD);
 	ASSERT_REFUSED(3 * LEN);
@@ -785,7 +785,7 @@ TEST_F(writers, are_told_of_room_when_the_last_refused_write_needs_less)
 	ASSERT_TOLD(0, WRITABLE);
 }
 
-TEST_F(writers, are_told_when_no_room_would_do_for_a_refused_record)
+TEST_F(writers, are_notified_when_a_refused_record_can_never_fit)
 {
 	BEGIN_REFUSED(.type = BBUF_RECORD);
 	ASSERT_TRUE(take_records(self->nb, 0, 1));
@@ -814,7 +814,7 @@ do {									\
 	ASSERT_FAILS(EAGAIN, put(self->nb, 0, LEN));			\
 } while (0)
 
-TEST_F(writers, are_told_when_the_head_is_killed)
+TEST_F(writers, are_notified_when_the_head_is_killed)
 {
 	BEGIN_BEHIND_A_HEAD();
 	ASSERT_HEAD_IS_PASSED();
@@ -823,7 +823,7 @@ TEST_F(writers, are_told_when_the_head_is_killed)
 	ASSERT_TOLD(LEN, WRITABLE);
 }
 
-TEST_F(writers, are_told_when_the_head_gets_a_signal)
+TEST_F(writers, are_notified_when_the_head_gets_a_signal)
 {
 	BEGIN_BEHIND_A_HEAD();
 	ASSERT_HEAD_IS_PASSED();
@@ -832,7 +832,7 @@ TEST_F(writers, are_told_when_the_head_gets_a_signal)
 	ASSERT_TOLD(LEN, WRITABLE);
 }
 
-TEST_F(writers, are_told_when_the_head_has_written)
+TEST_F(writers, are_notified_when_the_head_has_written)
 {
 	BEGIN_BEHIND_A_HEAD();
 	ASSERT_HEAD_IS_PASSED();
@@ -841,7 +841,7 @@ TEST_F(writers, are_told_when_the_head_has_written)
 	ASSERT_TOLD(LEN, WRITABLE);
 }
 
-TEST_F(writers, are_told_when_the_time_of_the_head_is_over)
+TEST_F(writers, are_notified_when_the_head_times_out)
 {
 	BEGIN_BEHIND_A_HEAD();
 	ASSERT_EQ(0, queue_set_options(self->fd, .write_timeout = TIMEOUT_MS * NS_PER_MS));
@@ -859,7 +859,7 @@ do {									\
 	self->call.writes = true;					\
 } while (0)
 
-TEST_F(writers, are_told_when_another_one_has_written)
+TEST_F(writers, are_notified_when_another_writer_has_written)
 {
 	BEGIN_BEHIND_A_WRITER(.type = BBUF_RECORD);
 	ASSERT_STALLS(self->call);
@@ -868,7 +868,7 @@ TEST_F(writers, are_told_when_another_one_has_written)
 	ASSERT_TOLD(LEN, WRITABLE);
 }
 
-TEST_F(writers, are_told_when_another_one_meets_a_bad_address)
+TEST_F(writers, are_notified_when_another_writer_faults)
 {
 	BEGIN_BEHIND_A_WRITER(.type = BBUF_RECORD);
 	ASSERT_STALLS(self->call);
@@ -877,7 +877,7 @@ TEST_F(writers, are_told_when_another_one_meets_a_bad_address)
 	ASSERT_TOLD(LEN, WRITABLE);
 }
 
-TEST_F(writers, of_bytes_are_told_when_another_one_meets_a_bad_address)
+TEST_F(writers, of_a_stream_are_notified_when_another_writer_faults)
 {
 	BEGIN_BEHIND_A_WRITER(.type = BBUF_STREAM);
 	ASSERT_STALLS(self->call);
@@ -886,7 +886,7 @@ TEST_F(writers, of_bytes_are_told_when_another_one_meets_a_bad_address)
 	ASSERT_TOLD(LEN, WRITABLE);
 }
 
-TEST_F(writers, are_told_when_another_one_is_killed)
+TEST_F(writers, are_notified_when_another_writer_is_killed)
 {
 	BEGIN_BEHIND_A_WRITER(.type = BBUF_RECORD);
 	self->other = (struct task){
@@ -898,7 +898,7 @@ TEST_F(writers, are_told_when_another_one_is_killed)
 	ASSERT_TOLD(LEN, WRITABLE);
 }
 
-TEST_F(writers, are_told_when_the_time_of_another_one_is_over)
+TEST_F(writers, are_notified_when_another_writer_times_out)
 {
 	BEGIN_BEHIND_A_WRITER(.type = BBUF_RECORD);
 	ASSERT_EQ(0, queue_set_options(self->fd, .write_timeout = TIMEOUT_MS * NS_PER_MS));
@@ -909,14 +909,14 @@ TEST_F(writers, are_told_when_the_time_of_another_one_is_over)
 
 /* Writers: the end */
 
-TEST_F(writers, are_told_of_the_end)
+TEST_F(writers, are_notified_of_shutdown)
 {
 	BEGIN_FULL(.type = BBUF_STREAM);
 	ASSERT_EQ(0, queue_shutdown(self->fd));
 	ASSERT_TOLD(-EPIPE, POLLERR);
 }
 
-TEST_F(writers, are_told_of_an_end_that_is_taken_back)
+TEST_F(writers, are_notified_of_shutdown_followed_by_reopen)
 {
 	if (variant->way != CALL)
 		return;
@@ -926,7 +926,7 @@ TEST_F(writers, are_told_of_an_end_that_is_taken_back)
 	ASSERT_TOLD(-EPIPE, 0);
 }
 
-TEST_F(writers, are_told_of_the_destruction)
+TEST_F(writers, are_notified_of_destroy)
 {
 	BEGIN_FULL(.type = BBUF_RECORD);
 	ASSERT_EQ(0, queue_destroy(QUEUE));
@@ -934,7 +934,7 @@ TEST_F(writers, are_told_of_the_destruction)
 }
 
 /* Their events after a shutdown are the error, until it is taken back. */
-TEST_F(writers, are_told_of_a_new_round)
+TEST_F(writers, are_notified_of_reopen)
 {
 	ONLY_EDGES();
 	BEGIN(.type = BBUF_STREAM);
@@ -944,7 +944,7 @@ TEST_F(writers, are_told_of_a_new_round)
 	ASSERT_TOLD(0, WRITABLE);
 }
 
-TEST_F(writers, of_a_record_are_told_that_it_will_never_fit)
+TEST_F(writers, of_a_record_are_notified_that_it_can_never_fit)
 {
 	ONLY_CALLS();
 	self->waiter.len = CAPACITY - LEN;
@@ -956,7 +956,7 @@ TEST_F(writers, of_a_record_are_told_that_it_will_never_fit)
 }
 
 /* They are written in pieces then, each of half the capacity at least. */
-TEST_F(writers, of_bytes_are_told_of_room_for_a_piece_if_they_no_longer_fit)
+TEST_F(writers, of_a_stream_are_notified_of_room_for_a_piece_if_all_can_never_fit)
 {
 	if (variant->way != CALL)
 		return;
@@ -999,7 +999,7 @@ FIXTURE_TEARDOWN(fsync)
 	queue_destroy(QUEUE);
 }
 
-TEST_F(fsync, is_over_with_the_last_read)
+TEST_F(fsync, ends_on_the_last_read)
 {
 	ASSERT_TRUE(take_records(self->nb, 0, 1));
 	ASSERT_TRUE(task_undisturbed(&self->drainer));
@@ -1007,25 +1007,25 @@ TEST_F(fsync, is_over_with_the_last_read)
 	ASSERT_EQ(0, task_wait(&self->drainer));
 }
 
-TEST_F(fsync, is_over_with_a_read_with_frames)
+TEST_F(fsync, ends_on_a_framed_read)
 {
 	ASSERT_TRUE(batch_take(self->framed, LEN, 2));
 	ASSERT_EQ(0, task_wait(&self->drainer));
 }
 
-TEST_F(fsync, is_over_with_a_flush)
+TEST_F(fsync, ends_on_a_flush)
 {
 	ASSERT_EQ(0, queue_flush(self->nb));
 	ASSERT_EQ(0, task_wait(&self->drainer));
 }
 
-TEST_F(fsync, is_over_with_the_destruction)
+TEST_F(fsync, ends_on_destroy)
 {
 	ASSERT_EQ(0, queue_destroy(QUEUE));
 	ASSERT_EQ(-ENODEV, task_wait(&self->drainer));
 }
 
-TEST_F(fsync, is_over_when_the_last_is_dropped)
+TEST_F(fsync, ends_when_the_last_byte_is_dropped)
 {
 	ASSERT_EQ(0, queue_set_policy(self->fd, BBUF_DROP_OLDEST));
 	ASSERT_TRUE(put_records(self->nb, 2, CAPACITY / LEN - 1));
@@ -1034,7 +1034,7 @@ TEST_F(fsync, is_over_when_the_last_is_dropped)
 	ASSERT_EQ(0, task_wait(&self->drainer));
 }
 
-TEST_F(fsync, is_over_when_what_was_queued_at_the_call_is_read)
+TEST_F(fsync, ends_when_all_that_was_queued_at_the_call_is_read)
 {
 	ASSERT_TRUE(put_records(self->nb, 2, 1));
 	self->late = task_drainer(self->fd);
@@ -1047,7 +1047,7 @@ TEST_F(fsync, is_over_when_what_was_queued_at_the_call_is_read)
 }
 
 /* More than one task wakes. */
-TEST_F(fsync, is_over_for_a_crowd)
+TEST_F(fsync, ends_for_many_callers)
 {
 	static struct task crowd[70];
 	size_t i;
@@ -1065,7 +1065,7 @@ TEST_F(fsync, is_over_for_a_crowd)
 	ASSERT_EQ(0, task_wait(&self->drainer));
 }
 
-TEST_F(fsync, is_not_over_with_what_takes_nothing)
+TEST_F(fsync, does_not_end_on_calls_that_take_nothing)
 {
 	ASSERT_EQ(0, queue_resize(self->fd, 2 * CAPACITY));
 	ASSERT_EQ(LEN, queue_peek(self->nb, (char[LEN]){ 0 }, LEN));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Who is told of what where consumers lease: each way in which a lease ends, of records and of
- * tokens, with each way to wait for it. The rest: notify.c.
+ * Notifications in queues with leases: each way in which a lease ends, of records and of tokens,
+ * with each way to wait for it. All other changes are in notify.c.
  */
 #include <stdint.h>
 #include <string.h>
@@ -71,7 +71,7 @@ WAITER_FIXTURE(readers, false)
 
 /* Readers: what is new, and what comes back */
 
-TEST_F(readers, are_told_of_a_record)
+TEST_F(readers, are_notified_of_a_record)
 {
 	BEGIN(LEASES);
 	ASSERT_WAITS();
@@ -79,7 +79,7 @@ TEST_F(readers, are_told_of_a_record)
 	ASSERT_TOLD(LEN, READABLE);
 }
 
-TEST_F(readers, are_told_of_records_with_frames)
+TEST_F(readers, are_notified_of_records_with_frames)
 {
 	BEGIN(LEASES);
 	ASSERT_WAITS();
@@ -87,7 +87,7 @@ TEST_F(readers, are_told_of_records_with_frames)
 	ASSERT_TOLD(LEN, READABLE);
 }
 
-TEST_F(readers, are_told_of_a_return)
+TEST_F(readers, are_notified_of_a_return)
 {
 	BEGIN_LEASED(2, LEASES);
 	ASSERT_WAITS();
@@ -95,7 +95,7 @@ TEST_F(readers, are_told_of_a_return)
 	ASSERT_TOLD(LEN, READABLE);
 }
 
-TEST_F(readers, are_told_of_a_return_to_the_back)
+TEST_F(readers, are_notified_of_a_return_to_the_tail)
 {
 	BEGIN_LEASED(2, LEASES);
 	ASSERT_WAITS();
@@ -103,7 +103,7 @@ TEST_F(readers, are_told_of_a_return_to_the_back)
 	ASSERT_TOLD(LEN, READABLE);
 }
 
-TEST_F(readers, are_told_of_the_return_of_all)
+TEST_F(readers, are_notified_of_the_return_of_all)
 {
 	BEGIN_LEASED(2, LEASES);
 	ASSERT_WAITS();
@@ -111,7 +111,7 @@ TEST_F(readers, are_told_of_the_return_of_all)
 	ASSERT_TOLD(LEN, READABLE);
 }
 
-TEST_F(readers, are_told_of_the_return_of_all_to_the_back)
+TEST_F(readers, are_notified_of_the_return_of_all_to_the_tail)
 {
 	BEGIN_LEASED(2, LEASES);
 	ASSERT_WAITS();
@@ -119,7 +119,7 @@ TEST_F(readers, are_told_of_the_return_of_all_to_the_back)
 	ASSERT_TOLD(LEN, READABLE);
 }
 
-TEST_F(readers, are_told_when_the_file_of_another_one_is_closed)
+TEST_F(readers, are_notified_when_another_reader_closes_its_file)
 {
 	int other;
 
@@ -131,7 +131,7 @@ TEST_F(readers, are_told_when_the_file_of_another_one_is_closed)
 	ASSERT_TOLD(LEN, READABLE);
 }
 
-TEST_F(readers, are_told_when_another_one_is_killed)
+TEST_F(readers, are_notified_when_another_reader_is_killed)
 {
 	BEGIN(LEASES);
 	ASSERT_TRUE(put_records(self->nb, 0, 1));
@@ -142,7 +142,7 @@ TEST_F(readers, are_told_when_another_one_is_killed)
 	ASSERT_TOLD(LEN, READABLE);
 }
 
-TEST_F(readers, are_told_when_a_lease_expires)
+TEST_F(readers, are_notified_when_a_lease_expires)
 {
 	BEGIN_LEASED(1, LEASES);
 	ASSERT_WAITS();
@@ -156,7 +156,7 @@ static ssize_t lease_late(const struct call *call)
 	return ioctl(call->fd, BBUF_IOC_LEASE, call->late->buf);
 }
 
-TEST_F(readers, are_told_when_another_one_does_not_hear_of_its_lease)
+TEST_F(readers, are_notified_when_the_lease_of_another_reader_is_undone)
 {
 	struct bbuf_lease lease = { .buffer = (uintptr_t)(char[LEN]){ 0 }, .size = LEN };
 
@@ -171,7 +171,7 @@ TEST_F(readers, are_told_when_another_one_does_not_hear_of_its_lease)
 	ASSERT_TOLD(LEN, READABLE);
 }
 
-TEST_F(readers, are_told_of_more_that_comes_back)
+TEST_F(readers, are_notified_of_more_returned_records)
 {
 	ONLY_EDGES();
 	BEGIN_LEASED(2, LEASES);
@@ -181,7 +181,7 @@ TEST_F(readers, are_told_of_more_that_comes_back)
 	ASSERT_TOLD(0, READABLE);
 }
 
-TEST_F(readers, are_told_of_nothing_that_stays_leased_or_is_gone)
+TEST_F(readers, are_not_notified_of_records_that_stay_leased_or_are_consumed)
 {
 	BEGIN_LEASED(4, MORTAL);
 	ASSERT_WAITS();
@@ -209,28 +209,28 @@ do {									\
 	ASSERT_WAITS();							\
 } while (0)
 
-TEST_F(readers, with_a_full_file_are_told_of_its_acknowledgement)
+TEST_F(readers, with_a_full_file_are_notified_of_its_acknowledgement)
 {
 	BEGIN_WITH_FULL_FILE(LEASES);
 	ASSERT_EQ(1, settle(self->waiter.fd, 0, BBUF_ACK));
 	ASSERT_TOLD(0, READABLE);
 }
 
-TEST_F(readers, with_a_full_file_are_told_of_its_return)
+TEST_F(readers, with_a_full_file_are_notified_of_its_return)
 {
 	BEGIN_WITH_FULL_FILE(LEASES);
 	ASSERT_EQ(1, settle_all(self->waiter.fd, BBUF_RETURN));
 	ASSERT_TOLD(0, READABLE);
 }
 
-TEST_F(readers, with_a_full_file_are_told_of_its_rejection)
+TEST_F(readers, with_a_full_file_are_notified_of_its_rejection)
 {
 	BEGIN_WITH_FULL_FILE(LEASES);
 	ASSERT_EQ(1, settle(self->waiter.fd, 0, BBUF_REJECT));
 	ASSERT_TOLD(0, READABLE);
 }
 
-TEST_F(readers, with_a_full_file_are_told_when_its_lease_expires)
+TEST_F(readers, with_a_full_file_are_notified_when_its_lease_expires)
 {
 	BEGIN_WITH_FULL_FILE(LEASES);
 	ASSERT_EQ(1, settle(self->waiter.fd, 0, BBUF_RENEW));
@@ -238,14 +238,14 @@ TEST_F(readers, with_a_full_file_are_told_when_its_lease_expires)
 }
 
 /* Its record is gone instead of going back, so nothing that is queued is new. */
-TEST_F(readers, with_a_full_file_are_told_when_its_lease_expires_for_the_last_time)
+TEST_F(readers, with_a_full_file_are_notified_when_the_last_delivery_expires)
 {
 	BEGIN_WITH_FULL_FILE(MORTAL);
 	ASSERT_EQ(1, settle(self->waiter.fd, 0, BBUF_RENEW));
 	ASSERT_TOLD(0, READABLE);
 }
 
-TEST_F(readers, with_a_full_file_are_told_of_a_higher_limit)
+TEST_F(readers, with_a_full_file_are_notified_of_a_higher_limit)
 {
 	BEGIN_WITH_FULL_FILE(LEASES);
 	ASSERT_EQ(0, queue_set(self->nb, .fields = BBUF_SET_MAX_LEASES, .max_leases = 2));
@@ -265,21 +265,21 @@ do {									\
 	ASSERT_WAITS();							\
 } while (0)
 
-TEST_F(readers, at_the_limit_are_told_of_an_acknowledgement)
+TEST_F(readers, at_the_limit_are_notified_of_an_acknowledgement)
 {
 	BEGIN_AT_THE_LIMIT();
 	ASSERT_EQ(1, settle(self->framed, 0, BBUF_ACK));
 	ASSERT_TOLD(1, READABLE);
 }
 
-TEST_F(readers, at_the_limit_are_told_of_a_return)
+TEST_F(readers, at_the_limit_are_notified_of_a_return)
 {
 	BEGIN_AT_THE_LIMIT();
 	ASSERT_EQ(1, settle(self->framed, 0, BBUF_RETURN));
 	ASSERT_TOLD(1, READABLE);
 }
 
-TEST_F(readers, at_the_limit_are_told_of_a_close)
+TEST_F(readers, at_the_limit_are_notified_of_a_close)
 {
 	BEGIN_AT_THE_LIMIT();
 	close(self->framed);
@@ -287,7 +287,7 @@ TEST_F(readers, at_the_limit_are_told_of_a_close)
 	ASSERT_TOLD(1, READABLE);
 }
 
-TEST_F(readers, at_the_limit_are_told_of_a_larger_capacity)
+TEST_F(readers, at_the_limit_are_notified_of_a_larger_capacity)
 {
 	BEGIN_AT_THE_LIMIT();
 	ASSERT_EQ(0, queue_resize(self->nb, (LIMIT + 1) * 64));
@@ -315,28 +315,28 @@ do {									\
 	ASSERT_WAITS_ON_BEHIND_POLLRDHUP();				\
 } while (0)
 
-TEST_F(readers, are_told_of_the_end_by_an_acknowledgement)
+TEST_F(readers, are_notified_of_EOF_after_an_acknowledgement)
 {
 	BEGIN_LAST_LEASED(LEASES);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
 	ASSERT_TOLD(0, ENDED | POLLHUP);
 }
 
-TEST_F(readers, are_told_of_the_end_by_the_acknowledgement_of_all)
+TEST_F(readers, are_notified_of_EOF_after_the_acknowledgement_of_all)
 {
 	BEGIN_LAST_LEASED(LEASES);
 	ASSERT_EQ(1, settle_all(self->nb, BBUF_ACK));
 	ASSERT_TOLD(0, ENDED | POLLHUP);
 }
 
-TEST_F(readers, are_told_of_the_end_by_a_rejection)
+TEST_F(readers, are_notified_of_EOF_after_a_rejection)
 {
 	BEGIN_LAST_LEASED(LEASES);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_REJECT));
 	ASSERT_TOLD(0, ENDED | POLLHUP);
 }
 
-TEST_F(readers, are_told_of_the_end_by_a_rejection_to_the_dead_letters)
+TEST_F(readers, are_notified_of_EOF_after_a_move_to_the_dead_letters)
 {
 	ASSERT_EQ(0, dead_letters());
 	BEGIN_LAST_LEASED(LEASES, .dead_letters = DEAD);
@@ -344,21 +344,21 @@ TEST_F(readers, are_told_of_the_end_by_a_rejection_to_the_dead_letters)
 	ASSERT_TOLD(0, ENDED | POLLHUP);
 }
 
-TEST_F(readers, are_told_of_the_end_by_the_last_return)
+TEST_F(readers, are_notified_of_EOF_after_the_return_of_the_last_delivery)
 {
 	BEGIN_LAST_LEASED(MORTAL);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
 	ASSERT_TOLD(0, ENDED | POLLHUP);
 }
 
-TEST_F(readers, are_told_of_the_end_by_the_last_expiry)
+TEST_F(readers, are_notified_of_EOF_after_the_expiry_of_the_last_delivery)
 {
 	BEGIN_LAST_LEASED(MORTAL);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RENEW));
 	ASSERT_TOLD(0, ENDED | POLLHUP);
 }
 
-TEST_F(readers, are_told_of_the_end_by_the_last_close)
+TEST_F(readers, are_notified_of_EOF_after_the_close_of_the_last_delivery)
 {
 	BEGIN_LAST_LEASED(MORTAL);
 	close(self->nb);
@@ -367,7 +367,7 @@ TEST_F(readers, are_told_of_the_end_by_the_last_close)
 }
 
 /* Those who sleep see it whether they wake up before it is taken back, or later. */
-TEST_F(readers, are_told_of_an_end_that_is_taken_back)
+TEST_F(readers, are_notified_of_shutdown_followed_by_reopen)
 {
 	if (variant->way != CALL)
 		return;
@@ -377,15 +377,15 @@ TEST_F(readers, are_told_of_an_end_that_is_taken_back)
 	ASSERT_TOLD(0, 0);
 }
 
-TEST_F(readers, are_told_of_what_comes_back_before_the_end)
+TEST_F(readers, are_notified_of_returned_records_before_EOF)
 {
 	BEGIN_LAST_LEASED(LEASES);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
 	ASSERT_TOLD(LEN, ENDED);
 }
 
-/* What was leased by the last writer */
-TEST_F(readers, are_told_of_what_comes_back_with_the_last_close)
+/* Records leased by the last writer */
+TEST_F(readers, are_notified_of_records_returned_by_the_last_close)
 {
 	NOT_IN_URING_POLL();
 	BEGIN_LEASED(1, LEASES);
@@ -395,7 +395,7 @@ TEST_F(readers, are_told_of_what_comes_back_with_the_last_close)
 	ASSERT_TOLD(LEN, ENDED);
 }
 
-TEST_F(readers, are_told_of_the_end_after_the_last_close)
+TEST_F(readers, are_notified_of_EOF_on_last_close_after_the_last_acknowledgement)
 {
 	int other;
 
@@ -411,8 +411,8 @@ TEST_F(readers, are_told_of_the_end_after_the_last_close)
 	ASSERT_TOLD(0, ENDED | POLLHUP);
 }
 
-/* Of what came back, and of what was never read; who polls for nothing gets POLLHUP. */
-TEST_F(readers, are_told_of_the_end_by_a_flush)
+/* A flush of returned and of unread records; a poller for no event gets POLLHUP. */
+TEST_F(readers, are_notified_of_EOF_after_a_flush)
 {
 	ONLY_POLLERS();
 	NOT_IN_URING_POLL();
@@ -426,7 +426,7 @@ TEST_F(readers, are_told_of_the_end_by_a_flush)
 	ASSERT_TOLD(0, ENDED | POLLHUP);
 }
 
-TEST_F(readers, are_told_of_the_end_by_a_flush_of_what_was_never_read)
+TEST_F(readers, are_notified_of_EOF_after_a_flush_of_unread_records)
 {
 	ONLY_POLLERS();
 	NOT_IN_URING_POLL();
@@ -439,7 +439,7 @@ TEST_F(readers, are_told_of_the_end_by_a_flush_of_what_was_never_read)
 	ASSERT_TOLD(0, ENDED | POLLHUP);
 }
 
-TEST_F(readers, are_told_of_the_destruction)
+TEST_F(readers, are_notified_of_destroy)
 {
 	BEGIN_LEASED(1, LEASES);
 	ASSERT_WAITS();
@@ -459,7 +459,7 @@ do {									\
 	ASSERT_WAITS();							\
 } while (0)
 
-TEST_F(readers, of_dead_letters_are_told_of_a_rejection)
+TEST_F(readers, of_dead_letters_are_notified_of_a_rejection)
 {
 	BEGIN_AT_THE_DEAD(LEASES);
 	ASSERT_TRUE(take_records(self->nb, 0, 2));
@@ -469,7 +469,7 @@ TEST_F(readers, of_dead_letters_are_told_of_a_rejection)
 	ASSERT_TOLD(LEN, READABLE);
 }
 
-TEST_F(readers, of_dead_letters_are_told_of_the_rejection_of_all)
+TEST_F(readers, of_dead_letters_are_notified_of_the_rejection_of_all)
 {
 	BEGIN_AT_THE_DEAD(LEASES);
 	ASSERT_TRUE(take_records(self->nb, 0, 2));
@@ -477,7 +477,7 @@ TEST_F(readers, of_dead_letters_are_told_of_the_rejection_of_all)
 	ASSERT_TOLD(LEN, READABLE);
 }
 
-TEST_F(readers, of_dead_letters_are_told_of_the_last_return)
+TEST_F(readers, of_dead_letters_are_notified_of_the_return_of_the_last_delivery)
 {
 	BEGIN_AT_THE_DEAD(MORTAL);
 	ASSERT_TRUE(take_records(self->nb, 0, 1));
@@ -485,7 +485,7 @@ TEST_F(readers, of_dead_letters_are_told_of_the_last_return)
 	ASSERT_TOLD(LEN, READABLE);
 }
 
-TEST_F(readers, of_dead_letters_are_told_of_the_last_return_of_all)
+TEST_F(readers, of_dead_letters_are_notified_of_the_return_of_all_last_deliveries)
 {
 	BEGIN_AT_THE_DEAD(MORTAL);
 	ASSERT_TRUE(take_records(self->nb, 0, 2));
@@ -493,7 +493,7 @@ TEST_F(readers, of_dead_letters_are_told_of_the_last_return_of_all)
 	ASSERT_TOLD(LEN, READABLE);
 }
 
-TEST_F(readers, of_dead_letters_are_told_of_the_last_expiry)
+TEST_F(readers, of_dead_letters_are_notified_of_the_expiry_of_the_last_delivery)
 {
 	BEGIN_AT_THE_DEAD(MORTAL);
 	ASSERT_TRUE(take_records(self->nb, 0, 1));
@@ -501,14 +501,14 @@ TEST_F(readers, of_dead_letters_are_told_of_the_last_expiry)
 	ASSERT_TOLD(LEN, READABLE);
 }
 
-TEST_F(readers, of_dead_letters_are_told_of_a_close)
+TEST_F(readers, of_dead_letters_are_notified_of_a_close)
 {
 	BEGIN_AT_THE_DEAD(MORTAL);
 	close(lessee(1));
 	ASSERT_TOLD(LEN, READABLE);
 }
 
-/* What can't go there goes back, and is told of here. */
+/* A record that does not fit there goes back, and wakes waiters here. */
 
 #define BEGIN_WITH_FULL_DEAD(...)					\
 do {									\
@@ -518,7 +518,7 @@ do {									\
 	ASSERT_WAITS();							\
 } while (0)
 
-TEST_F(readers, are_told_of_the_last_return_if_the_dead_letters_are_full)
+TEST_F(readers, are_notified_of_the_last_return_if_the_dead_letters_are_full)
 {
 	BEGIN_WITH_FULL_DEAD(MORTAL);
 	ASSERT_FAILS(EAGAIN, settle(self->nb, 0, BBUF_REJECT));
@@ -527,14 +527,14 @@ TEST_F(readers, are_told_of_the_last_return_if_the_dead_letters_are_full)
 	ASSERT_TOLD(LEN, READABLE);
 }
 
-TEST_F(readers, are_told_of_the_last_expiry_if_the_dead_letters_are_full)
+TEST_F(readers, are_notified_of_the_last_expiry_if_the_dead_letters_are_full)
 {
 	BEGIN_WITH_FULL_DEAD(MORTAL);
 	ASSERT_TRUE(expire_soon(self->nb, 1));
 	ASSERT_TOLD(LEN, READABLE);
 }
 
-TEST_F(readers, are_told_of_the_last_close_if_the_dead_letters_are_full)
+TEST_F(readers, are_notified_of_the_last_close_if_the_dead_letters_are_full)
 {
 	BEGIN_WITH_FULL_DEAD(MORTAL);
 	close(self->nb);
@@ -574,7 +574,7 @@ static ssize_t take_tokens(int fd, size_t n)
 	return read(fd, tokens, n);
 }
 
-TEST_F(readers, of_tokens_are_told_of_a_new_one)
+TEST_F(readers, of_tokens_are_notified_of_a_new_token)
 {
 	BEGIN(TOKENS);
 	ASSERT_WAITS();
@@ -582,7 +582,7 @@ TEST_F(readers, of_tokens_are_told_of_a_new_one)
 	ASSERT_TOLD(1, READABLE);
 }
 
-TEST_F(readers, of_tokens_are_told_of_one_that_is_written_back)
+TEST_F(readers, of_tokens_are_notified_of_a_token_that_is_written_back)
 {
 	BEGIN(TOKENS);
 	ASSERT_EQ(2, write(self->nb, "ab", 2));
@@ -592,14 +592,14 @@ TEST_F(readers, of_tokens_are_told_of_one_that_is_written_back)
 	ASSERT_TOLD(1, READABLE);
 }
 
-TEST_F(readers, of_tokens_are_told_when_another_one_is_killed)
+TEST_F(readers, of_tokens_are_notified_when_another_reader_is_killed)
 {
 	BEGIN_WITH_HOLDER();
 	task_kill(&self->other);
 	ASSERT_TOLD(1, READABLE);
 }
 
-TEST_F(readers, of_tokens_are_told_when_another_one_closes_its_file)
+TEST_F(readers, of_tokens_are_notified_when_another_reader_closes_its_file)
 {
 	BEGIN_WITH_HOLDER();
 	ASSERT_TRUE(task_signal(&self->other));
@@ -615,28 +615,28 @@ do {									\
 	ASSERT_WAITS();							\
 } while (0)
 
-TEST_F(readers, of_tokens_are_told_when_they_may_have_one_again)
+TEST_F(readers, of_tokens_are_notified_when_they_may_hold_one_again)
 {
 	BEGIN_WITH_FULL_HOLDER();
 	ASSERT_EQ(1, write(self->nb, "a", 1));
 	ASSERT_TOLD(1, READABLE);
 }
 
-TEST_F(readers, of_tokens_are_told_when_they_may_have_more)
+TEST_F(readers, of_tokens_are_notified_when_their_limit_is_raised)
 {
 	BEGIN_WITH_FULL_HOLDER();
 	ASSERT_EQ(0, queue_set(self->nb, .fields = BBUF_SET_MAX_LEASES, .max_leases = 2));
 	ASSERT_TOLD(1, READABLE);
 }
 
-TEST_F(readers, of_tokens_that_have_enough_are_told_of_the_destruction)
+TEST_F(readers, of_tokens_at_their_limit_are_notified_of_destroy)
 {
 	BEGIN_WITH_FULL_HOLDER();
 	ASSERT_EQ(0, queue_destroy(QUEUE));
 	ASSERT_TOLD(-ENODEV, POLLHUP | POLLERR);
 }
 
-TEST_F(readers, of_tokens_at_the_limit_are_told_of_one_that_is_written_back)
+TEST_F(readers, of_tokens_at_the_limit_are_notified_of_a_token_that_is_written_back)
 {
 	char tokens[LIMIT + 1];
 
@@ -660,28 +660,28 @@ do {									\
 	ASSERT_WAITS();							\
 } while (0)
 
-TEST_F(readers, of_tokens_are_told_when_the_mark_is_reached)
+TEST_F(readers, of_tokens_are_notified_when_the_mark_is_reached)
 {
 	BEGIN_BELOW_THE_MARK();
 	ASSERT_EQ(1, write(self->nb, "a", 1));
 	ASSERT_TOLD(3, READABLE);
 }
 
-TEST_F(readers, of_tokens_are_told_of_a_lower_mark)
+TEST_F(readers, of_tokens_are_notified_of_a_lower_mark)
 {
 	BEGIN_BELOW_THE_MARK();
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, 2));
 	ASSERT_TOLD(2, READABLE);
 }
 
-TEST_F(readers, of_tokens_are_told_of_a_shutdown_below_the_mark)
+TEST_F(readers, of_tokens_are_notified_of_a_shutdown_below_the_mark)
 {
 	BEGIN_BELOW_THE_MARK();
 	ASSERT_EQ(0, queue_shutdown(self->fd));
 	ASSERT_TOLD(2, ENDED);
 }
 
-TEST_F(readers, of_tokens_are_told_of_the_last_close_below_the_mark)
+TEST_F(readers, of_tokens_are_notified_of_the_last_close_below_the_mark)
 {
 	BEGIN_BELOW_THE_MARK();
 	ASSERT_EQ(0, queue_set_policy(self->fd, BBUF_EOF_ON_CLOSE));
@@ -690,7 +690,7 @@ TEST_F(readers, of_tokens_are_told_of_the_last_close_below_the_mark)
 }
 
 /* A refusal ends the wait for the mark, until there is room again. */
-TEST_F(readers, of_tokens_are_told_of_a_refusal_below_the_mark)
+TEST_F(readers, of_tokens_are_notified_of_a_refused_write_below_the_mark)
 {
 	NOT_IN_URING_CALL();
 	BEGIN(TOKENS);
@@ -704,7 +704,7 @@ TEST_F(readers, of_tokens_are_told_of_a_refusal_below_the_mark)
 	ASSERT_TOLD(MARK - 5, READABLE);
 }
 
-TEST_F(readers, of_tokens_are_told_of_the_end_by_a_flush)
+TEST_F(readers, of_tokens_are_notified_of_EOF_after_a_flush)
 {
 	ONLY_POLLERS();
 	NOT_IN_URING_POLL();
@@ -730,28 +730,28 @@ do {									\
 	ASSERT_WAITS();							\
 } while (0)
 
-TEST_F(writers, are_told_of_an_acknowledgement)
+TEST_F(writers, are_notified_of_an_acknowledgement)
 {
 	BEGIN_FULL(LEASES);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
 	ASSERT_TOLD(LEN, WRITABLE);
 }
 
-TEST_F(writers, are_told_of_the_acknowledgement_of_all)
+TEST_F(writers, are_notified_of_the_acknowledgement_of_all)
 {
 	BEGIN_FULL(LEASES);
 	ASSERT_EQ(2, settle_all(self->nb, BBUF_ACK));
 	ASSERT_TOLD(LEN, WRITABLE);
 }
 
-TEST_F(writers, are_told_of_a_rejection)
+TEST_F(writers, are_notified_of_a_rejection)
 {
 	BEGIN_FULL(LEASES);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_REJECT));
 	ASSERT_TOLD(LEN, WRITABLE);
 }
 
-TEST_F(writers, are_told_of_a_rejection_to_the_dead_letters)
+TEST_F(writers, are_notified_of_a_move_to_the_dead_letters)
 {
 	ASSERT_EQ(0, dead_letters());
 	BEGIN_FULL(LEASES, .dead_letters = DEAD);
@@ -759,14 +759,14 @@ TEST_F(writers, are_told_of_a_rejection_to_the_dead_letters)
 	ASSERT_TOLD(LEN, WRITABLE);
 }
 
-TEST_F(writers, are_told_of_the_last_return)
+TEST_F(writers, are_notified_of_the_return_of_the_last_delivery)
 {
 	BEGIN_FULL(MORTAL);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
 	ASSERT_TOLD(LEN, WRITABLE);
 }
 
-TEST_F(writers, are_told_of_the_last_return_to_the_dead_letters)
+TEST_F(writers, are_notified_of_the_return_of_the_last_delivery_to_the_dead_letters)
 {
 	ASSERT_EQ(0, dead_letters());
 	BEGIN_FULL(MORTAL, .dead_letters = DEAD);
@@ -774,14 +774,14 @@ TEST_F(writers, are_told_of_the_last_return_to_the_dead_letters)
 	ASSERT_TOLD(LEN, WRITABLE);
 }
 
-TEST_F(writers, are_told_of_the_last_expiry)
+TEST_F(writers, are_notified_of_the_expiry_of_the_last_delivery)
 {
 	BEGIN_FULL(MORTAL);
 	ASSERT_TRUE(expire_soon(self->nb, 2));
 	ASSERT_TOLD(LEN, WRITABLE);
 }
 
-TEST_F(writers, are_told_of_the_last_close)
+TEST_F(writers, are_notified_of_the_close_after_the_last_delivery)
 {
 	BEGIN_FULL(MORTAL);
 	close(self->nb);
@@ -789,7 +789,7 @@ TEST_F(writers, are_told_of_the_last_close)
 	ASSERT_TOLD(LEN, WRITABLE);
 }
 
-TEST_F(writers, are_told_when_the_last_reader_of_a_record_is_killed)
+TEST_F(writers, are_notified_of_a_kill_after_the_last_delivery)
 {
 	BEGIN(MORTAL);
 	ASSERT_TRUE(put_records(self->nb, 0, CAPACITY / LEN));
@@ -800,14 +800,14 @@ TEST_F(writers, are_told_when_the_last_reader_of_a_record_is_killed)
 	ASSERT_TOLD(LEN, WRITABLE);
 }
 
-TEST_F(writers, are_told_of_a_flush)
+TEST_F(writers, are_notified_of_a_flush)
 {
 	BEGIN_FULL(LEASES);
 	ASSERT_EQ(0, queue_flush(self->nb));
 	ASSERT_TOLD(LEN, WRITABLE);
 }
 
-TEST_F(writers, are_told_of_a_flush_of_what_came_back)
+TEST_F(writers, are_notified_of_a_flush_of_returned_records)
 {
 	BEGIN(LEASES);
 	ASSERT_TRUE(put_records(self->nb, 0, CAPACITY / LEN));
@@ -819,28 +819,28 @@ TEST_F(writers, are_told_of_a_flush_of_what_came_back)
 	ASSERT_TOLD(LEN, WRITABLE);
 }
 
-TEST_F(writers, are_told_of_a_larger_capacity)
+TEST_F(writers, are_notified_of_a_larger_capacity)
 {
 	BEGIN_FULL(LEASES);
 	ASSERT_EQ(0, queue_resize(self->nb, CAPACITY + LEN));
 	ASSERT_TOLD(LEN, WRITABLE);
 }
 
-TEST_F(writers, are_told_of_the_end)
+TEST_F(writers, are_notified_of_shutdown)
 {
 	BEGIN_FULL(LEASES);
 	ASSERT_EQ(0, queue_shutdown(self->nb));
 	ASSERT_TOLD(-EPIPE, POLLERR);
 }
 
-TEST_F(writers, are_told_of_the_destruction)
+TEST_F(writers, are_notified_of_destroy)
 {
 	BEGIN_FULL(LEASES);
 	ASSERT_EQ(0, queue_destroy(QUEUE));
 	ASSERT_TOLD(-ENODEV, POLLHUP | POLLERR);
 }
 
-TEST_F(writers, are_told_of_more_room)
+TEST_F(writers, are_notified_of_more_room)
 {
 	ONLY_EDGES();
 	BEGIN_LEASED(2, LEASES);
@@ -849,8 +849,8 @@ TEST_F(writers, are_told_of_more_room)
 	ASSERT_TOLD(0, WRITABLE);
 }
 
-/* What is leased or goes back makes no room. */
-TEST_F(writers, are_told_of_nothing_that_makes_no_room)
+/* Leased and returned records make no room. */
+TEST_F(writers, are_not_notified_of_calls_that_make_no_room)
 {
 	int other;
 
@@ -875,7 +875,7 @@ TEST_F(writers, are_told_of_nothing_that_makes_no_room)
 }
 
 /* Of what is read of a long record is not told ahead, as it makes no room. */
-TEST_F(writers, are_told_of_no_lease_of_a_long_record)
+TEST_F(writers, are_not_notified_of_a_lease_of_a_long_record)
 {
 	BEGIN(LEASES, .capacity = LONG);
 	ASSERT_EQ(LONG, put(self->nb, 0, LONG));
@@ -895,7 +895,7 @@ do {									\
 	ASSERT_WAITS();							\
 } while (0)
 
-TEST_F(writers, of_tokens_are_told_of_one_that_can_be_written_back)
+TEST_F(writers, of_tokens_are_notified_of_a_token_that_can_be_written_back)
 {
 	ONLY_POLLERS();
 	BEGIN_FULL_POOL();
@@ -903,21 +903,21 @@ TEST_F(writers, of_tokens_are_told_of_one_that_can_be_written_back)
 	ASSERT_TOLD(0, WRITABLE);
 }
 
-TEST_F(writers, of_tokens_are_told_of_a_flush)
+TEST_F(writers, of_tokens_are_notified_of_a_flush)
 {
 	BEGIN_FULL_POOL();
 	ASSERT_EQ(0, queue_flush(self->nb));
 	ASSERT_TOLD(LEN, WRITABLE);
 }
 
-TEST_F(writers, of_tokens_are_told_of_the_end)
+TEST_F(writers, of_tokens_are_notified_of_shutdown)
 {
 	BEGIN_FULL_POOL();
 	ASSERT_EQ(0, queue_shutdown(self->nb));
 	ASSERT_TOLD(-EPIPE, POLLERR);
 }
 
-TEST_F(writers, of_tokens_are_told_of_the_destruction)
+TEST_F(writers, of_tokens_are_notified_of_destroy)
 {
 	BEGIN_FULL_POOL();
 	ASSERT_EQ(0, queue_destroy(QUEUE));
@@ -925,7 +925,7 @@ TEST_F(writers, of_tokens_are_told_of_the_destruction)
 }
 
 /* A new token was refused; then one that was held is written. */
-TEST_F(writers, of_tokens_are_told_when_none_is_refused_any_more)
+TEST_F(writers, of_tokens_are_notified_when_no_refused_write_is_left)
 {
 	ONLY_POLLERS();
 	BEGIN(TOKENS);
@@ -939,7 +939,7 @@ TEST_F(writers, of_tokens_are_told_when_none_is_refused_any_more)
 	ASSERT_TOLD(0, WRITABLE);
 }
 
-/* fsync: all is to be settled that was queued or leased. */
+/* fsync: all records that were queued or leased must be settled. */
 
 FIXTURE(fsync) {
 	int fd;
@@ -978,7 +978,7 @@ static int make_mortal(int fd)
 	return queue_set(fd, .fields = BBUF_SET_MAX_DELIVERIES, .max_deliveries = 1);
 }
 
-TEST_F(fsync, is_over_with_the_last_acknowledgement)
+TEST_F(fsync, ends_on_the_last_acknowledgement)
 {
 	ASSERT_TRUE(take_records(self->nb, 1, 1));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
@@ -987,21 +987,21 @@ TEST_F(fsync, is_over_with_the_last_acknowledgement)
 	ASSERT_DRAINED();
 }
 
-TEST_F(fsync, is_over_with_the_acknowledgement_of_all)
+TEST_F(fsync, ends_on_the_acknowledgement_of_all)
 {
 	ASSERT_TRUE(take_records(self->nb, 1, 1));
 	ASSERT_EQ(2, settle_all(self->nb, BBUF_ACK));
 	ASSERT_DRAINED();
 }
 
-TEST_F(fsync, is_over_with_a_rejection)
+TEST_F(fsync, ends_on_a_rejection)
 {
 	ASSERT_TRUE(take_records(self->nb, 1, 1));
 	ASSERT_EQ(2, settle_all(self->nb, BBUF_REJECT));
 	ASSERT_DRAINED();
 }
 
-TEST_F(fsync, is_over_with_the_last_return)
+TEST_F(fsync, ends_on_the_return_of_the_last_delivery)
 {
 	ASSERT_TRUE(take_records(self->nb, 1, 1));
 	ASSERT_EQ(0, make_mortal(self->nb));
@@ -1009,7 +1009,7 @@ TEST_F(fsync, is_over_with_the_last_return)
 	ASSERT_DRAINED();
 }
 
-TEST_F(fsync, is_over_with_the_last_expiry)
+TEST_F(fsync, ends_on_the_expiry_of_the_last_delivery)
 {
 	ASSERT_TRUE(take_records(self->nb, 1, 1));
 	ASSERT_EQ(0, make_mortal(self->nb));
@@ -1017,7 +1017,7 @@ TEST_F(fsync, is_over_with_the_last_expiry)
 	ASSERT_DRAINED();
 }
 
-TEST_F(fsync, is_over_with_the_last_close)
+TEST_F(fsync, ends_on_the_close_after_the_last_delivery)
 {
 	ASSERT_TRUE(take_records(self->nb, 1, 1));
 	ASSERT_EQ(0, make_mortal(self->nb));
@@ -1026,7 +1026,7 @@ TEST_F(fsync, is_over_with_the_last_close)
 	ASSERT_DRAINED();
 }
 
-TEST_F(fsync, is_over_with_a_flush_of_the_rest)
+TEST_F(fsync, ends_on_a_flush_of_the_rest)
 {
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
 	ASSERT_NOT_DRAINED();
@@ -1034,7 +1034,7 @@ TEST_F(fsync, is_over_with_a_flush_of_the_rest)
 	ASSERT_DRAINED();
 }
 
-TEST_F(fsync, is_over_with_a_flush_of_what_came_back)
+TEST_F(fsync, ends_on_a_flush_of_returned_records)
 {
 	ASSERT_TRUE(take_records(self->nb, 1, 1));
 	ASSERT_EQ(2, settle_all(self->nb, BBUF_RETURN));
@@ -1043,14 +1043,14 @@ TEST_F(fsync, is_over_with_a_flush_of_what_came_back)
 	ASSERT_DRAINED();
 }
 
-TEST_F(fsync, is_over_with_the_destruction)
+TEST_F(fsync, ends_on_destroy)
 {
 	ASSERT_EQ(0, queue_destroy(QUEUE));
 	ASSERT_EQ(-ENODEV, task_wait(&self->drainer));
 }
 
-/* What is queued again, or is leased, is not read. */
-TEST_F(fsync, is_not_over_with_what_comes_back)
+/* Records that are queued again, or leased, do not count as read. */
+TEST_F(fsync, does_not_end_on_a_return)
 {
 	ASSERT_TRUE(take_records(self->nb, 1, 1));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));

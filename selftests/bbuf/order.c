@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Who is served when: first come, first served, and nobody is starved. */
+/* The order of service: first come, first served, without starvation. */
 #include <poll.h>
 #include <sched.h>
 #include <sys/mman.h>
@@ -19,7 +19,7 @@ static bool is_writable(int fd)
 	return poll(&pollfd, 1, 0) == 1;
 }
 
-TEST_F(order, blocked_readers_are_served_as_they_came)
+TEST_F(order, blocked_readers_are_served_in_order_of_arrival)
 {
 	struct task reader[LINE];
 	int i;
@@ -35,7 +35,7 @@ TEST_F(order, blocked_readers_are_served_as_they_came)
 	}
 }
 
-TEST_F(order, one_write_for_all_blocked_readers_is_shared_out_as_they_came)
+TEST_F(order, one_write_is_shared_by_blocked_readers_in_order_of_arrival)
 {
 	struct task reader[LINE];
 	int i;
@@ -51,7 +51,7 @@ TEST_F(order, one_write_for_all_blocked_readers_is_shared_out_as_they_came)
 	}
 }
 
-TEST_F(order, blocked_writers_are_served_as_they_came)
+TEST_F(order, blocked_writers_are_served_in_order_of_arrival)
 {
 	struct task writer[LINE];
 	int i;
@@ -69,7 +69,7 @@ TEST_F(order, blocked_writers_are_served_as_they_came)
 	ASSERT_TRUE(take(self->nb, 0, 10 * LINE));
 }
 
-TEST_F(order, one_read_lets_all_blocked_writers_in_as_they_came)
+TEST_F(order, one_read_admits_blocked_writers_in_order_of_arrival)
 {
 	struct task writer[LINE];
 	int i;
@@ -85,7 +85,7 @@ TEST_F(order, one_read_lets_all_blocked_writers_in_as_they_came)
 	ASSERT_TRUE(take(self->nb, 0, 10 * LINE));
 }
 
-TEST_F(order, a_small_writer_waits_behind_a_big_one_although_it_would_fit)
+TEST_F(order, small_writer_waits_behind_a_big_one_even_if_it_fits)
 {
 	struct task big = task_writer(self->fd, 0, 100);
 	struct task small = task_writer(self->fd, 100, 1);
@@ -111,7 +111,7 @@ static int pass(int nb)
 	return errno == EAGAIN ? passed : -1;
 }
 
-TEST_F(order, nonblocking_writes_pass_a_waiting_writer_only_once)
+TEST_F(order, nonblocking_writes_bypass_a_waiting_writer_only_once)
 {
 	struct task waiter = task_writer(self->fd, 0, 6000);
 
@@ -128,7 +128,7 @@ TEST_F(order, nonblocking_writes_pass_a_waiting_writer_only_once)
 	ASSERT_EQ(1, put(self->nb, 0, 1));
 }
 
-TEST_F(order, nonblocking_writes_pass_each_waiting_writer_only_once)
+TEST_F(order, nonblocking_writes_bypass_each_waiting_writer_only_once)
 {
 	struct task waiter[LINE];
 	int i;
@@ -144,8 +144,8 @@ TEST_F(order, nonblocking_writes_pass_each_waiting_writer_only_once)
 		task_kill(&waiter[i]);
 }
 
-/* What comes from memory that has to be brought in first takes another path. */
-TEST_F(order, nonblocking_writes_of_fresh_memory_pass_only_once_too)
+/* A write from memory that must be faulted in first takes another path. */
+TEST_F(order, nonblocking_writes_from_untouched_memory_bypass_only_once)
 {
 	struct task waiter = task_writer(self->fd, 0, 6000);
 	long page = sysconf(_SC_PAGESIZE);
@@ -191,7 +191,7 @@ TEST_F(order, nonblocking_writers_do_not_starve_a_big_writer)
  * The first byte wakes the waiting reader, who needs a while to run: a nonblocking read may
  * take that byte before it does, but not the second one too.
  */
-TEST_F(order, nonblocking_reads_pass_a_waiting_reader_only_once)
+TEST_F(order, nonblocking_reads_bypass_a_waiting_reader_only_once)
 {
 	int round;
 
@@ -210,7 +210,7 @@ TEST_F(order, nonblocking_reads_pass_a_waiting_reader_only_once)
 	}
 }
 
-/* What is called from now on gets the only processor when this process sleeps, not before. */
+/* A task that is woken from now on gets the only processor when this process sleeps, not before. */
 static void keep_the_processor(int policy)
 {
 	struct sched_param param = { .sched_priority = policy == SCHED_FIFO };
@@ -266,7 +266,7 @@ static bool reader_is_called(struct task *reader, int fd, size_t n)
 }
 
 /* The last one that doesn't wait goes past the front without asking, as above. */
-TEST_F(order, whoever_runs_leaves_what_those_who_were_called_need)
+TEST_F(order, running_caller_leaves_what_woken_waiters_need)
 {
 	struct task writer, reader;
 
@@ -283,7 +283,7 @@ TEST_F(order, whoever_runs_leaves_what_those_who_were_called_need)
 	ASSERT_EQ(40, task_wait(&reader));
 }
 
-TEST_F(order, whoever_runs_reads_no_less_because_somebody_waits)
+TEST_F(order, running_reader_takes_all_it_can_if_a_waiter_has_enough)
 {
 	struct task reader;
 	char buf[150];
@@ -297,7 +297,7 @@ TEST_F(order, whoever_runs_reads_no_less_because_somebody_waits)
 	ASSERT_TRUE(pattern_matches(reader.result->data, 0, 50));
 }
 
-TEST_F(order, whoever_runs_takes_no_more_than_a_quarter)
+TEST_F(order, running_caller_bypasses_by_no_more_than_a_quarter)
 {
 	struct task writer;
 	int n;
@@ -311,7 +311,7 @@ TEST_F(order, whoever_runs_takes_no_more_than_a_quarter)
 	EXPECT_LT(0, times(write_10, self->nb));
 }
 
-TEST_F(order, whoever_runs_waits_if_it_wants_more_than_a_quarter)
+TEST_F(order, running_caller_waits_for_more_than_a_quarter)
 {
 	struct task writer;
 
@@ -322,7 +322,7 @@ TEST_F(order, whoever_runs_waits_if_it_wants_more_than_a_quarter)
 	ASSERT_TRUE(take(self->nb, 0, CAPACITY));
 }
 
-TEST_F(order, whoever_runs_leaves_a_record_to_each_reader_who_waits)
+TEST_F(order, running_reader_leaves_a_record_to_each_waiting_reader)
 {
 	struct task reader[2];
 	int fd, nb, i;
@@ -346,9 +346,9 @@ TEST_F(order, whoever_runs_leaves_a_record_to_each_reader_who_waits)
 	ASSERT_EQ(0, queue_destroy(QUEUE));
 }
 
-/* Who waits is called when a long copy begins, and sleeps on if that fails in the middle. */
+/* A waiter is woken when a long copy begins, and sleeps on if the copy fails in the middle. */
 
-TEST_F(order, a_long_read_that_fails_leaves_a_writer_waiting)
+TEST_F(order, long_read_that_fails_leaves_a_writer_waiting)
 {
 	struct task writer = task_writer(self->fd, CAPACITY, 40000);
 	unsigned char *half = cliff(20000, 0);
@@ -368,7 +368,7 @@ TEST_F(order, a_long_read_that_fails_leaves_a_writer_waiting)
 	ASSERT_TRUE(take(self->nb, CAPACITY, 40000));
 }
 
-TEST_F(order, a_long_record_that_fails_leaves_a_reader_waiting)
+TEST_F(order, long_record_that_fails_leaves_a_reader_waiting)
 {
 	unsigned char *half = cliff(20000, 0);
 	struct task reader;

@@ -31,7 +31,7 @@ static long set_as(int fd, uid_t user)
 	return seteuid(0) ? -1 : result;
 }
 
-TEST_F(owner, is_whom_the_node_belongs_to_when_it_is_asked)
+TEST_F(owner, is_the_current_owner_of_the_node)
 {
 	int in = queue_open(QUEUE, O_RDONLY), neither = queue_open(QUEUE, O_ACCMODE);
 
@@ -47,7 +47,7 @@ TEST_F(owner, is_whom_the_node_belongs_to_when_it_is_asked)
 }
 
 /* Others are told that first: nothing of what they ask is looked at. */
-TEST_F(owner, is_asked_for_before_the_request_is_checked)
+TEST_F(owner, is_checked_before_the_request)
 {
 	ASSERT_EQ(0, seteuid(SOMEBODY));
 	ASSERT_FAILS(EPERM, queue_set(self->fd, .fields = -1U));
@@ -107,7 +107,7 @@ static long try_in_namespace(int fd, const char *map)
 
 #define NO_NAMESPACES	access("/proc/self/ns/user", F_OK)
 
-TEST_F(owner, may_be_stood_for_by_root_of_a_namespace_that_has_him)
+TEST_F(owner, is_matched_by_root_of_a_user_namespace_that_maps_it)
 {
 	if (NO_NAMESPACES)
 		SKIP(return, "no user namespaces");
@@ -176,7 +176,7 @@ static void place_remove(void)
 	rmdir(PLACE);
 }
 
-TEST_F(owner, is_whom_the_mount_says)
+TEST_F(owner, is_mapped_by_an_idmapped_mount)
 {
 	int error, fd;
 

@@ -9,7 +9,7 @@
 
 NAMED_FIXTURE(peek, BBUF_STREAM, CAPACITY, 0)
 
-TEST_F(peek, shows_what_is_queued_first_and_takes_nothing)
+TEST_F(peek, shows_the_head_of_the_queue_and_takes_nothing)
 {
 	unsigned char buf[CAPACITY];
 	int i;
@@ -27,7 +27,7 @@ TEST_F(peek, shows_what_is_queued_first_and_takes_nothing)
 	ASSERT_TRUE(take(self->nb, 0, 100));
 }
 
-TEST_F(peek, shows_all_of_it_around_the_end_of_the_ring)
+TEST_F(peek, shows_data_that_wraps_around)
 {
 	unsigned char buf[CAPACITY];
 	size_t start;
@@ -61,7 +61,7 @@ TEST_F(peek, shows_less_than_the_read_mark)
 	ASSERT_TRUE(pattern_matches(buf, 0, 1));
 }
 
-TEST_F(peek, sees_the_end)
+TEST_F(peek, returns_0_at_EOF)
 {
 	char byte;
 
@@ -98,7 +98,7 @@ TEST_F(peek, shows_records_without_frames)
 	ASSERT_TRUE(pattern_matches(buf, 0, 5));
 }
 
-TEST_F(peek, at_bad_memory_fails_and_leaves_all_as_it_was)
+TEST_F(peek, that_faults_changes_nothing)
 {
 	unsigned char *half = cliff(50, 0);
 
@@ -115,7 +115,7 @@ TEST_F(peek, at_bad_memory_fails_and_leaves_all_as_it_was)
 	ASSERT_TRUE(take_record(self->nb, 0, 100));
 }
 
-TEST_F(peek, reaches_pages_that_were_never_touched)
+TEST_F(peek, fills_untouched_pages)
 {
 	void *fresh = mmap(NULL, CAPACITY, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -126,7 +126,7 @@ TEST_F(peek, reaches_pages_that_were_never_touched)
 	ASSERT_TRUE(pattern_matches(fresh, 0, CAPACITY));
 }
 
-TEST_F(peek, does_not_wake_or_pass_a_waiting_reader)
+TEST_F(peek, does_not_wake_or_bypass_a_waiting_reader)
 {
 	struct task reader = task_reader(self->fd, 10);
 	unsigned char buf[10];
@@ -158,7 +158,7 @@ TEST_F(peek, finds_nothing_after_a_flush)
 	ASSERT_TRUE(take(self->fd, 5, CAPACITY));
 }
 
-TEST_F(peek, finds_only_records_that_came_after_a_flush)
+TEST_F(peek, finds_only_records_queued_after_a_flush)
 {
 	size_t n;
 
@@ -173,7 +173,7 @@ TEST_F(peek, finds_only_records_that_came_after_a_flush)
 	}
 }
 
-TEST_F(peek, finds_what_waited_for_the_room_that_a_flush_made)
+TEST_F(peek, finds_records_admitted_by_a_flush)
 {
 	struct task writer = task_writer(self->fd, 3, 100), next = task_writer(self->fd, 9, 10);
 
@@ -197,7 +197,7 @@ TEST_F(peek, finds_the_rest_of_a_large_write_after_a_flush)
 	ASSERT_TRUE(take(self->nb, CAPACITY, 10));
 }
 
-TEST_F(peek, and_flush_leave_those_alone_who_wait_for_more)
+TEST_F(peek, and_flush_leave_waiting_readers_asleep)
 {
 	struct task reader = task_reader(self->fd, 10);
 
@@ -208,7 +208,7 @@ TEST_F(peek, and_flush_leave_those_alone_who_wait_for_more)
 	ASSERT_EQ(1, task_wait(&reader));
 }
 
-TEST_F(peek, a_flush_ends_fsync_and_wakes_those_who_poll_for_room)
+TEST_F(peek, flush_ends_fsync_and_wakes_pollers_for_room)
 {
 	struct task drainer = task_drainer(self->fd), poller = task_poller(self->fd, POLLOUT);
 
@@ -220,7 +220,7 @@ TEST_F(peek, a_flush_ends_fsync_and_wakes_those_who_poll_for_room)
 	ASSERT_EQ(POLLOUT, task_wait(&poller));
 }
 
-TEST_F(peek, a_flush_after_shutdown_leaves_only_the_end)
+TEST_F(peek, flush_after_shutdown_leaves_only_EOF)
 {
 	struct task poller = task_poller(self->fd, 0);
 	char byte;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What poll, select and epoll say, whom they wake and whom they leave asleep. */
+/*
+ * The events that poll, select and epoll report, which sleepers they wake and which they leave
+ * asleep.
+ */
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
@@ -41,24 +44,24 @@ BBUF_FIXTURE(poll)
 
 /* States */
 
-TEST_F(poll, of_an_empty_queue_is_writable)
+TEST_F(poll, reports_POLLOUT_for_an_empty_queue)
 {
 	ASSERT_EQ(WRITABLE, poll_now(self->fd));
 }
 
-TEST_F(poll, of_a_queue_in_use_is_both)
+TEST_F(poll, reports_both_for_a_partly_filled_queue)
 {
 	ASSERT_EQ(1, put(self->fd, 0, 1));
 	ASSERT_EQ(READABLE | WRITABLE, poll_now(self->fd));
 }
 
-TEST_F(poll, of_a_full_queue_is_readable)
+TEST_F(poll, reports_POLLIN_for_a_full_queue)
 {
 	ASSERT_TRUE(fill(self->fd, CAPACITY));
 	ASSERT_EQ(READABLE, poll_now(self->fd));
 }
 
-TEST_F(poll, is_writable_with_room_for_4096_and_such_a_write_succeeds)
+TEST_F(poll, reports_POLLOUT_with_room_for_4096_and_such_a_write_succeeds)
 {
 	ASSERT_TRUE(fill(self->fd, CAPACITY - ATOMIC_MAX + 1));
 	ASSERT_EQ(READABLE, poll_now(self->fd));
@@ -68,7 +71,7 @@ TEST_F(poll, is_writable_with_room_for_4096_and_such_a_write_succeeds)
 	ASSERT_EQ(READABLE, poll_now(self->fd));
 }
 
-TEST_F(poll, of_a_small_queue_is_writable_only_when_it_is_empty)
+TEST_F(poll, reports_POLLOUT_for_a_small_queue_only_when_empty)
 {
 	SET_CAPACITY(100);
 	ASSERT_EQ(WRITABLE, poll_now(self->fd));
@@ -79,7 +82,7 @@ TEST_F(poll, of_a_small_queue_is_writable_only_when_it_is_empty)
 	ASSERT_EQ(100, put(self->nb, 0, 100));
 }
 
-TEST_F(poll, of_a_read_only_file_says_nothing_about_writing)
+TEST_F(poll, reports_no_POLLOUT_to_a_read_only_file)
 {
 	int fd = open(BBUF_DEVICE, O_RDONLY);
 
@@ -90,7 +93,7 @@ TEST_F(poll, of_a_read_only_file_says_nothing_about_writing)
 	close(fd);
 }
 
-TEST_F(poll, of_a_write_only_file_says_nothing_about_reading)
+TEST_F(poll, reports_no_POLLIN_to_a_write_only_file)
 {
 	int fd = open(BBUF_DEVICE, O_WRONLY);
 
@@ -122,7 +125,7 @@ TEST_F(poll, sleeps_while_full_and_is_woken_by_a_read)
 	ASSERT_EQ(POLLOUT, task_wait(&poller));
 }
 
-TEST_F(poll, for_room_sleeps_on_until_there_is_enough)
+TEST_F(poll, for_room_sleeps_until_the_write_mark_is_met)
 {
 	struct task poller = task_poller(self->fd, POLLOUT);
 	int i;
@@ -147,7 +150,7 @@ TEST_F(poll, for_room_is_not_woken_by_writes)
 	task_kill(&poller);
 }
 
-TEST_F(poll, for_nothing_but_errors_is_not_woken)
+TEST_F(poll, for_errors_only_is_not_woken)
 {
 	struct task poller = task_poller(self->fd, POLLPRI);
 
@@ -165,7 +168,7 @@ TEST_F(poll, times_out)
 	ASSERT_EQ(0, poll(&pollfd, 1, 20));
 }
 
-TEST_F(poll, and_a_waiting_reader_both_get_on)
+TEST_F(poll, and_a_waiting_reader_both_make_progress)
 {
 	struct task poller = task_poller(self->fd, POLLIN);
 	struct task reader = task_reader(self->fd, 1);
@@ -178,7 +181,7 @@ TEST_F(poll, and_a_waiting_reader_both_get_on)
 	ASSERT_TRUE(take(self->nb, 1, 1));
 }
 
-TEST_F(poll, and_a_waiting_writer_both_get_on)
+TEST_F(poll, and_a_waiting_writer_both_make_progress)
 {
 	struct task poller = task_poller(self->fd, POLLOUT);
 	struct task writer = task_writer(self->fd, 0, 1);
@@ -191,7 +194,7 @@ TEST_F(poll, and_a_waiting_writer_both_get_on)
 	ASSERT_EQ(POLLOUT, task_wait(&poller));
 }
 
-TEST_F(poll, wakes_every_plain_poller)
+TEST_F(poll, wakes_all_plain_pollers)
 {
 	struct task poller[] = {
 		task_poller(self->fd, POLLIN), task_poller(self->nb, POLLIN),
@@ -206,9 +209,9 @@ TEST_F(poll, wakes_every_plain_poller)
 		ASSERT_EQ(POLLIN, task_wait(&poller[i]));
 }
 
-/* Two ways in which a side is closed to those who don't wait, and opens again. */
+/* Two ways in which a side is closed to non-blocking calls, and opens again. */
 
-TEST_F(poll, for_room_is_woken_when_a_writer_that_was_passed_gives_up)
+TEST_F(poll, for_room_is_woken_when_a_bypassed_writer_gives_up)
 {
 	struct task writer = task_writer(self->fd, 0, 6000);
 	struct task poller = task_poller(self->fd, POLLOUT);
@@ -267,7 +270,7 @@ TEST_F(poll, select_agrees_with_poll)
 
 /* epoll */
 
-TEST_F(poll, epoll_level_repeats_itself)
+TEST_F(poll, epoll_level_is_reported_repeatedly)
 {
 	int epoll = epoll_on(self->fd, EPOLLIN);
 
@@ -280,7 +283,7 @@ TEST_F(poll, epoll_level_repeats_itself)
 	ASSERT_EQ(0, epoll_now(epoll));
 }
 
-TEST_F(poll, epoll_edge_comes_with_each_write)
+TEST_F(poll, epoll_edge_is_reported_for_each_write)
 {
 	int epoll = epoll_on(self->fd, EPOLLIN | EPOLLET);
 	int i;
@@ -294,7 +297,7 @@ TEST_F(poll, epoll_edge_comes_with_each_write)
 	ASSERT_EQ(3, queued(self->fd));
 }
 
-TEST_F(poll, epoll_edge_comes_with_each_read)
+TEST_F(poll, epoll_edge_is_reported_for_each_read)
 {
 	int epoll = epoll_on(self->fd, EPOLLOUT | EPOLLET);
 	int i;
@@ -309,7 +312,7 @@ TEST_F(poll, epoll_edge_comes_with_each_read)
 	}
 }
 
-TEST_F(poll, epoll_edge_wakes_a_sleeper_while_data_was_left)
+TEST_F(poll, epoll_edge_is_reported_while_older_data_is_queued)
 {
 	int epoll = epoll_on(self->fd, EPOLLIN | EPOLLET);
 	struct task sleeper = task_epoller(epoll);
@@ -395,7 +398,7 @@ TEST_F(poll, epoll_exclusive_wakes_one_of_many_for_a_read)
 	ASSERT_EQ(SLEEPERS - 1, undisturbed);
 }
 
-TEST_F(poll, epoll_exclusive_for_room_does_not_use_up_the_wake_for_data)
+TEST_F(poll, epoll_exclusive_for_room_does_not_consume_a_wakeup_for_data)
 {
 	struct task room = task_epoller(epoll_on(self->fd, EPOLLOUT | EPOLLET | EPOLLEXCLUSIVE));
 	struct task data = task_epoller(epoll_on(self->fd, EPOLLIN | EPOLLEXCLUSIVE));

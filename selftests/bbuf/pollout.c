@@ -51,19 +51,19 @@ FIXTURE_VARIANT_ADD(pollout, record_with_its_frame) {
 	.type = BBUF_RECORD, .framed = true, .pieces = 40, .len = LONGEST,
 };
 
-FIXTURE_VARIANT_ADD(pollout, record_to_be_leased) {
+FIXTURE_VARIANT_ADD(pollout, leased_record) {
 	.type = BBUF_RECORD, .policy = BBUF_LEASE, .pieces = 40, .len = LONGEST,
 };
 
-FIXTURE_VARIANT_ADD(pollout, bytes) {
+FIXTURE_VARIANT_ADD(pollout, stream) {
 	.type = BBUF_STREAM, .pieces = 65, .len = ATOMIC_MAX,
 };
 
-FIXTURE_VARIANT_ADD(pollout, bytes_with_RWF_NOWAIT) {
+FIXTURE_VARIANT_ADD(pollout, stream_with_RWF_NOWAIT) {
 	.type = BBUF_STREAM, .nowait = true, .pieces = 64, .len = 3000,
 };
 
-/* Writes a record, or bytes, as the variant has them, of that length. */
+/* Write a record of @len bytes, or as many bytes, depending on the variant. */
 static ssize_t attempt(SELF, const FIXTURE_VARIANT(pollout) *v, size_t len)
 {
 	static unsigned char buf[sizeof(struct bbuf_frame) + LONGEST];
@@ -119,7 +119,10 @@ do {									\
 	ASSERT_EQ(EAGAIN, errno);					\
 } while (0)
 
-/* Frees a piece after the other; the condition is to be met with enough room, not before. */
+/*
+ * Free one piece after the other; the condition must become true when there is enough room, not
+ * before.
+ */
 #define ASSERT_WAITS_FOR_ROOM(ready)					\
 do {									\
 	ASSERT_FALSE(ready);						\
@@ -137,7 +140,7 @@ do {									\
 
 /* Each way to be told */
 
-TEST_F(pollout, of_poll_waits_for_room)
+TEST_F(pollout, is_reported_by_poll_when_the_write_fits)
 {
 	ASSERT_EQ(WRITABLE, queue_events(file(self, variant)) & WRITABLE);
 	ASSERT_REFUSED(variant->len);
@@ -145,7 +148,7 @@ TEST_F(pollout, of_poll_waits_for_room)
 	ASSERT_SUCCEEDS(variant->len);
 }
 
-TEST_F(pollout, of_a_sleeping_poll_waits_for_room)
+TEST_F(pollout, wakes_poll_when_the_write_fits)
 {
 	struct task poller = task_poller(file(self, variant), POLLOUT);
 
@@ -166,14 +169,14 @@ static bool selected(int fd)
 	return select(fd + 1, NULL, &out, NULL, &none) == 1;
 }
 
-TEST_F(pollout, of_select_waits_for_room)
+TEST_F(pollout, is_reported_by_select_when_the_write_fits)
 {
 	ASSERT_REFUSED(variant->len);
 	ASSERT_WAITS_FOR_ROOM(selected(file(self, variant)));
 	ASSERT_SUCCEEDS(variant->len);
 }
 
-TEST_F(pollout, of_epoll_waits_for_room)
+TEST_F(pollout, is_reported_by_epoll_when_the_write_fits)
 {
 	int epoll = epoll_on(file(self, variant), EPOLLOUT);
 
@@ -185,7 +188,7 @@ TEST_F(pollout, of_epoll_waits_for_room)
 }
 
 /* The first edge is there before anything is refused. */
-TEST_F(pollout, edge_of_epoll_waits_for_room)
+TEST_F(pollout, is_an_epoll_edge_when_the_write_fits)
 {
 	int epoll = epoll_on(file(self, variant), EPOLLOUT | EPOLLET);
 
@@ -197,7 +200,7 @@ TEST_F(pollout, edge_of_epoll_waits_for_room)
 	close(epoll);
 }
 
-TEST_F(pollout, of_a_sleeping_epoll_waits_for_room)
+TEST_F(pollout, wakes_epoll_when_the_write_fits)
 {
 	struct task sleeper = task_epoller(epoll_on(file(self, variant), EPOLLOUT | EPOLLET));
 
@@ -241,7 +244,7 @@ static bool io_uring_looks_again(void)
 	       (major < 6 || (major == 6 && minor < 13));
 }
 
-TEST_F(pollout, of_io_uring_waits_for_room)
+TEST_F(pollout, completes_an_io_uring_poll_when_the_write_fits)
 {
 	struct io_uring_sqe poll = request(IORING_OP_POLL_ADD, file(self, variant), NULL, 0);
 	struct ring ring;
@@ -260,8 +263,10 @@ TEST_F(pollout, of_io_uring_waits_for_room)
 	ring_close(&ring);
 }
 
-/* What an event loop does: it writes when it is told to, until it has written. */
-TEST_F(pollout, lets_nobody_write_in_vain)
+/*
+ * The behaviour of an event loop: it writes when it is notified, until it has written everything.
+ */
+TEST_F(pollout, causes_no_busy_loop)
 {
 	struct pollfd pollfd = { .fd = file(self, variant), .events = POLLOUT };
 	long end = now_ms() + SPIN_MS;
@@ -280,9 +285,9 @@ TEST_F(pollout, lets_nobody_write_in_vain)
 	ASSERT_SUCCEEDS(variant->len);
 }
 
-/* What it depends on, and what not */
+/* Conditions on which POLLOUT depends, and on which not */
 
-TEST_F(pollout, of_another_file_is_the_same_as_before)
+TEST_F(pollout, of_another_file_is_not_affected)
 {
 	int other = queue_open(QUEUE, O_WRONLY | O_NONBLOCK), copy = dup(file(self, variant));
 
@@ -294,7 +299,7 @@ TEST_F(pollout, of_another_file_is_the_same_as_before)
 	close(copy);
 }
 
-TEST_F(pollout, after_another_write_forgets_what_was_refused)
+TEST_F(pollout, depends_on_no_refused_write_after_a_success)
 {
 	ASSERT_REFUSED(variant->len);
 	ASSERT_EQ(0, queue_events(file(self, variant)) & WRITABLE);
@@ -302,7 +307,7 @@ TEST_F(pollout, after_another_write_forgets_what_was_refused)
 	ASSERT_EQ(WRITABLE, queue_events(file(self, variant)) & WRITABLE);
 }
 
-TEST_F(pollout, after_two_refusals_waits_for_the_last)
+TEST_F(pollout, depends_on_the_last_of_two_refused_writes)
 {
 	ASSERT_REFUSED(variant->len);
 	ASSERT_REFUSED(self->room + 1);
@@ -311,7 +316,7 @@ TEST_F(pollout, after_two_refusals_waits_for_the_last)
 	ASSERT_SUCCEEDS(self->room - PIECE + 1);
 }
 
-TEST_F(pollout, comes_with_a_flush)
+TEST_F(pollout, is_reported_after_a_flush)
 {
 	struct task poller = task_poller(file(self, variant), POLLOUT);
 
@@ -322,7 +327,7 @@ TEST_F(pollout, comes_with_a_flush)
 	ASSERT_SUCCEEDS(variant->len);
 }
 
-TEST_F(pollout, comes_with_a_larger_capacity)
+TEST_F(pollout, is_reported_after_the_capacity_is_raised)
 {
 	struct task poller = task_poller(file(self, variant), POLLOUT);
 
@@ -333,7 +338,7 @@ TEST_F(pollout, comes_with_a_larger_capacity)
 	ASSERT_SUCCEEDS(variant->len);
 }
 
-TEST_F(pollout, comes_when_writes_drop_what_is_oldest)
+TEST_F(pollout, is_reported_once_drop_oldest_is_set)
 {
 	struct task poller = task_poller(file(self, variant), POLLOUT);
 
@@ -346,7 +351,7 @@ TEST_F(pollout, comes_when_writes_drop_what_is_oldest)
 	ASSERT_SUCCEEDS(variant->len);
 }
 
-TEST_F(pollout, waits_for_no_room_at_the_end)
+TEST_F(pollout, is_reported_after_shutdown)
 {
 	struct task poller = task_poller(file(self, variant), POLLOUT);
 
@@ -357,7 +362,7 @@ TEST_F(pollout, waits_for_no_room_at_the_end)
 }
 
 /* Passed once, the head writer keeps what room there is for itself; then it gives up. */
-TEST_F(pollout, comes_when_a_head_writer_that_was_passed_gives_up)
+TEST_F(pollout, is_reported_when_a_bypassed_head_writer_gives_up)
 {
 	const size_t more = self->room + 10;
 	struct task head = task_writer(self->fd, 0, more);
@@ -378,12 +383,12 @@ TEST_F(pollout, comes_when_a_head_writer_that_was_passed_gives_up)
 
 #define SMALL		1000
 
-FIXTURE(smaller) {
+FIXTURE(refused_write) {
 	int fd;
 	int nb;
 };
 
-FIXTURE_SETUP(smaller)
+FIXTURE_SETUP(refused_write)
 {
 	ASSERT_EQ(0, queue_begin(BBUF_RECORD, SMALL, 0, &self->fd, &self->nb));
 	ASSERT_EQ(0, queue_set_write_mark(self->fd, 1));
@@ -392,14 +397,14 @@ FIXTURE_SETUP(smaller)
 	ASSERT_EQ(0, queue_events(self->nb) & WRITABLE);
 }
 
-FIXTURE_TEARDOWN(smaller)
+FIXTURE_TEARDOWN(refused_write)
 {
 	close(self->fd);
 	close(self->nb);
 	queue_destroy(QUEUE);
 }
 
-TEST_F(smaller, capacities_make_nobody_poll_for_ever)
+TEST_F(refused_write, poll_ends_after_the_capacity_is_lowered)
 {
 	struct task poller = task_poller(self->nb, POLLOUT);
 
@@ -411,7 +416,7 @@ TEST_F(smaller, capacities_make_nobody_poll_for_ever)
 	ASSERT_EQ(400, put(self->nb, 0, 400));
 }
 
-TEST_F(smaller, capacities_let_nobody_poll_on_for_ever)
+TEST_F(refused_write, poll_does_not_spin_after_the_capacity_is_lowered)
 {
 	struct task poller = task_poller(self->nb, POLLOUT);
 
@@ -421,7 +426,7 @@ TEST_F(smaller, capacities_let_nobody_poll_on_for_ever)
 	ASSERT_EQ(POLLOUT, task_wait(&poller));
 }
 
-TEST_F(smaller, capacities_and_records_that_never_fit_need_nothing)
+TEST_F(refused_write, record_that_can_never_fit_needs_no_room)
 {
 	ASSERT_FAILS(EMSGSIZE, put(self->nb, 0, SMALL + 1));
 	ASSERT_EQ(1, put(self->nb, 0, 1));
@@ -430,7 +435,7 @@ TEST_F(smaller, capacities_and_records_that_never_fit_need_nothing)
 }
 
 /* A framed write that is cut short, as an event loop goes on with it */
-TEST_F(smaller, rooms_for_the_second_record_are_waited_for)
+TEST_F(refused_write, framed_write_needs_room_for_its_second_record)
 {
 	struct {
 		struct bbuf_frame head;
@@ -458,7 +463,7 @@ TEST_F(smaller, rooms_for_the_second_record_are_waited_for)
 	ASSERT_EQ(sizeof(second), write(self->nb, second, sizeof(second)));
 }
 
-/* An exclusive poller that needs more room than there is takes no wake-up from one that needs less. */
+/* An exclusive poller that needs more room than is free takes no wake-up from others. */
 
 #define POLLERS		4
 
@@ -475,23 +480,23 @@ FIXTURE_VARIANT(needs) {
 
 #define LITTLE	200
 
-FIXTURE_VARIANT_ADD(needs, much_first) {
+FIXTURE_VARIANT_ADD(needs, large_first) {
 	.needs = { 900, 800, LITTLE, LITTLE },
 };
 
-FIXTURE_VARIANT_ADD(needs, little_first) {
+FIXTURE_VARIANT_ADD(needs, small_first) {
 	.needs = { LITTLE, LITTLE, 800, 900 },
 };
 
-FIXTURE_VARIANT_ADD(needs, in_turns) {
+FIXTURE_VARIANT_ADD(needs, alternating) {
 	.needs = { 800, LITTLE, 900, LITTLE },
 };
 
-FIXTURE_VARIANT_ADD(needs, in_turns_with_edges) {
+FIXTURE_VARIANT_ADD(needs, alternating_with_edges) {
 	.needs = { 800, LITTLE, 900, LITTLE }, .flags = EPOLLET,
 };
 
-FIXTURE_VARIANT_ADD(needs, much_beside_nothing) {
+FIXTURE_VARIANT_ADD(needs, large_and_none) {
 	.needs = { 800, 900, 0, 0 },
 };
 
@@ -544,7 +549,7 @@ static int count_woken(const struct task *poller, const size_t *needs, size_t fr
 	return count;
 }
 
-TEST_F(needs, lose_no_wakeup_of_those_who_need_less)
+TEST_F(needs, of_different_size_lose_no_wakeup)
 {
 	ASSERT_TRUE(discard(self->nb, LITTLE));
 	ASSERT_TRUE(eventually(count_woken(self->poller, variant->needs, 0, LITTLE) > 0));
@@ -556,7 +561,7 @@ TEST_F(needs, lose_no_wakeup_of_those_who_need_less)
 }
 
 /* Both records are taken by one read. */
-TEST_F(needs, lose_no_wakeup_of_two_who_need_less)
+TEST_F(needs, of_two_pollers_with_smaller_needs_lose_no_wakeup)
 {
 	unsigned char buf[2 * BBUF_FRAME_SPACE(LITTLE)];
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a read promises, and what stays in the queue. */
+/* The promises of read(), and what stays in the queue. */
 #include <fcntl.h>
 #include <sys/mman.h>
 
@@ -9,7 +9,7 @@
 
 BBUF_FIXTURE(read)
 
-TEST_F(read, returns_what_is_there)
+TEST_F(read, returns_what_is_available)
 {
 	unsigned char buf[100];
 
@@ -19,7 +19,7 @@ TEST_F(read, returns_what_is_there)
 	ASSERT_TRUE(pattern_matches(buf, 0, 30));
 }
 
-TEST_F(read, returns_all_of_a_full_queue_at_once)
+TEST_F(read, returns_a_full_queue_at_once)
 {
 	static unsigned char buf[2 * CAPACITY];
 
@@ -28,7 +28,7 @@ TEST_F(read, returns_all_of_a_full_queue_at_once)
 	ASSERT_TRUE(pattern_matches(buf, 0, CAPACITY));
 }
 
-TEST_F(read, of_nothing_returns_0_and_takes_nothing)
+TEST_F(read, of_length_0_returns_0_and_takes_nothing)
 {
 	char buf[1];
 
@@ -61,7 +61,7 @@ TEST_F(read, nonblocking_fails_with_EAGAIN_while_empty)
 }
 
 /* Every offset and length meets the end of the ring sooner or later. */
-TEST_F(read, returns_bytes_in_the_order_they_were_written)
+TEST_F(read, returns_bytes_in_order)
 {
 	size_t written = 0, taken = 0, i;
 
@@ -79,7 +79,7 @@ TEST_F(read, returns_bytes_in_the_order_they_were_written)
 	}
 }
 
-TEST_F(read, meets_the_start_of_a_write_larger_than_the_capacity)
+TEST_F(read, returns_the_start_of_a_write_larger_than_the_capacity)
 {
 	struct task writer = task_writer(self->fd, 0, CAPACITY + 1);
 
@@ -89,7 +89,7 @@ TEST_F(read, meets_the_start_of_a_write_larger_than_the_capacity)
 	ASSERT_TRUE(take(self->nb, 1, CAPACITY));
 }
 
-TEST_F(read, finds_what_a_dead_process_wrote)
+TEST_F(read, returns_what_a_terminated_process_wrote)
 {
 	struct task writer = task_writer(self->fd, 0, 1000);
 
@@ -98,7 +98,7 @@ TEST_F(read, finds_what_a_dead_process_wrote)
 	ASSERT_TRUE(take(self->nb, 0, 1000));
 }
 
-TEST_F(read, finds_what_was_written_before_all_files_were_closed)
+TEST_F(read, returns_what_was_written_before_all_files_were_closed)
 {
 	ASSERT_EQ(CAPACITY, put(self->fd, 0, CAPACITY));
 	close(self->fd);
@@ -110,7 +110,7 @@ TEST_F(read, finds_what_was_written_before_all_files_were_closed)
 	ASSERT_TRUE(take(self->nb, 0, CAPACITY));
 }
 
-TEST_F(read, into_a_bad_address_fails_and_takes_nothing)
+TEST_F(read, to_a_bad_address_fails_with_EFAULT_and_takes_nothing)
 {
 	void *closed = mmap(NULL, 1, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	void *constant = mmap(NULL, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -129,7 +129,7 @@ TEST_F(read, into_a_bad_address_fails_and_takes_nothing)
 /* Lengths around what a copy may be cut into. */
 static const size_t cuts[] = { 1, 2, 100, 4095, 4096, 4097, 10000, 40000 };
 
-TEST_F(read, that_faults_half_way_leaves_what_it_could_not_deliver)
+TEST_F(read, that_faults_half_way_leaves_the_rest_queued)
 {
 	size_t i;
 
@@ -155,7 +155,7 @@ static long read_into_nowhere(struct task *t)
 	return read(t->fd, (void *)t->arg[0], t->len);
 }
 
-TEST_F(read, that_faults_hands_the_bytes_to_the_next_reader)
+TEST_F(read, that_faults_leaves_the_rest_to_the_next_reader)
 {
 	struct task first = task_reader(self->fd, 10);
 	struct task second = task_reader(self->fd, 10);
@@ -169,7 +169,7 @@ TEST_F(read, that_faults_hands_the_bytes_to_the_next_reader)
 	ASSERT_TRUE(pattern_matches(second.result->data, 0, 10));
 }
 
-TEST_F(read, fills_memory_that_was_never_touched)
+TEST_F(read, fills_untouched_memory)
 {
 	void *fresh = mmap(NULL, CAPACITY, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a queue of records promises: one write, one record; one read, one record. */
+/* The promises of a record queue: one write queues one record; one read takes one record. */
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
@@ -22,7 +22,7 @@ TEST_F(records, keep_their_boundaries)
 	ASSERT_EQ(0, queued(self->nb));
 }
 
-TEST_F(records, of_nothing_are_not_queued)
+TEST_F(records, of_length_0_are_not_queued)
 {
 	char byte;
 
@@ -34,7 +34,7 @@ TEST_F(records, of_nothing_are_not_queued)
 	ASSERT_TRUE(take_record(self->fd, 0, 5));
 }
 
-TEST_F(records, FIONREAD_tells_the_length_of_the_next)
+TEST_F(records, FIONREAD_returns_the_length_of_the_next_record)
 {
 	ASSERT_EQ(0, queued(self->fd));
 	ASSERT_EQ(300, put(self->fd, 0, 300));
@@ -62,7 +62,7 @@ TEST_F(records, longer_than_the_buffer_stay_queued)
 	ASSERT_TRUE(take_record(self->fd, 100, 1));
 }
 
-TEST_F(records, longer_than_a_waiting_readers_buffer_go_to_the_next_reader)
+TEST_F(records, longer_than_the_buffer_of_a_waiting_reader_go_to_the_next)
 {
 	struct task small = task_reader(self->fd, 9), large = task_reader(self->fd, 10);
 
@@ -74,7 +74,7 @@ TEST_F(records, longer_than_a_waiting_readers_buffer_go_to_the_next_reader)
 	ASSERT_TRUE(pattern_matches(large.result->data, 0, 10));
 }
 
-TEST_F(records, longer_than_the_capacity_fail_whatever_is_queued)
+TEST_F(records, longer_than_the_capacity_fail_with_EMSGSIZE)
 {
 	ASSERT_FAILS(EMSGSIZE, put(self->fd, 0, CAPACITY + 1));
 	ASSERT_FAILS(EMSGSIZE, put(self->nb, 0, CAPACITY + 1));
@@ -97,7 +97,7 @@ TEST_F(records, of_exactly_the_capacity_fit)
 	}
 }
 
-TEST_F(records, of_one_byte_fit_as_many_as_the_capacity)
+TEST_F(records, of_one_byte_fill_the_capacity)
 {
 	int i;
 
@@ -156,7 +156,7 @@ TEST_F(records, of_random_sizes_wrap_around_in_order)
 
 /* Waiting */
 
-TEST_F(records, wait_until_all_of_them_fits)
+TEST_F(records, wait_for_room_for_all_of_the_record)
 {
 	struct task writer = task_writer(self->fd, 7, 101);
 
@@ -170,7 +170,7 @@ TEST_F(records, wait_until_all_of_them_fits)
 	ASSERT_TRUE(take_record(self->nb, 7, 101));
 }
 
-TEST_F(records, do_not_enter_in_part_without_waiting)
+TEST_F(records, are_queued_whole_or_not_at_all_by_nonblocking_writes)
 {
 	ASSERT_EQ(CAPACITY - 9999, put(self->nb, 0, CAPACITY - 9999));
 	ASSERT_FAILS(EAGAIN, put(self->nb, 0, 10000));
@@ -179,7 +179,7 @@ TEST_F(records, do_not_enter_in_part_without_waiting)
 	ASSERT_TRUE(take_record(self->nb, 1, 9999));
 }
 
-TEST_F(records, are_waited_for_and_handed_to_readers_as_they_came)
+TEST_F(records, go_to_waiting_readers_in_order_of_arrival)
 {
 	struct task reader[3];
 	size_t i;
@@ -196,7 +196,7 @@ TEST_F(records, are_waited_for_and_handed_to_readers_as_they_came)
 	}
 }
 
-TEST_F(records, are_polled_for_one_by_one)
+TEST_F(records, are_reported_by_poll_one_by_one)
 {
 	ASSERT_EQ(WRITABLE, queue_events(self->fd));
 	ASSERT_EQ(1, put(self->fd, 0, 1));
@@ -210,7 +210,7 @@ TEST_F(records, are_polled_for_one_by_one)
 
 /* Memory */
 
-TEST_F(records, from_a_half_mapped_buffer_are_not_queued)
+TEST_F(records, that_fault_are_not_queued)
 {
 	static const size_t valid[] = { 0, 1, 100, 4096, 5000 };
 	size_t i;
@@ -228,7 +228,7 @@ TEST_F(records, from_a_half_mapped_buffer_are_not_queued)
 	ASSERT_TRUE(take_record(self->nb, 3, 10));
 }
 
-TEST_F(records, to_a_half_mapped_buffer_stay_queued)
+TEST_F(records, read_to_a_bad_address_stay_queued)
 {
 	size_t start, n = 5000;
 
@@ -246,7 +246,7 @@ TEST_F(records, to_a_half_mapped_buffer_stay_queued)
 	}
 }
 
-TEST_F(records, move_between_pages_that_were_never_touched)
+TEST_F(records, move_between_untouched_pages)
 {
 	unsigned char zeros[10000] = { 0 };
 	void *fresh = mmap(NULL, 2 * sizeof(zeros), PROT_READ | PROT_WRITE,
@@ -262,7 +262,7 @@ TEST_F(records, move_between_pages_that_were_never_touched)
 	ASSERT_TRUE(pattern_matches(fresh, 1, sizeof(zeros)));
 }
 
-TEST_F(records, are_gathered_and_scattered_whole)
+TEST_F(records, stay_whole_with_readv_and_writev)
 {
 	unsigned char in[60], out[70];
 	struct iovec gather[] = { { in, 10 }, { in + 10, 0 }, { in + 10, 50 } };
@@ -277,7 +277,7 @@ TEST_F(records, are_gathered_and_scattered_whole)
 	ASSERT_TRUE(take_record(self->fd, 0, 1));
 }
 
-TEST_F(records, are_spliced_one_by_one)
+TEST_F(records, are_spliced_one_at_a_time)
 {
 	unsigned char buf[1000];
 	int pipes[2];
@@ -357,7 +357,7 @@ static long read_messages(struct task *t)
 	return n;
 }
 
-TEST_F(records, of_many_writers_go_whole_and_once_to_one_of_many_readers)
+TEST_F(records, of_many_writers_are_each_delivered_once_to_one_reader)
 {
 	struct task writer[WRITERS], reader[READERS];
 	int i, j;

@@ -23,7 +23,7 @@ TEST_F(resize, keeps_what_is_queued)
 	ASSERT_TRUE(take(self->fd, 99900, 100));
 }
 
-TEST_F(resize, below_what_is_queued_is_refused_and_loses_nothing)
+TEST_F(resize, below_what_is_queued_fails_and_loses_nothing)
 {
 	ASSERT_EQ(500, put(self->fd, 0, 500));
 	ASSERT_FAILS(EBUSY, queue_resize(self->fd, 499));
@@ -36,7 +36,7 @@ TEST_F(resize, below_what_is_queued_is_refused_and_loses_nothing)
 	ASSERT_FAILS(EAGAIN, put(self->nb, 0, 1));
 }
 
-TEST_F(resize, of_an_empty_and_unused_queue_needs_no_data)
+TEST_F(resize, of_an_unused_queue_works)
 {
 	ASSERT_EQ(0, queue_resize(self->fd, 10));
 	ASSERT_EQ(10, put(self->nb, 0, 10));
@@ -68,7 +68,7 @@ static bool resize_at(int fd, bool records, size_t start, size_t n, size_t capac
 	return queued(fd) == 0 && !queue_resize(fd, TINY);
 }
 
-TEST_F(resize, works_wherever_the_data_wraps)
+TEST_F(resize, works_wherever_the_data_wraps_around)
 {
 	size_t start, n, capacity, records;
 
@@ -111,7 +111,7 @@ TEST_F(resize, keeps_records_of_all_sizes)
 
 /* Those who wait */
 
-TEST_F(resize, to_more_lets_waiting_writers_on)
+TEST_F(resize, to_a_larger_capacity_admits_waiting_writers)
 {
 	struct task writer = task_writer(self->fd, CAPACITY, 100);
 	struct task next = task_writer(self->fd, CAPACITY + 100, 50);
@@ -144,7 +144,7 @@ TEST_F(resize, leaves_waiting_readers_asleep)
 	ASSERT_TRUE(pattern_matches(reader.result->data, 0, 20));
 }
 
-TEST_F(resize, makes_a_waiting_write_that_no_longer_fits_go_in_pieces)
+TEST_F(resize, splits_a_waiting_write_that_can_no_longer_fit)
 {
 	struct task writer = task_writer(self->fd, 400, 900);
 
@@ -155,7 +155,7 @@ TEST_F(resize, makes_a_waiting_write_that_no_longer_fits_go_in_pieces)
 	ASSERT_EQ(900, task_wait(&writer));
 }
 
-TEST_F(resize, makes_a_waiting_record_that_no_longer_fits_fail)
+TEST_F(resize, fails_a_waiting_record_that_can_no_longer_fit)
 {
 	struct task writer, next;
 
@@ -172,7 +172,7 @@ TEST_F(resize, makes_a_waiting_record_that_no_longer_fits_fail)
 	ASSERT_TRUE(take_record(self->nb, 7, 500));
 }
 
-TEST_F(resize, in_the_middle_of_a_large_write_keeps_its_order)
+TEST_F(resize, during_a_large_write_keeps_its_order)
 {
 	struct task writer = task_writer(self->fd, 0, 5 * CAPACITY);
 	static const size_t capacities[] = { 3 * CAPACITY, 1500, 10 * CAPACITY };
@@ -252,19 +252,19 @@ do {									\
 	ASSERT_EQ(total, task_wait(&reader));				\
 } while (0)
 
-TEST_F(resize, under_traffic_loses_no_byte)
+TEST_F(resize, during_traffic_loses_no_byte)
 {
 	TRAFFIC(BBUF_STREAM);
 }
 
-TEST_F(resize, under_traffic_loses_no_record)
+TEST_F(resize, during_traffic_loses_no_record)
 {
 	TRAFFIC(BBUF_RECORD);
 }
 
 /* Bad requests */
 
-TEST_F(resize, goes_from_1_to_the_limit)
+TEST_F(resize, accepts_1_up_to_the_limit)
 {
 	ASSERT_FAILS(EINVAL, queue_resize(self->fd, 0));
 	ASSERT_FAILS(ERANGE, queue_resize(self->fd, 1ULL << 63));

@@ -112,7 +112,7 @@ FIXTURE_VARIANT_ADD(restart, framed_read) {
 	.value = FRAME,
 };
 
-FIXTURE_VARIANT_ADD(restart, read_that_leases) {
+FIXTURE_VARIANT_ADD(restart, leasing_read) {
 	.call = call_read, .nr = SYS_read, .type = BBUF_RECORD, .policy = BBUF_LEASE,
 	.value = LEN,
 };
@@ -164,11 +164,11 @@ FIXTURE_TEARDOWN(restart)
 				       .read_timeout = (ms) * NS_PER_MS,	\
 				       .write_timeout = (ms) * NS_PER_MS))
 
-/* What the call waits for comes. */
+/* The event for which the call waits happens. */
 #define SERVE() \
 	ASSERT_TRUE(variant->writes ? discard(self->nb, LEN) : put(self->nb, 0, LEN) == LEN)
 
-TEST_F(restart, goes_on_after_each_halt)
+TEST_F(restart, resumes_after_each_stop)
 {
 	struct task task = TASK(make_call);
 	enum halt how;
@@ -183,7 +183,7 @@ TEST_F(restart, goes_on_after_each_halt)
 	ASSERT_EQ(variant->value, task_wait(&task));
 }
 
-TEST_F(restart, is_served_with_what_came_during_each_halt)
+TEST_F(restart, returns_data_that_arrived_during_a_stop)
 {
 	enum halt how;
 
@@ -203,7 +203,7 @@ TEST_F(restart, is_served_with_what_came_during_each_halt)
 }
 
 /* Halted twice: within its time, and until that is over. */
-TEST_F(restart, times_out_at_the_time_that_was_set_at_the_call)
+TEST_F(restart, keeps_the_deadline_set_at_the_call)
 {
 	unsigned long long released;
 	struct task task[HALTS];
@@ -233,7 +233,7 @@ TEST_F(restart, times_out_at_the_time_that_was_set_at_the_call)
 	}
 }
 
-TEST_F(restart, fails_with_EINTR_when_a_signal_is_handled_even_under_SA_RESTART)
+TEST_F(restart, handled_signal_fails_with_EINTR_even_under_SA_RESTART)
 {
 	struct task task = TASK(make_call);
 
@@ -245,7 +245,7 @@ TEST_F(restart, fails_with_EINTR_when_a_signal_is_handled_even_under_SA_RESTART)
 }
 
 /* On a machine that is too busy to halt all tasks before they time out, they get more time. */
-TEST_F(restart, fails_with_EINTR_when_a_signal_is_handled_after_a_halt)
+TEST_F(restart, signal_handled_after_a_stop_fails_with_EINTR)
 {
 	struct task task[HALTS];
 	unsigned long long ms;
@@ -302,7 +302,7 @@ FIXTURE_TEARDOWN(restart_fsync)
 	queue_destroy(QUEUE);
 }
 
-TEST_F(restart_fsync, goes_on_after_each_halt)
+TEST_F(restart_fsync, resumes_after_each_stop)
 {
 	struct task drainer = task_drainer(self->fd);
 	enum halt how;
@@ -335,7 +335,7 @@ TEST_F(restart_fsync, waits_only_for_what_was_queued_at_the_call)
 	}
 }
 
-TEST_F(restart_fsync, is_complete_if_all_was_read_during_the_halt)
+TEST_F(restart_fsync, completes_if_all_was_read_during_the_stop)
 {
 	struct task drainer = task_drainer(self->fd);
 
@@ -349,7 +349,7 @@ TEST_F(restart_fsync, is_complete_if_all_was_read_during_the_halt)
 }
 
 /* Whoever called first is complete first, although it comes back last. */
-TEST_F(restart_fsync, keeps_its_place_among_others)
+TEST_F(restart_fsync, keeps_its_target_among_other_calls)
 {
 	struct task first = task_drainer(self->fd), second = task_drainer(self->fd);
 
@@ -365,7 +365,7 @@ TEST_F(restart_fsync, keeps_its_place_among_others)
 	ASSERT_EQ(0, task_wait(&second));
 }
 
-TEST_F(restart_fsync, fails_if_the_queue_is_destroyed_during_the_halt)
+TEST_F(restart_fsync, fails_if_the_queue_is_destroyed_during_the_stop)
 {
 	struct task drainer = task_drainer(self->fd);
 
@@ -376,7 +376,7 @@ TEST_F(restart_fsync, fails_if_the_queue_is_destroyed_during_the_halt)
 	ASSERT_EQ(-ENODEV, task_wait(&drainer));
 }
 
-TEST_F(restart_fsync, fails_with_EINTR_when_a_signal_is_handled_even_under_SA_RESTART)
+TEST_F(restart_fsync, handled_signal_fails_with_EINTR_even_under_SA_RESTART)
 {
 	struct task drainer = task_drainer(self->fd);
 
@@ -387,7 +387,7 @@ TEST_F(restart_fsync, fails_with_EINTR_when_a_signal_is_handled_even_under_SA_RE
 }
 
 /* The second call is a new one, and waits for all that is queued then. */
-TEST_F(restart_fsync, fails_with_EINTR_when_a_signal_is_handled_after_a_halt)
+TEST_F(restart_fsync, signal_handled_after_a_stop_fails_with_EINTR)
 {
 	struct task drainer = task_teller(make_calls, self->fd, SYS_fsync, call_fsync);
 

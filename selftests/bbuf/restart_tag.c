@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a call that is to go on after a halt leaves behind: nothing for another call, and the module
- * stays as long as a task could come back to it.
+ * Traces of a call that may restart after a stop: they must not affect another call, and the module
+ * must stay loaded as long as a task could return into it.
  */
 #include <linux/aio_abi.h>
 #include <pthread.h>
@@ -73,7 +73,7 @@ FIXTURE_TEARDOWN(restart_tag)
 	ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = (ms) * NS_PER_MS,	\
 				       .write_timeout = (ms) * NS_PER_MS))
 
-/* What the call waits for comes. */
+/* The event for which the call waits happens. */
 #define SERVE() \
 	ASSERT_TRUE(variant->writes ? discard(self->nb, LEN) : put(self->nb, 0, LEN) == LEN)
 
@@ -84,7 +84,7 @@ do {									\
 	ASSERT_LE(SHORT_MS * NS_PER_MS, elapsed(task, 1));		\
 } while (0)
 
-TEST_F(restart_tag, does_not_prolong_a_call_that_is_halted_many_times)
+TEST_F(restart_tag, does_not_extend_the_timeout_of_a_call_stopped_many_times)
 {
 	struct task task = TASK(make_call);
 	unsigned long long released = 0;
@@ -106,7 +106,7 @@ TEST_F(restart_tag, does_not_prolong_a_call_that_is_halted_many_times)
 }
 
 /* The call goes on, and is complete without a wait. */
-TEST_F(restart_tag, is_gone_when_the_call_is_complete)
+TEST_F(restart_tag, is_removed_when_the_call_is_complete)
 {
 	struct task task = TASK(make_calls);
 
@@ -151,7 +151,7 @@ static long make_calls_and_leave(struct task *t)
 	return 0;
 }
 
-TEST_F(restart_tag, is_not_set_for_a_handler_that_does_not_return)
+TEST_F(restart_tag, is_not_used_by_a_handler_that_does_not_return)
 {
 	struct task task = TASK(make_calls_and_leave);
 
@@ -179,7 +179,7 @@ static long make_calls_nested(struct task *t)
 	return make_call(t);
 }
 
-TEST_F(restart_tag, does_not_count_for_a_call_that_a_handler_makes)
+TEST_F(restart_tag, does_not_apply_to_a_call_made_by_a_handler)
 {
 	struct task task = TASK(make_calls_nested);
 
@@ -231,7 +231,7 @@ static long read_by_aio(struct task *t)
 	return event.res < 0 ? -1 : event.res;
 }
 
-TEST_F(restart_async, read_by_aio_fails_with_EINTR_after_a_halt)
+TEST_F(restart_async, aio_read_fails_with_EINTR_after_a_stop)
 {
 	struct task task = {
 		.fn = read_by_aio, .nr = SYS_io_submit, .fd = -1, .arg = { self->fd },
@@ -270,7 +270,7 @@ static long make_calls_without_memory(struct task *t)
 	return 0;
 }
 
-TEST_F(restart_async, read_without_memory_fails_with_EINTR_after_a_halt)
+TEST_F(restart_async, read_without_memory_for_the_tag_fails_with_EINTR_after_a_stop)
 {
 	struct task task =
 		task_teller(make_calls_without_memory, self->fd, SYS_read, call_read);
@@ -288,8 +288,8 @@ TEST_F(restart_async, read_without_memory_fails_with_EINTR_after_a_halt)
 }
 
 /*
- * What io_uring has to do for a task interrupts its system call, and is done before that is made
- * again: here, a read of another queue.
+ * Task work of io_uring interrupts the system call of the task, and runs before the call is
+ * restarted: here, a read of another queue.
  */
 static long write_beside_uring(struct task *t)
 {
@@ -303,7 +303,7 @@ static long write_beside_uring(struct task *t)
 	return ring_wait(&ring);
 }
 
-TEST_F(restart_async, work_for_io_uring_does_not_prolong_a_write)
+TEST_F(restart_async, io_uring_task_work_does_not_extend_a_write)
 {
 	int other = open(BBUF_DEVICE, O_RDWR);
 	struct task task =
@@ -364,7 +364,7 @@ do {									\
 	ASSERT_TRUE(eventually(load(story_of(&self->task)->made)));	\
 } while (0)
 
-TEST_F(restart_module, goes_when_a_halted_task_was_killed)
+TEST_F(restart_module, can_be_unloaded_after_a_stopped_task_was_killed)
 {
 	ASSERT_TRUE(task_blocks(&self->task));
 	ASSERT_TRUE(task_halt(&self->task, HALT_STOP));
@@ -374,7 +374,7 @@ TEST_F(restart_module, goes_when_a_halted_task_was_killed)
 	ASSERT_UNLOADS();
 }
 
-TEST_F(restart_module, goes_when_the_call_is_complete)
+TEST_F(restart_module, can_be_unloaded_when_the_call_is_complete)
 {
 	ASSERT_TRUE(task_blocks(&self->task));
 	ASSERT_TRUE(task_halt(&self->task, HALT_STOP));
@@ -414,7 +414,7 @@ static long read_and_pause(struct task *t)
 	return make_call(t);
 }
 
-TEST_F(restart_module, stays_while_a_handler_runs)
+TEST_F(restart_module, cannot_be_unloaded_while_a_handler_runs)
 {
 	ASSERT_COMES_TO_HANDLER(read_and_pause);
 	ASSERT_TRUE(module_stays());
@@ -435,7 +435,7 @@ static long read_and_return(struct task *t)
 	return pause();
 }
 
-TEST_F(restart_module, goes_when_the_handler_has_returned)
+TEST_F(restart_module, can_be_unloaded_when_the_handler_has_returned)
 {
 	ASSERT_COMES_TO_HANDLER(read_and_return);
 	ASSERT_EQ(-EINTR, story_of(&self->task)->value[0]);
@@ -451,7 +451,7 @@ static void read_in_vain(void)
 	close(fd);
 }
 
-#define CHILD_SECONDS	(2 * DEADLINE_MS / 1000)	/* if nobody ends it before */
+#define CHILD_SECONDS	(2 * DEADLINE_MS / 1000)	/* unless it is ended before */
 
 /* The child runs on when the handler has returned, after a call of its own if that is wanted. */
 static void close_and_fork(int signal)
@@ -476,7 +476,7 @@ static long read_and_fork(struct task *t)
 	return make_call(t);
 }
 
-TEST_F(restart_module, stays_while_a_child_of_a_handler_runs)
+TEST_F(restart_module, cannot_be_unloaded_while_a_child_of_a_handler_runs)
 {
 	ASSERT_COMES_TO_HANDLER(read_and_fork);
 	ASSERT_EQ(-EINTR, task_wait(&self->task));
@@ -485,7 +485,7 @@ TEST_F(restart_module, stays_while_a_child_of_a_handler_runs)
 	ASSERT_UNLOADS();
 }
 
-TEST_F(restart_module, goes_when_a_child_of_a_handler_has_made_a_call)
+TEST_F(restart_module, can_be_unloaded_after_a_call_by_a_child_of_a_handler)
 {
 	self->task.arg[1] = true;
 	ASSERT_COMES_TO_HANDLER(read_and_fork);
@@ -512,7 +512,7 @@ static long read_and_restart(struct task *t)
 	return make_call(t);
 }
 
-TEST_F(restart_module, is_there_for_restart_syscall_in_a_handler)
+TEST_F(restart_module, stays_loaded_for_restart_syscall_in_a_handler)
 {
 	ASSERT_COMES_TO_HANDLER(read_and_restart);
 	ASSERT_EQ(-EINTR, task_wait(&self->task));
@@ -575,7 +575,7 @@ static bool crowd_ends(struct task *t)
 	return false;
 }
 
-TEST_F_TIMEOUT(restart_module, goes_when_all_of_many_tasks_are_done, CROWD_SECONDS)
+TEST_F_TIMEOUT(restart_module, can_be_unloaded_after_many_tasks_have_exited, CROWD_SECONDS)
 {
 	ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = CROWD_SECONDS * 1000 * NS_PER_MS));
 	self->task.fn = read_in_a_crowd;

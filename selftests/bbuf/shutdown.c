@@ -79,7 +79,7 @@ TEST_F(shutdown, releases_all_waiting_writers)
 	ASSERT_EQ(CAPACITY, queued(self->fd));
 }
 
-TEST_F(shutdown, ends_a_large_write_with_the_count_so_far)
+TEST_F(shutdown, ends_a_large_write_with_a_partial_count)
 {
 	struct task writer = task_writer(self->fd, 0, 2 * CAPACITY);
 
@@ -92,7 +92,7 @@ TEST_F(shutdown, ends_a_large_write_with_the_count_so_far)
 
 /* Readers */
 
-TEST_F(shutdown, lets_readers_have_what_is_queued_and_then_the_end)
+TEST_F(shutdown, lets_readers_drain_the_queue_before_EOF)
 {
 	char byte;
 
@@ -120,7 +120,7 @@ TEST_F(shutdown, releases_all_waiting_readers)
 		ASSERT_EQ(0, task_wait(&reader[i]));
 }
 
-TEST_F(shutdown, lets_readers_have_less_than_the_read_mark)
+TEST_F(shutdown, releases_readers_below_the_read_mark)
 {
 	struct task reader = task_reader(self->fd, 100);
 
@@ -132,7 +132,7 @@ TEST_F(shutdown, lets_readers_have_less_than_the_read_mark)
 	ASSERT_TRUE(pattern_matches(reader.result->data, 0, 10));
 }
 
-TEST_F(shutdown, leaves_fsync_waiting_until_all_was_read)
+TEST_F(shutdown, leaves_fsync_waiting_until_all_is_read)
 {
 	struct task drainer = task_drainer(self->fd);
 
@@ -160,7 +160,7 @@ static long count_bytes(struct task *t)
 	return n ? -1 : total;
 }
 
-TEST_F(shutdown, right_after_the_last_byte_loses_none)
+TEST_F(shutdown, right_after_the_last_byte_loses_nothing)
 {
 	int round, i;
 
@@ -189,7 +189,7 @@ TEST_F(shutdown, right_after_the_last_byte_loses_none)
 
 #define ENDED		(READABLE | POLLRDHUP)
 
-TEST_F(shutdown, is_seen_by_poll_in_each_state)
+TEST_F(shutdown, is_reported_by_poll_in_each_state)
 {
 	ASSERT_EQ(0, queue_events(self->in));
 	ASSERT_EQ(WRITABLE, queue_events(self->out));
@@ -215,7 +215,7 @@ TEST_F(shutdown, is_seen_by_poll_in_each_state)
 	ASSERT_EQ(WRITABLE, queue_events(self->out));
 }
 
-TEST_F(shutdown, wakes_those_who_poll)
+TEST_F(shutdown, wakes_pollers)
 {
 	struct task in = task_poller(self->in, POLLIN), out = task_poller(self->out, POLLOUT);
 	struct task rdhup = task_poller(self->in, POLLRDHUP);
@@ -230,7 +230,7 @@ TEST_F(shutdown, wakes_those_who_poll)
 	ASSERT_EQ(POLLRDHUP, task_wait(&rdhup));
 }
 
-TEST_F(shutdown, wakes_who_polls_for_data_of_an_empty_queue)
+TEST_F(shutdown, wakes_a_poller_for_data_of_an_empty_queue)
 {
 	struct task in = task_poller(self->in, POLLIN);
 
@@ -239,7 +239,7 @@ TEST_F(shutdown, wakes_who_polls_for_data_of_an_empty_queue)
 	ASSERT_EQ(POLLIN | POLLHUP, task_wait(&in));
 }
 
-TEST_F(shutdown, hangs_up_when_the_last_byte_is_read)
+TEST_F(shutdown, brings_POLLHUP_when_the_last_byte_is_read)
 {
 	struct task poller = task_poller(self->in, 0);
 
@@ -252,7 +252,7 @@ TEST_F(shutdown, hangs_up_when_the_last_byte_is_read)
 	ASSERT_EQ(POLLHUP, task_wait(&poller));
 }
 
-TEST_F(shutdown, is_an_edge_for_epoll)
+TEST_F(shutdown, is_an_epoll_edge)
 {
 	struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP | EPOLLET };
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -268,7 +268,7 @@ TEST_F(shutdown, is_an_edge_for_epoll)
 	close(epoll);
 }
 
-TEST_F(shutdown, raises_SIGIO_on_both_sides)
+TEST_F(shutdown, sends_SIGIO_to_both_sides)
 {
 	struct timespec none = { 0 };
 	sigset_t set;
@@ -293,7 +293,7 @@ TEST_F(shutdown, raises_SIGIO_on_both_sides)
 
 /* A new round */
 
-TEST_F(shutdown, is_taken_back_by_reopen)
+TEST_F(shutdown, is_undone_by_reopen)
 {
 	struct task reader = task_reader(self->fd, 10);
 
@@ -309,7 +309,7 @@ TEST_F(shutdown, is_taken_back_by_reopen)
 	ASSERT_EQ(1, task_wait(&reader));
 }
 
-TEST_F(shutdown, and_reopen_may_be_repeated)
+TEST_F(shutdown, and_reopen_are_idempotent)
 {
 	ASSERT_EQ(0, queue_reopen(self->fd));
 	ASSERT_EQ(0, queue_shutdown(self->fd));
@@ -320,7 +320,7 @@ TEST_F(shutdown, and_reopen_may_be_repeated)
 	ASSERT_EQ(1, put(self->fd, 0, 1));
 }
 
-TEST_F(shutdown, stays_when_everybody_closes_and_opens)
+TEST_F(shutdown, persists_when_all_files_are_closed_and_reopened)
 {
 	close(self->fd);
 	close(self->nb);
@@ -336,7 +336,7 @@ TEST_F(shutdown, stays_when_everybody_closes_and_opens)
 	ASSERT_EQ(0, read(self->fd, &(char){ 0 }, 1));
 }
 
-TEST_F(shutdown, is_only_by_shutdown_unless_the_policy_says_otherwise)
+TEST_F(shutdown, does_not_happen_on_close_without_the_policy)
 {
 	struct task reader = task_reader(self->in, 1);
 
@@ -381,7 +381,7 @@ FIXTURE_TEARDOWN(last_close)
 #define ASSERT_ENDED() \
 	ASSERT_EQ(0, read(self->nb, &(char){ 0 }, 1))
 
-TEST_F(last_close, ends_the_queue_after_what_is_queued)
+TEST_F(last_close, brings_EOF_after_what_is_queued)
 {
 	ASSERT_OPEN();
 	ASSERT_EQ(10, put(self->out, 0, 10));
@@ -416,7 +416,7 @@ TEST_F(last_close, releases_waiting_readers)
 		ASSERT_EQ(0, task_wait(&reader[i]));
 }
 
-TEST_F(last_close, is_not_that_of_a_duplicate)
+TEST_F(last_close, of_a_duplicate_does_not_count)
 {
 	int copy = dup(self->out);
 
@@ -426,7 +426,7 @@ TEST_F(last_close, is_not_that_of_a_duplicate)
 	ASSERT_ENDED();
 }
 
-TEST_F(last_close, is_that_of_the_last_process_however_it_ends)
+TEST_F(last_close, happens_when_the_last_process_exits_or_is_killed)
 {
 	struct task holder = task_holder();
 
@@ -438,7 +438,7 @@ TEST_F(last_close, is_that_of_the_last_process_however_it_ends)
 	ASSERT_ENDED();
 }
 
-TEST_F(last_close, is_not_that_of_one_file_among_others)
+TEST_F(last_close, is_not_the_close_of_one_file_among_others)
 {
 	int both = queue_open(QUEUE, O_RDWR);
 
@@ -448,7 +448,7 @@ TEST_F(last_close, is_not_that_of_one_file_among_others)
 	ASSERT_ENDED();
 }
 
-TEST_F(last_close, is_forgotten_when_a_writer_opens_again)
+TEST_F(last_close, is_undone_when_a_writer_opens_again)
 {
 	close(self->out);
 	ASSERT_ENDED();
@@ -459,7 +459,7 @@ TEST_F(last_close, is_forgotten_when_a_writer_opens_again)
 	ASSERT_TRUE(take(self->in, 0, 1));
 }
 
-TEST_F(last_close, does_not_take_back_a_shutdown)
+TEST_F(last_close, and_open_do_not_undo_a_shutdown)
 {
 	ASSERT_EQ(0, queue_shutdown(self->out));
 	close(self->out);
@@ -470,7 +470,7 @@ TEST_F(last_close, does_not_take_back_a_shutdown)
 	ASSERT_OPEN();
 }
 
-TEST_F(last_close, ends_nothing_when_the_policy_was_taken_back)
+TEST_F(last_close, has_no_effect_after_the_policy_is_cleared)
 {
 	int both = queue_open(QUEUE, O_RDWR);
 

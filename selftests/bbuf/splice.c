@@ -45,7 +45,7 @@ static int pattern_file(size_t n)
 	return fd;
 }
 
-TEST_F(splice, from_a_pipe_into_the_queue)
+TEST_F(splice, moves_data_from_a_pipe_into_the_queue)
 {
 	ASSERT_EQ(10000, put(self->out, 0, 10000));
 	ASSERT_EQ(10000, splice(self->in, NULL, self->fd, NULL, 10000, 0));
@@ -53,7 +53,7 @@ TEST_F(splice, from_a_pipe_into_the_queue)
 	ASSERT_TRUE(take(self->nb, 0, 10000));
 }
 
-TEST_F(splice, from_the_queue_into_a_pipe)
+TEST_F(splice, moves_data_from_the_queue_into_a_pipe)
 {
 	ASSERT_EQ(10000, put(self->fd, 0, 10000));
 	ASSERT_EQ(10000, splice(self->fd, NULL, self->out, NULL, 10000, 0));
@@ -70,7 +70,7 @@ TEST_F(splice, of_one_byte_leaves_the_rest)
 	ASSERT_TRUE(take(self->nb, 1, 99));
 }
 
-TEST_F(splice, into_a_pipe_that_takes_less_loses_nothing)
+TEST_F(splice, to_a_pipe_with_less_room_loses_nothing)
 {
 	long page = sysconf(_SC_PAGESIZE);
 	ssize_t n;
@@ -85,7 +85,7 @@ TEST_F(splice, into_a_pipe_that_takes_less_loses_nothing)
 	ASSERT_TRUE(take(self->nb, n, 3 * page - n));
 }
 
-TEST_F(splice, into_a_full_pipe_takes_nothing)
+TEST_F(splice, to_a_full_pipe_takes_nothing)
 {
 	ASSERT_TRUE(fill(self->out, fcntl(self->out, F_GETPIPE_SZ)));
 	ASSERT_EQ(100, put(self->fd, 0, 100));
@@ -93,12 +93,12 @@ TEST_F(splice, into_a_full_pipe_takes_nothing)
 	ASSERT_TRUE(take(self->nb, 0, 100));
 }
 
-TEST_F(splice, of_an_empty_nonblocking_queue_fails_with_EAGAIN)
+TEST_F(splice, from_an_empty_nonblocking_queue_fails_with_EAGAIN)
 {
 	ASSERT_FAILS(EAGAIN, splice(self->nb, NULL, self->out, NULL, 100, 0));
 }
 
-TEST_F(splice, into_a_full_nonblocking_queue_fails_with_EAGAIN_and_loses_nothing)
+TEST_F(splice, to_a_full_nonblocking_queue_fails_with_EAGAIN)
 {
 	ASSERT_TRUE(fill(self->fd, CAPACITY));
 	ASSERT_EQ(100, put(self->out, 0, 100));
@@ -116,7 +116,7 @@ static long splice_in(struct task *t)
 	return splice(t->arg[0], NULL, t->arg[1], NULL, t->len, 0);
 }
 
-TEST_F(splice, of_an_empty_queue_sleeps_until_a_write)
+TEST_F(splice, from_an_empty_queue_sleeps_until_a_write)
 {
 	struct task splicer = {
 		.fn = splice_out, .nr = SYS_splice, .fd = self->fd, .arg = { self->out },
@@ -128,7 +128,7 @@ TEST_F(splice, of_an_empty_queue_sleeps_until_a_write)
 	ASSERT_TRUE(take(self->in, 0, 10));
 }
 
-TEST_F(splice, into_a_full_queue_sleeps_until_a_read)
+TEST_F(splice, to_a_full_queue_sleeps_until_a_read)
 {
 	struct task splicer = {
 		.fn = splice_in, .nr = SYS_splice, .fd = -1, .len = 100,
@@ -155,7 +155,7 @@ TEST_F(splice, with_an_offset_fails_with_EINVAL)
 	ASSERT_TRUE(take(self->nb, 0, 10));
 }
 
-TEST_F(splice, of_user_pages_goes_through)
+TEST_F(splice, accepts_user_pages_from_vmsplice)
 {
 	unsigned char buf[10000];
 	struct iovec iov = { buf, sizeof(buf) };
@@ -166,7 +166,7 @@ TEST_F(splice, of_user_pages_goes_through)
 	ASSERT_TRUE(take(self->nb, 0, 10000));
 }
 
-TEST_F(splice, tee_is_for_pipes_alone)
+TEST_F(splice, tee_fails_with_EINVAL)
 {
 	ASSERT_EQ(10, put(self->fd, 0, 10));
 	ASSERT_FAILS(EINVAL, tee(self->fd, self->out, 10, 0));
@@ -187,7 +187,7 @@ static long sendfile_all(struct task *t)
 	return sent;
 }
 
-TEST_F(splice, sendfile_from_a_file_larger_than_the_queue)
+TEST_F(splice, sendfile_moves_a_file_larger_than_the_queue)
 {
 	struct task sender = {
 		.fn = sendfile_all, .nr = SYS_sendfile, .fd = self->fd, .len = 3 * CAPACITY + 1,
@@ -201,7 +201,7 @@ TEST_F(splice, sendfile_from_a_file_larger_than_the_queue)
 	ASSERT_EQ((long)sender.len, task_wait(&sender));
 }
 
-TEST_F(splice, sendfile_into_a_pipe)
+TEST_F(splice, sendfile_moves_data_into_a_pipe)
 {
 	ASSERT_EQ(10000, put(self->fd, 0, 10000));
 	ASSERT_EQ(10000, sendfile(self->out, self->fd, NULL, 10000));
@@ -209,7 +209,7 @@ TEST_F(splice, sendfile_into_a_pipe)
 }
 
 /* Before Linux 6.5 sendfile() reads only from files with a position. */
-TEST_F(splice, sendfile_into_a_file_works_or_is_refused)
+TEST_F(splice, sendfile_to_a_file_works_or_is_refused)
 {
 	int file = pattern_file(0);
 	ssize_t n;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What is done to a queue while somebody copies, whose memory is being brought in. */
+/* Operations on a queue during a copy whose memory is being faulted in. */
 #include <stdlib.h>
 #include <sys/syscall.h>
 
@@ -28,7 +28,7 @@ static struct task task_resizer(int fd, size_t capacity)
 	};
 }
 
-TEST_F(stalled, writer_is_waited_for_by_a_resize)
+TEST_F(stalled, writer_delays_a_resize)
 {
 	struct call writer = WRITER();
 	struct task resizer = task_resizer(self->fd, 7000);
@@ -45,7 +45,7 @@ TEST_F(stalled, writer_is_waited_for_by_a_resize)
 	ASSERT_TRUE(take(self->nb, 0, LENGTH));
 }
 
-TEST_F(stalled, reader_is_waited_for_by_a_resize)
+TEST_F(stalled, reader_delays_a_resize)
 {
 	struct call reader = READER();
 	struct task resizer = task_resizer(self->fd, 7000);
@@ -60,7 +60,7 @@ TEST_F(stalled, reader_is_waited_for_by_a_resize)
 	ASSERT_TRUE(take(self->nb, LENGTH, 10));
 }
 
-TEST_F(stalled, writer_does_not_hold_those_who_are_interrupted)
+TEST_F(stalled, writer_does_not_delay_interrupted_callers)
 {
 	struct call writer = WRITER();
 	struct task resizer = task_resizer(self->fd, 7000);
@@ -78,8 +78,8 @@ TEST_F(stalled, writer_does_not_hold_those_who_are_interrupted)
 	ASSERT_TRUE(take(self->nb, 0, LENGTH));
 }
 
-/* What it is just writing is not queued yet. */
-TEST_F(stalled, writer_is_not_waited_for_by_a_flush)
+/* The data that it is still writing is not queued yet. */
+TEST_F(stalled, writer_does_not_delay_a_flush)
 {
 	struct call writer = WRITER();
 
@@ -93,7 +93,7 @@ TEST_F(stalled, writer_is_not_waited_for_by_a_flush)
 	ASSERT_TRUE(take(self->nb, 0, LENGTH));
 }
 
-TEST_F(stalled, reader_is_waited_for_by_a_flush)
+TEST_F(stalled, reader_delays_a_flush)
 {
 	struct call reader = READER();
 	struct task flusher = { .fn = flush_once, .nr = SYS_ioctl, .fd = self->fd };
@@ -108,7 +108,7 @@ TEST_F(stalled, reader_is_waited_for_by_a_flush)
 	ASSERT_EQ(10, queue_info(self->fd).flushed_bytes);
 }
 
-TEST_F(stalled, reader_lets_nobody_wait_who_said_he_would_not)
+TEST_F(stalled, reader_makes_nonblocking_flush_and_resize_fail)
 {
 	struct call reader = READER();
 
@@ -122,7 +122,7 @@ TEST_F(stalled, reader_lets_nobody_wait_who_said_he_would_not)
 }
 
 /* Whoever is in front: at the end all others are told at once. */
-TEST_F(stalled, writer_does_not_hold_up_the_end)
+TEST_F(stalled, writer_does_not_delay_shutdown)
 {
 	struct call writer = WRITER();
 	struct task behind = task_writer(self->fd, 0, 10);
@@ -140,7 +140,7 @@ TEST_F(stalled, writer_does_not_hold_up_the_end)
 	ASSERT_EQ(0, queued(self->fd));
 }
 
-TEST_F(stalled, writer_does_not_hold_up_the_destruction)
+TEST_F(stalled, writer_does_not_delay_destroy)
 {
 	struct call writer = WRITER();
 	struct task behind = task_writer(self->fd, 0, 10);
@@ -156,7 +156,7 @@ TEST_F(stalled, writer_does_not_hold_up_the_destruction)
 	ASSERT_EQ(-ENODEV, FINISH(writer));
 }
 
-TEST_F(stalled, reader_does_not_hold_up_the_end)
+TEST_F(stalled, reader_does_not_delay_shutdown)
 {
 	struct call reader = READER();
 	struct task behind = task_reader(self->fd, 10);
@@ -170,7 +170,7 @@ TEST_F(stalled, reader_does_not_hold_up_the_end)
 	ASSERT_EQ(-ENODEV, FINISH(reader));
 }
 
-TEST_F(stalled, reader_has_what_peek_would_show)
+TEST_F(stalled, reader_hides_the_data_from_peek)
 {
 	struct call reader = READER();
 	char byte;
@@ -185,7 +185,7 @@ TEST_F(stalled, reader_has_what_peek_would_show)
 }
 
 /* Between two batches it lets go of the lock, but not of what it has begun to read. */
-TEST_F(stalled, reader_of_many_records_has_what_peek_would_show)
+TEST_F(stalled, framed_reader_hides_the_data_from_peek)
 {
 	const size_t records = 500, size = records * BBUF_FRAME_SPACE(LENGTH);
 	struct late memory = { .buf = calloc(1, size), .len = size };
@@ -204,7 +204,7 @@ TEST_F(stalled, reader_of_many_records_has_what_peek_would_show)
 		for (i = 0; i < records; i++)
 			ASSERT_EQ(LENGTH, put(self->nb, 0, LENGTH));
 		ASSERT_TRUE(call_start(&reader));
-		/* Who only looks is not waited for. */
+		/* A flush does not wait for a peek. */
 		if (call_stalls(&peeker)) {
 			ASSERT_EQ(size, call_end(&reader));
 			ASSERT_EQ(-EAGAIN, FINISH(peeker));
@@ -218,8 +218,11 @@ TEST_F(stalled, reader_of_many_records_has_what_peek_would_show)
 	free(memory.buf);
 }
 
-/* It can't lose what it is copying, and nobody who drops ever waits: the newest goes. */
-TEST_F(stalled, reader_of_many_records_makes_room_before_it_is_done)
+/*
+ * The record being copied cannot be dropped, and a write that drops never waits: the newest is
+ * dropped.
+ */
+TEST_F(stalled, framed_reader_makes_room_before_it_is_done)
 {
 	const size_t records = 100, len = 1000;
 	struct call reader = READER();
@@ -239,7 +242,7 @@ TEST_F(stalled, reader_of_many_records_makes_room_before_it_is_done)
 	ASSERT_TRUE(take_record(self->nb, records, len));
 }
 
-TEST_F(stalled, reader_makes_a_recorder_lose_the_newest)
+TEST_F(stalled, reader_makes_drop_oldest_drop_the_newest_record)
 {
 	struct call reader;
 
@@ -259,7 +262,7 @@ TEST_F(stalled, reader_makes_a_recorder_lose_the_newest)
 	ASSERT_EQ(0, queued(self->nb));
 }
 
-TEST_F(stalled, reader_makes_a_recorder_of_a_stream_lose_the_newest)
+TEST_F(stalled, reader_makes_drop_oldest_drop_the_newest_bytes)
 {
 	struct call reader;
 
@@ -277,7 +280,7 @@ TEST_F(stalled, reader_makes_a_recorder_of_a_stream_lose_the_newest)
 	ASSERT_EQ(0, queued(self->nb));
 }
 
-TEST_F(stalled, writer_of_a_record_shows_nothing_of_it_before_it_is_whole)
+TEST_F(stalled, record_writer_shows_nothing_until_the_record_is_whole)
 {
 	struct call writer;
 	char buf[LENGTH];
@@ -293,7 +296,7 @@ TEST_F(stalled, writer_of_a_record_shows_nothing_of_it_before_it_is_whole)
 	ASSERT_TRUE(take_record(self->nb, 0, LENGTH));
 }
 
-TEST_F(stalled, writer_gets_EPIPE_when_the_end_comes_first)
+TEST_F(stalled, writer_gets_EPIPE_after_shutdown)
 {
 	struct call writer = WRITER();
 	char byte;
@@ -306,7 +309,7 @@ TEST_F(stalled, writer_gets_EPIPE_when_the_end_comes_first)
 	ASSERT_EQ(0, read(self->nb, &byte, 1));
 }
 
-TEST_F(stalled, writer_of_a_record_gets_EPIPE_when_the_end_comes_first)
+TEST_F(stalled, record_writer_gets_EPIPE_after_shutdown)
 {
 	struct call writer;
 	char byte;
@@ -321,7 +324,7 @@ TEST_F(stalled, writer_of_a_record_gets_EPIPE_when_the_end_comes_first)
 	ASSERT_EQ(0, queue_info(self->nb).in.records);
 }
 
-TEST_F(stalled, writer_gets_ENODEV_when_the_queue_goes_first)
+TEST_F(stalled, writer_gets_ENODEV_after_destroy)
 {
 	struct call writer = WRITER();
 
@@ -331,7 +334,7 @@ TEST_F(stalled, writer_gets_ENODEV_when_the_queue_goes_first)
 	ASSERT_EQ(-ENODEV, FINISH(writer));
 }
 
-TEST_F(stalled, reader_gets_ENODEV_when_the_queue_goes_first)
+TEST_F(stalled, reader_gets_ENODEV_after_destroy)
 {
 	struct call reader = READER();
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a user learns of a queue that he may not read: neither lengths nor moments. */
+/* Information available to a user who may not read a queue: neither lengths nor times. */
 #include <dirent.h>
 #include <grp.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@
 
 NAMED_FIXTURE(stranger, BBUF_RECORD, CAPACITY, BBUF_LEASE)
 
-/* QUEUE anew, of OWNER and GROUP: 0 or -errno. */
+/* Recreate QUEUE, owned by OWNER and GROUP: 0 or -errno. */
 static int make_with_mode(unsigned int mode)
 {
 	struct bbuf_create create = {
@@ -34,7 +34,10 @@ static const unsigned int modes[] = {
 
 /* sysfs */
 
-/* What does not change with what passes through the queue: all that strangers may read. */
+/*
+ * Files whose contents do not depend on the data that passes through: strangers may read only
+ * these.
+ */
 static const char * const public[] = {
 	"type", "state", "capacity", "read_mark", "write_mark", "eof_on_close", "drop_oldest",
 	"lease", "lease_timeout_ns", "max_leases", "max_deliveries", "dead_letters",
@@ -95,7 +98,7 @@ static bool has_mode(int dir, const char *name, unsigned int mode)
 	       stat.st_mode == (S_IFREG | 0400 | (mode & 0444));
 }
 
-TEST_F(stranger, finds_traffic_in_files_with_the_owner_and_mode_of_the_node)
+TEST_F(stranger, finds_counters_with_the_owner_and_mode_of_the_node)
 {
 	size_t i;
 
@@ -143,7 +146,7 @@ static long look_at_all(struct task *t)
 	return wrong[0] ? 2 : checked < 40;
 }
 
-TEST_F(stranger, reads_traffic_where_the_node_may_be_read)
+TEST_F(stranger, reads_counters_if_it_may_read_the_node)
 {
 	static const struct {
 		uid_t uid;
@@ -177,7 +180,7 @@ static long poll_bytes_in(struct task *t)
 	return open(QUEUE_SYSFS "bytes_in", O_RDONLY);
 }
 
-TEST_F(stranger, does_not_see_a_write_to_a_private_queue)
+TEST_F(stranger, cannot_detect_a_write_to_a_private_queue)
 {
 	struct task task = { .fn = poll_bytes_in };
 
@@ -187,7 +190,7 @@ TEST_F(stranger, does_not_see_a_write_to_a_private_queue)
 }
 
 /* A queue without leases has fewer files; those it has are guarded likewise. */
-TEST_F(stranger, finds_as_little_of_other_queues)
+TEST_F(stranger, finds_no_more_about_other_types_of_queue)
 {
 	struct bbuf_create create = {
 		.name = QUEUE, .capacity = CAPACITY, .mode = 0640, .uid = OWNER, .gid = GROUP,
@@ -225,7 +228,7 @@ static bool same_time(const struct timespec *a, const struct timespec *b)
 	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
-TEST_F(stranger, sees_no_time_of_the_node_change)
+TEST_F(stranger, sees_no_timestamp_of_the_node_change)
 {
 	struct stat before, after;
 
@@ -238,8 +241,8 @@ TEST_F(stranger, sees_no_time_of_the_node_change)
 	ASSERT_TRUE(same_time(&before.st_ctim, &after.st_ctim));
 }
 
-/* Everybody may watch a folder that he may read, and what happens to the files in it. */
-TEST_F(stranger, hears_nothing_of_the_node_in_its_folder)
+/* A user may watch any directory that he may read, and all events on the files in it. */
+TEST_F(stranger, gets_no_inotify_event_from_the_directory_of_the_node)
 {
 	int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	char event[sizeof(struct inotify_event) + 256];
@@ -265,7 +268,7 @@ static long open_or_watch(struct task *t)
 	return -1;
 }
 
-TEST_F(stranger, may_neither_open_nor_watch_the_node)
+TEST_F(stranger, cannot_open_or_watch_the_node)
 {
 	struct task task = { .fn = open_or_watch };
 
@@ -273,8 +276,8 @@ TEST_F(stranger, may_neither_open_nor_watch_the_node)
 	ASSERT_EQ(-EACCES, task_wait(&task));
 }
 
-/* Who may write is told when there is room, and nothing of what is queued. */
-TEST_F(stranger, who_may_write_is_told_of_room_alone)
+/* A user with write permission is notified of room, but not of queued data. */
+TEST_F(stranger, with_write_permission_gets_only_room_events)
 {
 	int fd = queue_open(QUEUE, O_WRONLY), bytes;
 

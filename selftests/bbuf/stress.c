@@ -144,7 +144,7 @@ static long consume(struct task *t)
 	}
 }
 
-TEST_F(stress, everything_arrives_once_in_all_modes_under_signals)
+TEST_F(stress, everything_is_delivered_once_in_all_modes_under_signals)
 {
 	struct task producer[PRODUCERS], consumer[CONSUMERS];
 	int i;
@@ -262,7 +262,7 @@ TEST_F(stress, messages_of_many_producers_stay_whole_and_in_order)
 	task_kill(&noise);
 }
 
-/* The smallest queue there is, and everybody at it. */
+/* The smallest possible queue, used by all processes at once. */
 
 #define ONE_BYTE_ROUNDS	500
 
@@ -287,7 +287,7 @@ static long read_one_by_one(struct task *t)
 	return i;
 }
 
-TEST_F(stress, a_queue_of_one_byte_serves_many)
+TEST_F(stress, queue_of_one_byte_serves_many_processes)
 {
 	struct task task[PRODUCERS + CONSUMERS];
 	size_t i;

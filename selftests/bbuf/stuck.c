@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What others get while a call is stuck in its copy, because a page of its memory does not come:
- * all that is leased, at once; and everything else when the call's timeout is over.
+ * Operations of others while a call is stalled in its copy, because a page of its memory is
+ * missing: leases are available at once; everything else when the timeout of the call has expired.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -23,7 +23,7 @@
  * Readers that lease. Whoever is stuck holds no record: it has not got one yet.
  */
 
-FIXTURE(lender) {
+FIXTURE(lease_reader) {
 	int fd;			/* blocking, that of the stuck call */
 	int nb;			/* O_NONBLOCK, as the next */
 	int other;
@@ -32,7 +32,7 @@ FIXTURE(lender) {
 	struct call call;
 };
 
-FIXTURE_VARIANT(lender) {
+FIXTURE_VARIANT(lease_reader) {
 	unsigned int flags;	/* of its file */
 	ssize_t (*make)(const struct call *call);
 	unsigned long long lease_timeout;
@@ -45,30 +45,30 @@ static ssize_t lease_late(const struct call *call)
 	return lease_read(call->fd, call->late->buf, call->late->len, &lease);
 }
 
-FIXTURE_VARIANT_ADD(lender, read) {
+FIXTURE_VARIANT_ADD(lease_reader, read) {
 };
 
-FIXTURE_VARIANT_ADD(lender, lease) {
+FIXTURE_VARIANT_ADD(lease_reader, lease) {
 	.make = lease_late,
 };
 
-FIXTURE_VARIANT_ADD(lender, framed_read) {
+FIXTURE_VARIANT_ADD(lease_reader, framed_read) {
 	.flags = BBUF_FRAMED,
 };
 
-FIXTURE_VARIANT_ADD(lender, lease_framed_read) {
+FIXTURE_VARIANT_ADD(lease_reader, lease_framed_read) {
 	.flags = BBUF_FRAMED | BBUF_LEASE_FRAMED,
 };
 
-FIXTURE_VARIANT_ADD(lender, read_with_a_lease_timeout) {
+FIXTURE_VARIANT_ADD(lease_reader, read_with_a_lease_timeout) {
 	.lease_timeout = LONG_MS * NS_PER_MS,
 };
 
-FIXTURE_VARIANT_ADD(lender, framed_read_with_a_lease_timeout) {
+FIXTURE_VARIANT_ADD(lease_reader, framed_read_with_a_lease_timeout) {
 	.flags = BBUF_FRAMED, .lease_timeout = LONG_MS * NS_PER_MS,
 };
 
-FIXTURE_SETUP(lender)
+FIXTURE_SETUP(lease_reader)
 {
 	ASSERT_EQ(0, lease_make(.type = BBUF_RECORD, .capacity = CAPACITY,
 				.lease_timeout = variant->lease_timeout));
@@ -89,7 +89,7 @@ FIXTURE_SETUP(lender)
 	};
 }
 
-FIXTURE_TEARDOWN(lender)
+FIXTURE_TEARDOWN(lease_reader)
 {
 	late_unmap(&self->late);
 	close(self->fd);
@@ -100,14 +100,14 @@ FIXTURE_TEARDOWN(lender)
 
 #define REQUIRE_LATE()		REQUIRE_USERFAULTFD(&self->late)
 
-/* What the call has read: a record of LENGTH bytes of the pattern, or another. */
+/* The data that the call has read: a record of LENGTH bytes of the pattern, or another one. */
 #define ASSERT_HAS(value, position)					\
 do {									\
 	ASSERT_EQ(self->frame + LENGTH, value);				\
 	ASSERT_TRUE(pattern_matches(self->late.buf + self->frame, position, LENGTH));\
 } while (0)
 
-TEST_F(lender, that_is_stuck_leaves_all_to_others)
+TEST_F(lease_reader, does_not_delay_others_while_stalled)
 {
 	unsigned char buf[LENGTH];
 
@@ -131,7 +131,7 @@ TEST_F(lender, that_is_stuck_leaves_all_to_others)
 	ASSERT_EQ(0, queue_info(self->nb).returned);
 }
 
-TEST_F(lender, that_is_stuck_gets_what_is_first_when_its_page_comes)
+TEST_F(lease_reader, gets_the_first_record_when_its_page_arrives)
 {
 	REQUIRE_LATE();
 	ASSERT_EQ(LENGTH, put(self->nb, 0, LENGTH));
@@ -142,8 +142,8 @@ TEST_F(lender, that_is_stuck_gets_what_is_first_when_its_page_comes)
 	ASSERT_EQ(2, lease_deliveries(self->nb, 0, LENGTH));
 }
 
-/* One that came back is before those that it was stuck with. */
-TEST_F(lender, that_is_stuck_gets_what_came_back_first)
+/* A returned record comes before the one on which the call was stalled. */
+TEST_F(lease_reader, gets_a_returned_record_first)
 {
 	REQUIRE_LATE();
 	ASSERT_EQ(LENGTH, put(self->nb, 0, LENGTH));
@@ -155,7 +155,7 @@ TEST_F(lender, that_is_stuck_gets_what_came_back_first)
 	ASSERT_EQ(1, lease_deliveries(self->nb, 1, LENGTH));
 }
 
-TEST_F(lender, that_is_stuck_with_what_came_back_leaves_it_to_others)
+TEST_F(lease_reader, stalled_on_a_returned_record_leaves_it_to_others)
 {
 	REQUIRE_LATE();
 	ASSERT_EQ(LENGTH, put(self->nb, 0, LENGTH));
@@ -168,7 +168,7 @@ TEST_F(lender, that_is_stuck_with_what_came_back_leaves_it_to_others)
 	ASSERT_HAS(FINISH(self->call), 1);
 }
 
-TEST_F(lender, that_finds_nothing_when_its_page_comes_waits)
+TEST_F(lease_reader, waits_if_the_queue_is_empty_when_its_page_arrives)
 {
 	REQUIRE_LATE();
 	ASSERT_EQ(LENGTH, put(self->nb, 0, LENGTH));
@@ -181,7 +181,7 @@ TEST_F(lender, that_finds_nothing_when_its_page_comes_waits)
 	ASSERT_HAS(call_end(&self->call), 1);
 }
 
-TEST_F(lender, that_finds_nothing_when_its_page_comes_may_not_wait)
+TEST_F(lease_reader, fails_with_EAGAIN_if_nonblocking_and_the_queue_is_empty)
 {
 	REQUIRE_LATE();
 	ASSERT_EQ(LENGTH, put(self->nb, 0, LENGTH));
@@ -192,7 +192,7 @@ TEST_F(lender, that_finds_nothing_when_its_page_comes_may_not_wait)
 	ASSERT_EQ(1, queue_info(self->nb).leased_records);
 }
 
-TEST_F(lender, that_finds_a_longer_record_when_its_page_comes_leaves_it)
+TEST_F(lease_reader, leaves_a_longer_record_queued_when_its_page_arrives)
 {
 	REQUIRE_LATE();
 	ASSERT_EQ(LENGTH, put(self->nb, 0, LENGTH));
@@ -203,7 +203,7 @@ TEST_F(lender, that_finds_a_longer_record_when_its_page_comes_leaves_it)
 	ASSERT_EQ(1, lease_deliveries(self->nb, 1, 2 * LENGTH));
 }
 
-TEST_F(lender, that_finds_the_end_when_its_page_comes_sees_it)
+TEST_F(lease_reader, sees_EOF_when_its_page_arrives)
 {
 	REQUIRE_LATE();
 	ASSERT_EQ(LENGTH, put(self->nb, 0, LENGTH));
@@ -214,7 +214,7 @@ TEST_F(lender, that_finds_the_end_when_its_page_comes_sees_it)
 	ASSERT_EQ(0, FINISH(self->call));
 }
 
-TEST_F(lender, that_finds_no_queue_when_its_page_comes_says_so)
+TEST_F(lease_reader, sees_ENODEV_when_its_page_arrives)
 {
 	REQUIRE_LATE();
 	ASSERT_EQ(LENGTH, put(self->nb, 0, LENGTH));
@@ -224,7 +224,7 @@ TEST_F(lender, that_finds_no_queue_when_its_page_comes_says_so)
 }
 
 /* Its own time is over when its page comes: it takes nothing, though there is something. */
-TEST_F(lender, that_is_stuck_for_longer_than_its_timeout_takes_nothing)
+TEST_F(lease_reader, stalled_beyond_its_timeout_takes_nothing)
 {
 	REQUIRE_LATE();
 	ASSERT_EQ(0, queue_set_options(self->fd, .flags = variant->flags,
@@ -238,7 +238,7 @@ TEST_F(lender, that_is_stuck_for_longer_than_its_timeout_takes_nothing)
 }
 
 /* A lease begins when its reader has it: no time was over before. */
-TEST_F(lender, that_was_stuck_has_all_of_its_time)
+TEST_F(lease_reader, has_the_full_lease_timeout_after_a_stall)
 {
 	REQUIRE_LATE();
 	if (!variant->lease_timeout)
@@ -254,7 +254,7 @@ TEST_F(lender, that_was_stuck_has_all_of_its_time)
 }
 
 /* Of records with frames, those before the missing page are leased, and the read ends there. */
-TEST_F(lender, that_lacks_a_page_for_the_second_record_has_the_first)
+TEST_F(lease_reader, without_a_page_for_the_second_record_gets_the_first)
 {
 	REQUIRE_LATE();
 	if (!(variant->flags & BBUF_FRAMED))
@@ -273,7 +273,7 @@ TEST_F(lender, that_lacks_a_page_for_the_second_record_has_the_first)
 }
 
 /* Whoever only looks holds nothing either. */
-TEST_F(lender, that_is_stuck_in_a_look_leaves_all_to_others)
+TEST_F(lease_reader, stalled_in_peek_does_not_delay_others)
 {
 	struct call peeker = { .late = &self->late, .fd = self->fd, .peeks = true };
 	ssize_t n;
@@ -319,7 +319,7 @@ static long take_tokens(struct task *t)
 	return read(queue_open(QUEUE, O_RDONLY | O_NONBLOCK), t->result->data, t->len);
 }
 
-TEST_F(tokens, are_not_held_by_a_reader_that_is_stuck)
+TEST_F(tokens, are_not_held_by_a_stalled_reader)
 {
 	struct task other = { .fn = take_tokens, .fd = -1, .len = 2 };
 
@@ -389,7 +389,7 @@ do {									\
 	ASSERT_STALLS(self->call);					\
 } while (0)
 
-TEST_F(timeouts, of_a_stuck_writer_let_on_who_does_not_wait)
+TEST_F(timeouts, of_a_stalled_writer_release_nonblocking_calls)
 {
 	REQUIRE_LATE();
 	ASSERT_WRITER_STALLS();
@@ -400,7 +400,7 @@ TEST_F(timeouts, of_a_stuck_writer_let_on_who_does_not_wait)
 	ASSERT_TRUE(take(self->nb, 7, 100));
 }
 
-TEST_F(timeouts, of_a_stuck_writer_let_on_who_waits)
+TEST_F(timeouts, of_a_stalled_writer_release_waiters)
 {
 	struct task behind[] = {
 		task_writer(self->other, 7, 100), task_writer(self->other, 8, 100),
@@ -420,7 +420,7 @@ TEST_F(timeouts, of_a_stuck_writer_let_on_who_waits)
 	ASSERT_TRUE(take(self->nb, 8, 100));
 }
 
-TEST_F(timeouts, of_a_stuck_writer_let_on_who_polls)
+TEST_F(timeouts, of_a_stalled_writer_release_pollers)
 {
 	struct task poller = task_poller(self->nb, POLLOUT);
 
@@ -433,7 +433,7 @@ TEST_F(timeouts, of_a_stuck_writer_let_on_who_polls)
 	ASSERT_EQ(-ETIMEDOUT, FINISH(self->call));
 }
 
-TEST_F(timeouts, of_a_stuck_writer_let_on_who_changes_the_queue)
+TEST_F(timeouts, of_a_stalled_writer_release_flush_and_resize)
 {
 	REQUIRE_LATE();
 	ASSERT_EQ(100, put(self->nb, 7, 100));
@@ -447,8 +447,8 @@ TEST_F(timeouts, of_a_stuck_writer_let_on_who_changes_the_queue)
 	ASSERT_EQ(0, queued(self->nb));
 }
 
-/* In pieces: those that are queued stay, and that is what the write returns. */
-TEST_F(timeouts, of_a_stuck_writer_leave_the_pieces_that_it_has_queued)
+/* A write in pieces: the pieces already queued stay, and the write returns their count. */
+TEST_F(timeouts, of_a_stalled_writer_keep_the_pieces_already_queued)
 {
 	struct pollfd fault;
 	size_t taken = 0;
@@ -481,7 +481,7 @@ TEST_F(timeouts, of_a_stuck_writer_leave_the_pieces_that_it_has_queued)
 }
 
 /* Of records with frames, too: those whose pages were there. */
-TEST_F(timeouts, of_a_stuck_writer_leave_the_records_that_it_has_queued)
+TEST_F(timeouts, of_a_stalled_writer_keep_the_records_already_queued)
 {
 	REQUIRE_LATE();
 	if (variant->type == BBUF_STREAM)
@@ -501,7 +501,7 @@ TEST_F(timeouts, of_a_stuck_writer_leave_the_records_that_it_has_queued)
 	ASSERT_EQ(0, queued(self->nb));
 }
 
-TEST_F(timeouts, of_a_stuck_writer_are_over_before_the_end)
+TEST_F(timeouts, of_a_stalled_writer_come_before_shutdown)
 {
 	REQUIRE_LATE();
 	ASSERT_WRITER_STALLS();
@@ -527,7 +527,7 @@ static bool taken_by_now(int nb, size_t position)
 	return read(nb, buf, LENGTH) == LENGTH && pattern_matches(buf, position, LENGTH);
 }
 
-TEST_F(timeouts, of_a_stuck_reader_let_on_who_does_not_wait)
+TEST_F(timeouts, of_a_stalled_reader_release_nonblocking_calls)
 {
 	REQUIRE_LATE();
 	PUT_TWO();
@@ -541,7 +541,7 @@ TEST_F(timeouts, of_a_stuck_reader_let_on_who_does_not_wait)
 	ASSERT_EQ(3 * LENGTH, queue_info(self->nb).out.bytes);
 }
 
-TEST_F(timeouts, of_a_stuck_reader_let_on_who_waits)
+TEST_F(timeouts, of_a_stalled_reader_release_waiters)
 {
 	struct task behind = task_reader(self->other, LENGTH);
 
@@ -557,7 +557,7 @@ TEST_F(timeouts, of_a_stuck_reader_let_on_who_waits)
 	ASSERT_EQ(0, queued(self->nb));
 }
 
-TEST_F(timeouts, of_a_stuck_reader_leave_what_it_had_in_hand)
+TEST_F(timeouts, of_a_stalled_reader_leave_its_data_queued)
 {
 	unsigned char buf[LENGTH];
 
@@ -573,7 +573,7 @@ TEST_F(timeouts, of_a_stuck_reader_leave_what_it_had_in_hand)
 	ASSERT_TRUE(taken_by_now(self->nb, LENGTH));
 }
 
-TEST_F(timeouts, of_a_stuck_reader_let_on_who_polls)
+TEST_F(timeouts, of_a_stalled_reader_release_pollers)
 {
 	struct task poller = task_poller(self->nb, POLLIN);
 
@@ -588,7 +588,7 @@ TEST_F(timeouts, of_a_stuck_reader_let_on_who_polls)
 	ASSERT_TRUE(taken_by_now(self->nb, LENGTH));
 }
 
-TEST_F(timeouts, of_a_stuck_reader_let_on_who_changes_the_queue)
+TEST_F(timeouts, of_a_stalled_reader_release_flush_and_resize)
 {
 	REQUIRE_LATE();
 	PUT_TWO();
@@ -602,8 +602,11 @@ TEST_F(timeouts, of_a_stuck_reader_let_on_who_changes_the_queue)
 	ASSERT_TRUE(take(self->nb, 1, 2 * LENGTH));
 }
 
-/* The newest is lost as long as somebody has the oldest in hand; then it is the oldest again. */
-TEST_F(timeouts, of_a_stuck_reader_let_on_who_drops_the_oldest)
+/*
+ * The newest record is dropped while a reader copies the oldest; after that the oldest is dropped
+ * again.
+ */
+TEST_F(timeouts, of_a_stalled_reader_release_drop_oldest)
 {
 	int i;
 
@@ -612,7 +615,7 @@ TEST_F(timeouts, of_a_stuck_reader_let_on_who_drops_the_oldest)
 	for (i = 0; i < CAPACITY / LENGTH; i++)
 		ASSERT_EQ(LENGTH, put(self->nb, i * LENGTH, LENGTH));
 	ASSERT_STALLS(self->call);
-	/* What changes nothing fails for as long as it is in front. */
+	/* An operation that changes nothing fails as long as the stalled call is at the head. */
 	ASSERT_TRUE(eventually(!queue_resize(self->nb, CAPACITY)));
 	ASSERT_EQ(LENGTH, put(self->nb, i * LENGTH, LENGTH));
 	ASSERT_EQ(LENGTH, queue_info(self->nb).dropped_bytes);
@@ -622,7 +625,7 @@ TEST_F(timeouts, of_a_stuck_reader_let_on_who_drops_the_oldest)
 	ASSERT_EQ(0, queued(self->nb));
 }
 
-/* As many exclusive pollers as there are records are told of what is nobody's any more. */
+/* One exclusive poller is woken for each record that the stalled reader leaves. */
 static long poll_exclusively(struct task *t)
 {
 	struct epoll_event event;
@@ -644,7 +647,7 @@ static int count_woken(const struct task *poller)
 	return count;
 }
 
-TEST_F(timeouts, of_a_stuck_reader_tell_as_many_pollers_as_there_are_records)
+TEST_F(timeouts, of_a_stalled_reader_wake_one_exclusive_poller_per_record)
 {
 	struct task poller[POLLERS];
 	int i, undisturbed = 0;

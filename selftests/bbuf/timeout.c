@@ -27,7 +27,7 @@ static const unsigned long long timeouts[] = {
 	1, 999999, NS_PER_MS, 3999999, 4 * NS_PER_MS, 7900000, 9 * NS_PER_MS, 20500000,
 };
 
-TEST_F(timeout, of_a_read_is_not_early)
+TEST_F(timeout, of_a_read_does_not_end_early)
 {
 	unsigned long long start;
 	char byte;
@@ -41,7 +41,7 @@ TEST_F(timeout, of_a_read_is_not_early)
 	}
 }
 
-TEST_F(timeout, of_a_write_is_not_early_and_nothing_is_queued)
+TEST_F(timeout, of_a_write_does_not_end_early_and_queues_nothing)
 {
 	unsigned long long start;
 	size_t i;
@@ -57,7 +57,7 @@ TEST_F(timeout, of_a_write_is_not_early_and_nothing_is_queued)
 	ASSERT_EQ(1, put(self->fd, 0, 1));
 }
 
-TEST_F(timeout, of_a_record_leaves_none_of_it)
+TEST_F(timeout, of_a_record_write_queues_nothing)
 {
 	BEGIN_ANEW(BBUF_RECORD, CAPACITY, 0);
 	ASSERT_EQ(0, queue_set_options(self->fd, .write_timeout = 1, .read_timeout = 1));
@@ -68,7 +68,7 @@ TEST_F(timeout, of_a_record_leaves_none_of_it)
 	ASSERT_EQ(ETIMEDOUT, errno);
 }
 
-TEST_F(timeout, in_a_large_write_gives_the_count_so_far)
+TEST_F(timeout, of_a_large_write_returns_a_partial_count)
 {
 	ASSERT_EQ(0, queue_set_options(self->fd, .write_timeout = NS_PER_MS));
 	ASSERT_EQ(CAPACITY, put(self->fd, 0, CAPACITY + 1));
@@ -76,7 +76,7 @@ TEST_F(timeout, in_a_large_write_gives_the_count_so_far)
 	ASSERT_EQ(0, queued(self->fd));
 }
 
-TEST_F(timeout, is_none_of_those_who_need_not_wait)
+TEST_F(timeout, does_not_apply_to_calls_that_need_not_wait)
 {
 	char byte;
 
@@ -87,7 +87,7 @@ TEST_F(timeout, is_none_of_those_who_need_not_wait)
 	ASSERT_FAILS(EAGAIN, read(self->nb, &byte, 1));
 }
 
-TEST_F(timeout, does_not_end_those_who_are_served_in_time)
+TEST_F(timeout, does_not_end_calls_that_are_served_in_time)
 {
 	struct task reader = task_reader(self->fd, 1);
 
@@ -97,7 +97,7 @@ TEST_F(timeout, does_not_end_those_who_are_served_in_time)
 	ASSERT_EQ(1, task_wait(&reader));
 }
 
-TEST_F(timeout, may_be_longer_than_anybody_lives)
+TEST_F(timeout, may_be_centuries)
 {
 	struct task reader = task_reader(self->fd, 1);
 
@@ -108,7 +108,7 @@ TEST_F(timeout, may_be_longer_than_anybody_lives)
 	ASSERT_EQ(1, task_wait(&reader));
 }
 
-TEST_F(timeout, belongs_to_the_open_file_and_its_duplicates)
+TEST_F(timeout, belongs_to_the_open_file_description)
 {
 	struct task other = task_reader(queue_open(QUEUE, O_RDONLY), 1);
 	int copy = dup(self->fd);
@@ -181,7 +181,7 @@ static int mixtures(int fd)
 	return n;
 }
 
-TEST_F(timeout, is_never_a_mixture_of_two)
+TEST_F(timeout, is_changed_atomically)
 {
 	struct changes changes = { .fd = self->fd };
 	long end = now_ms() + LOOK_MS;
@@ -200,7 +200,7 @@ TEST_F(timeout, is_never_a_mixture_of_two)
 	ASSERT_EQ(0, n);
 }
 
-TEST_F(timeout, of_reads_is_not_that_of_writes)
+TEST_F(timeout, of_reads_and_of_writes_are_independent)
 {
 	struct task writer = task_writer(self->fd, 0, 1);
 	struct bbuf_options options;
@@ -217,7 +217,7 @@ TEST_F(timeout, of_reads_is_not_that_of_writes)
 	task_kill(&writer);
 }
 
-TEST_F(timeout, makes_a_signal_end_the_call_even_under_SA_RESTART)
+TEST_F(timeout, makes_signals_interrupt_calls_even_under_SA_RESTART)
 {
 	struct task reader = task_reader(self->fd, 1), writer = task_writer(self->fd, 0, 2);
 
@@ -244,7 +244,7 @@ TEST_F(timeout, makes_a_signal_end_the_call_even_under_SA_RESTART)
 #define NAP_MS		20
 #define NAPS		12
 
-TEST_F(timeout, counts_over_all_sleeps_of_a_large_write)
+TEST_F(timeout, covers_all_sleeps_of_a_large_write)
 {
 	struct task writer = task_writer(self->fd, 0, NAPS * CAPACITY / 2);
 	int i;
@@ -268,7 +268,7 @@ static long write_frames(struct task *t)
 	return write(t->fd, t->result->data, NAPS * space);
 }
 
-TEST_F(timeout, counts_over_all_records_of_a_framed_write)
+TEST_F(timeout, covers_all_records_of_a_framed_write)
 {
 	long all = NAPS * BBUF_FRAME_SPACE(CAPACITY);
 	struct task writer = { .fn = write_frames, .len = all };
@@ -287,7 +287,7 @@ TEST_F(timeout, counts_over_all_records_of_a_framed_write)
 	ASSERT_GT(all, task_wait(&writer));
 }
 
-TEST_F(timeout, at_the_front_of_the_line_lets_the_next_on)
+TEST_F(timeout, of_the_head_waiter_lets_the_next_proceed)
 {
 	struct task first = task_writer(self->fd, 0, 100), next;
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Pools of tokens: a stream whose bytes are held by who reads them until he writes them back. */
+/*
+ * Pools of tokens: a stream whose bytes are held by the process that reads them until it writes
+ * them back.
+ */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +18,7 @@
 #define TOKENS		"abcdefgh"
 #define N_TOKENS	((ssize_t)strlen(TOKENS))
 
-/* What one process opened shares what it holds: others have to be processes. */
+/* All files of one process share its tokens: other holders must be other processes. */
 FIXTURE(tokens) {
 	int fd;		/* blocking */
 	int nb;		/* O_NONBLOCK */
@@ -49,7 +52,7 @@ static bool gave(int fd, const char *bytes)
 	return write(fd, bytes, strlen(bytes)) == (ssize_t)strlen(bytes);
 }
 
-/* What is in the pool, in order; shown, not taken. */
+/* The tokens in the pool, in order, by peek: they are not taken. */
 static bool pool_is(int fd, const char *bytes)
 {
 	char buf[CAPACITY];
@@ -88,7 +91,7 @@ static struct task task_job(size_t n)
 
 /* Take */
 
-TEST_F(tokens, are_taken_one_by_one_or_several_at_once)
+TEST_F(tokens, are_leased_one_or_several_at_a_time)
 {
 	ASSERT_TRUE(got(self->fd, 1, "a"));
 	ASSERT_TRUE(got(self->fd, 3, "bcd"));
@@ -98,7 +101,7 @@ TEST_F(tokens, are_taken_one_by_one_or_several_at_once)
 	ASSERT_EQ(0, queued(self->fd));
 }
 
-TEST_F(tokens, that_are_held_count_against_the_capacity)
+TEST_F(tokens, held_count_against_the_capacity)
 {
 	ASSERT_TRUE(got(self->fd, 8, TOKENS));
 	ASSERT_TRUE(fill(self->nb, CAPACITY - N_TOKENS));
@@ -106,7 +109,7 @@ TEST_F(tokens, that_are_held_count_against_the_capacity)
 	ASSERT_EQ(N_TOKENS, held(self->fd));
 }
 
-TEST_F(tokens, that_are_held_are_not_seen)
+TEST_F(tokens, held_are_hidden_from_peek_and_FIONREAD)
 {
 	ASSERT_TRUE(got(self->fd, 3, "abc"));
 	ASSERT_TRUE(pool_is(self->nb, "defgh"));
@@ -115,7 +118,7 @@ TEST_F(tokens, that_are_held_are_not_seen)
 	ASSERT_TRUE(pool_is(self->nb, ""));
 }
 
-TEST_F(tokens, are_waited_for)
+TEST_F(tokens, are_waited_for_in_an_empty_pool)
 {
 	struct task reader = task_reader(self->fd, 1);
 
@@ -126,7 +129,7 @@ TEST_F(tokens, are_waited_for)
 	ASSERT_EQ('c', reader.result->data[0]);
 }
 
-TEST_F(tokens, that_meet_bad_memory_stay)
+TEST_F(tokens, stay_queued_when_a_read_faults)
 {
 	unsigned char *half = cliff(3, 0);
 
@@ -188,7 +191,7 @@ static void *read_one(void *argument)
 }
 
 /* A pool of two: the third read gets what another thread of the process writes back. */
-TEST_F(tokens, that_are_all_held_are_waited_for_by_their_holder)
+TEST_F(tokens, all_held_are_waited_for_by_their_holder)
 {
 	pthread_t helper;
 	char *token;
@@ -226,7 +229,7 @@ TEST_F(tokens, beyond_the_limit_are_waited_for_until_one_is_written_back)
 	ASSERT_EQ(2, held(self->fd));
 }
 
-TEST_F(tokens, beyond_the_limit_are_nothing_to_who_does_not_wait)
+TEST_F(tokens, beyond_the_limit_give_EAGAIN_to_nonblocking_reads)
 {
 	struct iovec iov = { (char[1]){ 0 }, 1 };
 
@@ -238,7 +241,7 @@ TEST_F(tokens, beyond_the_limit_are_nothing_to_who_does_not_wait)
 	ASSERT_EQ(6, queued(self->nb));
 }
 
-TEST_F(tokens, beyond_the_limit_come_when_it_is_raised)
+TEST_F(tokens, beyond_the_limit_are_leased_when_it_is_raised)
 {
 	struct task reader = task_reader(self->fd, 1), poller = task_poller(self->nb, POLLIN);
 
@@ -253,7 +256,7 @@ TEST_F(tokens, beyond_the_limit_come_when_it_is_raised)
 	ASSERT_EMPTY(self->nb);
 }
 
-TEST_F(tokens, beyond_a_limit_that_was_lowered_are_waited_for)
+TEST_F(tokens, beyond_a_lowered_limit_are_waited_for)
 {
 	struct task reader = task_reader(self->fd, 1);
 
@@ -268,7 +271,7 @@ TEST_F(tokens, beyond_a_limit_that_was_lowered_are_waited_for)
 	ASSERT_EQ(1, task_wait(&reader));
 }
 
-TEST_F(tokens, beyond_the_limit_are_waited_for_until_the_pool_is_destroyed)
+TEST_F(tokens, beyond_the_limit_are_waited_for_until_destroy)
 {
 	struct task reader = task_reader(self->fd, 1);
 
@@ -278,7 +281,7 @@ TEST_F(tokens, beyond_the_limit_are_waited_for_until_the_pool_is_destroyed)
 	ASSERT_EQ(-ENODEV, task_wait(&reader));
 }
 
-TEST_F(tokens, beyond_the_limit_are_waited_for_as_long_as_the_file_says)
+TEST_F(tokens, beyond_the_limit_are_waited_for_until_the_timeout)
 {
 	HOLD_ALL_ONE_MAY();
 	ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = 20 * NS_PER_MS));
@@ -287,7 +290,7 @@ TEST_F(tokens, beyond_the_limit_are_waited_for_as_long_as_the_file_says)
 	ASSERT_EQ(6, queued(self->fd));
 }
 
-TEST_F(tokens, beyond_the_limit_are_waited_for_until_a_signal_comes)
+TEST_F(tokens, beyond_the_limit_are_waited_for_until_a_signal)
 {
 	struct task reader = task_reader(self->fd, 1), killed = task_reader(self->fd, 1);
 
@@ -313,8 +316,8 @@ static long take_one(struct task *t)
 	return read(queue_open(QUEUE, O_RDONLY), t->result->data, 1);
 }
 
-/* What is in the pool is for others, however long somebody waits who may have no more. */
-TEST_F(tokens, beyond_the_limit_of_one_are_not_beyond_that_of_others)
+/* Tokens in the pool are for other processes, however long a process at its limit has waited. */
+TEST_F(tokens, beyond_the_limit_of_one_process_are_leased_by_others)
 {
 	struct task reader = task_reader(self->fd, 1);
 	struct task other = { .fn = take_one, .nr = SYS_read, .fd = -1, .len = 1 };
@@ -326,7 +329,7 @@ TEST_F(tokens, beyond_the_limit_of_one_are_not_beyond_that_of_others)
 	ASSERT_EQ('c', other.result->data[0]);
 	ASSERT_FALSE(task_done(&reader));
 
-	/* Nor are those that come. */
+	/* The same is true of tokens that are written later. */
 	ASSERT_EQ(0, queue_flush(self->fd));
 	ASSERT_TRUE(task_blocks(&other));
 	ASSERT_TRUE(gave(self->nb, "x"));
@@ -354,7 +357,7 @@ TEST_F(tokens, are_written_back_in_any_order)
 }
 
 /* GNU make's are all alike, and it doesn't matter which of them it was. */
-TEST_F(tokens, that_are_equal_are_counted)
+TEST_F(tokens, of_equal_value_are_counted)
 {
 	ASSERT_EQ(0, queue_flush(self->fd));
 	ASSERT_TRUE(gave(self->fd, "+++-"));
@@ -370,7 +373,7 @@ TEST_F(tokens, that_are_equal_are_counted)
 	ASSERT_EQ(5, queued(self->fd));
 }
 
-TEST_F(tokens, that_are_not_held_are_new)
+TEST_F(tokens, written_but_not_held_are_new)
 {
 	ASSERT_TRUE(got(self->fd, 2, "ab"));
 	ASSERT_TRUE(gave(self->fd, "x"));
@@ -382,7 +385,7 @@ TEST_F(tokens, that_are_not_held_are_new)
 	ASSERT_EQ(N_TOKENS + 2, queue_info(self->fd).in.bytes);
 }
 
-TEST_F(tokens, that_are_new_need_room)
+TEST_F(tokens, written_as_new_need_room)
 {
 	struct task writer = task_writer(self->fd, 0, 1);	/* the pattern's first byte is 0 */
 
@@ -396,7 +399,7 @@ TEST_F(tokens, that_are_new_need_room)
 	task_kill(&writer);
 }
 
-TEST_F(tokens, are_written_back_without_waiting_however_full_it_is)
+TEST_F(tokens, are_written_back_without_waiting_to_a_full_pool)
 {
 	struct task writer[3];
 	size_t i;
@@ -433,7 +436,7 @@ TEST_F(tokens, are_written_back_after_a_shutdown)
 
 /* Close and kill */
 
-TEST_F(tokens, come_back_when_their_holder_is_killed)
+TEST_F(tokens, return_when_their_holder_is_killed)
 {
 	struct task job = task_job(3);
 
@@ -453,7 +456,7 @@ static long read_late(struct task *t)
 	return late_read(queue_open(QUEUE, O_RDWR), t->arg[0]);
 }
 
-TEST_F(tokens, stay_when_their_reader_is_killed_in_its_copy)
+TEST_F(tokens, stay_queued_when_the_reader_is_killed_during_the_copy)
 {
 	struct task reader = {
 		.fn = read_late, .nr = SYS_read, .fd = -1, .stalls = true, .arg = { 3 },
@@ -471,7 +474,7 @@ TEST_F(tokens, stay_when_their_reader_is_killed_in_its_copy)
 	ASSERT_EQ(0, queue_info(self->fd).returned);
 }
 
-TEST_F(tokens, come_back_when_the_last_file_of_a_process_is_closed)
+TEST_F(tokens, return_when_the_last_file_of_a_process_is_closed)
 {
 	int other = queue_open(QUEUE, O_RDWR), copy = dup(self->nb);
 
@@ -491,7 +494,7 @@ TEST_F(tokens, come_back_when_the_last_file_of_a_process_is_closed)
 	ASSERT_EQ(N_TOKENS, queued(self->fd));
 }
 
-TEST_F(tokens, that_come_back_wake_who_waits)
+TEST_F(tokens, returned_wake_waiting_readers)
 {
 	struct task job = task_job(8), reader = task_reader(self->fd, 1);
 	struct task poller = task_poller(self->nb, POLLIN);
@@ -513,7 +516,7 @@ TEST_F(tokens, that_come_back_wake_who_waits)
 /* Whose they are */
 
 /* GNU make reads from one file and writes to another. */
-TEST_F(tokens, are_shared_by_the_files_that_a_process_opened)
+TEST_F(tokens, are_shared_by_all_files_of_a_process)
 {
 	int in = queue_open(QUEUE, O_RDONLY), out = queue_open(QUEUE, O_WRONLY);
 
@@ -538,7 +541,7 @@ static long take_and_give(struct task *t)
 }
 
 /* A child that has inherited a file takes and gives for him who opened it. */
-TEST_F(tokens, of_a_child_are_those_of_the_file)
+TEST_F(tokens, taken_by_a_child_belong_to_the_file)
 {
 	struct task child = { .fn = take_and_give, .fd = self->fd, .arg = { 1 } };
 	struct task keeper = task_reader(self->fd, 2);
@@ -555,7 +558,7 @@ TEST_F(tokens, of_a_child_are_those_of_the_file)
 	ASSERT_EQ(1, held(self->fd));
 }
 
-/* Opens the queue itself and gives a byte that somebody else holds. */
+/* Open the queue in this process, and write back a byte that another process holds. */
 static long give_other(struct task *t)
 {
 	int fd = queue_open(QUEUE, O_WRONLY | O_NONBLOCK);
@@ -563,7 +566,7 @@ static long give_other(struct task *t)
 	return write(fd, t->arg, 1);
 }
 
-TEST_F(tokens, of_one_process_are_not_anothers_to_give)
+TEST_F(tokens, of_one_process_cannot_be_written_back_by_another)
 {
 	struct task other = { .fn = give_other, .fd = -1, .arg = { 0 } };
 
@@ -581,7 +584,7 @@ TEST_F(tokens, of_one_process_are_not_anothers_to_give)
 	ASSERT_EQ(-EAGAIN, task_wait(&other));
 }
 
-TEST_F(tokens, of_two_processes_come_back_each_for_itself)
+TEST_F(tokens, of_two_processes_return_independently)
 {
 	struct task first = task_job(2), second = task_job(3);
 
@@ -599,7 +602,7 @@ TEST_F(tokens, of_two_processes_come_back_each_for_itself)
 
 /* poll */
 
-TEST_F(tokens, in_the_pool_are_what_poll_reports)
+TEST_F(tokens, in_the_pool_are_reported_by_poll)
 {
 	int epoll = epoll_on(self->nb, EPOLLIN | EPOLLET);
 
@@ -617,7 +620,7 @@ TEST_F(tokens, in_the_pool_are_what_poll_reports)
 }
 
 /* Whoever cannot write cannot write back, either. */
-TEST_F(tokens, that_are_held_are_no_room_to_who_only_reads)
+TEST_F(tokens, held_by_a_read_only_file_are_not_POLLOUT)
 {
 	int reader = queue_open(QUEUE, O_RDONLY | O_NONBLOCK);
 
@@ -631,7 +634,7 @@ TEST_F(tokens, that_are_held_are_no_room_to_who_only_reads)
 
 /* The ends */
 
-TEST_F(tokens, that_are_held_are_not_the_end)
+TEST_F(tokens, held_are_not_EOF)
 {
 	struct task reader = task_reader(self->fd, 1), drainer = task_drainer(self->fd);
 	struct task job = task_job(8);
@@ -652,7 +655,7 @@ TEST_F(tokens, that_are_held_are_not_the_end)
 	ASSERT_EQ(0, read(self->fd, (char[1]){ 0 }, 1));
 }
 
-TEST_F(tokens, outlive_a_resize_and_a_flush)
+TEST_F(tokens, survive_a_resize_and_a_flush)
 {
 	ASSERT_TRUE(got(self->fd, 3, "abc"));
 	ASSERT_FAILS(EBUSY, queue_resize(self->fd, N_TOKENS - 1));
@@ -670,7 +673,7 @@ TEST_F(tokens, outlive_a_resize_and_a_flush)
 	ASSERT_EQ(2, queued(self->fd));
 }
 
-TEST_F(tokens, go_with_the_queue)
+TEST_F(tokens, are_gone_after_destroy)
 {
 	struct task job = task_job(2), reader = task_reader(self->fd, 1);
 
@@ -687,7 +690,7 @@ TEST_F(tokens, go_with_the_queue)
 	ASSERT_EQ(0, module_reload(DEFAULT_CAPACITY));
 }
 
-TEST_F(tokens, are_counted)
+TEST_F(tokens, are_counted_in_info)
 {
 	struct bbuf_info info;
 
@@ -708,7 +711,7 @@ TEST_F(tokens, are_counted)
 	ASSERT_TRUE(fdinfo_is(self->nb, "bbuf-leased:\t", "2"));
 }
 
-TEST_F(tokens, that_come_back_were_never_read)
+TEST_F(tokens, returned_are_not_counted_as_read)
 {
 	struct task job = task_job(1);
 	struct bbuf_info info;
@@ -763,7 +766,7 @@ static bool all_tokens(int fd)
 	return true;
 }
 
-TEST_F(tokens, are_all_there_after_any_number_of_kills)
+TEST_F(tokens, are_all_returned_after_many_kills)
 {
 	struct task job[JOBS];
 	unsigned int seed = 1;

@@ -17,7 +17,7 @@
 #define N_TOKENS	((ssize_t)strlen(TOKENS))
 #define READERS		4
 
-/* What one process opened shares what it holds. Here it holds as much as it may. */
+/* All files of one process share its tokens. This process holds as many as it may. */
 FIXTURE(tokens_wait) {
 	int fd;		/* blocking */
 	int nb;		/* O_NONBLOCK */
@@ -105,7 +105,7 @@ static int readers_undisturbed(struct task *readers)
 	return n;
 }
 
-/* Nobody may wait any longer. */
+/* No reader may still be waiting. */
 #define END_READERS(readers)						\
 do {									\
 	int last;							\
@@ -116,7 +116,7 @@ do {									\
 } while (0)
 
 /* One read more than there may be tokens, as cargo does. */
-TEST_F(tokens_wait, for_one_that_is_written_back)
+TEST_F(tokens_wait, ends_when_a_token_is_written_back)
 {
 	struct task reader;
 
@@ -131,7 +131,7 @@ TEST_F(tokens_wait, for_one_that_is_written_back)
 }
 
 /* Through another file of the process. */
-TEST_F(tokens_wait, for_one_that_another_file_writes_back)
+TEST_F(tokens_wait, ends_when_another_file_writes_a_token_back)
 {
 	int out = queue_open(QUEUE, O_WRONLY | O_NONBLOCK);
 	struct task reader;
@@ -143,7 +143,7 @@ TEST_F(tokens_wait, for_one_that_another_file_writes_back)
 	close(out);
 }
 
-TEST_F(tokens_wait, not_if_they_must_not)
+TEST_F(tokens_wait, does_not_happen_in_nonblocking_calls)
 {
 	struct iovec iov = { .iov_base = (char[1]){ 0 }, .iov_len = 1 };
 
@@ -157,7 +157,7 @@ TEST_F(tokens_wait, not_if_they_must_not)
 	ASSERT_FAILS(EAGAIN, read(self->nb, iov.iov_base, 1));
 }
 
-TEST_F(tokens_wait, in_poll_as_well)
+TEST_F(tokens_wait, works_in_poll)
 {
 	struct task poller = task_poller(self->fd, POLLIN);
 	int epoll = epoll_on(self->nb, EPOLLIN | EPOLLET);
@@ -171,7 +171,7 @@ TEST_F(tokens_wait, in_poll_as_well)
 }
 
 /* One for each token, and in the order in which they came. */
-TEST_F(tokens_wait, one_by_one)
+TEST_F(tokens_wait, serves_readers_one_by_one)
 {
 	struct task readers[READERS];
 	int i;
@@ -187,7 +187,7 @@ TEST_F(tokens_wait, one_by_one)
 	ASSERT_EQ(2, held(self->fd));
 }
 
-TEST_F(tokens_wait, as_many_as_are_written_back)
+TEST_F(tokens_wait, serves_as_many_readers_as_tokens_are_written_back)
 {
 	struct task readers[READERS];
 
@@ -201,7 +201,7 @@ TEST_F(tokens_wait, as_many_as_are_written_back)
 	END_READERS(readers);
 }
 
-TEST_F(tokens_wait, until_there_may_be_more)
+TEST_F(tokens_wait, ends_when_the_limit_is_raised)
 {
 	struct task readers[READERS];
 
@@ -234,7 +234,7 @@ static struct task task_other(void)
 	return (struct task){ .fn = take_three, .nr = SYS_read, .fd = OTHER_FD, .len = 2 };
 }
 
-TEST_F(tokens_wait, each_process_until_it_may_have_more)
+TEST_F(tokens_wait, ends_in_all_processes_when_the_limit_is_raised)
 {
 	struct task other[2] = { task_other(), task_other() };
 	struct task reader;
@@ -251,7 +251,7 @@ TEST_F(tokens_wait, each_process_until_it_may_have_more)
 	ASSERT_EQ(3, held(self->fd));
 }
 
-TEST_F(tokens_wait, each_process_for_its_own)
+TEST_F(tokens_wait, is_separate_for_each_process)
 {
 	struct task other = task_other();
 	struct task reader;
@@ -279,7 +279,7 @@ static long take_one_and_wait(struct task *t)
 	return take_one(t) == 1 ? pause() : -1;
 }
 
-TEST_F(tokens_wait, and_hold_up_nobody_else)
+TEST_F(tokens_wait, does_not_delay_other_processes)
 {
 	struct task other = { .fn = take_one, .fd = -1, .len = 1 };
 	struct task readers[READERS];
@@ -294,7 +294,7 @@ TEST_F(tokens_wait, and_hold_up_nobody_else)
 }
 
 /* Having written one back a reader may yet have to wait for one, as any other. */
-TEST_F(tokens_wait, for_one_in_the_pool_then)
+TEST_F(tokens_wait, continues_for_a_token_in_the_pool)
 {
 	struct task other = { .fn = take_one, .nr = SYS_read, .fd = -1, .len = 1 };
 	struct task readers[READERS];
@@ -319,7 +319,7 @@ TEST_F(tokens_wait, for_one_in_the_pool_then)
 	END_READERS(readers);
 }
 
-TEST_F(tokens_wait, until_the_queue_is_destroyed)
+TEST_F(tokens_wait, ends_on_destroy)
 {
 	struct task readers[READERS];
 	int i;
@@ -331,8 +331,8 @@ TEST_F(tokens_wait, until_the_queue_is_destroyed)
 	ASSERT_FAILS(ENODEV, read(self->nb, (char[1]){ 0 }, 1));
 }
 
-/* What is queued is still read, and what is held may come back. */
-TEST_F(tokens_wait, also_after_a_shutdown)
+/* Queued tokens can still be read, and held tokens may be returned. */
+TEST_F(tokens_wait, continues_after_shutdown)
 {
 	struct task reader;
 
@@ -343,7 +343,7 @@ TEST_F(tokens_wait, also_after_a_shutdown)
 	ASSERT_EQ('c', reader.result->data[0]);
 }
 
-TEST_F(tokens_wait, for_their_timeout)
+TEST_F(tokens_wait, ends_with_the_timeout)
 {
 	struct task reader;
 
@@ -356,7 +356,7 @@ TEST_F(tokens_wait, for_their_timeout)
 }
 
 /* Tasks that inherited the file: a signal is caught by one of them. */
-TEST_F(tokens_wait, until_a_signal)
+TEST_F(tokens_wait, ends_on_a_signal)
 {
 	struct task reader = task_reader(self->fd, 1);
 
@@ -374,7 +374,7 @@ TEST_F(tokens_wait, until_a_signal)
 	ASSERT_EQ('c', reader.result->data[0]);
 }
 
-TEST_F(tokens_wait, until_they_are_killed)
+TEST_F(tokens_wait, ends_when_the_reader_is_killed)
 {
 	struct task first = task_reader(self->fd, 1), second = task_reader(self->fd, 1);
 
@@ -387,8 +387,8 @@ TEST_F(tokens_wait, until_they_are_killed)
 	ASSERT_EQ('c', second.result->data[0]);
 }
 
-/* What one who was woken has no page for is another one's. */
-TEST_F(tokens_wait, and_one_without_its_memory_holds_up_no_other)
+/* A token for which the woken reader has no page goes to another reader. */
+TEST_F(tokens_wait, of_a_reader_that_faults_does_not_delay_others)
 {
 	struct late late;
 	struct call stuck = { .late = &late, .fd = self->fd };
@@ -413,7 +413,7 @@ TEST_F(tokens_wait, and_one_without_its_memory_holds_up_no_other)
 /* A wake-up that reaches one who leaves is passed on. */
 
 /* It was woken, had to wait for a token then, and has left that line. */
-TEST_F(tokens_wait, and_one_who_leaves_lets_the_next_one_go)
+TEST_F(tokens_wait, that_ends_early_passes_the_wakeup_on)
 {
 	struct task other = { .fn = take_one_and_wait, .nr = SYS_pause, .fd = -1, .len = 1 };
 	struct task leaver = task_reader(self->fd, 1), stayer = task_reader(self->fd, 1);
@@ -437,7 +437,7 @@ TEST_F(tokens_wait, and_one_who_leaves_lets_the_next_one_go)
 #define RACES		100
 
 /* They are woken and killed at the same time. */
-TEST_F(tokens_wait, and_no_wakeup_is_lost_with_one_who_is_killed)
+TEST_F(tokens_wait, loses_no_wakeup_when_a_reader_is_killed)
 {
 	struct task leaver, stayer;
 	int i;
@@ -463,7 +463,7 @@ TEST_F(tokens_wait, and_no_wakeup_is_lost_with_one_who_is_killed)
 /* poll for writing */
 
 /* A new token has no room, though one that is held could go back: to poll must not spin. */
-TEST_F(tokens_wait, for_room_in_poll_when_a_new_one_was_refused)
+TEST_F(tokens_wait, in_poll_for_room_ends_after_a_refused_new_token)
 {
 	int epoll = epoll_on(self->nb, EPOLLOUT), other;
 
@@ -491,8 +491,8 @@ TEST_F(tokens_wait, for_room_in_poll_when_a_new_one_was_refused)
 	close(epoll);
 }
 
-/* Whatever makes a file of a full pool writable wakes those who poll it. */
-TEST_F(tokens_wait, for_a_token_to_write_back_in_poll)
+/* Every event that makes a file of a full pool writable wakes its pollers. */
+TEST_F(tokens_wait, in_poll_for_POLLOUT_ends_when_a_token_can_be_written_back)
 {
 	struct task poller = task_poller(self->nb, POLLOUT);
 	int epoll = epoll_on(self->nb, EPOLLOUT | EPOLLET);

@@ -86,7 +86,7 @@ static int traced(const char *tracefs, const char *text)
 	return n;
 }
 
-TEST_F(trace, of_writes_and_reads_has_the_queue_and_the_bytes)
+TEST_F(trace, shows_the_queue_and_bytes_of_writes_and_reads)
 {
 	REQUIRE_TRACEFS();
 	ASSERT_EQ(300, put(self->fd, 0, 300));
@@ -98,7 +98,7 @@ TEST_F(trace, of_writes_and_reads_has_the_queue_and_the_bytes)
 	ASSERT_EQ(0, traced(self->tracefs, "queue=default"));
 }
 
-TEST_F(trace, of_records_counts_them)
+TEST_F(trace, counts_records)
 {
 	REQUIRE_TRACEFS();
 	BEGIN_ANEW(BBUF_RECORD, CAPACITY, 0);
@@ -108,7 +108,7 @@ TEST_F(trace, of_records_counts_them)
 	ASSERT_EQ(1, traced(self->tracefs, "bbuf_read: queue=" QUEUE " bytes=30 records=1"));
 }
 
-TEST_F(trace, of_leases_shows_what_becomes_of_them)
+TEST_F(trace, shows_how_leases_end)
 {
 	REQUIRE_TRACEFS();
 	BEGIN_ANEW(BBUF_RECORD, CAPACITY, BBUF_LEASE);
@@ -127,7 +127,7 @@ TEST_F(trace, of_leases_shows_what_becomes_of_them)
 	ASSERT_EQ(1, traced(self->tracefs, "bbuf_return:"));
 }
 
-TEST_F(trace, of_nothing_done_is_empty)
+TEST_F(trace, shows_no_event_for_failed_calls)
 {
 	char byte;
 
@@ -137,7 +137,7 @@ TEST_F(trace, of_nothing_done_is_empty)
 	ASSERT_EQ(0, traced(self->tracefs, "bbuf_"));
 }
 
-TEST_F(trace, of_an_empty_queue_shows_who_waits_and_is_woken)
+TEST_F(trace, shows_waiters_and_wakeups_of_an_empty_queue)
 {
 	struct task reader = task_reader(self->fd, 1);
 
@@ -150,7 +150,7 @@ TEST_F(trace, of_an_empty_queue_shows_who_waits_and_is_woken)
 	ASSERT_EQ(1, traced(self->tracefs, "bbuf_wake: queue=" QUEUE " side=consumer"));
 }
 
-TEST_F(trace, of_a_full_queue_shows_who_waits_and_is_woken)
+TEST_F(trace, shows_waiters_and_wakeups_of_a_full_queue)
 {
 	struct task writer = task_writer(self->fd, 0, 7);
 
@@ -163,7 +163,7 @@ TEST_F(trace, of_a_full_queue_shows_who_waits_and_is_woken)
 	ASSERT_EQ(1, traced(self->tracefs, "bbuf_wake: queue=" QUEUE " side=producer"));
 }
 
-TEST_F(trace, of_its_life_shows_each_queue)
+TEST_F(trace, shows_creation_and_destruction_of_each_queue)
 {
 	struct bbuf_create create = { .name = QUEUE "-b", .capacity = 1 };
 
@@ -193,7 +193,7 @@ TEST_F(trace, can_be_filtered_by_queue)
 	close(device);
 }
 
-/* Who may not use a queue may look what it is, which must not hold up its users. */
+/* A user who may not open a queue may still query its type, and that must not delay its users. */
 
 #define CONTENTION	"events/lock/contention_begin/"
 #define MUTEXES		"flags & 32"
@@ -233,7 +233,7 @@ static long look(struct task *t)
 	return round;
 }
 
-TEST_F(trace, of_contention_shows_that_to_look_what_a_queue_is_takes_no_lock)
+TEST_F(trace, shows_that_queries_do_not_contend_for_the_lock)
 {
 	struct utsname name;
 	struct task user, looker = { .fn = look, .arg = { (long)self->tracefs } };

@@ -45,13 +45,13 @@ static bool may_write(const struct twin *t, size_t need)
 	return twin_drops(t) || twin_room(t) >= need;
 }
 
-/* What is leased may come back, so it is not the end. */
+/* Leased records may be returned, so this is not EOF yet. */
 static bool at_end(const struct twin *t)
 {
 	return t->info.state && !t->info.bytes && !t->info.leased_bytes;
 }
 
-/* Is there enough for a reader that would like so much? */
+/* Is there enough for a reader that asks for that amount? */
 static bool may_read(const struct twin *t, size_t need)
 {
 	return at_end(t) || t->info.bytes >= need ||
@@ -184,7 +184,7 @@ static void come_in(struct twin *t, size_t position, const unsigned char *tokens
 		t->info.peak = t->info.bytes + t->info.leased_bytes;
 }
 
-/* What a writer gets that finds too little room. */
+/* The result of a write that finds too little room. */
 static long no_room(struct twin *t, const struct twin_file *f)
 {
 	if (!twin_waits(f)) {
@@ -393,7 +393,7 @@ static void take_first(struct twin *t, struct twin_file *f)
 	pile_add(&t->got, p);
 }
 
-/* May a framed read go on that has so much? */
+/* May a framed read that has got that much continue? */
 static bool reads_on(const struct twin *t, const struct twin_file *f, size_t bytes)
 {
 	if (!t->queued.n || !twin_leases(t))
@@ -528,7 +528,10 @@ static bool is_spent(const struct twin *t, const struct piece *p)
 	return t->info.max_deliveries && p->deliveries >= t->info.max_deliveries;
 }
 
-/* Leases from the oldest on: first those that may go back do, and then the others die. */
+/*
+ * Leases, the oldest first: first the ones that may be redelivered return, and then the others are
+ * dead-lettered.
+ */
 static void return_all(struct twin *t, struct twin_holder *holder, size_t n, bool last,
 		       bool expired)
 {

@@ -26,7 +26,7 @@ struct pile {
 	size_t n;
 };
 
-/* What a file has leased, or of a stream all files that a process has opened, the oldest first. */
+/* The leases of a file, or in a stream those of all files of a process, the oldest first. */
 struct twin_holder {
 	struct pile leases;
 	int files;
@@ -87,7 +87,7 @@ long twin_read(struct twin *t, struct twin_file *f, size_t n);
 long twin_lease(struct twin *t, struct twin_file *f, size_t n, bool nowait);
 long twin_peek(struct twin *t, struct twin_file *f, size_t n);
 long twin_readable(const struct twin *t, const struct twin_file *f);
-/* The lease that the file has had for so long, 0 the longest; or all of them. */
+/* A lease of the file by age, 0 being the oldest; or all of them. */
 long twin_settle(struct twin *t, struct twin_file *f, size_t which, enum bbuf_settle_action action);
 long twin_settle_all(struct twin *t, struct twin_file *f, enum bbuf_settle_action action);
 /* All leases of a file time out. */
@@ -99,7 +99,10 @@ long twin_reopen(struct twin *t, const struct twin_file *f);
 /* Whether fsync(2) returns. */
 bool twin_is_drained(const struct twin *t);
 
-/* What poll(2) says of a file; asked first, as poll may ask readers to make room. */
+/*
+ * The events that poll(2) reports for a file; called before the model is updated, as poll may ask
+ * readers to make room.
+ */
 void twin_ask(struct twin *t, const struct twin_file *f);
 int twin_events(const struct twin *t, const struct twin_file *f);
 

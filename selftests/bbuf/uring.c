@@ -72,7 +72,7 @@ TEST_F(uring, writes_and_reads)
 	ASSERT_EQ(0, workers());
 }
 
-TEST_F(uring, read_of_an_empty_queue_waits_for_a_write_without_a_worker)
+TEST_F(uring, read_of_an_empty_queue_waits_without_a_worker)
 {
 	unsigned char out[1000];
 
@@ -86,7 +86,7 @@ TEST_F(uring, read_of_an_empty_queue_waits_for_a_write_without_a_worker)
 	ASSERT_EQ(0, workers());
 }
 
-TEST_F(uring, write_to_a_full_queue_waits_for_a_read_without_a_worker)
+TEST_F(uring, write_to_a_full_queue_waits_without_a_worker)
 {
 	unsigned char in[1000];
 
@@ -102,7 +102,7 @@ TEST_F(uring, write_to_a_full_queue_waits_for_a_read_without_a_worker)
 	ASSERT_EQ(0, workers());
 }
 
-TEST_F(uring, write_of_more_than_fits_takes_what_fits)
+TEST_F(uring, write_longer_than_the_room_is_partial)
 {
 	static unsigned char in[CAPACITY];
 
@@ -152,7 +152,7 @@ TEST_F(uring, cancelled_read_takes_nothing)
 	ASSERT_TRUE(take(self->nb, 0, 100));
 }
 
-TEST_F(uring, closed_with_a_read_under_way_takes_nothing)
+TEST_F(uring, closed_with_a_pending_read_takes_nothing)
 {
 	unsigned char out[100];
 
@@ -168,7 +168,7 @@ TEST_F(uring, closed_with_a_read_under_way_takes_nothing)
 	ASSERT_EQ(0, ring_open(&self->ring));
 }
 
-TEST_F(uring, polls)
+TEST_F(uring, poll_is_supported)
 {
 	struct io_uring_sqe poll = request(IORING_OP_POLL_ADD, self->fd, NULL, 0);
 
@@ -227,7 +227,7 @@ static bool ring_add_work(struct ring *ring, int fd)
 	return true;
 }
 
-TEST_F(uring_frames, are_all_read_though_there_is_other_work)
+TEST_F(uring_frames, are_all_read_while_task_work_is_pending)
 {
 	size_t n = 8, len = 1000, i;
 	unsigned char frames[8 * BBUF_FRAME_SPACE(1000)];
@@ -242,7 +242,7 @@ TEST_F(uring_frames, are_all_read_though_there_is_other_work)
 }
 
 /* So many that they don't go in at once. */
-TEST_F(uring_frames, are_all_written_though_there_is_other_work)
+TEST_F(uring_frames, are_all_written_while_task_work_is_pending)
 {
 	static struct { struct bbuf_frame head; __u64 body; } frames[3000];
 	size_t i;
@@ -260,7 +260,7 @@ TEST_F(uring_frames, are_all_written_though_there_is_other_work)
  * There is room for what poll asks for, but not for this record. The kernel tries, polls and
  * tries again: that is not to go round and round, or to end in a worker thread.
  */
-TEST_F(uring_frames, of_a_record_that_does_not_fit_wait_for_room_without_a_worker)
+TEST_F(uring_frames, of_a_record_that_does_not_fit_wait_without_a_worker)
 {
 	static struct { struct bbuf_frame head; unsigned char body[30000]; } frame;
 	const size_t queued_before = CAPACITY - sizeof(frame.body) / 2;

@@ -11,7 +11,7 @@
 #define EXCLUSIVE_EVENTS	(POLLIN | POLLOUT)	/* that epoll takes with EPOLLEXCLUSIVE */
 #define THE_END			(POLLHUP | POLLERR)	/* what poll reports unasked */
 
-/* Both names of each event are to be told of. */
+/* Both names of each event must be reported. */
 static short event_of(enum way way, bool writes)
 {
 	if (way == LEVEL)
@@ -124,7 +124,7 @@ static int threads_done(const struct waiter *w)
 	return n;
 }
 
-/* What the first one learns that has been told, when as many have been as must be. */
+/* The result of the first waiter that was notified, once all that must be have been. */
 static long threads_told(struct waiter *w, short events)
 {
 	int i, want = events & THE_END ? threads(w) : 1;

@@ -47,22 +47,22 @@ bool waiter_possible(struct waiter *w);
 bool waiter_begin(struct waiter *w);
 /* True if it has begun to wait, and does. */
 bool waiter_start(struct waiter *w);
-/* True if it waits on: nobody has told it anything. */
+/* True if it still waits: it was not notified. */
 bool waiter_waits_on(struct waiter *w);
 /*
- * Waits until it is told, and tells what it learns: of a call its value, otherwise the events of
- * poll. If these have the end in them, all its threads must be told. -ETIME if nobody tells it.
+ * Wait for the notification and return its contents: of a call its value, otherwise the events of
+ * poll. If these include EOF, all of its threads must be notified. -ETIME if it is not notified.
  */
 long waiter_told(struct waiter *w, short events);
-/* What that is to be, if a call returns value, and poll reports events of its file. */
+/* The expected result, if a call returns value, and poll reports events of its file. */
 long waiter_expects(const struct waiter *w, long value, short events);
 
 /* A new QUEUE: all that is not named is as most tests want it. */
 int waiter_queue(struct bbuf_create create);
 
 /*
- * Tests of those who wait for one side of QUEUE, that begin with BEGIN(): with fields of
- * struct bbuf_create by name.
+ * Tests of waiters on one side of QUEUE. They begin with BEGIN(), with fields of struct bbuf_create
+ * by name.
  */
 #define CAPACITY	(10 * LEN)
 #define MARK		(CAPACITY - LEN + 1)	/* the highest for reading beside LEN for writing */
@@ -82,14 +82,14 @@ FIXTURE_VARIANT(subject) {						\
 	enum way way;							\
 };									\
 									\
-FIXTURE_VARIANT_ADD(subject, in_a_call) { .way = CALL };		\
-FIXTURE_VARIANT_ADD(subject, in_poll) { .way = POLL };			\
-FIXTURE_VARIANT_ADD(subject, in_epoll) { .way = LEVEL };		\
-FIXTURE_VARIANT_ADD(subject, in_epoll_for_edges) { .way = EDGE };	\
-FIXTURE_VARIANT_ADD(subject, in_epoll_exclusively) { .way = EXCLUSIVE };\
-FIXTURE_VARIANT_ADD(subject, for_a_signal) { .way = SIGNAL };		\
-FIXTURE_VARIANT_ADD(subject, in_a_poll_of_io_uring) { .way = URING_POLL };\
-FIXTURE_VARIANT_ADD(subject, in_a_call_of_io_uring) { .way = URING_CALL };\
+FIXTURE_VARIANT_ADD(subject, blocking_call) { .way = CALL };		\
+FIXTURE_VARIANT_ADD(subject, poll) { .way = POLL };			\
+FIXTURE_VARIANT_ADD(subject, epoll) { .way = LEVEL };		\
+FIXTURE_VARIANT_ADD(subject, epoll_edge) { .way = EDGE };	\
+FIXTURE_VARIANT_ADD(subject, epoll_exclusive) { .way = EXCLUSIVE };\
+FIXTURE_VARIANT_ADD(subject, sigio) { .way = SIGNAL };		\
+FIXTURE_VARIANT_ADD(subject, io_uring_poll) { .way = URING_POLL };\
+FIXTURE_VARIANT_ADD(subject, io_uring_call) { .way = URING_CALL };\
 									\
 FIXTURE_SETUP(subject)							\
 {									\
@@ -119,7 +119,7 @@ do {									\
 	ASSERT_EQ(0, queue_set_write_mark(self->fd, LEN));		\
 } while (0)
 
-/* Nobody has it open for writing any more. */
+/* No process has it open for writing any more. */
 #define CLOSE_WRITERS()							\
 do {									\
 	close(self->fd);						\
@@ -128,13 +128,13 @@ do {									\
 	self->fd = self->framed = self->nb = -1;			\
 } while (0)
 
-/* What does not concern all ways to wait. */
+/* Conditions that do not apply to all ways to wait. */
 #define ONLY_CALLS()		do { if (!waiter_calls(&self->waiter)) return; } while (0)
 #define ONLY_POLLERS()		do { if (waiter_calls(&self->waiter)) return; } while (0)
 #define ONLY_EDGES()		do { if (!waiter_wants_edges(&self->waiter)) return; } while (0)
 /* io_uring is told of POLLRDHUP whether it asks for it or not. */
 #define NOT_IN_URING_POLL()	do { if (variant->way == URING_POLL) return; } while (0)
-/* What io_uring reads, it tries to read at once, and takes less than the mark. */
+/* A read by io_uring is tried at once without waiting, and takes less than the mark. */
 #define NOT_IN_URING_CALL()	do { if (variant->way == URING_CALL) return; } while (0)
 /* A time may be over before it begins. */
 #define ASSERT_BEGINS()							\

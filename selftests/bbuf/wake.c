@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* No wakeup is lost, and nobody is woken who has nothing to do. */
+/* No wake-up is lost, and no task is woken for nothing. */
 #include <signal.h>
 
 #include "fixture.h"
@@ -9,9 +9,9 @@
 
 BBUF_FIXTURE(wake)
 
-/* Nobody for nothing */
+/* No task for nothing */
 
-TEST_F(wake, a_write_wakes_one_of_many_readers)
+TEST_F(wake, write_wakes_one_of_many_readers)
 {
 	struct task reader[QUEUE];
 	int i;
@@ -28,7 +28,7 @@ TEST_F(wake, a_write_wakes_one_of_many_readers)
 	}
 }
 
-TEST_F(wake, a_read_wakes_one_of_many_writers)
+TEST_F(wake, read_wakes_one_of_many_writers)
 {
 	struct task writer[QUEUE];
 	int i;
@@ -46,7 +46,7 @@ TEST_F(wake, a_read_wakes_one_of_many_writers)
 	}
 }
 
-TEST_F(wake, a_writer_sleeps_until_all_its_room_is_there)
+TEST_F(wake, writer_sleeps_until_all_its_room_is_free)
 {
 	struct task writer = task_writer(self->fd, 0, 30000);
 	int i;
@@ -79,7 +79,7 @@ static long read_twice(struct task *t)
 	return read(t->fd, t->result->data, t->len);
 }
 
-TEST_F(wake, a_reader_sleeps_once_for_each_write)
+TEST_F(wake, reader_sleeps_once_per_write)
 {
 	struct task reader = task_reader(self->fd, 100);
 
@@ -95,7 +95,7 @@ TEST_F(wake, a_reader_sleeps_once_for_each_write)
 
 /* The baton: whoever leaves wakes the next if there is something left for him. */
 
-TEST_F(wake, the_baton_passes_through_all_readers)
+TEST_F(wake, wakeup_is_passed_on_through_all_readers)
 {
 	struct task reader[QUEUE];
 	int i;
@@ -109,7 +109,7 @@ TEST_F(wake, the_baton_passes_through_all_readers)
 		ASSERT_EQ(1, task_wait(&reader[i]));
 }
 
-TEST_F(wake, the_baton_passes_through_all_writers)
+TEST_F(wake, wakeup_is_passed_on_through_all_writers)
 {
 	struct task writer[QUEUE];
 	int i;
@@ -124,7 +124,7 @@ TEST_F(wake, the_baton_passes_through_all_writers)
 		ASSERT_EQ(1, task_wait(&writer[i]));
 }
 
-TEST_F(wake, a_writer_interrupted_at_the_front_lets_the_next_in)
+TEST_F(wake, interrupted_head_writer_lets_the_next_proceed)
 {
 	struct task big = task_writer(self->fd, 0, 100);
 	struct task small = task_writer(self->fd, 0, 10);
@@ -137,7 +137,7 @@ TEST_F(wake, a_writer_interrupted_at_the_front_lets_the_next_in)
 	ASSERT_EQ(10, task_wait(&small));
 }
 
-TEST_F(wake, a_writer_killed_at_the_front_lets_the_next_in)
+TEST_F(wake, killed_head_writer_lets_the_next_proceed)
 {
 	struct task big = task_writer(self->fd, 0, 100);
 	struct task small = task_writer(self->fd, 0, 10);
@@ -149,7 +149,7 @@ TEST_F(wake, a_writer_killed_at_the_front_lets_the_next_in)
 	ASSERT_EQ(10, task_wait(&small));
 }
 
-TEST_F(wake, a_writer_interrupted_in_a_large_write_lets_the_next_in)
+TEST_F(wake, writer_interrupted_in_a_large_write_lets_the_next_proceed)
 {
 	struct task large = task_writer(self->fd, 0, CAPACITY + 1000);
 	struct task next = task_writer(self->fd, 0, 100);
@@ -163,7 +163,7 @@ TEST_F(wake, a_writer_interrupted_in_a_large_write_lets_the_next_in)
 	ASSERT_EQ(100, task_wait(&next));
 }
 
-TEST_F(wake, a_waiter_interrupted_in_the_middle_leaves_the_others_as_they_were)
+TEST_F(wake, interrupted_waiter_in_the_middle_does_not_disturb_the_others)
 {
 	struct task reader[QUEUE];
 	int i;
@@ -188,7 +188,7 @@ TEST_F(wake, a_waiter_interrupted_in_the_middle_leaves_the_others_as_they_were)
  * A reader that is woken and interrupted at the same moment either takes the byte or
  * leaves it to the next one. The signal comes a little earlier or later in each round.
  */
-TEST_F(wake, a_reader_interrupted_as_it_is_woken_does_not_keep_the_wakeup)
+TEST_F(wake, reader_interrupted_as_it_is_woken_passes_the_wakeup_on)
 {
 	int round;
 
@@ -214,7 +214,7 @@ TEST_F(wake, a_reader_interrupted_as_it_is_woken_does_not_keep_the_wakeup)
 	}
 }
 
-TEST_F(wake, a_reader_killed_as_it_is_woken_does_not_keep_the_wakeup)
+TEST_F(wake, reader_killed_as_it_is_woken_passes_the_wakeup_on)
 {
 	int round;
 
@@ -249,7 +249,7 @@ static long write_bytes(struct task *t)
 	return i;
 }
 
-TEST_F(wake, none_is_lost_in_a_queue_of_one_byte)
+TEST_F(wake, no_wakeup_is_lost_in_a_queue_of_one_byte)
 {
 	struct task writer = { .fn = write_bytes, .arg = { ROUNDS } };
 	int i;
@@ -280,7 +280,7 @@ static long write_randomly(struct task *t)
 	return done;
 }
 
-TEST_F(wake, none_is_lost_among_random_sizes)
+TEST_F(wake, no_wakeup_is_lost_with_random_sizes)
 {
 	static const long capacities[] = { 7, 333, 4097 };
 	static unsigned char buf[4097];

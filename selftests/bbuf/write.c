@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a write promises. */
+/* The promises of write(). */
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/mman.h>
@@ -11,7 +11,7 @@
 
 BBUF_FIXTURE(write)
 
-TEST_F(write, of_nothing_returns_0_and_queues_nothing)
+TEST_F(write, of_length_0_returns_0_and_queues_nothing)
 {
 	ASSERT_EQ(0, write(self->fd, "", 0));
 	ASSERT_EQ(0, queued(self->fd));
@@ -21,7 +21,7 @@ TEST_F(write, of_nothing_returns_0_and_queues_nothing)
 	ASSERT_EQ(CAPACITY, queued(self->fd));
 }
 
-TEST_F(write, never_blocks_before_the_last_byte_of_the_capacity)
+TEST_F(write, does_not_block_before_the_last_byte_of_the_capacity)
 {
 	int room;
 
@@ -58,7 +58,7 @@ TEST_F(write, up_to_the_capacity_waits_until_all_of_it_fits)
 	ASSERT_TRUE(take(self->nb, 0, 101));
 }
 
-TEST_F(write, of_the_whole_capacity_waits_until_all_is_empty)
+TEST_F(write, of_the_whole_capacity_waits_until_the_queue_is_empty)
 {
 	struct task writer = task_writer(self->fd, 0, CAPACITY);
 
@@ -85,7 +85,7 @@ static long write_messages(struct task *t)
 	return MESSAGES;
 }
 
-TEST_F(write, up_to_the_capacity_is_never_interleaved)
+TEST_F(write, is_atomic_up_to_the_capacity)
 {
 	struct task writer[WRITERS];
 	char message[MESSAGE];
@@ -107,7 +107,7 @@ TEST_F(write, up_to_the_capacity_is_never_interleaved)
 		ASSERT_EQ(MESSAGES, task_wait(&writer[i]));
 }
 
-TEST_F(write, above_the_capacity_enters_in_pieces_in_order)
+TEST_F(write, above_the_capacity_is_queued_in_pieces_in_order)
 {
 	struct task writer = task_writer(self->fd, 0, LARGE);
 
@@ -118,7 +118,7 @@ TEST_F(write, above_the_capacity_enters_in_pieces_in_order)
 	ASSERT_EQ(0, queued(self->fd));
 }
 
-TEST_F(write, above_the_capacity_lets_no_other_writer_between)
+TEST_F(write, above_the_capacity_excludes_other_writers)
 {
 	struct task large = task_writer(self->fd, 0, LARGE);
 	struct task small = task_writer(self->fd, LARGE, 100);
@@ -147,7 +147,7 @@ TEST_F(write, nonblocking_up_to_4096_is_all_or_nothing)
 	ASSERT_FAILS(EAGAIN, put(self->nb, 0, 1));
 }
 
-TEST_F(write, nonblocking_above_4096_takes_what_fits)
+TEST_F(write, nonblocking_above_4096_is_partial)
 {
 	ASSERT_TRUE(fill(self->nb, CAPACITY - 100));
 	ASSERT_EQ(100, put(self->nb, 0, ATOMIC_MAX + 1));
@@ -158,14 +158,14 @@ TEST_F(write, nonblocking_above_4096_takes_what_fits)
 	ASSERT_TRUE(take(self->nb, 0, CAPACITY));
 }
 
-TEST_F(write, nonblocking_above_4096_takes_one_byte_if_only_one_fits)
+TEST_F(write, nonblocking_above_4096_queues_one_byte_if_only_one_fits)
 {
 	ASSERT_TRUE(fill(self->nb, CAPACITY - 1));
 	ASSERT_EQ(1, put(self->nb, 0, ATOMIC_MAX + 1));
 	ASSERT_EQ(CAPACITY, queued(self->nb));
 }
 
-TEST_F(write, nonblocking_above_a_small_capacity_takes_what_fits)
+TEST_F(write, nonblocking_above_a_small_capacity_is_partial)
 {
 	SET_CAPACITY(100);
 	ASSERT_EQ(100, put(self->nb, 0, 101));
@@ -173,7 +173,7 @@ TEST_F(write, nonblocking_above_a_small_capacity_takes_what_fits)
 	ASSERT_TRUE(take(self->nb, 0, 100));
 }
 
-TEST_F(write, from_a_bad_address_fails_and_queues_nothing)
+TEST_F(write, from_a_bad_address_fails_with_EFAULT_and_queues_nothing)
 {
 	void *closed = mmap(NULL, 1, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	void *bad[] = { closed, NULL, (void *)-4096L };
@@ -192,7 +192,7 @@ TEST_F(write, from_a_bad_address_fails_and_queues_nothing)
 /* Lengths around what a copy may be cut into. */
 static const size_t cuts[] = { 1, 2, 100, 4095, 4096, 4097, 10000, 40000 };
 
-TEST_F(write, that_faults_half_way_counts_what_it_queued_and_no_more)
+TEST_F(write, that_faults_half_way_returns_exactly_what_it_queued)
 {
 	size_t i;
 
@@ -212,7 +212,7 @@ TEST_F(write, that_faults_half_way_counts_what_it_queued_and_no_more)
 	}
 }
 
-TEST_F(write, that_faults_half_way_across_the_end_of_the_ring_is_intact)
+TEST_F(write, that_faults_half_way_is_intact_across_the_end_of_the_ring)
 {
 	size_t start;
 
@@ -240,7 +240,7 @@ static long write_over_a_cliff(struct task *t)
 	return write(t->fd, buf, LARGE);
 }
 
-TEST_F(write, above_the_capacity_that_faults_lets_the_next_writer_on)
+TEST_F(write, above_the_capacity_that_faults_admits_the_next_writer)
 {
 	struct task large = task_writer(self->fd, 0, LARGE);
 	struct task next = task_writer(self->fd, 7, 100);
@@ -259,7 +259,7 @@ TEST_F(write, above_the_capacity_that_faults_lets_the_next_writer_on)
 	ASSERT_EQ(0, queued(self->fd));
 }
 
-TEST_F(write, takes_memory_that_was_never_touched)
+TEST_F(write, from_untouched_memory_succeeds)
 {
 	unsigned char zeros[CAPACITY] = { 0 }, seen[CAPACITY];
 	void *fresh = mmap(NULL, 2 * CAPACITY, PROT_READ | PROT_WRITE,
@@ -274,7 +274,7 @@ TEST_F(write, takes_memory_that_was_never_touched)
 	ASSERT_EQ(0, memcmp(zeros, seen, CAPACITY));
 }
 
-TEST_F(write, takes_a_page_of_a_file_that_is_not_in_memory_yet)
+TEST_F(write, from_a_file_page_that_is_not_in_memory_succeeds)
 {
 	char path[] = "/tmp/bbuf.XXXXXX";
 	int file = mkstemp(path);
@@ -290,7 +290,7 @@ TEST_F(write, takes_a_page_of_a_file_that_is_not_in_memory_yet)
 	close(file);
 }
 
-TEST_F(write, interrupted_before_anything_was_queued_fails_with_EINTR)
+TEST_F(write, interrupted_before_any_progress_fails_with_EINTR)
 {
 	struct task writer = task_writer(self->fd, 0, 2);
 
@@ -302,7 +302,7 @@ TEST_F(write, interrupted_before_anything_was_queued_fails_with_EINTR)
 	ASSERT_TRUE(fill(self->nb, 1));
 }
 
-TEST_F(write, interrupted_before_anything_was_queued_restarts_under_SA_RESTART)
+TEST_F(write, interrupted_before_any_progress_restarts_under_SA_RESTART)
 {
 	struct task writer = task_writer(self->fd, 0, 2);
 
@@ -315,7 +315,7 @@ TEST_F(write, interrupted_before_anything_was_queued_restarts_under_SA_RESTART)
 	ASSERT_EQ(2, task_wait(&writer));
 }
 
-TEST_F(write, interrupted_half_way_returns_the_count_so_far)
+TEST_F(write, interrupted_half_way_returns_a_partial_count)
 {
 	bool restart[] = { false, true };
 	size_t i;

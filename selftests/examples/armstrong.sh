@@ -43,7 +43,7 @@ test_more_workers()
 	expect 2 'must be a number, 1 or more' "$examples/armstrong" --workers=0
 }
 
-test_a_worker_that_dies_is_missed()
+test_killed_worker_is_reported()
 {
 	"$examples/armstrong" --whole >out 2>errors &
 	eventually pkill -KILL -P $!

@@ -40,7 +40,7 @@ test_result()
 }
 
 # Long pauses, so that the other side is the faster one on a slow machine, too.
-test_who_is_faster_sleeps()
+test_faster_side_sleeps()
 {
 	run bounded --items=40 --pause=50ms
 	round 'slow consumers'
@@ -50,7 +50,7 @@ test_who_is_faster_sleeps()
 	holds "$consumers_slept > 2 * $producers_slept"
 }
 
-test_one_is_woken_for_one_that_slept()
+test_each_sleep_has_one_wakeup()
 {
 	run bounded --items=40 --producers=10 --consumers=10
 	round 'slow consumers'
@@ -71,14 +71,14 @@ test_many()
 	balanced 1000 5
 }
 
-test_numbers_that_make_no_sense()
+test_invalid_numbers_are_refused()
 {
 	expect 2 '--producers=0: must be a number' "$examples/bounded" --producers=0
 	expect 2 '--consumers=1001: must be at most 1000' "$examples/bounded" --consumers=1001
 	expect 2 '--pause=3: must be a time' "$examples/bounded" --pause=3
 }
 
-test_a_queue_that_may_not_be_so_large()
+test_capacity_above_the_limit_is_refused()
 {
 	local parameter=/sys/module/bbuf/parameters/max_capacity before status=0
 

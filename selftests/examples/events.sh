@@ -66,7 +66,7 @@ test_the_watcher_is_a_daemon()
 	grep -qE 'read.*<unfinished \.\.\.>\) += \?$' trace
 }
 
-test_numbers_that_make_no_sense()
+test_invalid_numbers_are_refused()
 {
 	expect 2 '--producers=1001: must be at most 1000' "$examples/events" --producers=1001
 	expect 2 '--limit=-1: must be a number' "$examples/events" --limit=-1

@@ -71,7 +71,7 @@ test_turns()
 	holds "4 * $(slept 'compute: coroutines') < $(slept 'compute: threads')"
 }
 
-test_nobody_asks_before_the_interval_is_over()
+test_lock_is_not_requested_before_the_interval()
 {
 	run gil --interval=1min --jobs=4
 	[ "$(turns 'compute: threads')" = 0 ]

@@ -39,7 +39,7 @@ test_system_calls()
 }
 
 # What it counts is what the kernel sees.
-test_strace_counts_as_many()
+test_strace_counts_the_same()
 {
 	local told seen
 

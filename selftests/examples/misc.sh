@@ -73,7 +73,7 @@ test_not_root()
 	done
 }
 
-test_nobody_listens()
+test_closed_output_is_an_error()
 {
 	local example
 

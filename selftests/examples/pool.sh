@@ -57,14 +57,14 @@ test_submit_waits_for_room()
 	holds "$(figure "$waits_for_room") == 0"
 }
 
-test_what_is_queued_at_the_end_is_done()
+test_queued_work_is_done_before_shutdown()
 {
 	run pool --workers=2 --capacity=30 --tasks=30 --pause=100ms
 	holds "$(figure "$left_at_the_end") > 15"
 	grep -q ' 30 done$' out
 }
 
-test_numbers_that_make_no_sense()
+test_invalid_numbers_are_refused()
 {
 	expect 2 '--workers=0: must be a number' "$examples/pool" --workers=0
 	expect 2 '--tasks=1000001: must be at most 1000000' "$examples/pool" --tasks=1000001

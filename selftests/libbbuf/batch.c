@@ -70,7 +70,7 @@ FIXTURE_TEARDOWN(memory)
 	EXPECT_TRUE(nothing_leaked());
 }
 
-TEST(sizes_that_are_none)
+TEST(invalid_sizes_are_refused)
 {
 	ASSERT_NO_HANDLE(EINVAL, bbuf_batch_new(0));
 	ASSERT_NO_HANDLE(EINVAL, bbuf_batch_new(sizeof(struct bbuf_frame)));
@@ -78,7 +78,7 @@ TEST(sizes_that_are_none)
 	ASSERT_NO_HANDLE(ENOMEM, bbuf_batch_new(SIZE_MAX / 2));
 }
 
-TEST(smallest_holds_a_byte)
+TEST(smallest_batch_holds_one_byte)
 {
 	struct bbuf_batch *batch = bbuf_batch_new(sizeof(struct bbuf_frame) + 1);
 
@@ -102,7 +102,7 @@ TEST_F(memory, is_a_fifo)
 	ASSERT_EMPTY(self->batch);
 }
 
-TEST_F(memory, holds_what_it_was_made_for)
+TEST_F(memory, holds_the_requested_size)
 {
 	ASSERT_ADDS(self->batch, "12345678");
 	ASSERT_ADDS(self->batch, "1");
@@ -111,7 +111,7 @@ TEST_F(memory, holds_what_it_was_made_for)
 	ASSERT_EQ(3, bbuf_batch_count(self->batch));
 }
 
-TEST_F(memory, room_comes_back)
+TEST_F(memory, room_is_reusable)
 {
 	static const char *const texts[] = { "a", "bb", "ccc", "dddd", "eeeee" };
 	size_t i;
@@ -125,7 +125,7 @@ TEST_F(memory, room_comes_back)
 	ASSERT_EQ(2, bbuf_batch_count(self->batch));
 }
 
-TEST_F(memory, refuses_what_can_be_no_record)
+TEST_F(memory, refuses_invalid_records)
 {
 	static const char bytes[1024];
 
@@ -135,7 +135,7 @@ TEST_F(memory, refuses_what_can_be_no_record)
 	ASSERT_EMPTY(self->batch);
 }
 
-TEST_F(memory, one_record_may_take_it_all)
+TEST_F(memory, one_record_may_fill_it)
 {
 	static const char bytes[3 * BBUF_FRAME_SPACE(8) - sizeof(struct bbuf_frame)];
 
@@ -153,7 +153,7 @@ TEST_F(memory, clear_empties_it)
 	ASSERT_NEXT(self->batch, "two");
 }
 
-TEST_F(memory, records_are_aligned_and_stay_until_it_is_used)
+TEST_F(memory, records_are_aligned_and_stay_valid_until_the_next_call)
 {
 	const void *first, *second;
 	size_t len;
@@ -194,7 +194,7 @@ FIXTURE_TEARDOWN(queued)
 	EXPECT_TRUE(nothing_leaked());
 }
 
-TEST_F(queued, put_makes_a_record_of_each)
+TEST_F(queued, put_queues_each_as_a_record)
 {
 	ASSERT_ADDS(self->batch, "one");
 	ASSERT_ADDS(self->batch, "12345678");
@@ -206,7 +206,7 @@ TEST_F(queued, put_makes_a_record_of_each)
 	ASSERT_GETS(self->queue, "three");
 }
 
-TEST_F(queued, get_takes_what_is_there)
+TEST_F(queued, get_returns_all_available_records)
 {
 	ASSERT_PUTS(self->queue, "one");
 	ASSERT_PUTS(self->queue, "12345678");
@@ -219,7 +219,7 @@ TEST_F(queued, get_takes_what_is_there)
 	ASSERT_EMPTY(self->batch);
 }
 
-TEST_F(queued, both_kinds_take_turns_on_one_handle)
+TEST_F(queued, plain_and_batch_calls_alternate_on_one_handle)
 {
 	int i;
 
@@ -233,12 +233,12 @@ TEST_F(queued, both_kinds_take_turns_on_one_handle)
 	}
 }
 
-TEST_F(queued, put_of_nothing)
+TEST_F(queued, put_of_an_empty_batch_returns_0)
 {
 	ASSERT_EQ(0, bbuf_batch_put(self->queue, self->batch, NULL));
 }
 
-TEST_F(queued, what_found_no_room_stays_in_order)
+TEST_F(queued, records_without_room_stay_in_the_batch_in_order)
 {
 	const size_t fit = CAPACITY / RECORD;
 
@@ -256,7 +256,7 @@ TEST_F(queued, what_found_no_room_stays_in_order)
 	ASSERT_TRUE(next_are_records(self->batch, fit, fit));
 }
 
-TEST_F(queued, put_goes_on_as_room_comes)
+TEST_F(queued, put_continues_as_room_is_made)
 {
 	struct call put = { .fn = call_batch_put, .batch = self->batch };
 	struct bbuf_batch *got = bbuf_batch_new(ROOM);
@@ -281,7 +281,7 @@ TEST_F(queued, put_goes_on_as_room_comes)
 	bbuf_batch_free(got);
 }
 
-TEST_F(queued, get_waits_for_the_first)
+TEST_F(queued, get_waits_for_the_first_record)
 {
 	struct call get = { .fn = call_batch_get, .batch = self->batch };
 
@@ -296,7 +296,7 @@ TEST_F(queued, get_waits_for_the_first)
 	bbuf_close(get.queue);
 }
 
-TEST_F(queued, get_of_nothing)
+TEST_F(queued, get_from_an_empty_queue_fails)
 {
 	ASSERT_FAILS(EAGAIN, bbuf_batch_get(self->queue, self->batch, &at_once));
 	ASSERT_FAILS(ETIMEDOUT, bbuf_batch_get(self->queue, self->batch, &shortly));
@@ -305,7 +305,7 @@ TEST_F(queued, get_of_nothing)
 	ASSERT_EMPTY(self->batch);
 }
 
-TEST_F(queued, get_appends)
+TEST_F(queued, get_appends_to_the_batch)
 {
 	ASSERT_ADDS(self->batch, "mine");
 	ASSERT_PUTS(self->queue, "theirs");
@@ -315,7 +315,7 @@ TEST_F(queued, get_appends)
 	ASSERT_NEXT(self->batch, "theirs");
 }
 
-TEST_F(queued, get_takes_only_what_fits)
+TEST_F(queued, get_takes_only_records_that_fit)
 {
 	struct bbuf_batch *small = bbuf_batch_new(2 * BBUF_FRAME_SPACE(RECORD));
 
@@ -344,7 +344,7 @@ TEST_F(queued, get_needs_room_for_more_than_a_frame)
 	bbuf_batch_free(small);
 }
 
-TEST_F(queued, get_of_a_record_that_never_fits)
+TEST_F(queued, get_fails_for_a_record_that_can_never_fit)
 {
 	struct bbuf_batch *small = bbuf_batch_new(BBUF_FRAME_SPACE(RECORD - 8));
 
@@ -357,7 +357,7 @@ TEST_F(queued, get_of_a_record_that_never_fits)
 	bbuf_batch_free(small);
 }
 
-TEST_F(queued, what_one_queue_gave_goes_into_another)
+TEST_F(queued, batch_from_one_queue_can_be_put_into_another)
 {
 	char name[BBUF_NAME_SIZE];
 	struct bbuf *other;
@@ -375,7 +375,7 @@ TEST_F(queued, what_one_queue_gave_goes_into_another)
 	ASSERT_EQ(0, bbuf_destroy(name));
 }
 
-TEST_F(queued, after_shutdown_nothing_goes_in)
+TEST_F(queued, put_fails_after_shutdown)
 {
 	ASSERT_EQ(0, bbuf_shutdown(self->queue));
 	ASSERT_ADDS(self->batch, "late");
@@ -383,7 +383,7 @@ TEST_F(queued, after_shutdown_nothing_goes_in)
 	ASSERT_EQ(1, bbuf_batch_count(self->batch));
 }
 
-TEST_F(queued, a_record_beyond_the_capacity)
+TEST_F(queued, put_of_a_record_above_the_capacity_fails)
 {
 	static const char record[CAPACITY + 1];
 
@@ -395,7 +395,7 @@ TEST_F(queued, a_record_beyond_the_capacity)
 	ASSERT_EQ(2, bbuf_batch_count(self->batch));
 }
 
-TEST_F(queued, the_file_must_be_open_for_it)
+TEST_F(queued, calls_need_a_handle_with_their_access_mode)
 {
 	struct bbuf *reader = bbuf_open(self->name, O_RDONLY);
 	struct bbuf *writer = bbuf_open(self->name, O_WRONLY);
@@ -411,7 +411,7 @@ TEST_F(queued, the_file_must_be_open_for_it)
 
 QUEUE_FIXTURE(stream, BBUF_STREAM)
 
-TEST_F(stream, has_no_batches)
+TEST_F(stream, batch_calls_are_refused)
 {
 	struct bbuf_batch *batch = bbuf_batch_new(ROOM);
 

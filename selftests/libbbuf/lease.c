@@ -55,7 +55,7 @@ static short revents(struct bbuf *queue)
 	return poll(&fd, 1, 0) < 0 ? -1 : fd.revents;
 }
 
-/* Waits until so many leases have timed out: true if they do. */
+/* Wait until that number of leases have timed out: true if they do. */
 static bool expired(struct bbuf *queue, uint64_t count)
 {
 	long end = now_ms() + DEADLINE_MS;
@@ -93,7 +93,7 @@ FIXTURE_TEARDOWN(leased)
 	EXPECT_TRUE(nothing_leaked());
 }
 
-TEST_F(leased, is_told_of)
+TEST_F(leased, lease_fills_in_its_information)
 {
 	struct bbuf_lease second;
 
@@ -109,14 +109,14 @@ TEST_F(leased, is_told_of)
 	ASSERT_EQ(5, second.len);
 }
 
-TEST_F(leased, needs_not_be_told_of)
+TEST_F(leased, lease_information_is_optional)
 {
 	ASSERT_PUTS(self->queue, "one");
 	ASSERT_LEASES(self->queue, "one", NULL);
 	ASSERT_INFO(self->queue, 1, leased_records);
 }
 
-TEST_F(leased, counts_as_taken_when_it_is_acknowledged)
+TEST_F(leased, record_counts_as_read_when_acknowledged)
 {
 	ASSERT_PUTS(self->queue, "one");
 	ASSERT_LEASES(self->queue, "one", &self->lease);
@@ -134,7 +134,7 @@ TEST_F(leased, counts_as_taken_when_it_is_acknowledged)
 	ASSERT_INFO(self->queue, 0, returned);
 }
 
-TEST_F(leased, goes_back_to_where_it_was)
+TEST_F(leased, record_returns_to_its_position)
 {
 	ASSERT_PUTS(self->queue, "one");
 	ASSERT_PUTS(self->queue, "two");
@@ -147,7 +147,7 @@ TEST_F(leased, goes_back_to_where_it_was)
 	ASSERT_EQ(1, self->lease.deliveries);
 }
 
-TEST_F(leased, goes_back_behind_all)
+TEST_F(leased, record_returns_to_the_tail)
 {
 	ASSERT_PUTS(self->queue, "one");
 	ASSERT_PUTS(self->queue, "two");
@@ -160,7 +160,7 @@ TEST_F(leased, goes_back_behind_all)
 	ASSERT_LEASES(self->queue, "three", NULL);
 }
 
-TEST_F(leased, goes_back_when_the_handle_is_closed)
+TEST_F(leased, record_returns_when_the_handle_is_closed)
 {
 	ASSERT_PUTS(self->queue, "one");
 	ASSERT_PUTS(self->queue, "two");
@@ -191,7 +191,7 @@ static void take_and_wait(const char *name, size_t count, int said)
 	_exit(1);
 }
 
-/* A child takes so many bytes, or records of a byte, and is killed. */
+/* A child takes that number of bytes, or records of one byte, and is killed. */
 static bool taken_by_the_killed(const char *name, size_t count)
 {
 	int status, fds[2];
@@ -212,7 +212,7 @@ static bool taken_by_the_killed(const char *name, size_t count)
 	return told && WIFSIGNALED(status);
 }
 
-TEST_F(leased, goes_back_when_its_holder_is_killed)
+TEST_F(leased, record_returns_when_its_holder_is_killed)
 {
 	ASSERT_PUTS(self->queue, "1");
 	ASSERT_PUTS(self->queue, "2");
@@ -225,7 +225,7 @@ TEST_F(leased, goes_back_when_its_holder_is_killed)
 	ASSERT_LEASES(self->queue, "3", NULL);
 }
 
-TEST_F(leased, is_settled_once)
+TEST_F(leased, lease_is_settled_only_once)
 {
 	ASSERT_PUTS(self->queue, "one");
 	ASSERT_LEASES(self->queue, "one", &self->lease);
@@ -236,7 +236,7 @@ TEST_F(leased, is_settled_once)
 	ASSERT_EQ(0, bbuf_settle_all(self->queue, BBUF_ACK));
 }
 
-TEST_F(leased, is_settled_by_its_holder_only)
+TEST_F(leased, lease_is_settled_only_by_its_holder)
 {
 	ASSERT_PUTS(self->queue, "one");
 	ASSERT_LEASES(self->queue, "one", &self->lease);
@@ -246,7 +246,7 @@ TEST_F(leased, is_settled_by_its_holder_only)
 	ASSERT_EQ(1, bbuf_settle(self->queue, self->lease.lease, BBUF_ACK));
 }
 
-TEST_F(leased, is_not_settled_in_ways_that_are_none)
+TEST_F(leased, invalid_settle_actions_are_refused)
 {
 	ASSERT_PUTS(self->queue, "one");
 	ASSERT_LEASES(self->queue, "one", &self->lease);
@@ -255,7 +255,7 @@ TEST_F(leased, is_not_settled_in_ways_that_are_none)
 	ASSERT_INFO(self->queue, 1, leased_records);
 }
 
-TEST_F(leased, without_numbers_in_their_order)
+TEST_F(leased, number_zero_settles_the_oldest_lease)
 {
 	ASSERT_PUTS(self->queue, "one");
 	ASSERT_PUTS(self->queue, "two");
@@ -267,7 +267,7 @@ TEST_F(leased, without_numbers_in_their_order)
 	ASSERT_LEASES(self->queue, "one", NULL);
 }
 
-TEST_F(leased, all_together)
+TEST_F(leased, all_leases_are_settled_at_once)
 {
 	ASSERT_PUTS(self->queue, "one");
 	ASSERT_PUTS(self->queue, "two");
@@ -282,7 +282,7 @@ TEST_F(leased, all_together)
 	ASSERT_INFO(self->queue, 3, out.records);
 }
 
-TEST_F(leased, in_batches)
+TEST_F(leased, batch_leases_records)
 {
 	struct bbuf_batch *batch = bbuf_batch_new(1000);
 	const void *data;
@@ -305,7 +305,7 @@ TEST_F(leased, in_batches)
 	bbuf_batch_free(batch);
 }
 
-TEST_F(leased, stays_where_it_is_if_too_long)
+TEST_F(leased, record_too_long_for_the_buffer_stays_queued)
 {
 	char byte;
 
@@ -317,7 +317,7 @@ TEST_F(leased, stays_where_it_is_if_too_long)
 	ASSERT_EQ(1, self->lease.deliveries);
 }
 
-TEST_F(leased, takes_its_room)
+TEST_F(leased, record_occupies_its_room)
 {
 	static char bytes[CAPACITY];
 
@@ -330,7 +330,7 @@ TEST_F(leased, takes_its_room)
 	ASSERT_EQ(1, bbuf_put(self->other, bytes, 1, &at_once));
 }
 
-TEST_F(leased, is_not_flushed)
+TEST_F(leased, leases_are_not_flushed)
 {
 	ASSERT_PUTS(self->queue, "one");
 	ASSERT_LEASES(self->queue, "one", &self->lease);
@@ -341,7 +341,7 @@ TEST_F(leased, is_not_flushed)
 	ASSERT_FAILS(EAGAIN, bbuf_lease(self->other, self->name, 1, &at_once, NULL));
 }
 
-TEST_F(leased, holds_up_the_end)
+TEST_F(leased, lease_delays_EOF)
 {
 	char byte;
 
@@ -356,7 +356,7 @@ TEST_F(leased, holds_up_the_end)
 	ASSERT_EQ(0, bbuf_lease(self->other, &byte, 1, NULL, NULL));
 }
 
-TEST_F(leased, holds_up_a_drain)
+TEST_F(leased, lease_delays_drain)
 {
 	struct call drain = { .fn = call_drain, .queue = self->other };
 
@@ -370,7 +370,7 @@ TEST_F(leased, holds_up_a_drain)
 	ASSERT_EQ(0, drain.ret);
 }
 
-TEST_F(leased, up_to_a_limit)
+TEST_F(leased, max_leases_is_enforced)
 {
 	ASSERT_TRUE(set_max_leases(self->queue, 2));
 	ASSERT_PUTS(self->queue, "one");
@@ -389,7 +389,7 @@ TEST_F(leased, up_to_a_limit)
 	ASSERT_LEASES(self->queue, "three", NULL);
 }
 
-TEST_F(leased, without_an_end)
+TEST_F(leased, lease_taken_before_a_timeout_was_set_does_not_expire)
 {
 	ASSERT_PUTS(self->queue, "one");
 	ASSERT_LEASES(self->queue, "one", &self->lease);
@@ -399,7 +399,7 @@ TEST_F(leased, without_an_end)
 	ASSERT_EQ(1, bbuf_settle(self->queue, self->lease.lease, BBUF_ACK));
 }
 
-TEST_F(leased, for_a_time)
+TEST_F(leased, lease_timeout_returns_the_record)
 {
 	ASSERT_TRUE(set_timeout(self->queue, SHORT_NS));
 	ASSERT_PUTS(self->queue, "one");
@@ -413,7 +413,7 @@ TEST_F(leased, for_a_time)
 }
 
 /* The time that the queue has then, which the lease did not have before. */
-TEST_F(leased, anew_for_a_time)
+TEST_F(leased, renewal_restarts_the_lease_timeout)
 {
 	ASSERT_PUTS(self->queue, "one");
 	ASSERT_LEASES(self->queue, "one", &self->lease);
@@ -423,7 +423,7 @@ TEST_F(leased, anew_for_a_time)
 	ASSERT_FAILS(ESTALE, bbuf_settle(self->queue, self->lease.lease, BBUF_RENEW));
 }
 
-TEST_F(leased, anew_without_an_end)
+TEST_F(leased, renewal_without_timeout_cancels_it)
 {
 	ASSERT_TRUE(set_timeout(self->queue, 20 * SHORT_NS));
 	ASSERT_PUTS(self->queue, "one");
@@ -435,7 +435,7 @@ TEST_F(leased, anew_without_an_end)
 	ASSERT_EQ(1, bbuf_settle(self->queue, self->lease.lease, BBUF_ACK));
 }
 
-TEST_F(leased, and_rejected)
+TEST_F(leased, reject_dead_letters_the_record)
 {
 	ASSERT_PUTS(self->queue, "one");
 	ASSERT_LEASES(self->queue, "one", &self->lease);
@@ -445,7 +445,7 @@ TEST_F(leased, and_rejected)
 	ASSERT_FAILS(EAGAIN, bbuf_lease(self->queue, self->name, 8, &at_once, NULL));
 }
 
-TEST_F(leased, by_a_handle_that_reads)
+TEST_F(leased, lease_needs_a_handle_open_for_reading)
 {
 	struct bbuf *writer = bbuf_open(self->name, O_WRONLY);
 	char byte;
@@ -457,7 +457,7 @@ TEST_F(leased, by_a_handle_that_reads)
 	bbuf_close(writer);
 }
 
-TEST_F(leased, not_from_what_was_destroyed)
+TEST_F(leased, lease_fails_after_destroy)
 {
 	ASSERT_PUTS(self->queue, "one");
 	ASSERT_LEASES(self->queue, "one", &self->lease);
@@ -469,7 +469,7 @@ TEST_F(leased, not_from_what_was_destroyed)
 
 /* How long to wait */
 
-TEST_F(leased, at_once_or_not_at_all)
+TEST_F(leased, nonblocking_lease_fails_if_the_queue_is_empty)
 {
 	int flags = fcntl(bbuf_fd(self->queue), F_GETFL);
 
@@ -480,7 +480,7 @@ TEST_F(leased, at_once_or_not_at_all)
 	ASSERT_EQ(flags, fcntl(bbuf_fd(self->queue), F_GETFL));
 }
 
-TEST_F(leased, within_a_time)
+TEST_F(leased, timeout_ends_the_wait)
 {
 	long start = now_ms();
 
@@ -488,7 +488,7 @@ TEST_F(leased, within_a_time)
 	ASSERT_GE(now_ms() - start, SHORT_MS / 2);
 }
 
-TEST_F(leased, within_no_time_that_is_none)
+TEST_F(leased, invalid_timeouts_are_refused)
 {
 	const struct timespec bad = { .tv_nsec = -1 };
 
@@ -497,7 +497,7 @@ TEST_F(leased, within_no_time_that_is_none)
 	ASSERT_LEASES(self->queue, "one", NULL);
 }
 
-TEST_F(leased, never_waiting)
+TEST_F(leased, nonblocking_handle_does_not_wait)
 {
 	struct bbuf *queue = bbuf_open(self->name, O_RDONLY | O_NONBLOCK);
 
@@ -525,8 +525,8 @@ FIXTURE_VARIANT(waiting) {
 	const struct timespec *timeout;
 };
 
-FIXTURE_VARIANT_ADD(waiting, for_ever) { .timeout = NULL };
-FIXTURE_VARIANT_ADD(waiting, for_a_while) { .timeout = &long_enough };
+FIXTURE_VARIANT_ADD(waiting, without_timeout) { .timeout = NULL };
+FIXTURE_VARIANT_ADD(waiting, with_timeout) { .timeout = &long_enough };
 
 FIXTURE_SETUP(waiting)
 {
@@ -546,7 +546,7 @@ FIXTURE_TEARDOWN(waiting)
 	EXPECT_TRUE(nothing_leaked());
 }
 
-TEST_F(waiting, for_what_is_put)
+TEST_F(waiting, ends_on_put)
 {
 	ASSERT_TRUE(call_start(&self->lease));
 	ASSERT_TRUE(queue_readers_wait(self->queue, 1));
@@ -556,7 +556,7 @@ TEST_F(waiting, for_what_is_put)
 	ASSERT_EQ(0, memcmp("here", self->lease.data, 4));
 }
 
-TEST_F(waiting, for_what_goes_back)
+TEST_F(waiting, ends_on_return)
 {
 	ASSERT_PUTS(self->queue, "here");
 	ASSERT_LEASES(self->queue, "here", NULL);
@@ -568,7 +568,7 @@ TEST_F(waiting, for_what_goes_back)
 	ASSERT_EQ(0, memcmp("here", self->lease.data, 4));
 }
 
-TEST_F(waiting, for_the_end)
+TEST_F(waiting, ends_on_EOF)
 {
 	ASSERT_PUTS(self->queue, "last");
 	ASSERT_LEASES(self->queue, "last", NULL);
@@ -582,7 +582,7 @@ TEST_F(waiting, for_the_end)
 
 /* Dead letters */
 
-FIXTURE(dead) {
+FIXTURE(dead_letter) {
 	char name[BBUF_NAME_SIZE];
 	char letters_name[BBUF_NAME_SIZE];
 	struct bbuf *queue;
@@ -590,7 +590,7 @@ FIXTURE(dead) {
 	struct bbuf_lease lease;
 };
 
-FIXTURE_SETUP(dead)
+FIXTURE_SETUP(dead_letter)
 {
 	struct bbuf_config config = BBUF_CONFIG_INIT;
 
@@ -609,7 +609,7 @@ FIXTURE_SETUP(dead)
 	ASSERT_LEASES(self->queue, "one", &self->lease);
 }
 
-FIXTURE_TEARDOWN(dead)
+FIXTURE_TEARDOWN(dead_letter)
 {
 	bbuf_close(self->queue);
 	bbuf_close(self->letters);
@@ -618,7 +618,7 @@ FIXTURE_TEARDOWN(dead)
 	EXPECT_TRUE(nothing_leaked());
 }
 
-TEST_F(dead, after_the_last_delivery)
+TEST_F(dead_letter, follows_the_last_delivery)
 {
 	ASSERT_EQ(1, bbuf_settle(self->queue, self->lease.lease, BBUF_RETURN));
 	ASSERT_LEASES(self->queue, "one", &self->lease);
@@ -630,7 +630,7 @@ TEST_F(dead, after_the_last_delivery)
 	ASSERT_INFO(self->queue, 1, returned);
 }
 
-TEST_F(dead, if_rejected)
+TEST_F(dead_letter, follows_a_rejection)
 {
 	ASSERT_EQ(1, bbuf_settle(self->queue, self->lease.lease, BBUF_REJECT));
 	ASSERT_GETS(self->letters, "one");
@@ -638,7 +638,7 @@ TEST_F(dead, if_rejected)
 	ASSERT_INFO(self->queue, 0, leased_records);
 }
 
-TEST_F(dead, only_with_room_for_it)
+TEST_F(dead_letter, needs_room_in_the_dead_letter_queue)
 {
 	ASSERT_TRUE(queue_fill(self->letters, 1024));
 	ASSERT_FAILS(EAGAIN, bbuf_settle(self->queue, self->lease.lease, BBUF_REJECT));
@@ -648,7 +648,7 @@ TEST_F(dead, only_with_room_for_it)
 	ASSERT_GETS(self->letters, "one");
 }
 
-TEST_F(dead, or_behind_all_that_is_queued)
+TEST_F(dead_letter, without_room_goes_to_the_tail)
 {
 	ASSERT_TRUE(queue_fill(self->letters, 1024));
 	ASSERT_EQ(1, bbuf_settle(self->queue, self->lease.lease, BBUF_RETURN));
@@ -661,7 +661,7 @@ TEST_F(dead, or_behind_all_that_is_queued)
 	ASSERT_INFO(self->queue, 0, dead_lettered);
 }
 
-TEST_F(dead, never_after_as_many_as_may_be)
+TEST_F(dead_letter, does_not_happen_with_unlimited_deliveries)
 {
 	const struct bbuf_set set = { .fields = BBUF_SET_MAX_DELIVERIES };
 	uint32_t i;
@@ -697,7 +697,7 @@ FIXTURE_TEARDOWN(tokens)
 	EXPECT_TRUE(nothing_leaked());
 }
 
-TEST_F(tokens, are_put_back)
+TEST_F(tokens, are_written_back)
 {
 	char got[3];
 
@@ -710,7 +710,7 @@ TEST_F(tokens, are_put_back)
 	ASSERT_INFO(self->queue, 4, in.bytes);
 }
 
-TEST_F(tokens, go_back_when_their_holder_is_killed)
+TEST_F(tokens, return_when_their_holder_is_killed)
 {
 	ASSERT_TRUE(taken_by_the_killed(self->name, 3));
 	ASSERT_INFO(self->queue, 4, bytes);
@@ -718,7 +718,7 @@ TEST_F(tokens, go_back_when_their_holder_is_killed)
 	ASSERT_INFO(self->queue, 3, returned);
 }
 
-TEST_F(tokens, up_to_a_limit)
+TEST_F(tokens, are_limited_per_process)
 {
 	char got[4];
 
@@ -729,7 +729,7 @@ TEST_F(tokens, up_to_a_limit)
 	ASSERT_EQ(1, bbuf_get(self->queue, got, 1, NULL));
 }
 
-TEST_F(tokens, have_no_numbers)
+TEST_F(tokens, have_no_lease_numbers)
 {
 	char byte;
 
@@ -740,11 +740,11 @@ TEST_F(tokens, have_no_numbers)
 	ASSERT_INFO(self->queue, 1, leased_bytes);
 }
 
-/* Queues without leases, and those that can't have what they are to have */
+/* Queues without leases, and queues that cannot have the requested configuration */
 
 QUEUE_FIXTURE(unleased, BBUF_RECORD)
 
-TEST_F(unleased, says_so)
+TEST_F(unleased, lease_calls_are_refused)
 {
 	struct bbuf_info info;
 	char byte;
@@ -761,7 +761,7 @@ TEST_F(unleased, says_so)
 	ASSERT_GETS(self->queue, "x");
 }
 
-TEST_F(unleased, configs_that_are_none)
+TEST_F(unleased, invalid_configurations_are_refused)
 {
 	static char long_name[] = "12345678901234567890123456789012345678901234567890"
 				  "123456789012345";
@@ -817,7 +817,7 @@ static bool make_history(struct bbuf *queue)
 	       bbuf_settle(queue, 0, BBUF_RETURN_LAST) == 1;
 }
 
-TEST_F(unleased, others_are_told_the_same_by_name_as_by_handle)
+TEST_F(unleased, info_is_the_same_by_name_and_by_handle)
 {
 	const struct bbuf_config config = {
 		.type = BBUF_RECORD, .policy = BBUF_LEASE, .capacity = CAPACITY, .mode = 0600,

@@ -10,7 +10,7 @@
 #define NOBODY	65534
 #define MANY	100
 #define CHURNED	8
-#define CHURN_MS	2000	/* for so long queues come and go */
+#define CHURN_MS	2000	/* time for which queues come and go */
 
 static long max_capacity(void)
 {
@@ -48,7 +48,7 @@ static bool node_stat(const char *name, struct stat *st)
 	return !stat(path, st);
 }
 
-TEST_F(name, without_config_it_is_as_documented)
+TEST_F(name, without_config_has_the_documented_defaults)
 {
 	struct bbuf_info info;
 	struct stat st;
@@ -65,7 +65,7 @@ TEST_F(name, without_config_it_is_as_documented)
 	ASSERT_EQ(0, st.st_gid);
 }
 
-TEST_F(name, config_is_followed)
+TEST_F(name, config_is_applied)
 {
 	const struct bbuf_config config = {
 		.type = BBUF_RECORD, .policy = BBUF_EOF_ON_CLOSE | BBUF_DROP_OLDEST,
@@ -86,7 +86,7 @@ TEST_F(name, config_is_followed)
 	ASSERT_EQ(22, st.st_gid);
 }
 
-TEST_F(name, configs_that_are_none)
+TEST_F(name, invalid_configs_are_refused)
 {
 	const struct bbuf_config usual = BBUF_CONFIG_INIT;
 	struct bbuf_config config;
@@ -107,7 +107,7 @@ TEST_F(name, configs_that_are_none)
 	ASSERT_FAILS(ENOENT, bbuf_destroy(self->name));
 }
 
-TEST(names_that_no_queue_can_have)
+TEST(invalid_names_are_refused)
 {
 	struct bbuf_info info;
 	char name[300 + 1];
@@ -127,7 +127,7 @@ TEST(names_that_no_queue_can_have)
 	ASSERT_FAILS(EINVAL, bbuf_create("\xff\xfe", NULL));
 }
 
-TEST(longest_name)
+TEST(longest_name_is_accepted)
 {
 	char name[BBUF_NAME_SIZE];
 	struct bbuf_info info;
@@ -145,7 +145,7 @@ TEST(longest_name)
 	ASSERT_EQ(0, bbuf_destroy(name));
 }
 
-TEST_F(name, that_is_taken)
+TEST_F(name, in_use_is_refused)
 {
 	ASSERT_EQ(0, bbuf_create(self->name, NULL));
 	ASSERT_FAILS(EEXIST, bbuf_create(self->name, NULL));
@@ -153,7 +153,7 @@ TEST_F(name, that_is_taken)
 	ASSERT_FAILS(EEXIST, bbuf_create("control", NULL));
 }
 
-TEST_F(name, is_free_again_when_the_queue_is_destroyed)
+TEST_F(name, is_free_again_after_destroy)
 {
 	struct bbuf_info info;
 
@@ -165,12 +165,12 @@ TEST_F(name, is_free_again_when_the_queue_is_destroyed)
 	ASSERT_EQ(0, bbuf_create(self->name, NULL));
 }
 
-TEST(default_stays)
+TEST(default_queue_cannot_be_destroyed)
 {
 	ASSERT_FAILS(EPERM, bbuf_destroy(BBUF_QUEUE_DEFAULT));
 }
 
-TEST_F(name, only_root_makes_and_removes)
+TEST_F(name, is_created_and_destroyed_by_root_only)
 {
 	struct bbuf_info info;
 
@@ -184,7 +184,7 @@ TEST_F(name, only_root_makes_and_removes)
 
 QUEUE_FIXTURE(destroyed, BBUF_RECORD)
 
-TEST_F(destroyed, handles_say_so)
+TEST_F(destroyed, handles_fail_with_ENODEV)
 {
 	const struct bbuf_set set = { .policy_mask = BBUF_DROP_OLDEST };
 	struct bbuf_info info;
@@ -205,7 +205,7 @@ TEST_F(destroyed, handles_say_so)
 	ASSERT_EQ(BBUF_DESTROYED, info.state & BBUF_DESTROYED);
 }
 
-TEST_F(destroyed, those_who_wait_are_told)
+TEST_F(destroyed, waiters_fail_with_ENODEV)
 {
 	struct call get = { .fn = call_get, .len = 1 };
 
@@ -241,9 +241,9 @@ static bool make_history(struct bbuf *queue)
 	       !bbuf_shutdown(queue);
 }
 
-QUEUE_FIXTURE(told, BBUF_RECORD)
+QUEUE_FIXTURE(info, BBUF_RECORD)
 
-TEST_F(told, the_same_by_name_as_by_handle)
+TEST_F(info, is_the_same_by_name_and_by_handle)
 {
 	struct bbuf_info by_name, by_handle;
 
@@ -271,7 +271,7 @@ TEST_F(told, the_same_by_name_as_by_handle)
 	ASSERT_NE(0, by_name.out.blocked_ns);
 }
 
-TEST_F(told, who_has_it_open_and_who_waits)
+TEST_F(info, counts_open_files_and_waiters)
 {
 	struct call get = { .fn = call_get, .len = 1 };
 	struct bbuf_info info;
@@ -302,7 +302,7 @@ static const struct bbuf_info *find(const struct bbuf_info *list, size_t count, 
 	return NULL;
 }
 
-TEST(list_has_them_all_in_order)
+TEST(list_contains_all_queues_in_order)
 {
 	char name[BBUF_NAME_SIZE], what[16];
 	struct bbuf_info *list;
@@ -370,7 +370,7 @@ TEST_F(name, stays_in_the_list_while_others_come_and_go)
 	ASSERT_EQ(NULL, failed);
 }
 
-TEST_F(name, counts_that_one_may_not_know)
+TEST_F(name, hides_counters_from_users_without_permission)
 {
 	struct bbuf_config config = BBUF_CONFIG_INIT;
 	struct bbuf_info *list, info;
@@ -405,8 +405,8 @@ TEST_F(name, counts_that_one_may_not_know)
 	bbuf_list_free(list);
 }
 
-/* What a process sees if the module is loaded, and its nodes are not there. */
-TEST(without_the_nodes)
+/* A process runs while the module is loaded, but its nodes are missing. */
+TEST(missing_nodes_are_reported)
 {
 	struct bbuf_info info;
 
@@ -421,8 +421,8 @@ TEST(without_the_nodes)
 	ASSERT_FAILS(ENXIO, bbuf_create("new", NULL));
 }
 
-/* What a process sees if the module is not loaded. */
-TEST(without_the_module)
+/* A process runs while the module is not loaded. */
+TEST(missing_module_is_reported)
 {
 	struct bbuf_info info, *list;
 	size_t count;

@@ -51,7 +51,7 @@ TEST(default_is_dev_bbuf)
 	bbuf_close(queue);
 }
 
-TEST(names_that_no_queue_can_have)
+TEST(invalid_names_are_refused)
 {
 	char name[300 + 1];
 	size_t i;
@@ -67,7 +67,7 @@ TEST(names_that_no_queue_can_have)
 	ASSERT_NO_HANDLE(ENOENT, bbuf_open(name, O_RDWR));
 }
 
-TEST(queues_that_are_not_there)
+TEST(missing_queues_are_reported)
 {
 	ASSERT_NO_HANDLE(ENOENT, bbuf_open("no-such", O_RDWR));
 	ASSERT_NO_HANDLE(ENOENT, bbuf_open("a b", O_RDWR));
@@ -75,7 +75,7 @@ TEST(queues_that_are_not_there)
 	ASSERT_NO_HANDLE(ENOENT, bbuf_open("./no-such", O_RDWR));
 }
 
-TEST(files_that_are_no_queues)
+TEST(other_files_are_refused)
 {
 	ASSERT_NO_HANDLE(ENOENT, bbuf_open("control", O_RDWR));
 	ASSERT_NO_HANDLE(ENOTTY, bbuf_open("/dev/bbuf-control", O_RDWR));
@@ -85,7 +85,7 @@ TEST(files_that_are_no_queues)
 }
 
 /* Where a FIFO is opened one waits for its other end. */
-TEST(a_fifo_is_no_queue)
+TEST(fifo_is_refused)
 {
 	ASSERT_EQ(0, mkfifo("/dev/bbuf-fifo", 0600));
 	EXPECT_NO_HANDLE(ENOENT, bbuf_open("fifo", O_WRONLY));
@@ -101,7 +101,7 @@ static bool node_of(const struct bbuf *queue, const char *name, char path[NODE_S
 	return !fstat(bbuf_fd(queue), node);
 }
 
-TEST_F(open, without_its_node)
+TEST_F(open, without_its_node_fails)
 {
 	char path[NODE_SIZE];
 	struct stat node;
@@ -113,7 +113,7 @@ TEST_F(open, without_its_node)
 	ASSERT_EQ(0, mknod(path, S_IFCHR | 0600, node.st_rdev));
 }
 
-TEST_F(open, with_another_file_in_place_of_its_node)
+TEST_F(open, with_another_file_in_place_of_its_node_fails)
 {
 	char path[NODE_SIZE];
 	struct stat node, other;
@@ -144,7 +144,7 @@ TEST_F(open, with_another_file_in_place_of_its_node)
 	ASSERT_EQ(0, mknod(path, S_IFCHR | 0600, node.st_rdev));
 }
 
-TEST_F(open, with_its_node_made_again)
+TEST_F(open, with_a_recreated_node_works)
 {
 	char path[NODE_SIZE];
 	struct bbuf *again;
@@ -161,8 +161,8 @@ TEST_F(open, with_its_node_made_again)
 	ASSERT_EQ(0, unlink(path));
 }
 
-/* What was left of another queue, and where there is none of the name. */
-TEST_F(open, a_node_under_another_name)
+/* A stale node of another queue, and the case that no queue of the name exists. */
+TEST_F(open, by_path_of_a_node_with_another_name_works)
 {
 	char path[NODE_SIZE];
 	struct bbuf *same;
@@ -177,26 +177,26 @@ TEST_F(open, a_node_under_another_name)
 	ASSERT_EQ(0, unlink("/dev/bbuf-no-such"));
 }
 
-TEST_F(open, other_flags)
+TEST_F(open, refuses_other_flags)
 {
 	ASSERT_NO_HANDLE(EINVAL, bbuf_open(self->name, O_RDWR | O_CREAT));
 	ASSERT_NO_HANDLE(EINVAL, bbuf_open(self->name, O_RDWR | O_TRUNC));
 	ASSERT_NO_HANDLE(EINVAL, bbuf_open(self->name, O_RDWR | O_APPEND));
 }
 
-TEST_F(open, without_permission)
+TEST_F(open, without_permission_fails)
 {
 	ASSERT_EQ(0, seteuid(NOBODY));
 	ASSERT_NO_HANDLE(EACCES, bbuf_open(self->name, O_RDONLY));
 	ASSERT_EQ(0, seteuid(0));
 }
 
-TEST_F(open, is_close_on_exec)
+TEST_F(open, sets_close_on_exec)
 {
 	ASSERT_EQ(FD_CLOEXEC, fcntl(bbuf_fd(self->queue), F_GETFD));
 }
 
-TEST_F(open, access_mode_is_kept_to)
+TEST_F(open, access_mode_is_enforced)
 {
 	struct bbuf *reader = bbuf_open(self->name, O_RDONLY);
 	struct bbuf *writer = bbuf_open(self->name, O_WRONLY);
@@ -210,7 +210,7 @@ TEST_F(open, access_mode_is_kept_to)
 	bbuf_close(reader);
 }
 
-TEST_F(open, nonblocking_never_waits)
+TEST_F(open, nonblocking_does_not_wait)
 {
 	struct bbuf *queue = bbuf_open(self->name, O_RDWR | O_NONBLOCK);
 	char byte = 'x';
@@ -224,7 +224,7 @@ TEST_F(open, nonblocking_never_waits)
 	bbuf_close(queue);
 }
 
-TEST_F(open, what_is_queued_outlives_the_handle)
+TEST_F(open, data_outlives_the_handle)
 {
 	struct bbuf *other = bbuf_open(self->name, O_RDWR);
 
@@ -247,7 +247,7 @@ TEST_F(open, from_fd_owns_the_file)
 	ASSERT_FAILS(EBADF, fcntl(fd, F_GETFD));
 }
 
-TEST_F(open, from_fd_leaves_alone_what_is_no_queue)
+TEST_F(open, from_fd_refuses_other_files_and_leaves_them_open)
 {
 	int fds[2];
 
@@ -257,7 +257,7 @@ TEST_F(open, from_fd_leaves_alone_what_is_no_queue)
 	ASSERT_NO_HANDLE(EBADF, bbuf_from_fd(-1));
 }
 
-TEST_F(open, from_fd_learns_the_options_of_the_file)
+TEST_F(open, from_fd_reads_the_options_of_the_file)
 {
 	const struct bbuf_options hurried = { .read_timeout = 1 };
 	struct bbuf *same;
@@ -278,7 +278,7 @@ TEST_F(open, from_fd_learns_the_options_of_the_file)
 	bbuf_close(same);
 }
 
-TEST_F(open, close_leaves_errno_alone)
+TEST_F(open, close_preserves_errno)
 {
 	struct bbuf *other = bbuf_open(self->name, O_RDWR);
 

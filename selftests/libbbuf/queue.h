@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the tests of libbbuf share: a queue of one's own, and a second thread at it. */
+/* Helpers for the tests of libbbuf: a private queue, and a second thread that uses it. */
 #ifndef LIBBBUF_SELFTEST_QUEUE_H
 #define LIBBBUF_SELFTEST_QUEUE_H
 
@@ -27,13 +27,13 @@ void queue_name(char name[BBUF_NAME_SIZE], const char *what);
  */
 struct bbuf *queue_make(const char *name, enum bbuf_type type);
 
-/* The same with whatever it is to be. */
+/* The same, with a configuration. */
 struct bbuf *queue_make_as(const char *name, const struct bbuf_config *config);
 
 /* Fills it, by records of len bytes or, into a stream, pieces. True if it is full then. */
 bool queue_fill(struct bbuf *queue, size_t len);
 
-/* Waits until so many calls wait for data (room): true if they do. */
+/* Wait until that number of calls wait for data (room): true if they do. */
 bool queue_readers_wait(struct bbuf *queue, unsigned int count);
 bool queue_writers_wait(struct bbuf *queue, unsigned int count);
 

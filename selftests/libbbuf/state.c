@@ -39,7 +39,7 @@ static short events(struct bbuf *queue)
 	return poll(&pfd, 1, 0) < 0 ? -1 : pfd.revents;
 }
 
-TEST_F(state, shutdown_lets_readers_finish)
+TEST_F(state, shutdown_lets_readers_drain_the_queue)
 {
 	char byte;
 
@@ -53,7 +53,7 @@ TEST_F(state, shutdown_lets_readers_finish)
 	ASSERT_EQ(0, bbuf_peek(self->reader, &byte, 1));
 }
 
-TEST_F(state, shutdown_reaches_those_who_wait)
+TEST_F(state, shutdown_releases_waiters)
 {
 	struct call get = { .fn = call_get, .queue = self->reader, .len = 1 };
 
@@ -64,7 +64,7 @@ TEST_F(state, shutdown_reaches_those_who_wait)
 	ASSERT_EQ(0, get.ret);
 }
 
-TEST_F(state, reopen_begins_a_new_round)
+TEST_F(state, reopen_admits_writes_again)
 {
 	ASSERT_EQ(0, bbuf_reopen(self->writer));
 	ASSERT_EQ(0, bbuf_shutdown(self->writer));
@@ -122,7 +122,7 @@ TEST_F(state, resize_keeps_what_is_queued)
 	ASSERT_EQ(0, memcmp("kept", &info, 4));
 }
 
-TEST_F(state, resize_makes_room_for_those_who_wait)
+TEST_F(state, resize_admits_waiting_writers)
 {
 	struct call put = { .fn = call_put, .queue = self->writer, .len = 1 };
 
@@ -134,13 +134,13 @@ TEST_F(state, resize_makes_room_for_those_who_wait)
 	ASSERT_EQ(1, put.ret);
 }
 
-TEST_F(state, capacities_that_are_none)
+TEST_F(state, invalid_capacities_are_refused)
 {
 	ASSERT_FAILS(EINVAL, bbuf_resize(self->queue, 0));
 	ASSERT_FAILS(ERANGE, bbuf_resize(self->queue, UINT64_MAX));
 }
 
-TEST_F(state, marks_are_what_poll_goes_by)
+TEST_F(state, marks_decide_when_poll_reports)
 {
 	const struct bbuf_set set = {
 		.fields = BBUF_SET_READ_MARK | BBUF_SET_WRITE_MARK,
@@ -155,7 +155,7 @@ TEST_F(state, marks_are_what_poll_goes_by)
 	ASSERT_EQ(POLLIN, events(self->queue));
 }
 
-TEST_F(state, all_of_set_or_nothing)
+TEST_F(state, set_applies_all_or_nothing)
 {
 	const struct bbuf_set set = {
 		.fields = BBUF_SET_READ_MARK | BBUF_SET_WRITE_MARK,
@@ -170,7 +170,7 @@ TEST_F(state, all_of_set_or_nothing)
 	ASSERT_EQ(0, memcmp(&before, &after, sizeof(before)));
 }
 
-TEST_F(state, policy_drop_oldest)
+TEST_F(state, policy_drop_oldest_drops_the_oldest)
 {
 	const struct bbuf_set set = {
 		.policy = BBUF_DROP_OLDEST, .policy_mask = BBUF_DROP_OLDEST,
@@ -185,7 +185,7 @@ TEST_F(state, policy_drop_oldest)
 	ASSERT_EQ(0, memcmp("last", last + CAPACITY - 4, 4));
 }
 
-TEST_F(state, policy_eof_on_close)
+TEST_F(state, policy_eof_on_close_brings_EOF)
 {
 	const struct bbuf_set set = {
 		.policy = BBUF_EOF_ON_CLOSE, .policy_mask = BBUF_EOF_ON_CLOSE,

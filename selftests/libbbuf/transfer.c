@@ -8,14 +8,14 @@
 QUEUE_FIXTURE(stream, BBUF_STREAM)
 QUEUE_FIXTURE(record, BBUF_RECORD)
 
-TEST_F(stream, get_takes_what_is_there)
+TEST_F(stream, get_returns_what_is_available)
 {
 	ASSERT_PUTS(self->queue, "one");
 	ASSERT_PUTS(self->queue, "two");
 	ASSERT_GETS(self->queue, "onetwo");
 }
 
-TEST_F(stream, nothing_is_nothing)
+TEST_F(stream, zero_length_does_nothing)
 {
 	char byte;
 
@@ -23,7 +23,7 @@ TEST_F(stream, nothing_is_nothing)
 	ASSERT_EQ(0, bbuf_get(self->queue, &byte, 0, NULL));
 }
 
-TEST_F(record, put_and_get_are_a_record_each)
+TEST_F(record, put_and_get_move_one_record_each)
 {
 	ASSERT_PUTS(self->queue, "one");
 	ASSERT_PUTS(self->queue, "two");
@@ -31,7 +31,7 @@ TEST_F(record, put_and_get_are_a_record_each)
 	ASSERT_GETS(self->queue, "two");
 }
 
-TEST_F(record, too_long_for_the_buffer_stays)
+TEST_F(record, too_long_for_the_buffer_stays_queued)
 {
 	char byte;
 	int len;
@@ -43,7 +43,7 @@ TEST_F(record, too_long_for_the_buffer_stays)
 	ASSERT_GETS(self->queue, "long");
 }
 
-TEST_F(record, too_long_for_the_queue)
+TEST_F(record, too_long_for_the_queue_is_refused)
 {
 	static const char record[CAPACITY + 1];
 
@@ -51,7 +51,7 @@ TEST_F(record, too_long_for_the_queue)
 	ASSERT_EQ(CAPACITY, bbuf_put(self->queue, record, CAPACITY, &at_once));
 }
 
-TEST_F(stream, at_once_does_not_wait)
+TEST_F(stream, zero_timeout_does_not_wait)
 {
 	char byte = 'x';
 
@@ -60,7 +60,7 @@ TEST_F(stream, at_once_does_not_wait)
 	ASSERT_FAILS(EAGAIN, bbuf_put(self->queue, &byte, 1, &at_once));
 }
 
-TEST_F(stream, at_once_puts_a_part_of_what_is_long)
+TEST_F(stream, zero_timeout_puts_a_part_of_a_long_write)
 {
 	static const char bytes[CAPACITY];
 
@@ -71,7 +71,7 @@ TEST_F(stream, at_once_puts_a_part_of_what_is_long)
 /* The kernel counts ticks; under emulation they may lag behind the clock, and catch up. */
 #define NOT_MUCH_BEFORE	(SHORT_MS / 2)
 
-TEST_F(stream, timeouts_run_out)
+TEST_F(stream, timeouts_expire)
 {
 	long start = now_ms();
 	char byte = 'x';
@@ -85,7 +85,7 @@ TEST_F(stream, timeouts_run_out)
 	ASSERT_GE(now_ms() - start, NOT_MUCH_BEFORE);
 }
 
-TEST_F(stream, timeout_counts_what_went_in_before)
+TEST_F(stream, timeout_returns_a_partial_count)
 {
 	static const char bytes[2 * CAPACITY];
 
@@ -93,7 +93,7 @@ TEST_F(stream, timeout_counts_what_went_in_before)
 	ASSERT_FAILS(ETIMEDOUT, bbuf_put(self->queue, bytes, 1, &shortly));
 }
 
-TEST_F(stream, timeouts_that_are_none)
+TEST_F(stream, invalid_timeouts_are_refused)
 {
 	const struct timespec bad[] = {
 		{ .tv_sec = -1 },
@@ -134,10 +134,10 @@ static const struct timespec beyond_the_clock = {
 	.tv_nsec = 709551716,
 };
 
-FIXTURE_VARIANT_ADD(waiting, for_ever) { .timeout = NULL };
-FIXTURE_VARIANT_ADD(waiting, for_a_while) { .timeout = &long_enough };
-FIXTURE_VARIANT_ADD(waiting, for_ages) { .timeout = &nearly_for_ever };
-FIXTURE_VARIANT_ADD(waiting, for_centuries) { .timeout = &beyond_the_clock };
+FIXTURE_VARIANT_ADD(waiting, without_timeout) { .timeout = NULL };
+FIXTURE_VARIANT_ADD(waiting, with_timeout) { .timeout = &long_enough };
+FIXTURE_VARIANT_ADD(waiting, with_the_longest_timeout) { .timeout = &nearly_for_ever };
+FIXTURE_VARIANT_ADD(waiting, with_timeout_beyond_the_clock) { .timeout = &beyond_the_clock };
 
 FIXTURE_SETUP(waiting)
 {
@@ -156,7 +156,7 @@ FIXTURE_TEARDOWN(waiting)
 	EXPECT_TRUE(nothing_leaked());
 }
 
-TEST_F(waiting, for_data)
+TEST_F(waiting, for_data_succeeds)
 {
 	struct call get = {
 		.fn = call_get, .queue = self->other, .len = 10, .timeout = variant->timeout,
@@ -172,7 +172,7 @@ TEST_F(waiting, for_data)
 	ASSERT_EQ(0, memcmp("data", get.data, 4));
 }
 
-TEST_F(waiting, for_room)
+TEST_F(waiting, for_room_succeeds)
 {
 	struct call put = {
 		.fn = call_put, .queue = self->other, .data = "last", .len = 4,
@@ -189,7 +189,7 @@ TEST_F(waiting, for_room)
 	ASSERT_GETS(self->queue, "last");
 }
 
-TEST_F(stream, a_timeout_is_for_one_call_only)
+TEST_F(stream, timeout_applies_to_one_call_only)
 {
 	struct bbuf_options options;
 	char byte;
@@ -237,7 +237,7 @@ TEST_F(waiting, ends_with_a_signal)
 	ASSERT_EQ(EINTR, get.error);
 }
 
-TEST_F(stream, peek_leaves_it_there)
+TEST_F(stream, peek_leaves_the_data_queued)
 {
 	char bytes[4] = "";
 
@@ -248,7 +248,7 @@ TEST_F(stream, peek_leaves_it_there)
 	ASSERT_GETS(self->queue, "peeked");
 }
 
-TEST_F(record, peek_shows_the_first)
+TEST_F(record, peek_shows_the_first_record)
 {
 	char bytes[4] = "";
 

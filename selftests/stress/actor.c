@@ -50,7 +50,7 @@ static void __attribute__((noreturn)) give_up(const char *what)
 	_exit(1);
 }
 
-/* What went by may be seen late, never early. */
+/* Past events may be seen late, never early. */
 static void count(uint64_t *counter, uint64_t n)
 {
 	__atomic_add_fetch(counter, n, __ATOMIC_RELAXED);
@@ -124,7 +124,7 @@ static struct handle *pick_any(struct random *r)
 	return pick(random_below(r, USES), r);
 }
 
-/* What a call may say that could not be carried out. */
+/* The possible errors of a call that could not be carried out. */
 enum { FULL_OR_EMPTY = 1, LATE = 2, BAD_MEMORY = 4, LONG = 8, ENDED = 16, BUSY = 32 };
 
 static bool may_fail(const struct handle *h, int error, unsigned int allowed)
@@ -349,7 +349,10 @@ static bool read_failed(struct handle *h, const char *what, ssize_t got, size_t 
 	return got < 0;
 }
 
-/* What is taken is in this actor's hand until it is compared; what is leased is the queue's. */
+/*
+ * Data that was taken is in flight with this actor until it is compared; leased data belongs to the
+ * queue.
+ */
 static void read_one(struct handle *h, const struct way *way, bool peeked, struct random *r)
 {
 	bool shaky = !way->firm && random_one_in(r, 3);
@@ -648,7 +651,7 @@ static void act_reopen(struct random *r)
 		check_failure(h, "REOPEN", errno, 0);
 }
 
-/* What is no command, or a broken one. */
+/* Invalid ioctl commands, or commands with a broken structure. */
 static void act_nonsense(struct random *r)
 {
 	struct handle *h = pick_any(r);
@@ -666,7 +669,7 @@ static void act_nonsense(struct random *r)
 
 /* Coming and going */
 
-/* A queue that everybody makes and breaks, and whose contents nobody counts. */
+/* A queue that all actors create and destroy, and whose contents are not counted. */
 static void act_churn(struct random *r)
 {
 	static const char name[] = "stress-churn";
@@ -692,7 +695,7 @@ static void act_close(struct random *r)
 	handle_close(&self.handles[random_below(r, QUEUES)][random_below(r, USES)]);
 }
 
-/* The end of a queue comes only when nobody has it open for writing. */
+/* A queue reports EOF only when no process has it open for writing. */
 static void act_leave(struct random *r)
 {
 	unsigned int queue;

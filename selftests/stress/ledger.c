@@ -313,7 +313,9 @@ static size_t run_length(const struct book *book, const void *buf, size_t n, str
 	return len;
 }
 
-/* In one read something else follows so many words: if there are more, it was cut there. */
+/*
+ * Within one read, other data follows that number of words: if the item has more, it was cut there.
+ */
 static void item_cut(struct item *item, uint32_t followed)
 {
 	if (followed < words(item->len))
@@ -396,8 +398,8 @@ struct sums {
 };
 
 /*
- * What is longer than the queue goes in in pieces. Where a piece could not make room because
- * a reader had the oldest in hand, a queue that drops the oldest loses what is left instead.
+ * An item longer than the queue is written in pieces. If a piece cannot make room because a reader
+ * copies the oldest data, a queue that drops the oldest drops the rest of the item instead.
  */
 static bool may_lose_its_end(const struct book *book, const struct item *item)
 {

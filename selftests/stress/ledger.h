@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The model: who put what into which queue, and what came out again. It lives in memory
- * that all processes share, so that it survives whoever is killed.
+ * The model: all data that was written to each queue, by writer, and all data that was read.
+ * It lives in memory shared by all processes, so that it survives the kill of any process.
  *
- * What a write puts is an item: the whole of it consists of words, each of which names the
- * writer, the item's number, and its own place in the item, and has a checksum that is good
- * for one queue only. A record is an item, its last word possibly cut. In a stream reads
- * cut items anywhere between words, as long as all calls move whole words. Where memory goes
- * away, some processors (arm64) move single bytes: then there are parts of words, too, which
- * nobody can tell whose they are.
+ * The data of a write is an item. It consists of words, each of which contains the writer, the
+ * number of the item and the position of the word in it, and has a checksum that is valid for
+ * one queue only. A record is an item, its last word possibly cut. In a stream, reads cut items
+ * anywhere between words, as long as all calls move whole words. When memory disappears during
+ * a copy, some processors (arm64) move single bytes: then parts of words occur, too, which
+ * cannot be attributed to a writer.
  */
 #ifndef BBUF_STRESS_LEDGER_H
 #define BBUF_STRESS_LEDGER_H
@@ -24,7 +24,7 @@
 #define BOOKS		48
 #define ITEMS		(1 << 15)	/* of one writer in one queue */
 
-/* What may be done to a queue besides reading and writing. */
+/* Operations other than reads and writes that may be applied to a queue. */
 #define MAY_END		(1U << 0)
 #define MAY_FLUSH	(1U << 1)
 #define MAY_RESIZE	(1U << 2)
@@ -32,7 +32,7 @@
 #define MAY_DESTROY	(1U << 4)
 #define MAY_EVERYTHING	((1U << 5) - 1)
 
-/* What can be wrong. */
+/* Possible faults. */
 enum fault { TORN, TWICE, DISORDER, LOSS, ACCOUNT, RESULT, STUCK, FAULTS };
 
 /**
@@ -54,18 +54,18 @@ struct item {
 };
 
 /**
- * struct book - what is known of one queue, from its creation to its end
- * @device: its number; 0 as long as the book is empty
- * @salt: makes its words good for this queue only
+ * struct book - record of one queue, from its creation to its destruction
+ * @device: device number of the queue; 0 if the book is unused
+ * @salt: included in the checksums, so that words are valid for this queue only
  * @type: one of enum bbuf_type
- * @capacity: as it was created
+ * @capacity: capacity at creation
  * @may: any of MAY_END ...
- * @lease: what is read of it is leased: it may come again, later, until it is acknowledged
- * @unsure: bytes that readers which were killed had asked for, or were to acknowledge: they
- *          may be lost
- * @words_cut: a call may have moved no multiple of a word, so that parts of words may come
- * @parts: bytes of those that came
- * @next: number of each writer's next item
+ * @lease: reads take leases: data may be delivered again until it is acknowledged
+ * @unsure: bytes that killed readers had requested, or were about to acknowledge: these may
+ *          be lost
+ * @words_cut: a call may have moved a part of a word, so that parts of words may be read
+ * @parts: bytes of such parts that were read
+ * @next: number of the next item of each writer
  * @high: position of each writer's last word that was read; see struct sight
  */
 struct book {

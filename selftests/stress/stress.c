@@ -47,7 +47,7 @@ struct slot {
 	unsigned int lives;	/* how often it was started */
 };
 
-/* What this process did, for the report. */
+/* Counts of what this process did, for the report. */
 struct deeds {
 	unsigned int kills;
 	unsigned int stops;
@@ -190,7 +190,7 @@ static void block_signals(void)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
-/* What it had in hand may have gone with it. */
+/* The data that it had in flight may have been lost with it. */
 static void actor_kill(struct round *round, unsigned int i)
 {
 	struct hand *hand = &shared->hands[i];
@@ -230,7 +230,7 @@ static void disturb(struct round *round)
 	}
 }
 
-/* Does somebody wait although there is no reason to? Not of all of them can it be told. */
+/* Does a call wait although there is no reason to? Some kinds of calls cannot be judged. */
 static bool waits_in_vain(const struct bbuf_info *info)
 {
 	if (info->state && (info->in.waiters || (info->out.waiters && !info->leased_bytes)))
@@ -263,8 +263,8 @@ static void look_for_stuck(const struct round *round, unsigned int n)
 }
 
 /*
- * Nobody begins anything, and nobody is disturbed, while this looks: who should not wait has
- * only to be given the time to go on, and it must not take anybody else to make him.
+ * No process begins a call, and none is disturbed, during this check: a call that has no reason to
+ * wait only needs time to proceed, without help from another process.
  */
 static void look_at_all(const struct round *round)
 {

@@ -72,7 +72,7 @@ static ssize_t by_preadv2(const struct transfer *t, struct random *r)
 	return result(preadv2(t->fd, part, cut(t, part, r), -1, RWF_NOWAIT));
 }
 
-/* What is in a pipe, whole. A signal doesn't matter: the bytes are there. */
+/* The whole contents of a pipe. A signal does not matter: the bytes are there. */
 static ssize_t empty_pipe(const struct transfer *t, size_t n)
 {
 	size_t got = 0;

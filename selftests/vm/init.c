@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The first process of the virtual machine: mounts what programs expect, loads the module,
+ * The first process of the virtual machine: mounts the usual file systems, loads the module,
  * runs one command, and ends the machine with the command's exit status.
  *
- * Three serial lines lead out. ttyS0 is the command's standard input and output, ttyS1 (on
+ * There are three serial lines. ttyS0 is the command's standard input and output, ttyS1 (on
  * arm64 ttyAMA0) the kernel's console, and on ttyS2 init reports "started", again and again as a
  * heartbeat, and in the last line how it went:
  *
  *	exit STATUS	the command ended (128 + signal if it was killed)
- *	timeout		it did not in time
- *	error TEXT	it could not be started
+ *	timeout		the command did not end in time
+ *	error TEXT	the command could not be started
  *
- * What to do stands in /vm, written by the host's "run":
+ * The instructions are in /vm, written by "run" on the host:
  *
  *	/vm/command	the arguments of the command, each ended by a NUL
  *	/vm/environ	its environment, in the same way
@@ -54,7 +54,7 @@
 struct options {
 	bool load;		/* load the module first */
 	bool tty;		/* the command gets a terminal, not pipes */
-	int rows;		/* the size of that terminal */
+	int rows;		/* size of the terminal */
 	int columns;
 	int timeout;		/* in seconds */
 	int heartbeat;		/* seconds between two heartbeats; 0 for none */
@@ -159,7 +159,7 @@ static void copy_file(const char *from, const char *to)
 		fclose(out);
 }
 
-/* What this kernel was built without is none of init's business. */
+/* It is not an error if this kernel was built without it. */
 static void mount_all(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(mount_points); i++) {
@@ -280,7 +280,7 @@ static void __attribute__((noreturn)) exec_command(int in, int out)
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
-/* Starts the command, and gives back what its output is to be copied from, if anything. */
+/* Start the command, and return the file from which its output must be copied, if any. */
 static pid_t start_command(int line, const struct options *options, int *output)
 {
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -402,7 +402,7 @@ static int wait_for_command(pid_t pid, int output, int line, const struct option
 	return status;
 }
 
-/* Once nobody has it open any more, it must be possible to unload it. */
+/* Once no process has it open any more, it must be possible to unload it. */
 static void unload_module(void)
 {
 	if (syscall(SYS_delete_module, "bbuf", O_NONBLOCK) != 0 && errno != ENOENT)

@@ -11,7 +11,7 @@
 #define NSEC_PER_SEC	1000000000ULL
 #define NSEC_PER_MSEC	1000000ULL
 
-/* What is measured, and how often both clocks are read at each end of it. */
+/* The interval, and how many times both clocks are read at each end of it. */
 #define STRETCH_NS	(200 * NSEC_PER_MSEC)
 #define TRIES		100
 

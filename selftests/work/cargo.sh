@@ -89,7 +89,7 @@ test_with_a_fifo()
 	all_were_built_with_all_tokens
 }
 
-test_it_builds()
+test_crate_builds_with_pool()
 {
 	expect 0 Finished bbuf jobserver -j $((tokens + 1)) -- "${build[@]}"
 	all_were_built_with_all_tokens

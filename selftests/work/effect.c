@@ -3,8 +3,8 @@
  * A job whose effect can be counted: "effect FOLDER [MILLISECONDS]" reads a number, appends
  * it to FOLDER/effects, and takes some time before it ends.
  *
- * From its beginning to its end it has the byte of that number in FOLDER/locks locked. If
- * another job has, it appends the number to FOLDER/overlaps.
+ * While it runs it holds a lock on the byte with that number in FOLDER/locks. If another job
+ * holds that lock, it appends the number to FOLDER/overlaps.
  */
 #include <err.h>
 #include <fcntl.h>

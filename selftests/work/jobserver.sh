@@ -40,14 +40,14 @@ test_a_read_of_one_token_more_waits()
 	[ "$(paste -sd , out)" = '++,+' ]
 }
 
-test_a_name_of_its_own()
+test_default_name_is_unique()
 {
 	expect 0 '' bbuf jobserver -j 2 bbuf jobserver -j 2 sh -c 'ls /sys/class/bbuf'
 	[ "$(grep -c '^jobserver-[0-9]*$' out)" = 2 ]
 	[ -z "$(find /sys/class/bbuf/ -name 'jobserver-*')" ]
 }
 
-test_as_many_as_processors()
+test_default_is_the_number_of_processors()
 {
 	expect 0 '' bbuf jobserver -- sh -c 'echo "$MAKEFLAGS"'
 	grep -q "^ -j$(nproc)" out
@@ -59,7 +59,7 @@ test_one_job_needs_no_tokens()
 	[ "$(<out)" = ' -j1' ]
 }
 
-test_flags_that_were_there()
+test_existing_MAKEFLAGS_are_kept()
 {
 	export MAKEFLAGS='ks -j9 --jobserver-auth=3,4 -- A=b\ c'
 	export CARGO_MAKEFLAGS='-j --jobserver-auth=3,4'
@@ -91,7 +91,7 @@ test_signals_are_passed_on()
 }
 
 # The command goes on, with its tokens.
-test_killed_itself()
+test_pool_outlives_a_killed_jobserver()
 {
 	mkfifo pipe
 	bbuf jobserver -j 2 --name pool -- sh -c ': >ready; read x <pipe; bbuf peek pool >peeked' &
@@ -114,7 +114,7 @@ test_a_name_that_is_taken()
 	is pool records 0
 }
 
-test_for_users()
+test_users_can_share_a_pool()
 {
 	expect 1 'not permitted by /dev/bbuf-control' "${nobody[@]}" bbuf jobserver -j 2 -- true
 	expect 1 'with sudo give --owner' "${nobody[@]}" bbuf jobserver -j 2 -- true
@@ -184,7 +184,7 @@ test_an_old_make_is_refused()
 	[ "$(find /sys/class/bbuf/ -name 'jobserver-*')" = '' ]
 }
 
-test_a_make_that_is_new_enough()
+test_recent_make_is_accepted()
 {
 	local version
 

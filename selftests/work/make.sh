@@ -91,7 +91,7 @@ test_another_make()
 	fi
 }
 
-test_it_builds()
+test_make_builds_with_pool()
 {
 	expect 0 '' "${with_queue[@]}" all
 	[ "$(grep -c -- - log)" = 6 ]
@@ -103,7 +103,7 @@ test_it_builds()
 }
 
 # Each has a job that needs no token.
-test_two_share_it()
+test_two_builds_share_the_pool()
 {
 	"${with_queue[@]}" all >/dev/null &
 	expect 0 '' "${with_queue[@]}" all
@@ -129,7 +129,7 @@ test_killed_while_it_has_tokens()
 }
 
 # A make that another make has started: what it had is there for the rest of the build.
-test_a_client_is_killed()
+test_tokens_of_a_killed_client_return()
 {
 	: >started
 	"${with_queue[@]}" later >out 2>&1 &
@@ -144,7 +144,7 @@ test_a_client_is_killed()
 	pool_is_whole
 }
 
-test_a_fifo_is_not_whole_again()
+test_fifo_loses_tokens_of_a_killed_client()
 {
 	expect 0 '' "${with_fifo[@]}" all
 	[ "$(most_at_once)" = $((tokens + 1)) ]

@@ -36,7 +36,7 @@ test_each_record_on_standard_input()
 	cmp in out
 }
 
-test_in_the_place_of_braces()
+test_braces_are_replaced_by_the_record()
 {
 	bbuf put jobs one ' $(touch t)  "two";`touch t` ' $'three\n'
 	run 3 "${work[@]}" -j 1 -- printf '<%s|%s>' '{}' 'a{}b{}'
@@ -47,14 +47,14 @@ bthree
 	[ ! -e t ]
 }
 
-test_standard_input_is_empty_then()
+test_standard_input_is_empty_with_braces()
 {
 	bbuf put jobs one
 	run 1 "${work[@]}" -- sh -c '[ -z "$(cat)" ] && [ "$1" = one ]' sh '{}'
 }
 
 # The record is pasted into the code that the shell runs: each of these is to be warned of.
-test_a_warning_of_code()
+test_shell_code_in_arguments_is_warned_about()
 {
 	local warning='jobs: work: warning: \{\} is part of the code that .*sh -c'
 
@@ -66,7 +66,7 @@ test_a_warning_of_code()
 	expect 0 "$warning" "${work[@]}" --drain --quiet -- env A=b bash --norc -xc 'echo "{}"' sh {}
 }
 
-test_no_warning_of_arguments()
+test_plain_arguments_are_not_warned_about()
 {
 	bbuf put jobs 'a b; echo INJECTED'
 	expect 0 '' "${work[@]}" --drain --quiet -- sh -c 'echo "$1"' sh {}
@@ -79,7 +79,7 @@ test_no_warning_of_arguments()
 }
 
 # They have failed, and nothing else.
-test_records_that_are_no_arguments()
+test_records_that_cannot_be_arguments()
 {
 	printf 'a\0b' | bbuf put jobs
 	bbuf set jobs --capacity 1M
@@ -93,7 +93,7 @@ test_records_that_are_no_arguments()
 	is dead records 2
 }
 
-test_what_a_command_is_told()
+test_command_is_informed_about_its_job()
 {
 	bbuf put jobs one
 	run 1 "${work[@]}" -- sh -c 'echo $BBUF_QUEUE $BBUF_DELIVERIES'
@@ -106,7 +106,7 @@ in_hand()
 	is jobs leased_records "$1"
 }
 
-test_so_many_at_a_time()
+test_jobs_run_in_parallel_up_to_the_limit()
 {
 	seq 20 | bbuf put jobs --lines
 	mkfifo pipe
@@ -148,7 +148,7 @@ test_tries_count_for_all_workers()
 	[ "$(paste -sd+ out)" = 1+2 ]
 }
 
-test_it_is_kept_for_a_while()
+test_failed_job_is_retried_after_a_delay()
 {
 	bbuf put jobs one
 	"${work[@]}" --backoff 100s -- false 2>errors &
@@ -161,7 +161,7 @@ test_it_is_kept_for_a_while()
 	in_hand 0
 }
 
-test_it_is_kept_longer_each_time()
+test_retry_delay_grows_exponentially()
 {
 	bbuf put jobs one
 	bbuf shutdown jobs
@@ -169,7 +169,7 @@ test_it_is_kept_longer_each_time()
 		bbuf work jobs --backoff 100ms --tries 4 -- false
 }
 
-test_given_up()
+test_failed_job_goes_to_the_dead_letters_after_all_tries()
 {
 	bbuf put jobs one two three
 	bbuf shutdown jobs
@@ -179,7 +179,7 @@ test_given_up()
 	is jobs dead_lettered 2
 }
 
-test_given_up_without_a_dead_letter_queue()
+test_failed_job_is_dropped_without_a_dead_letter_queue()
 {
 	bbuf create q --records --lease
 	bbuf put q one
@@ -189,7 +189,7 @@ test_given_up_without_a_dead_letter_queue()
 	is q records 0
 }
 
-test_given_up_after_as_many_as_the_queue_says()
+test_max_deliveries_of_the_queue_limits_the_tries()
 {
 	bbuf create q --records --lease --tries 2
 	bbuf put q one
@@ -198,7 +198,7 @@ test_given_up_after_as_many_as_the_queue_says()
 	is q dead_lettered 1
 }
 
-test_the_dead_letter_queue_is_full()
+test_full_dead_letter_queue_keeps_the_job()
 {
 	head -c 65536 /dev/zero | bbuf put dead
 	bbuf put jobs one
@@ -231,7 +231,7 @@ test_a_timeout_is_a_failure()
 	[ "$(<out)" = told ]
 }
 
-test_a_timeout_of_who_does_not_listen()
+test_timeout_kills_a_command_that_ignores_SIGTERM()
 {
 	bbuf put jobs one
 	bbuf shutdown jobs
@@ -253,7 +253,7 @@ test_leases_are_renewed()
 }
 
 # A worker that is stopped does not renew anything. When it goes on it ends the job.
-test_a_lease_that_is_lost()
+test_lost_lease_stops_the_command()
 {
 	bbuf create q --records --lease --lease-timeout 3s
 	bbuf put q one
@@ -269,7 +269,7 @@ test_a_lease_that_is_lost()
 	not wait $!
 }
 
-test_a_signal_lets_what_runs_end()
+test_signal_lets_running_commands_end()
 {
 	local status=0
 
@@ -287,7 +287,7 @@ test_a_signal_lets_what_runs_end()
 	grep -q '1 done, in' errors
 }
 
-test_a_second_signal_ends_what_runs()
+test_second_signal_ends_running_commands()
 {
 	local status=0
 
@@ -304,7 +304,7 @@ test_a_second_signal_ends_what_runs()
 	[ "$(bbuf get jobs -n 2 --lines | paste -sd+)" = one+two ]
 }
 
-test_a_time_of_grace()
+test_grace_period()
 {
 	bbuf put jobs one two
 	"${work[@]}" -j 1 --grace 200ms --kill-after 100ms -- \
@@ -316,7 +316,7 @@ test_a_time_of_grace()
 	[ "$(bbuf get jobs -n 2 --lines | paste -sd+)" = one+two ]
 }
 
-test_a_signal_returns_what_waits()
+test_signal_returns_waiting_jobs()
 {
 	bbuf put jobs one
 	"${work[@]}" --backoff 100s -- false 2>errors &
@@ -327,7 +327,7 @@ test_a_signal_returns_what_waits()
 	grep -q '0 done, 1 failure, 1 returned' errors
 }
 
-test_to_the_end()
+test_worker_ends_at_EOF()
 {
 	local pids=()
 
@@ -346,7 +346,7 @@ test_to_the_end()
 	wait "${pids[1]}"
 }
 
-test_the_other_takes_over()
+test_other_worker_takes_over_after_a_kill()
 {
 	local killed
 
@@ -361,7 +361,7 @@ test_the_other_takes_over()
 	[ "$(<effects)" = 1 ]
 }
 
-test_until_it_is_empty()
+test_empty_queue_ends_the_worker()
 {
 	seq 5 | bbuf put jobs --lines
 	expect 0 '5 done' "${work[@]}" --drain -- true
@@ -398,7 +398,7 @@ test_a_job_dies_with_its_worker()
 }
 
 # Then it is only the command itself.
-test_without_a_keeper()
+test_killed_keeper_and_worker_lose_no_job()
 {
 	bbuf put jobs one
 	"${work[@]}" -- sleep 100 &
@@ -410,7 +410,7 @@ test_without_a_keeper()
 	eventually not pgrep -x sleep
 }
 
-test_a_record_that_has_become_possible()
+test_records_may_grow_with_the_capacity()
 {
 	"${work[@]}" -- wc -c >got &
 	eventually is jobs readers 1
@@ -469,7 +469,7 @@ test_progress_on_a_terminal()
 	grep -q '4 done, in' screen
 }
 
-test_a_command_that_is_not_there()
+test_missing_command_is_reported()
 {
 	bbuf put jobs one
 	expect 1 'jobs: work: no such program: .nosuch.' "${work[@]}" -- nosuch
