@@ -72,7 +72,7 @@ plain()
 	' "$1"
 }
 
-# Long options out of text; without those that every program has.
+# Long options in the text, except the ones that every program has.
 long_options()
 {
 	grep -oE -e '--[a-z][a-z-]+' | grep -vxE -e '--(help|usage)' | sort -u

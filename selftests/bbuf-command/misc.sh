@@ -56,7 +56,7 @@ test_the_module_can_be_unloaded_while_top_runs()
 	grep -q 'top: the module is not loaded' errors
 }
 
-# Nobody is asked: queues are in memory only.
+# There is no confirmation: queues are in memory only.
 test_unloading_loses_what_is_queued()
 {
 	bbuf create leased --records --lease

@@ -222,7 +222,7 @@ test_a_node_without_its_queue()
 	is default bytes 0
 }
 
-# Both cures that README has, as somebody follows them who looks at the messages.
+# Both remedies of the README, as a user follows them after reading the messages.
 test_before_the_module_is_loaded()
 {
 	local good=1

@@ -50,7 +50,7 @@ END
 	[ $# = 0 ] || printf '%s\n' "$@" >>"$lists/apt.conf"
 }
 
-# Has it been so long that there may be something new?
+# Is the last update old enough that there may be newer packages?
 lists_are_old() {
 	[ -z "$(find "$lists/refreshed" -mtime -1 2>/dev/null)" ]
 }

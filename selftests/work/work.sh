@@ -53,7 +53,7 @@ test_standard_input_is_empty_with_braces()
 	run 1 "${work[@]}" -- sh -c '[ -z "$(cat)" ] && [ "$1" = one ]' sh '{}'
 }
 
-# The record is pasted into the code that the shell runs: each of these is to be warned of.
+# The record is pasted into the code that the shell runs: each of these must print a warning.
 test_shell_code_in_arguments_is_warned_about()
 {
 	local warning='jobs: work: warning: \{\} is inside the code that .*sh -c'
@@ -100,7 +100,7 @@ test_command_is_informed_about_its_job()
 	[ "$(<out)" = 'jobs 1' ]
 }
 
-# Has so many jobs: in_hand 3
+# True if that number of jobs is running: in_hand 3
 in_hand()
 {
 	is jobs leased_records "$1"
@@ -132,7 +132,7 @@ test_no_more_leases_than_a_file_may_have()
 	[ "$(sort effects | paste -sd+)" = 1+2+3+4+5 ]
 }
 
-# Somebody else may try it: as often as it was delivered, whoever it was to.
+# Deliveries to all workers count towards the tries.
 test_tries_count_for_all_workers()
 {
 	bbuf put jobs one
