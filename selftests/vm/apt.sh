@@ -59,7 +59,7 @@ have_lists() {
 	compgen -G "$lists/lists/*_Packages*" >/dev/null
 }
 
-# True if apt-get and apt-cache use the configuration of that name (unstable, arm64).
+# True if apt-get and apt-cache use the configuration with this name (unstable, arm64).
 in_lists() {
 	[ "${APT_CONFIG-}" = "$cache/apt/$1/apt.conf" ]
 }
