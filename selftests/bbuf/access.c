@@ -141,7 +141,7 @@ TEST_F(access, each_call_needs_a_file_open_for_it)
 			struct bbuf_info before, after;
 			int fd;
 
-			BEGIN_ANEW(BBUF_RECORD, CAPACITY, BBUF_LEASE);
+			RECREATE(BBUF_RECORD, CAPACITY, BBUF_LEASE);
 			ASSERT_TRUE(put_records(self->fd, 0, 2));
 			fd = queue_open(QUEUE, mode | O_NONBLOCK);
 			ASSERT_LE(0, fd);

@@ -123,7 +123,7 @@ static bool have_worker(SELF)
 	return batch_put(self->framed, self->len, SERVED) && task_blocks(&self->other);
 }
 
-static bool worker_dies(SELF)
+static bool kill_worker(SELF)
 {
 	task_kill(&self->other);
 	return true;
@@ -189,7 +189,7 @@ static bool reject_all(SELF)
 }
 
 FIXTURE_VARIANT_ADD(exclusive, kill_of_a_worker) {
-	LEASE_QUEUE, .events = EPOLLIN, .prepare = have_worker, .event = worker_dies,
+	LEASE_QUEUE, .events = EPOLLIN, .prepare = have_worker, .event = kill_worker,
 	.served = SERVED,
 };
 
@@ -289,7 +289,7 @@ FIXTURE_VARIANT_ADD(exclusive, write_back_of_tokens) {
 };
 
 FIXTURE_VARIANT_ADD(exclusive, kill_of_a_token_holder) {
-	TOKEN_POOL, .events = EPOLLIN, .prepare = have_holder, .event = worker_dies,
+	TOKEN_POOL, .events = EPOLLIN, .prepare = have_holder, .event = kill_worker,
 	.served = SERVED,
 };
 
@@ -497,7 +497,7 @@ static bool room_for_the_head(SELF)
 }
 
 FIXTURE_VARIANT_ADD(exclusive, kill_of_the_head_writer) {
-	RECORD_QUEUE, .events = EPOLLOUT, .prepare = have_head_writer, .event = worker_dies,
+	RECORD_QUEUE, .events = EPOLLOUT, .prepare = have_head_writer, .event = kill_worker,
 	.served = SERVED,
 };
 

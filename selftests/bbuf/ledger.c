@@ -843,7 +843,7 @@ static bool make_step(struct ledger *l, const char **name)
 }
 
 /* Where nothing is leased, fsync ends with a flush, whatever was done before. */
-static bool flush_is_told(STEP)
+static bool flush_notifies(STEP)
 {
 	int i;
 
@@ -876,7 +876,7 @@ static bool all_is_left(struct ledger *l)
 		if (twin_tokens(t) && !twin_may_lease(t, f))
 			break;
 	}
-	return queue_is_twins(l) && flush_is_told(l, f);
+	return queue_is_twins(l) && flush_notifies(l, f);
 }
 
 /* The variants */

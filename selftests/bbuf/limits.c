@@ -209,7 +209,7 @@ do {									\
 	task_kill(&self->drains);					\
 } while (0)
 
-#define ASSERT_NOBODY_TOLD()						\
+#define ASSERT_NONE_NOTIFIED()						\
 do {									\
 	ASSERT_TRUE(task_undisturbed(&self->reads));			\
 	ASSERT_TRUE(task_undisturbed(&self->drains));			\
@@ -297,7 +297,7 @@ TEST_F(fate, after_rejection)
 	if (variant->death >= TO_NO_ROOM) {
 		ASSERT_FAILS(EAGAIN, settle(self->nb, 0, BBUF_REJECT));
 		ASSERT_EQ(1, queue_info(self->fd).leased_records);
-		ASSERT_NOBODY_TOLD();
+		ASSERT_NONE_NOTIFIED();
 	} else {
 		ASSERT_EQ(1, settle(self->nb, 0, BBUF_REJECT));
 		ASSERT_GONE();

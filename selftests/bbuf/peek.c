@@ -76,7 +76,7 @@ TEST_F(peek, shows_the_next_record)
 {
 	unsigned char buf[CAPACITY];
 
-	BEGIN_ANEW(BBUF_RECORD, CAPACITY, 0);
+	RECREATE(BBUF_RECORD, CAPACITY, 0);
 	ASSERT_EQ(300, put(self->fd, 0, 300));
 	ASSERT_EQ(5, put(self->fd, 300, 5));
 	ASSERT_FAILS(EMSGSIZE, queue_peek(self->fd, buf, 299));
@@ -91,7 +91,7 @@ TEST_F(peek, shows_records_without_frames)
 {
 	unsigned char buf[100];
 
-	BEGIN_ANEW(BBUF_RECORD, CAPACITY, 0);
+	RECREATE(BBUF_RECORD, CAPACITY, 0);
 	ASSERT_EQ(5, put(self->nb, 0, 5));
 	ASSERT_EQ(0, queue_set_options(self->fd, .flags = BBUF_FRAMED));
 	ASSERT_EQ(5, queue_peek(self->fd, buf, sizeof(buf)));
@@ -109,7 +109,7 @@ TEST_F(peek, that_faults_changes_nothing)
 	ASSERT_GE(50, queue_peek(self->fd, half, 100));
 	ASSERT_TRUE(take(self->nb, 0, 100));
 
-	BEGIN_ANEW(BBUF_RECORD, CAPACITY, 0);
+	RECREATE(BBUF_RECORD, CAPACITY, 0);
 	ASSERT_EQ(100, put(self->fd, 0, 100));
 	ASSERT_FAILS(EFAULT, queue_peek(self->fd, half, 100));
 	ASSERT_TRUE(take_record(self->nb, 0, 100));
@@ -162,7 +162,7 @@ TEST_F(peek, finds_only_records_queued_after_a_flush)
 {
 	size_t n;
 
-	BEGIN_ANEW(BBUF_RECORD, CAPACITY, 0);
+	RECREATE(BBUF_RECORD, CAPACITY, 0);
 	for (n = 1; n < 300; n += 7) {
 		ASSERT_EQ(n, put(self->fd, 0, n));
 		ASSERT_EQ(2 * n, put(self->fd, 0, 2 * n));

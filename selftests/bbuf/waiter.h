@@ -53,7 +53,7 @@ bool waiter_waits_on(struct waiter *w);
  * Wait for the notification and return its contents: of a call its value, otherwise the events of
  * poll. If these include EOF, all of its threads must be notified. -ETIME if it is not notified.
  */
-long waiter_told(struct waiter *w, short events);
+long waiter_result(struct waiter *w, short events);
 /* The expected result, if a call returns value, and poll reports events of its file. */
 long waiter_expects(const struct waiter *w, long value, short events);
 
@@ -148,10 +148,10 @@ do {									\
 #define ASSERT_WAITS_ON()	ASSERT_TRUE(waiter_waits_on(&self->waiter))
 
 /* It is told: value is what a call returns, events is what poll reports then. */
-#define ASSERT_TOLD(value, events)					\
+#define ASSERT_NOTIFIED(value, events)					\
 do {									\
 	ASSERT_EQ(waiter_expects(&self->waiter, value, events),		\
-		  waiter_told(&self->waiter, events));			\
+		  waiter_result(&self->waiter, events));		\
 	if (!waiter_calls(&self->waiter)) {				\
 		ASSERT_EQ(events, queue_events(self->waiter.fd));	\
 	}								\
