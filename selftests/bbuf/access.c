@@ -253,7 +253,7 @@ TEST_F(access, kernel_address_is_refused_as_a_buffer)
 	ASSERT_FAILS(EFAULT, ioctl(self->nb, BBUF_IOC_LEASE, &lease));
 	ASSERT_EQ(0, queue_info(self->fd).leased_records);
 
-	/* No bytes are nowhere: that tells the length of the record. */
+	/* A request with an empty buffer is valid: it returns the length of the record. */
 	lease = (struct bbuf_lease){ 0 };
 	ASSERT_FAILS(EMSGSIZE, ioctl(self->nb, BBUF_IOC_LEASE, &lease));
 	ASSERT_EQ(LEN, lease.len);

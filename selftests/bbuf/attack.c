@@ -136,7 +136,9 @@ static struct task task_crowd(ssize_t (*sleep)(int fd), int limit)
 	};
 }
 
-/* How many there are once they sleep, or 0. Those in fsync may be on their way there. */
+/*
+ * The number of sleepers once they sleep, or 0. Callers of fsync may still be on their way there.
+ */
 static unsigned int crowd_blocks(struct task *t, int fd)
 {
 	struct crowd *crowd;
@@ -278,7 +280,7 @@ TEST_F(attack, killing_many_waiters_empties_the_wait_list)
 	ASSERT_TRUE(take(self->nb, 0, 10));
 }
 
-/* Opens as many files as he may, and has himself told of everything in every way. */
+/* Open as many files as the limit allows, and request every kind of notification for each. */
 static long open_many(struct task *t)
 {
 	struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLET };

@@ -112,7 +112,7 @@ TEST_F(control, queues_do_not_share_data)
 	close(other);
 }
 
-/* How often the kernel has told udev that this was done to the device of QUEUE. */
+/* The number of uevents of this kind for the device of QUEUE. */
 static int announcements(int events, const char *action)
 {
 	char message[4096], wanted[64];

@@ -14,7 +14,7 @@
 
 NAMED_FIXTURE(destroy, BBUF_STREAM, CAPACITY, 0)
 
-/* Those who sleep */
+/* Waiters */
 
 TEST_F(destroy, releases_readers)
 {
@@ -148,7 +148,7 @@ TEST_F(destroy, raises_SIGIO)
 	ASSERT_EQ(SIGIO, sigtimedwait(&set, NULL, &none));
 }
 
-/* Those who come later */
+/* Calls after the destruction */
 
 TEST_F(destroy, makes_every_call_fail_with_ENODEV)
 {
@@ -309,7 +309,7 @@ static void name_of(char *name, size_t size, unsigned int number)
 	snprintf(name, size, QUEUE "-%u", number % NAMES);
 }
 
-/* Each makes and removes any of the queues, whoever is inside. */
+/* Each task creates and destroys any of the queues, even while they are in use. */
 static long make_and_destroy(struct task *t)
 {
 	struct bbuf_create create = { .capacity = 100, .mode = 0600 };
@@ -401,7 +401,7 @@ TEST_F(destroy, races_with_create_and_users_without_harm)
 	}
 	for (i = 0; i < MAKERS; i++)
 		ASSERT_EQ(0, task_wait(&maker[i]));
-	/* Whoever still sleeps in one of them is let go. */
+	/* Tasks that still sleep in one of the queues are released. */
 	ASSERT_EQ(1, put(self->nb, 0, 1));
 	for (i = 0; i < NAMES; i++) {
 		name_of(name, sizeof(name), i);

@@ -24,7 +24,7 @@ FIXTURE(exclusive) {
 	int framed;
 	size_t len;		/* of a record */
 	struct task poller[POLLERS];
-	struct task other;	/* whoever else is there */
+	struct task other;	/* another task, if the test needs one */
 };
 
 #define SELF	FIXTURE_DATA(exclusive) *self
@@ -98,7 +98,7 @@ FIXTURE_VARIANT_ADD(exclusive, write_of_bytes) {
 	STREAM_QUEUE, .events = EPOLLIN, .event = write_bytes, .served = 1,
 };
 
-/* A read mark tells how much one of them takes. */
+/* A read mark is the amount that one of them takes. */
 
 static bool set_read_mark(SELF)
 {
@@ -234,7 +234,7 @@ FIXTURE_VARIANT_ADD(exclusive, close_of_files_without_leases) {
 	LEASE_QUEUE, .events = EPOLLIN, .event = write_one_and_close_others, .served = 1,
 };
 
-/* Those who poll the dead letters */
+/* Pollers of the dead letters */
 FIXTURE_VARIANT_ADD(exclusive, rejection_of_all) {
 	.create = { .type = BBUF_RECORD, .policy = BBUF_LEASE, .dead_letters = DEAD },
 	.events = EPOLLIN, .poll = DEAD, .prepare = put_and_lease, .event = reject_all,
@@ -293,7 +293,7 @@ FIXTURE_VARIANT_ADD(exclusive, kill_of_a_token_holder) {
 	.served = SERVED,
 };
 
-/* Room: whoever polls polls for that of a record, which is the write watermark. */
+/* Room: all pollers wait for the room of one record, which is the write mark. */
 
 static bool read_records_with_frames(SELF)
 {
@@ -647,8 +647,8 @@ FIXTURE_TEARDOWN(exclusive)
 }
 
 /*
- * Those who poll: each has an epoll of its own, and a file, unless one is given. They live on
- * when they were woken: a file that is closed might wake others.
+ * Pollers: each has its own epoll instance, and its own file unless one is given. They do not exit
+ * after they were woken: closing their file might wake others.
  */
 
 static int mode_for(unsigned int events)

@@ -288,7 +288,7 @@ FIXTURE_VARIANT_ADD(inject, peek_of_a_record) {
 	.copies = 2, .places = 2,
 };
 
-/* Being told */
+/* Notifications */
 
 static long poll_once(struct bed *bed)
 {
@@ -476,7 +476,7 @@ static long take_lease_framed(struct bed *bed)
 	return n <= 0 || delivered(bed, i * PIECE) == i * PIECE ? n : -1;
 }
 
-/* As many are leased as were told. */
+/* The number of leases is the number that the call has reported. */
 static bool leases_are_reported(struct bed *bed, bool done)
 {
 	struct bbuf_info info = queue_info(bed->nb);

@@ -251,7 +251,7 @@ TEST_F(lease, record_stays_first_when_the_copy_faults)
 	ASSERT_LEASES(self->other, 1);
 }
 
-/* One that came back before is not where the others are. */
+/* A record that was returned before is not at the position of the others. */
 TEST_F(lease, returned_record_stays_first_when_the_copy_faults)
 {
 	unsigned char *half = cliff(LEN - 1, 0);
@@ -1114,7 +1114,7 @@ static size_t length_of(const struct known *k)
 	return 1 + k->number * 7 % LONGEST;
 }
 
-/* The first in line, or NULL. */
+/* The next record to be read, or NULL. */
 static struct known *model_first(struct model *m)
 {
 	struct known *first = NULL;

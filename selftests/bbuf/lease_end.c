@@ -113,7 +113,7 @@ TEST_F(lease_end, reader_that_comes_after_shutdown_waits_for_EOF)
 	ASSERT_EQ(0, task_wait(&reader));
 }
 
-/* One gets what the killed one had, the others wait for him; then all see the end. */
+/* One reader gets the record of the killed one, the others wait for it; then all see EOF. */
 TEST_F(lease_end, killed_holder_delays_EOF)
 {
 	struct task holder = task_leaser(1), first = task_reader(self->fd, LEN);
@@ -225,7 +225,7 @@ TEST_F(lease_end, EOF_on_last_close_comes_after_the_last_acknowledgement)
 	ASSERT_EQ(ENDED, queue_events(self->fd));
 }
 
-/* It is closed for writing and reading at once: what goes back is before the end. */
+/* The file is closed for writing and reading at once: its records return before EOF. */
 TEST_F(lease_end, EOF_on_last_close_comes_after_leases_of_the_writer)
 {
 	ASSERT_EQ(0, queue_set_policy(self->fd, BBUF_EOF_ON_CLOSE));

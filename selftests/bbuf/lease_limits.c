@@ -424,7 +424,7 @@ TEST_F(lease_limits, full_dead_letters_return_the_record_to_the_tail)
 	ASSERT_EQ(1, queue_info(self->fd).dead_lettered);
 }
 
-/* One that is longer than the dead letters' queue can ever hold, as well. */
+/* The same holds for a record that is longer than the capacity of the dead letters. */
 TEST_F(lease_limits, record_too_long_for_the_dead_letters_is_not_lost)
 {
 	ASSERT_EQ(0, queue_resize(self->dead, LEN));

@@ -525,7 +525,7 @@ TEST_F(limit, grows_with_the_capacity)
 	ASSERT_LEASES_NUMBER(self->a, self->limit + 1);
 }
 
-/* One that no file has reached alone. */
+/* A limit that no file reaches alone. */
 TEST_F(limit, of_a_smaller_capacity_blocks_readers)
 {
 	const size_t capacity = variant->capacity / 8 * 5;
@@ -554,7 +554,7 @@ TEST_F(limit, is_lifted_by_a_flush)
 	ASSERT_EQ(self->limit, queue_info(self->b).leased_records);
 }
 
-/* Tokens: whoever has them waits, too */
+/* Tokens: a process that holds some waits, too */
 
 FIXTURE(token_limit) {
 	int fd;

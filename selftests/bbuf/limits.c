@@ -601,7 +601,7 @@ static bool is_counted(SLEEPER, unsigned int waiters, unsigned int blocked, unsi
 	const struct bbuf_side_info *side = variant->writes ? &info.in : &info.out;
 	const struct bbuf_side_info *peer = variant->writes ? &info.out : &info.in;
 
-	/* One that waits for a time only may look more than once whether it is over. */
+	/* A waiter with a timeout may check more than once whether it is over. */
 	return side->waiters == waiters && side->blocked >= blocked &&
 	       side->wakeups == wakeups && !side->blocked_ns == (waiters == blocked) &&
 	       !peer->waiters && !peer->blocked && !peer->blocked_ns && !peer->wakeups;

@@ -10,7 +10,7 @@
 #include "fixture.h"
 #include "waiter.h"
 
-#define LONG		20000	/* bytes that are copied at once, and of which is told ahead */
+#define LONG		20000	/* bytes copied at once: waiters are woken ahead */
 #define VERY_LONG	100000	/* bytes that are copied in pieces */
 #define TIMEOUT_MS	30
 #define ENDED		(READABLE | POLLRDHUP)
@@ -280,7 +280,7 @@ TEST_F(readers, are_notified_when_a_writer_polls_for_more_room_than_is_free)
 	ASSERT_NOTIFIED(MARK - 6, READABLE);
 }
 
-/* One that is at work does not wait for room; when it gives up, the next one does. */
+/* A writer that is transferring does not wait for room; when it gives up, the next one does. */
 TEST_F(readers, are_notified_when_a_writer_waits_behind_one_that_faults)
 {
 	BEGIN_BELOW_THE_MARK();
@@ -362,7 +362,7 @@ TEST_F(readers, are_notified_of_EOF)
 	ASSERT_NOTIFIED(0, ENDED | POLLHUP);
 }
 
-/* Those who sleep see it whether they wake up before it is taken back, or later. */
+/* Sleepers see it whether they wake up before it is undone, or later. */
 TEST_F(readers, are_notified_of_shutdown_followed_by_reopen)
 {
 	if (variant->way != CALL)
@@ -622,7 +622,7 @@ TEST_F(writers, are_not_notified_of_calls_that_make_no_room)
 	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
-/* To look at as much as is copied at once is no read of it, of which would be told ahead. */
+/* A peek as long as a batch is no read, for which writers would be woken ahead. */
 TEST_F(writers, are_not_notified_of_a_peek_at_many_bytes)
 {
 	static char bytes[LONG];
@@ -744,7 +744,7 @@ do {									\
 	ASSERT_WAITS();							\
 } while (0)
 
-/* A signal is about the side, not about the file. Later kernels tell io_uring too early. */
+/* A signal concerns the side, not the file. Later kernels notify io_uring too early. */
 #define ASSERT_WAITS_ON_FOR_MORE()					\
 do {									\
 	if (variant->way != SIGNAL && variant->way != URING_POLL) {	\

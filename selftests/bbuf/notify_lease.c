@@ -150,7 +150,7 @@ TEST_F(readers, are_notified_when_a_lease_expires)
 	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
-/* The ioctl can't tell of the lease that it has made. */
+/* The ioctl cannot return the lease that it has made. */
 static ssize_t lease_late(const struct call *call)
 {
 	return ioctl(call->fd, BBUF_IOC_LEASE, call->late->buf);
@@ -296,7 +296,7 @@ TEST_F(readers, at_the_limit_are_notified_of_a_larger_capacity)
 
 /* Readers: the end, which comes when nothing is queued or leased */
 
-/* Of which a signal tells as well. */
+/* A signal is sent for this, too. */
 #define ASSERT_WAITS_ON_BEHIND_POLLRDHUP()				\
 do {									\
 	if (variant->way == SIGNAL) {					\
@@ -366,7 +366,7 @@ TEST_F(readers, are_notified_of_EOF_after_the_close_of_the_last_delivery)
 	ASSERT_NOTIFIED(0, ENDED | POLLHUP);
 }
 
-/* Those who sleep see it whether they wake up before it is taken back, or later. */
+/* Sleepers see it whether they wake up before it is undone, or later. */
 TEST_F(readers, are_notified_of_shutdown_followed_by_reopen)
 {
 	if (variant->way != CALL)
@@ -874,7 +874,7 @@ TEST_F(writers, are_not_notified_of_calls_that_make_no_room)
 	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
-/* Of what is read of a long record is not told ahead, as it makes no room. */
+/* Writers are not woken ahead by a lease of a long record, as it makes no room. */
 TEST_F(writers, are_not_notified_of_a_lease_of_a_long_record)
 {
 	BEGIN(LEASES, .capacity = LONG);

@@ -188,8 +188,8 @@ TEST_F(order, nonblocking_writers_do_not_starve_a_big_writer)
 }
 
 /*
- * The first byte wakes the waiting reader, who needs a while to run: a nonblocking read may
- * take that byte before it does, but not the second one too.
+ * The first byte wakes the waiting reader, which needs a while to run: a non-blocking read may take
+ * that byte before it does, but not the second one as well.
  */
 TEST_F(order, nonblocking_reads_bypass_a_waiting_reader_only_once)
 {
@@ -254,7 +254,7 @@ static bool writer_is_woken(struct task *writer, int fd, int nb, size_t n)
 	return discard(nb, CAPACITY);
 }
 
-/* The same of a reader, who was called to 100 bytes. */
+/* The same for a reader that was woken for 100 bytes. */
 static bool reader_is_woken(struct task *reader, int fd, size_t n)
 {
 	keep_the_processor(SCHED_OTHER);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Whose a queue is: who may change what it is, also across user namespaces and mounts. */
+/* Ownership of a queue: which users may change it, also across user namespaces and mounts. */
 #include <sched.h>
 #include <stdio.h>
 #include <sys/mount.h>
@@ -20,7 +20,7 @@ static long set_nothing(int fd)
 	return queue_set(fd, .fields = 0) ? -errno : 0;
 }
 
-/* The same as another user, who need not be in the process's user namespace. */
+/* The same as another user, which need not be mapped in the user namespace of the process. */
 static long set_as(int fd, uid_t user)
 {
 	long result;
@@ -46,7 +46,7 @@ TEST_F(owner, is_the_current_owner_of_the_node)
 	close(neither);
 }
 
-/* Others are told that first: nothing of what they ask is looked at. */
+/* Other users get EPERM first: their request is not checked. */
 TEST_F(owner, is_checked_before_the_request)
 {
 	ASSERT_EQ(0, seteuid(OTHER_UID));

@@ -109,7 +109,7 @@ TEST_F(resize, keeps_records_of_all_sizes)
 	}
 }
 
-/* Those who wait */
+/* Waiters */
 
 TEST_F(resize, to_a_larger_capacity_admits_waiting_writers)
 {

@@ -121,7 +121,7 @@ TEST_F(stalled, reader_makes_nonblocking_flush_and_resize_fail)
 	ASSERT_EQ(0, queue_resize(self->nb, 7000));
 }
 
-/* Whoever is in front: at the end all others are told at once. */
+/* The stalled call may be at the head: on shutdown all other waiters are woken at once. */
 TEST_F(stalled, writer_does_not_delay_shutdown)
 {
 	struct call writer = WRITER();

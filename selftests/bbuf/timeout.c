@@ -140,7 +140,7 @@ struct changes {
 	bool over;
 };
 
-/* Sets the two timeouts in turn until it is told to stop; NULL if it could not. */
+/* Set the two timeouts in turn until the test ends; NULL if that failed. */
 static void *change_timeouts(void *argument)
 {
 	struct changes *changes = argument;

@@ -765,7 +765,7 @@ static bool may_write_again(const struct twin *t, const struct twin_file *f)
 {
 	size_t need = f->refused;
 
-	/* One that no room is enough for would fail at once, or go in pieces. */
+	/* A record that can never fit would fail at once, or be split. */
 	if (need > t->info.capacity)
 		need = !twin_records(t);
 	return t->info.state || may_write(t, need);

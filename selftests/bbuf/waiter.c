@@ -42,7 +42,7 @@ bool waiter_possible(struct waiter *w)
 	return (w->way != URING_POLL && w->way != URING_CALL) || !ring_open(&w->ring);
 }
 
-/* A signal of its own tells what it is about. */
+/* A real-time signal, set with F_SETSIG, carries the event. */
 
 static sigset_t signals(void)
 {

@@ -278,7 +278,7 @@ static void look_at_all(const struct round *round)
 
 /* The end of a round */
 
-/* Those who wait for something are woken by a signal until they all have ended. */
+/* Tasks that still wait are woken by a signal until all have ended. */
 static void end_actors(struct round *round)
 {
 	long end = now_ms() + DEADLINE_MS;
