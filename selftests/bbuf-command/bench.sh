@@ -213,7 +213,7 @@ stop_children()
 	pkill -STOP -P "$1" && pgrep -P "$1" --runstates T >/dev/null
 }
 
-# Whoever is stopped might as well hang.
+# A stopped process looks like one that hangs.
 test_hanging_benchmark_fails()
 {
 	local status=0

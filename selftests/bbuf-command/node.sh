@@ -10,7 +10,7 @@
 node=/dev/bbuf-jobs
 kinds='file fifo directory device queue link dangling'
 
-# What a test that failed has left would make the next ones fail, too.
+# The remains of a failed test would make the next ones fail, too.
 set_up()
 {
 	rm -rf "$node" /dev/bbuf-q

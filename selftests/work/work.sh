@@ -221,7 +221,7 @@ test_a_timeout()
 	eventually not pgrep -x sleep
 }
 
-# Although it ends well when it is told to.
+# Even if the command ends with status 0 on the signal.
 test_a_timeout_is_a_failure()
 {
 	bbuf put jobs one
@@ -512,7 +512,7 @@ test_wrong_usage()
 	expect 2 'must be a time' bbuf work jobs --timeout 3 -- true
 }
 
-# What follows the command is its own, also without a "--".
+# Arguments after the command belong to it, also without a "--".
 test_options_of_the_command()
 {
 	bbuf put jobs one
