@@ -259,7 +259,7 @@ TEST_F(marks, range_from_1_to_the_capacity)
 }
 
 /* Or a reader that polls and a writer that polls could both have too little. */
-TEST_F(marks, that_could_block_both_sides_are_refused)
+TEST_F(marks, marks_that_could_block_both_sides_are_refused)
 {
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, MARK));
 	ASSERT_FAILS(EINVAL, queue_set_write_mark(self->fd, CAPACITY - MARK + 2));

@@ -98,7 +98,7 @@ TEST_F(peek, shows_records_without_frames)
 	ASSERT_TRUE(pattern_matches(buf, 0, 5));
 }
 
-TEST_F(peek, that_faults_changes_nothing)
+TEST_F(peek, fault_changes_nothing)
 {
 	unsigned char *half = cliff(50, 0);
 
@@ -197,7 +197,7 @@ TEST_F(peek, finds_the_rest_of_a_large_write_after_a_flush)
 	ASSERT_TRUE(take(self->nb, CAPACITY, 10));
 }
 
-TEST_F(peek, and_flush_leave_waiting_readers_asleep)
+TEST_F(peek, peek_and_flush_leave_waiting_readers_asleep)
 {
 	struct task reader = task_reader(self->fd, 10);
 

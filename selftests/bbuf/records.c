@@ -210,7 +210,7 @@ TEST_F(records, are_reported_by_poll_one_by_one)
 
 /* Memory */
 
-TEST_F(records, that_fault_are_not_queued)
+TEST_F(records, fault_in_a_write_queues_nothing)
 {
 	static const size_t valid[] = { 0, 1, 100, 4096, 5000 };
 	size_t i;

@@ -413,7 +413,7 @@ TEST_F(tokens_wait, of_a_reader_that_faults_does_not_delay_others)
 /* A wake-up that reaches one who leaves is passed on. */
 
 /* It was woken, had to wait for a token then, and has left that line. */
-TEST_F(tokens_wait, that_ends_early_passes_the_wakeup_on)
+TEST_F(tokens_wait, passes_the_wakeup_on_when_it_ends_early)
 {
 	struct task other = { .fn = take_one_and_wait, .nr = SYS_pause, .fd = -1, .len = 1 };
 	struct task leaver = task_reader(self->fd, 1), stayer = task_reader(self->fd, 1);
