@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# bbuf bench. What it measures is not judged here, but that it does, and what comes with it.
+# bbuf bench. The tests do not judge the figures, only that it measures them, and its output.
 
 # shellcheck disable=SC2317 # run_tests calls all
 . ./lib.sh
 
-# What hangs is to be a failure, and soon.
+# A benchmark that hangs must fail, and soon.
 bench=(timeout -k 5 120 bbuf bench --messages 200 --time 20ms --rounds 1)
 
 # One value of the CSV in "out": figure PATTERN SIZE NUMBER QUEUE NAME.
@@ -213,7 +213,7 @@ stop_children()
 	pkill -STOP -P "$1" && pgrep -P "$1" --runstates T >/dev/null
 }
 
-# Whoever is stopped might as well hang.
+# A stopped process looks like one that hangs.
 test_hanging_benchmark_fails()
 {
 	local status=0

@@ -237,7 +237,7 @@ test_a_closed_output()
 	is jobs records 1
 }
 
-# Beyond so many bytes: has_grown FILE BYTES
+# True if the file is longer than that: has_grown FILE BYTES
 has_grown()
 {
 	[ "$(stat -c %s "$1")" -gt "$2" ]

@@ -72,7 +72,7 @@ plain()
 	' "$1"
 }
 
-# Long options out of text; without those that every program has.
+# Long options in the text, except the ones that every program has.
 long_options()
 {
 	grep -oE -e '--[a-z][a-z-]+' | grep -vxE -e '--(help|usage)' | sort -u
@@ -85,7 +85,7 @@ option_lines()
 		grep -vE -e '--(help|usage)$' | sort
 }
 
-# What a page has of a command in its SYNOPSIS.
+# The part of the SYNOPSIS of a page that is about a command.
 synopsis()
 {
 	plain "$(page_of "$1")" | sed -n "/^\.SY \"bbuf $1\"/,/^\.YS/p"

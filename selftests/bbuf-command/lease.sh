@@ -178,7 +178,7 @@ test_get_waits_for_leases_of_others()
 	expect 5 'end of file: the queue is shut down and empty' bbuf get q
 }
 
-# Runs bbuf get with these arguments, its output into a pipe, that nobody reads: it is file 4.
+# Runs bbuf get with these arguments. Its output is a pipe that is never read: file 4.
 get_stuck()
 {
 	mkfifo pipe

@@ -8,7 +8,7 @@
 skip_status=4
 deadline=30		# seconds until what must happen is said not to
 
-# shellcheck disable=SC2034 # for those who source this
+# shellcheck disable=SC2034 # for the scripts that source this
 nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)
 
 # Runs a command that must end with this status, and whose errors must match this
@@ -67,7 +67,7 @@ is()
 	[ "$number" = "$3" ]
 }
 
-# Until somebody waits: waits_in jobs waiting_readers
+# Wait until a command waits: waits_in jobs waiting_readers
 waits_in()
 {
 	eventually is "$1" "$2" 1

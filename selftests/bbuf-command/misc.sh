@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What concerns all commands: help, the module, completion, the manual.
+# Tests for all commands: help, the module, completion, the manual.
 
 # shellcheck disable=SC2317 # run_tests calls all
 . ./lib.sh
@@ -56,7 +56,7 @@ test_the_module_can_be_unloaded_while_top_runs()
 	grep -q 'top: the module is not loaded' errors
 }
 
-# Nobody is asked: queues are in memory only.
+# There is no confirmation: queues are in memory only.
 test_unloading_loses_what_is_queued()
 {
 	bbuf create leased --records --lease
@@ -69,7 +69,7 @@ test_unloading_loses_what_is_queued()
 	[ "$(ls /sys/class/bbuf)" = default ]
 }
 
-# What bash offers for the given words, the last of which is being typed.
+# The completions of bash for the given words, the last of which is being typed.
 complete_words()
 {
 	COMP_WORDS=("$@")

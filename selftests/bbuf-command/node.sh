@@ -10,7 +10,7 @@
 node=/dev/bbuf-jobs
 kinds='file fifo directory device queue link dangling'
 
-# What a test that failed has left would make the next ones fail, too.
+# The remains of a failed test would make the next ones fail, too.
 set_up()
 {
 	rm -rf "$node" /dev/bbuf-q
@@ -222,7 +222,7 @@ test_a_node_without_its_queue()
 	is default bytes 0
 }
 
-# Both cures that README has, as somebody follows them who looks at the messages.
+# Both remedies of the README, as a user follows them after reading the messages.
 test_before_the_module_is_loaded()
 {
 	local good=1

@@ -175,7 +175,7 @@ test_waits_for_room()
 	wait $!
 }
 
-# A stream's lines are never torn, whoever else writes.
+# A stream's lines are never torn by other writers.
 test_lines_of_many_writers_stay_whole()
 {
 	local writer pids=()

@@ -141,7 +141,7 @@ TEST_F(access, each_call_needs_a_file_open_for_it)
 			struct bbuf_info before, after;
 			int fd;
 
-			BEGIN_ANEW(BBUF_RECORD, CAPACITY, BBUF_LEASE);
+			RECREATE(BBUF_RECORD, CAPACITY, BBUF_LEASE);
 			ASSERT_TRUE(put_records(self->fd, 0, 2));
 			fd = queue_open(QUEUE, mode | O_NONBLOCK);
 			ASSERT_LE(0, fd);
@@ -253,7 +253,7 @@ TEST_F(access, kernel_address_is_refused_as_a_buffer)
 	ASSERT_FAILS(EFAULT, ioctl(self->nb, BBUF_IOC_LEASE, &lease));
 	ASSERT_EQ(0, queue_info(self->fd).leased_records);
 
-	/* No bytes are nowhere: that tells the length of the record. */
+	/* A request with an empty buffer is valid: it returns the length of the record. */
 	lease = (struct bbuf_lease){ 0 };
 	ASSERT_FAILS(EMSGSIZE, ioctl(self->nb, BBUF_IOC_LEASE, &lease));
 	ASSERT_EQ(LEN, lease.len);

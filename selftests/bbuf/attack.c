@@ -136,7 +136,9 @@ static struct task task_crowd(ssize_t (*sleep)(int fd), int limit)
 	};
 }
 
-/* How many there are once they sleep, or 0. Those in fsync may be on their way there. */
+/*
+ * The number of sleepers once they sleep, or 0. Callers of fsync may still be on their way there.
+ */
 static unsigned int crowd_blocks(struct task *t, int fd)
 {
 	struct crowd *crowd;
@@ -278,8 +280,8 @@ TEST_F(attack, killing_many_waiters_empties_the_wait_list)
 	ASSERT_TRUE(take(self->nb, 0, 10));
 }
 
-/* Opens as many files as he may, and has himself told of everything in every way. */
-static long hoard(struct task *t)
+/* Open as many files as the limit allows, and request every kind of notification for each. */
+static long open_many(struct task *t)
 {
 	struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLET };
 	int *files = (int *)t->result->data;
@@ -300,19 +302,19 @@ static long hoard(struct task *t)
 
 TEST_F(attack, many_open_files_are_freed_when_their_process_exits)
 {
-	struct task hoarder = { .fn = hoard, .len = sizeof(int) };
+	struct task opener = { .fn = open_many, .len = sizeof(int) };
 	unsigned int before = queue_info(self->fd).in.files;
 	int *files;
 
-	ASSERT_EQ(0, task_start(&hoarder));
-	files = (int *)hoarder.result->data;
+	ASSERT_EQ(0, task_start(&opener));
+	files = (int *)opener.result->data;
 	ASSERT_TRUE(eventually(load(*files)));
 	ASSERT_LT(FILES / 2, *files);
 	ASSERT_EQ(before + *files, queue_info(self->fd).in.files);
 	ASSERT_EQ(before + *files, queue_info(self->fd).out.files);
 	ASSERT_EQ(10, put(self->nb, 0, 10));
 	ASSERT_TRUE(take(self->nb, 0, 10));
-	task_kill(&hoarder);
+	task_kill(&opener);
 	ASSERT_EQ(before, queue_info(self->fd).in.files);
 	ASSERT_EQ(before, queue_info(self->fd).out.files);
 	ASSERT_EQ(10, put(self->nb, 0, 10));

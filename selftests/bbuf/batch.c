@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * However much there is to do, no lock is held for more than a batch of it: 64 KiB of copying, or
- * 1024 records or list entries. The tracepoint bbuf_batch tells of each batch. Meanwhile others,
- * who do not wait, find the queue as consistent as after any call.
+ * No lock is held for more than one batch, however long the operation: 64 KiB of copying, or 1024
+ * records or list entries. The tracepoint bbuf_batch reports each batch. Between two batches,
+ * non-blocking calls find the queue as consistent as after any call.
  */
 #include <limits.h>
 #include <pthread.h>
@@ -184,7 +184,7 @@ do {									\
 	ASSERT_EQ(n, trace_sum(&self->trace, work).entries);		\
 } while (0)
 
-/* Others, who look all the time, and do not wait */
+/* Other calls, which are made all the time, and do not wait */
 
 struct prober {
 	int nb;

@@ -76,16 +76,16 @@ TEST_F(control, create_makes_the_requested_queue)
 
 	self->create.type = BBUF_RECORD;
 	self->create.policy = BBUF_EOF_ON_CLOSE | BBUF_DROP_OLDEST;
-	self->create.uid = SOMEBODY;
-	self->create.gid = SOMEBODY + 1;
+	self->create.uid = OTHER_UID;
+	self->create.gid = OTHER_UID + 1;
 	ASSERT_CREATES();
 	fd = queue_open(QUEUE, O_RDWR);
 	ASSERT_LE(0, fd);
 
 	ASSERT_EQ(0, fstat(fd, &stat));
 	ASSERT_EQ(S_IFCHR | 0640, stat.st_mode);
-	ASSERT_EQ(SOMEBODY, stat.st_uid);
-	ASSERT_EQ(SOMEBODY + 1, stat.st_gid);
+	ASSERT_EQ(OTHER_UID, stat.st_uid);
+	ASSERT_EQ(OTHER_UID + 1, stat.st_gid);
 
 	info = queue_info(fd);
 	ASSERT_STREQ(QUEUE, info.name);
@@ -112,7 +112,7 @@ TEST_F(control, queues_do_not_share_data)
 	close(other);
 }
 
-/* How often the kernel has told udev that this was done to the device of QUEUE. */
+/* The number of uevents of this kind for the device of QUEUE. */
 static int announcements(int events, const char *action)
 {
 	char message[4096], wanted[64];
@@ -375,11 +375,11 @@ TEST_F(control, create_refuses_invalid_owners)
 {
 	struct task task = { .fn = create_for_nobody, .fd = self->fd };
 
-	task.arg[0] = SOMEBODY;
+	task.arg[0] = OTHER_UID;
 	ASSERT_EQ(0, task_start(&task));
 	ASSERT_EQ(-EINVAL, task_wait(&task));
 	task.arg[0] = 0;
-	task.arg[1] = SOMEBODY;
+	task.arg[1] = OTHER_UID;
 	ASSERT_EQ(0, task_start(&task));
 	ASSERT_EQ(-EINVAL, task_wait(&task));
 	task.arg[1] = 0;
@@ -391,12 +391,12 @@ TEST_F(control, create_makes_the_caller_the_owner)
 {
 	struct stat stat_;
 
-	ASSERT_EQ(0, setegid(SOMEBODY));
+	ASSERT_EQ(0, setegid(OTHER_UID));
 	ASSERT_CREATES();
 	ASSERT_EQ(0, setegid(0));
 	ASSERT_EQ(0, stat(QUEUE_NODE, &stat_));
 	ASSERT_EQ(0, stat_.st_uid);
-	ASSERT_EQ(SOMEBODY, stat_.st_gid);
+	ASSERT_EQ(OTHER_UID, stat_.st_gid);
 }
 
 TEST_F(control, device_has_no_other_operations)
@@ -412,25 +412,25 @@ TEST_F(control, device_has_no_other_operations)
 
 /* Others */
 
-static void become_somebody(void)
+static void become_other_user(void)
 {
-	if (setgid(SOMEBODY) || setuid(SOMEBODY))
+	if (setgid(OTHER_UID) || setuid(OTHER_UID))
 		_exit(1);
 }
 
 /* Result of an open by another user: 0, or the negative errno. */
-static long open_as_somebody(struct task *t)
+static long open_as_other_user(struct task *t)
 {
 	int fd;
 
-	become_somebody();
+	become_other_user();
 	fd = open((const char *)t->arg[0], t->arg[1]);
 	return fd < 0 ? -1 : 0;
 }
 
 static long try_to_open(const char *path, int flags)
 {
-	struct task task = { .fn = open_as_somebody, .arg = { (long)path, flags } };
+	struct task task = { .fn = open_as_other_user, .arg = { (long)path, flags } };
 
 	return task_start(&task) ? -1 : task_wait(&task);
 }
@@ -457,7 +457,7 @@ TEST_F(control, mode_lets_other_users_read_or_write)
 	};
 	size_t i;
 
-	self->create.gid = SOMEBODY;
+	self->create.gid = OTHER_UID;
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		self->create.mode = cases[i].mode;
 		ASSERT_CREATES();
@@ -466,12 +466,12 @@ TEST_F(control, mode_lets_other_users_read_or_write)
 	}
 }
 
-static long change_as_somebody(struct task *t)
+static long change_as_other_user(struct task *t)
 {
-	become_somebody();
+	become_other_user();
 	if (!chmod(QUEUE_NODE, 0666) || errno != EPERM)
 		return 1;
-	if (!chown(QUEUE_NODE, SOMEBODY, SOMEBODY) || errno != EPERM)
+	if (!chown(QUEUE_NODE, OTHER_UID, OTHER_UID) || errno != EPERM)
 		return 2;
 	if (!unlink(QUEUE_NODE) || errno != EACCES)
 		return 3;
@@ -482,7 +482,7 @@ static long change_as_somebody(struct task *t)
 
 TEST_F(control, mode_lets_no_other_user_change_the_queue)
 {
-	struct task task = { .fn = change_as_somebody };
+	struct task task = { .fn = change_as_other_user };
 
 	ASSERT_CREATES();
 	ASSERT_EQ(0, task_start(&task));

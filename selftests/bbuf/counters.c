@@ -144,7 +144,7 @@ FIXTURE_TEARDOWN(counters)
 	queue_destroy(DEAD);
 }
 
-#define LEASE_ANEW(...)							\
+#define RECREATE_FOR_LEASES(...)					\
 do {									\
 	close(self->fd);						\
 	close(self->nb);						\
@@ -165,7 +165,7 @@ TEST_F(counters, out_counts_what_was_read)
 /* A queue that has never been read. */
 TEST_F(counters, out_leaves_out_dropped_records)
 {
-	BEGIN_ANEW(BBUF_RECORD, 8 * LEN, BBUF_DROP_OLDEST);
+	RECREATE(BBUF_RECORD, 8 * LEN, BBUF_DROP_OLDEST);
 	ASSERT_TRUE(put_records(self->fd, 0, 20));
 	ASSERT_LEDGER(self->fd, .in = RECORDS(20), .dropped = RECORDS(12), .queued = RECORDS(8));
 	ASSERT_EQ(0, sysfs_number("bytes_out"));
@@ -174,7 +174,7 @@ TEST_F(counters, out_leaves_out_dropped_records)
 
 TEST_F(counters, out_leaves_out_dropped_bytes_of_a_stream)
 {
-	BEGIN_ANEW(BBUF_STREAM, 80, BBUF_DROP_OLDEST);
+	RECREATE(BBUF_STREAM, 80, BBUF_DROP_OLDEST);
 	ASSERT_EQ(60, put(self->fd, 0, 60));
 	ASSERT_EQ(60, put(self->fd, 0, 60));
 	ASSERT_LEDGER(self->fd, .in = { 120 }, .dropped = { 40 }, .queued = { 80 });
@@ -208,7 +208,7 @@ TEST_F(counters, dropped_includes_the_newest_record)
 	struct bbuf_info info;
 
 	REQUIRE_READER_THAT_STALLS(&late, LENGTH);
-	BEGIN_ANEW(BBUF_RECORD, 2 * LENGTH, BBUF_DROP_OLDEST);
+	RECREATE(BBUF_RECORD, 2 * LENGTH, BBUF_DROP_OLDEST);
 	reader.fd = self->fd;
 	ASSERT_EQ(LENGTH, put(self->nb, 0, LENGTH));
 	ASSERT_EQ(LENGTH, put(self->nb, LENGTH, LENGTH));
@@ -232,7 +232,7 @@ TEST_F(counters, dropped_includes_the_newest_bytes_of_a_stream)
 	struct bbuf_info info;
 
 	REQUIRE_READER_THAT_STALLS(&late, LENGTH);
-	BEGIN_ANEW(BBUF_STREAM, 2 * LENGTH, BBUF_DROP_OLDEST);
+	RECREATE(BBUF_STREAM, 2 * LENGTH, BBUF_DROP_OLDEST);
 	reader.fd = self->fd;
 	ASSERT_EQ(2 * LENGTH, put(self->nb, 0, 2 * LENGTH));
 	ASSERT_STALLS(reader);
@@ -249,7 +249,7 @@ TEST_F(counters, dropped_includes_the_newest_bytes_of_a_stream)
 
 TEST_F(counters, out_counts_what_was_acknowledged)
 {
-	LEASE_ANEW();
+	RECREATE_FOR_LEASES();
 	ASSERT_TRUE(put_records(self->fd, 0, 9));
 	ASSERT_TRUE(take_records(self->nb, 0, 6));
 	ASSERT_LEDGER(self->fd, .in = RECORDS(9), .queued = RECORDS(3), .leased = RECORDS(6));
@@ -263,7 +263,7 @@ TEST_F(counters, out_counts_what_was_acknowledged)
 
 TEST_F(counters, out_leaves_out_rejected_records)
 {
-	LEASE_ANEW(.dead_letters = DEAD);
+	RECREATE_FOR_LEASES(.dead_letters = DEAD);
 	ASSERT_TRUE(put_records(self->fd, 0, 5));
 	ASSERT_TRUE(take_records(self->nb, 0, 4));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_REJECT));
@@ -275,7 +275,7 @@ TEST_F(counters, out_leaves_out_rejected_records)
 
 TEST_F(counters, out_leaves_out_rejected_records_without_dead_letters)
 {
-	LEASE_ANEW();
+	RECREATE_FOR_LEASES();
 	ASSERT_TRUE(put_records(self->fd, 0, 5));
 	ASSERT_TRUE(take_records(self->nb, 0, 4));
 	ASSERT_EQ(4, settle_all(self->nb, BBUF_REJECT));
@@ -286,7 +286,7 @@ TEST_F(counters, returned_leaves_out_dead_lettered_records)
 {
 	struct task worker = task_leaser(3);
 
-	LEASE_ANEW(.max_deliveries = 1, .dead_letters = DEAD);
+	RECREATE_FOR_LEASES(.max_deliveries = 1, .dead_letters = DEAD);
 	ASSERT_TRUE(put_records(self->fd, 0, 6));
 	ASSERT_TRUE(take_records(self->nb, 0, 2));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
@@ -308,7 +308,7 @@ static bool expire_soon(int fd, int n)
 
 TEST_F(counters, expired_counts_leases_that_were_returned)
 {
-	LEASE_ANEW();
+	RECREATE_FOR_LEASES();
 	ASSERT_TRUE(put_records(self->fd, 0, 4));
 	ASSERT_TRUE(take_records(self->nb, 0, 3));
 	ASSERT_TRUE(expire_soon(self->nb, 3));
@@ -320,7 +320,7 @@ TEST_F(counters, expired_counts_leases_that_were_returned)
 
 TEST_F(counters, expired_leaves_out_dead_lettered_leases)
 {
-	LEASE_ANEW(.max_deliveries = 1, .dead_letters = DEAD);
+	RECREATE_FOR_LEASES(.max_deliveries = 1, .dead_letters = DEAD);
 	ASSERT_TRUE(put_records(self->fd, 0, 4));
 	ASSERT_TRUE(take_records(self->nb, 0, 3));
 	ASSERT_TRUE(expire_soon(self->nb, 3));
@@ -332,7 +332,7 @@ TEST_F(counters, expired_leaves_out_dead_lettered_leases)
 
 TEST_F(counters, expired_leaves_out_dropped_leases)
 {
-	LEASE_ANEW(.max_deliveries = 1);
+	RECREATE_FOR_LEASES(.max_deliveries = 1);
 	ASSERT_TRUE(put_records(self->fd, 0, 4));
 	ASSERT_TRUE(take_records(self->nb, 0, 3));
 	ASSERT_TRUE(expire_soon(self->nb, 3));
@@ -343,7 +343,7 @@ TEST_F(counters, expired_leaves_out_dropped_leases)
 /* It goes behind what is queued, as there is no place for the dead. */
 TEST_F(counters, expired_counts_leases_that_found_the_dead_letters_full)
 {
-	LEASE_ANEW(.max_deliveries = 1, .dead_letters = DEAD);
+	RECREATE_FOR_LEASES(.max_deliveries = 1, .dead_letters = DEAD);
 	ASSERT_EQ(CAPACITY, put(self->dead, 0, CAPACITY));
 	ASSERT_TRUE(put_records(self->fd, 0, 4));
 	ASSERT_TRUE(take_records(self->nb, 0, 3));
@@ -355,7 +355,7 @@ TEST_F(counters, expired_counts_leases_that_found_the_dead_letters_full)
 
 TEST_F(counters, flushed_includes_returned_records)
 {
-	LEASE_ANEW();
+	RECREATE_FOR_LEASES();
 	ASSERT_TRUE(put_records(self->fd, 0, 9));
 	ASSERT_TRUE(take_records(self->nb, 0, 4));
 	ASSERT_TRUE(take_records(self->fd, 4, 2));
@@ -375,7 +375,7 @@ TEST_F(counters, pool_counts_new_and_flushed_tokens)
 {
 	char buf[LEN];
 
-	BEGIN_ANEW(BBUF_STREAM, CAPACITY, BBUF_LEASE);
+	RECREATE(BBUF_STREAM, CAPACITY, BBUF_LEASE);
 	ASSERT_EQ(10, write(self->nb, "abcdefghij", 10));
 	ASSERT_EQ(4, read(self->nb, buf, 4));
 	ASSERT_EQ(2, write(self->nb, "bc", 2));

@@ -14,7 +14,7 @@
 
 NAMED_FIXTURE(destroy, BBUF_STREAM, CAPACITY, 0)
 
-/* Those who sleep */
+/* Waiters */
 
 TEST_F(destroy, releases_readers)
 {
@@ -69,13 +69,13 @@ TEST_F(destroy, releases_readers_and_writers_of_records)
 {
 	struct task reader, writer;
 
-	BEGIN_ANEW(BBUF_RECORD, CAPACITY, 0);
+	RECREATE(BBUF_RECORD, CAPACITY, 0);
 	reader = task_reader(self->fd, 10);
 	ASSERT_TRUE(task_blocks(&reader));
 	ASSERT_EQ(0, queue_destroy(QUEUE));
 	ASSERT_EQ(-ENODEV, task_wait(&reader));
 
-	BEGIN_ANEW(BBUF_RECORD, CAPACITY, 0);
+	RECREATE(BBUF_RECORD, CAPACITY, 0);
 	ASSERT_EQ(CAPACITY, put(self->fd, 0, CAPACITY));
 	writer = task_writer(self->fd, 0, 10);
 	ASSERT_TRUE(task_blocks(&writer));
@@ -108,7 +108,7 @@ TEST_F(destroy, wakes_poll_for_any_event)
 	ASSERT_EQ(GONE, task_wait(&in));
 	ASSERT_EQ(GONE, task_wait(&none));
 
-	BEGIN_ANEW(BBUF_STREAM, CAPACITY, 0);
+	RECREATE(BBUF_STREAM, CAPACITY, 0);
 	ASSERT_TRUE(fill(self->fd, CAPACITY));
 	out.arg[0] = queue_open(QUEUE, O_WRONLY);
 	ASSERT_TRUE(task_blocks(&out));
@@ -148,7 +148,7 @@ TEST_F(destroy, raises_SIGIO)
 	ASSERT_EQ(SIGIO, sigtimedwait(&set, NULL, &none));
 }
 
-/* Those who come later */
+/* Calls after the destruction */
 
 TEST_F(destroy, makes_every_call_fail_with_ENODEV)
 {
@@ -251,7 +251,7 @@ TEST_F(destroy, keeps_the_memory_until_the_last_file_is_closed)
 {
 	long full = allocated_kb() + (LARGE - SLACK) / 1024;
 
-	BEGIN_ANEW(BBUF_STREAM, LARGE, 0);
+	RECREATE(BBUF_STREAM, LARGE, 0);
 	ASSERT_EQ(1, put(self->fd, 0, 1));
 	ASSERT_LE(full, allocated_kb());
 	ASSERT_EQ(0, queue_destroy(QUEUE));
@@ -265,7 +265,7 @@ TEST_F(destroy, frees_the_memory_at_once_if_no_file_is_open)
 {
 	long full = allocated_kb() + (LARGE - SLACK) / 1024;
 
-	BEGIN_ANEW(BBUF_STREAM, LARGE, 0);
+	RECREATE(BBUF_STREAM, LARGE, 0);
 	ASSERT_EQ(1, put(self->fd, 0, 1));
 	close(self->nb);
 	close(self->fd);
@@ -309,7 +309,7 @@ static void name_of(char *name, size_t size, unsigned int number)
 	snprintf(name, size, QUEUE "-%u", number % NAMES);
 }
 
-/* Each makes and removes any of the queues, whoever is inside. */
+/* Each task creates and destroys any of the queues, even while they are in use. */
 static long make_and_destroy(struct task *t)
 {
 	struct bbuf_create create = { .capacity = 100, .mode = 0600 };
@@ -401,7 +401,7 @@ TEST_F(destroy, races_with_create_and_users_without_harm)
 	}
 	for (i = 0; i < MAKERS; i++)
 		ASSERT_EQ(0, task_wait(&maker[i]));
-	/* Whoever still sleeps in one of them is let go. */
+	/* Tasks that still sleep in one of the queues are released. */
 	ASSERT_EQ(1, put(self->nb, 0, 1));
 	for (i = 0; i < NAMES; i++) {
 		name_of(name, sizeof(name), i);

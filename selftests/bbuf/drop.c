@@ -89,7 +89,7 @@ TEST_F(drop, drops_whole_records)
 	struct bbuf_info info;
 	size_t i;
 
-	BEGIN_ANEW(BBUF_RECORD, CAPACITY, BBUF_DROP_OLDEST);
+	RECREATE(BBUF_RECORD, CAPACITY, BBUF_DROP_OLDEST);
 	for (i = 0; i < 4; i++)
 		ASSERT_EQ(250, put(self->fd, i, 250));
 	ASSERT_EQ(251, put(self->nb, i, 251));
@@ -105,7 +105,7 @@ TEST_F(drop, drops_whole_records)
 
 TEST_F(drop, drops_all_records_for_one_of_the_capacity)
 {
-	BEGIN_ANEW(BBUF_RECORD, CAPACITY, BBUF_DROP_OLDEST);
+	RECREATE(BBUF_RECORD, CAPACITY, BBUF_DROP_OLDEST);
 	ASSERT_EQ(1, put(self->fd, 0, 1));
 	ASSERT_EQ(600, put(self->fd, 0, 600));
 	ASSERT_EQ(CAPACITY, put(self->fd, 9, CAPACITY));
@@ -118,7 +118,7 @@ TEST_F(drop, keeps_records_in_order_around_the_ring)
 {
 	size_t n, first = 1, bytes = 0;
 
-	BEGIN_ANEW(BBUF_RECORD, CAPACITY, BBUF_DROP_OLDEST);
+	RECREATE(BBUF_RECORD, CAPACITY, BBUF_DROP_OLDEST);
 	for (n = 1; n <= CAPACITY; n++) {
 		ASSERT_EQ(n, put(self->nb, n, n));
 		for (bytes += n; bytes > CAPACITY; bytes -= first++)
@@ -135,7 +135,7 @@ TEST_F(drop, releases_waiting_writers_when_the_policy_is_set)
 	struct task writer[2];
 	size_t i;
 
-	BEGIN_ANEW(BBUF_STREAM, CAPACITY, 0);
+	RECREATE(BBUF_STREAM, CAPACITY, 0);
 	ASSERT_EQ(CAPACITY, put(self->nb, 0, CAPACITY));
 	for (i = 0; i < ARRAY_SIZE(writer); i++) {
 		writer[i] = task_writer(self->fd, CAPACITY + 10 * i, 10);
@@ -226,7 +226,7 @@ TEST_F(drop, during_reads_drops_whole_records_and_counts_each)
 	struct task writer[WRITERS], reader[READERS];
 	long i, n, count = 0;
 
-	BEGIN_ANEW(BBUF_RECORD, 3 * sizeof(struct numbered), BBUF_DROP_OLDEST);
+	RECREATE(BBUF_RECORD, 3 * sizeof(struct numbered), BBUF_DROP_OLDEST);
 	for (i = 0; i < READERS; i++) {
 		reader[i] = (struct task){ .fn = read_numbered, .fd = self->fd };
 		ASSERT_EQ(0, task_start(&reader[i]));

@@ -24,7 +24,7 @@ FIXTURE(exclusive) {
 	int framed;
 	size_t len;		/* of a record */
 	struct task poller[POLLERS];
-	struct task other;	/* whoever else is there */
+	struct task other;	/* another task, if the test needs one */
 };
 
 #define SELF	FIXTURE_DATA(exclusive) *self
@@ -98,7 +98,7 @@ FIXTURE_VARIANT_ADD(exclusive, write_of_bytes) {
 	STREAM_QUEUE, .events = EPOLLIN, .event = write_bytes, .served = 1,
 };
 
-/* A read mark tells how much one of them takes. */
+/* A read mark is the amount that one of them takes. */
 
 static bool set_read_mark(SELF)
 {
@@ -123,7 +123,7 @@ static bool have_worker(SELF)
 	return batch_put(self->framed, self->len, SERVED) && task_blocks(&self->other);
 }
 
-static bool worker_dies(SELF)
+static bool kill_worker(SELF)
 {
 	task_kill(&self->other);
 	return true;
@@ -189,7 +189,7 @@ static bool reject_all(SELF)
 }
 
 FIXTURE_VARIANT_ADD(exclusive, kill_of_a_worker) {
-	LEASE_QUEUE, .events = EPOLLIN, .prepare = have_worker, .event = worker_dies,
+	LEASE_QUEUE, .events = EPOLLIN, .prepare = have_worker, .event = kill_worker,
 	.served = SERVED,
 };
 
@@ -234,7 +234,7 @@ FIXTURE_VARIANT_ADD(exclusive, close_of_files_without_leases) {
 	LEASE_QUEUE, .events = EPOLLIN, .event = write_one_and_close_others, .served = 1,
 };
 
-/* Those who poll the dead letters */
+/* Pollers of the dead letters */
 FIXTURE_VARIANT_ADD(exclusive, rejection_of_all) {
 	.create = { .type = BBUF_RECORD, .policy = BBUF_LEASE, .dead_letters = DEAD },
 	.events = EPOLLIN, .poll = DEAD, .prepare = put_and_lease, .event = reject_all,
@@ -289,11 +289,11 @@ FIXTURE_VARIANT_ADD(exclusive, write_back_of_tokens) {
 };
 
 FIXTURE_VARIANT_ADD(exclusive, kill_of_a_token_holder) {
-	TOKEN_POOL, .events = EPOLLIN, .prepare = have_holder, .event = worker_dies,
+	TOKEN_POOL, .events = EPOLLIN, .prepare = have_holder, .event = kill_worker,
 	.served = SERVED,
 };
 
-/* Room: whoever polls polls for that of a record, which is the write watermark. */
+/* Room: all pollers wait for the room of one record, which is the write mark. */
 
 static bool read_records_with_frames(SELF)
 {
@@ -497,7 +497,7 @@ static bool room_for_the_head(SELF)
 }
 
 FIXTURE_VARIANT_ADD(exclusive, kill_of_the_head_writer) {
-	RECORD_QUEUE, .events = EPOLLOUT, .prepare = have_head_writer, .event = worker_dies,
+	RECORD_QUEUE, .events = EPOLLOUT, .prepare = have_head_writer, .event = kill_worker,
 	.served = SERVED,
 };
 
@@ -647,8 +647,8 @@ FIXTURE_TEARDOWN(exclusive)
 }
 
 /*
- * Those who poll: each has an epoll of its own, and a file, unless one is given. They live on
- * when they were woken: a file that is closed might wake others.
+ * Pollers: each has its own epoll instance, and its own file unless one is given. They do not exit
+ * after they were woken: closing their file might wake others.
  */
 
 static int mode_for(unsigned int events)

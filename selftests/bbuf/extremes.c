@@ -76,7 +76,7 @@ TEST_F(extremes, record_beyond_memory_fails_with_EMSGSIZE)
 	unsigned char *buf = long_cliff();
 	size_t i;
 
-	BEGIN_ANEW(BBUF_RECORD, CAPACITY, 0);
+	RECREATE(BBUF_RECORD, CAPACITY, 0);
 	ASSERT_EQ(10, put(self->nb, 0, 10));
 	for (i = 0; i < ARRAY_SIZE(long_lengths); i++) {
 		ASSERT_FAILS(EMSGSIZE, write(self->nb, buf, long_lengths[i]));

@@ -183,7 +183,7 @@ TEST_F(file, RWF_NOWAIT_writes_without_sleeping)
 
 #define IO_SIGNAL	SIGRTMIN
 
-/* From now on IO_SIGNAL, blocked, tells what happens on fd. */
+/* From now on IO_SIGNAL, blocked, reports events on fd. */
 static int signal_on(int fd)
 {
 	sigset_t set;

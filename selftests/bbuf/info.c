@@ -50,7 +50,7 @@ TEST_F(info, counts_records)
 	struct bbuf_info info;
 	int i;
 
-	BEGIN_ANEW(BBUF_RECORD, CAPACITY, 0);
+	RECREATE(BBUF_RECORD, CAPACITY, 0);
 	for (i = 0; i < 10; i++)
 		ASSERT_EQ(7, put(self->fd, 0, 7));
 	for (i = 0; i < 4; i++)
@@ -175,7 +175,7 @@ TEST_F(info, agrees_with_sysfs)
 	int in;
 
 	/* Each number another one, as far as they can be. */
-	BEGIN_ANEW(BBUF_RECORD, CAPACITY, BBUF_DROP_OLDEST);
+	RECREATE(BBUF_RECORD, CAPACITY, BBUF_DROP_OLDEST);
 	in = queue_open(QUEUE, O_RDONLY);
 	ASSERT_EQ(0, queue_set_write_mark(self->fd, 77));
 	ASSERT_EQ(600, put(self->fd, 0, 600));
@@ -228,7 +228,7 @@ TEST_F(info, shows_type_state_and_policies_as_words_in_sysfs)
 	ASSERT_EQ(0, queue_set_policy(self->fd, BBUF_DROP_OLDEST));
 	ASSERT_TRUE(sysfs_is("drop_oldest", "1"));
 	ASSERT_TRUE(sysfs_is("eof_on_close", "0"));
-	BEGIN_ANEW(BBUF_RECORD, CAPACITY, BBUF_EOF_ON_CLOSE);
+	RECREATE(BBUF_RECORD, CAPACITY, BBUF_EOF_ON_CLOSE);
 	ASSERT_TRUE(sysfs_is("type", "record"));
 	ASSERT_TRUE(sysfs_is("eof_on_close", "1"));
 }
@@ -261,7 +261,7 @@ TEST_F(info, identifies_the_open_file_in_fdinfo)
 	ASSERT_TRUE(fdinfo_is(self->fd, "bbuf-queue:\t", QUEUE));
 	ASSERT_TRUE(fdinfo_is(self->fd, "bbuf-framed:\t", "0"));
 	ASSERT_TRUE(fdinfo_is(self->fd, "bbuf-read-timeout:\t", "0"));
-	BEGIN_ANEW(BBUF_RECORD, CAPACITY, 0);
+	RECREATE(BBUF_RECORD, CAPACITY, 0);
 	ASSERT_EQ(0, queue_set_options(self->fd, .flags = BBUF_FRAMED, .read_timeout = 5,
 				       .write_timeout = -1ULL));
 	ASSERT_TRUE(fdinfo_is(self->fd, "bbuf-framed:\t", "1"));

@@ -288,7 +288,7 @@ FIXTURE_VARIANT_ADD(inject, peek_of_a_record) {
 	.copies = 2, .places = 2,
 };
 
-/* Being told */
+/* Notifications */
 
 static long poll_once(struct bed *bed)
 {
@@ -476,8 +476,8 @@ static long take_lease_framed(struct bed *bed)
 	return n <= 0 || delivered(bed, i * PIECE) == i * PIECE ? n : -1;
 }
 
-/* As many are leased as were told. */
-static bool leases_are_told(struct bed *bed, bool done)
+/* The number of leases is the number that the call has reported. */
+static bool leases_are_reported(struct bed *bed, bool done)
 {
 	struct bbuf_info info = queue_info(bed->nb);
 
@@ -542,23 +542,23 @@ static long close_leasing(struct bed *bed)
 #define LEASES	.type = BBUF_RECORD, .policy = BBUF_LEASE
 
 FIXTURE_VARIANT_ADD(inject, lease) {
-	LEASES, .run = lease_piece, .good = leases_are_told, .before = PIECES * PIECE,
+	LEASES, .run = lease_piece, .good = leases_are_reported, .before = PIECES * PIECE,
 	.effect = TAKES, .value = PIECE, .copies = 3, .places = 4, .needs = true,
 };
 
 FIXTURE_VARIANT_ADD(inject, lease_of_a_returned_record) {
-	LEASES, .prepare = have_returned, .run = lease_piece, .good = leases_are_told,
+	LEASES, .prepare = have_returned, .run = lease_piece, .good = leases_are_reported,
 	.before = PIECES * PIECE, .effect = TAKES, .value = PIECE, .copies = 3, .places = 3,
 };
 
 FIXTURE_VARIANT_ADD(inject, lease_by_read) {
-	LEASES, .run = take_pieces, .good = leases_are_told, .before = PIECES * PIECE,
+	LEASES, .run = take_pieces, .good = leases_are_reported, .before = PIECES * PIECE,
 	.effect = TAKES, .value = PIECE, .copies = 1, .places = 2, .needs = true,
 };
 
 FIXTURE_VARIANT_ADD(inject, leases_with_frames) {
 	LEASES, .prepare = make_lease_framed, .run = take_lease_framed,
-	.good = leases_are_told, .before = PIECES * PIECE, .effect = TAKES,
+	.good = leases_are_reported, .before = PIECES * PIECE, .effect = TAKES,
 	.framed = LEASE_FRAMED, .value = PIECES * LEASE_FRAMED,
 	.copies = 2 * PIECES, .places = 3 * PIECES, .needs = true,
 };

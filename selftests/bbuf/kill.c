@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Whoever is killed, and whenever: the queue stays usable and consistent for the others. */
+/* After a kill of any process at any time the queue stays usable and consistent for the others. */
 #include <stdlib.h>
 #include <sched.h>
 

@@ -251,7 +251,7 @@ TEST_F(lease, record_stays_first_when_the_copy_faults)
 	ASSERT_LEASES(self->other, 1);
 }
 
-/* One that came back before is not where the others are. */
+/* A record that was returned before is not at the position of the others. */
 TEST_F(lease, returned_record_stays_first_when_the_copy_faults)
 {
 	unsigned char *half = cliff(LEN - 1, 0);
@@ -360,7 +360,7 @@ TEST_F(lease, record_returned_to_the_tail_keeps_its_new_position)
 
 TEST_F(lease, return_to_the_tail_of_a_full_queue_needs_no_room)
 {
-	BEGIN_ANEW(BBUF_RECORD, 3 * LEN, BBUF_LEASE);
+	RECREATE(BBUF_RECORD, 3 * LEN, BBUF_LEASE);
 	ASSERT_TRUE(put_records(self->nb, 0, 3));
 	ASSERT_FAILS(EAGAIN, put(self->nb, 0, 1));
 	ASSERT_LEASES(self->nb, 0);
@@ -507,13 +507,13 @@ TEST_F(lease, lease_needs_a_queue_that_leases_records)
 	struct bbuf_lease lease;
 	char buf[LEN];
 
-	BEGIN_ANEW(BBUF_RECORD, CAPACITY, 0);
+	RECREATE(BBUF_RECORD, CAPACITY, 0);
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
 	ASSERT_FAILS(EINVAL, lease_read(self->nb, buf, LEN, &lease));
 	ASSERT_FAILS(EINVAL, settle(self->nb, 0, BBUF_ACK));
 	ASSERT_FAILS(EINVAL, settle_all(self->nb, BBUF_RETURN));
 	ASSERT_EQ(LEN, queued(self->nb));
-	BEGIN_ANEW(BBUF_STREAM, CAPACITY, BBUF_LEASE);
+	RECREATE(BBUF_STREAM, CAPACITY, BBUF_LEASE);
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
 	ASSERT_FAILS(EINVAL, lease_read(self->nb, buf, LEN, &lease));
 	ASSERT_FAILS(EINVAL, settle(self->nb, 0, BBUF_ACK));
@@ -684,7 +684,7 @@ TEST_F(lease, reader_killed_during_the_copy_gets_no_lease)
 	ASSERT_EQ(0, late_map(&late, len));
 	late_unmap(&late);
 	REQUIRE_USERFAULTFD(&late);
-	BEGIN_ANEW(BBUF_RECORD, 2 * len, BBUF_LEASE);
+	RECREATE(BBUF_RECORD, 2 * len, BBUF_LEASE);
 	ASSERT_EQ(len, put(self->fd, 0, len));
 	ASSERT_EQ(len, put(self->fd, 1, len));
 	ASSERT_TRUE(task_blocks(&reader));
@@ -703,7 +703,7 @@ TEST_F(lease, requeued_record_is_leased_after_a_page_fault)
 	const size_t len = 5000;
 	struct late late;
 
-	BEGIN_ANEW(BBUF_RECORD, 2 * len, BBUF_LEASE);
+	RECREATE(BBUF_RECORD, 2 * len, BBUF_LEASE);
 	ASSERT_EQ(0, late_map(&late, len));
 	REQUIRE_USERFAULTFD(&late);
 	ASSERT_EQ(len, put(self->nb, 0, len));
@@ -732,7 +732,7 @@ TEST_F(lease, lease_returns_while_a_reader_is_stalled)
 	const size_t len = 5000;
 	struct late late;
 
-	BEGIN_ANEW(BBUF_RECORD, 2 * len, BBUF_LEASE);
+	RECREATE(BBUF_RECORD, 2 * len, BBUF_LEASE);
 	ASSERT_EQ(0, late_map(&late, len));
 	REQUIRE_USERFAULTFD(&late);
 	ASSERT_TRUE(put_records(self->nb, 3, 1));
@@ -844,7 +844,7 @@ TEST_F(lease, acknowledgement_in_any_order_makes_room)
 	unsigned long long lease[10];
 	size_t i;
 
-	BEGIN_ANEW(BBUF_RECORD, 10 * LEN, BBUF_LEASE);
+	RECREATE(BBUF_RECORD, 10 * LEN, BBUF_LEASE);
 	ASSERT_TRUE(put_records(self->nb, 0, 10));
 	for (i = 0; i < ARRAY_SIZE(lease); i++)
 		lease[i] = lease_take(self->nb, i, LEN);
@@ -860,7 +860,7 @@ TEST_F(lease, acknowledgement_in_any_order_makes_room)
 
 TEST_F(lease, leased_record_is_neither_POLLIN_nor_POLLOUT)
 {
-	BEGIN_ANEW(BBUF_RECORD, LEN, BBUF_LEASE);
+	RECREATE(BBUF_RECORD, LEN, BBUF_LEASE);
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
 	ASSERT_EQ(READABLE, queue_events(self->nb));
 	ASSERT_LEASES(self->nb, 0);
@@ -918,7 +918,7 @@ TEST_F(lease, return_and_acknowledgement_wake_only_their_own_side)
 {
 	struct task data, room;
 
-	BEGIN_ANEW(BBUF_RECORD, LEN, BBUF_LEASE);
+	RECREATE(BBUF_RECORD, LEN, BBUF_LEASE);
 	data = task_poller(self->fd, POLLIN);
 	room = task_poller(self->fd, POLLOUT);
 	ASSERT_TRUE(put_records(self->nb, 0, 1));
@@ -1068,9 +1068,9 @@ TEST_F(lease, lease_frames_need_framed_mode_and_a_lease_queue)
 	ASSERT_EQ(0, set_framed(self->nb));
 	ASSERT_EQ(0, ioctl(self->nb, BBUF_IOC_GET_OPTIONS, &options));
 	ASSERT_EQ(BBUF_FRAMED | BBUF_LEASE_FRAMED, options.flags);
-	BEGIN_ANEW(BBUF_RECORD, CAPACITY, 0);
+	RECREATE(BBUF_RECORD, CAPACITY, 0);
 	ASSERT_FAILS(EINVAL, set_framed(self->nb));
-	BEGIN_ANEW(BBUF_STREAM, CAPACITY, BBUF_LEASE);
+	RECREATE(BBUF_STREAM, CAPACITY, BBUF_LEASE);
 	ASSERT_FAILS(EINVAL, set_framed(self->nb));
 }
 
@@ -1114,7 +1114,7 @@ static size_t length_of(const struct known *k)
 	return 1 + k->number * 7 % LONGEST;
 }
 
-/* The first in line, or NULL. */
+/* The next record to be read, or NULL. */
 static struct known *model_first(struct model *m)
 {
 	struct known *first = NULL;

@@ -113,7 +113,7 @@ TEST_F(lease_end, reader_that_comes_after_shutdown_waits_for_EOF)
 	ASSERT_EQ(0, task_wait(&reader));
 }
 
-/* One gets what the killed one had, the others wait for him; then all see the end. */
+/* One reader gets the record of the killed one, the others wait for it; then all see EOF. */
 TEST_F(lease_end, killed_holder_delays_EOF)
 {
 	struct task holder = task_leaser(1), first = task_reader(self->fd, LEN);
@@ -225,7 +225,7 @@ TEST_F(lease_end, EOF_on_last_close_comes_after_the_last_acknowledgement)
 	ASSERT_EQ(ENDED, queue_events(self->fd));
 }
 
-/* It is closed for writing and reading at once: what goes back is before the end. */
+/* The file is closed for writing and reading at once: its records return before EOF. */
 TEST_F(lease_end, EOF_on_last_close_comes_after_leases_of_the_writer)
 {
 	ASSERT_EQ(0, queue_set_policy(self->fd, BBUF_EOF_ON_CLOSE));
@@ -390,7 +390,7 @@ TEST_F(lease_end, fsync_waits_for_a_lease_while_gigabytes_pass)
 {
 	struct task drainer;
 
-	BEGIN_ANEW(BBUF_RECORD, LONG_CAPACITY, BBUF_LEASE);
+	RECREATE(BBUF_RECORD, LONG_CAPACITY, BBUF_LEASE);
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
 	ASSERT_LEASES(self->nb, 0);
 	ASSERT_TRUE(pass_mebibytes(self->nb, MANY_MEBIBYTES));
@@ -405,7 +405,7 @@ TEST_F(lease_end, fsync_ends_after_gigabytes_have_passed)
 {
 	struct task drainer;
 
-	BEGIN_ANEW(BBUF_RECORD, LONG_CAPACITY, BBUF_LEASE);
+	RECREATE(BBUF_RECORD, LONG_CAPACITY, BBUF_LEASE);
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
 	ASSERT_LEASES(self->nb, 0);
 	drainer = task_drainer(self->fd);
@@ -445,7 +445,7 @@ TEST_F(lease_end, resize_loses_no_record)
 	size_t start, i;
 
 	for (start = 0; start < 40; start++) {
-		BEGIN_ANEW(BBUF_RECORD, 8 * LEN, BBUF_LEASE);
+		RECREATE(BBUF_RECORD, 8 * LEN, BBUF_LEASE);
 		for (i = 0; i < start; i++) {
 			ASSERT_EQ(1 + i % 3, put(self->nb, i, 1 + i % 3));
 			ASSERT_NE(0, lease_take(self->nb, i, 1 + i % 3));
@@ -723,7 +723,7 @@ TEST_F(lease_end, leases_are_shown_in_sysfs)
 	ASSERT_EQ(88, sysfs_number("max_deliveries"));
 	ASSERT_TRUE(sysfs_is("dead_letters", ""));
 	ASSERT_EQ(4 * LEN, sysfs_number("bytes"));
-	BEGIN_ANEW(BBUF_RECORD, CAPACITY, 0);
+	RECREATE(BBUF_RECORD, CAPACITY, 0);
 	ASSERT_TRUE(sysfs_is("lease", "0"));
 	ASSERT_FAILS(ENOENT, access(QUEUE_SYSFS "leased_bytes", F_OK));
 }

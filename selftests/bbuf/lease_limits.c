@@ -71,7 +71,7 @@ FIXTURE_TEARDOWN(lease_limits)
 	queue_destroy(DEAD);
 }
 
-#define MAKE_ANEW(...)							\
+#define RECREATE_QUEUE(...)						\
 do {									\
 	close_all(self);						\
 	ASSERT_EQ(0, lease_make(__VA_ARGS__));				\
@@ -117,7 +117,7 @@ TEST_F(lease_limits, max_leases_defaults_to_1024)
 {
 	char byte;
 
-	MAKE_ANEW(.type = BBUF_RECORD, .capacity = 2 * BBUF_MAX_LEASES_DEFAULT);
+	RECREATE_QUEUE(.type = BBUF_RECORD, .capacity = 2 * BBUF_MAX_LEASES_DEFAULT);
 	ASSERT_EQ(1024, queue_info(self->fd).max_leases);
 	while (put(self->nb, 0, 1) == 1)
 		continue;
@@ -132,7 +132,7 @@ TEST_F(lease_limits, max_leases_is_set_at_creation)
 {
 	char buf[LEN];
 
-	MAKE_ANEW(RECORD_QUEUE, .max_leases = 1);
+	RECREATE_QUEUE(RECORD_QUEUE, .max_leases = 1);
 	ASSERT_EQ(1, queue_info(self->fd).max_leases);
 	ASSERT_TRUE(put_records(self->fd, 0, 2));
 	ASSERT_LEASES(self->nb, 0);
@@ -326,7 +326,7 @@ TEST_F(lease_limits, max_deliveries_counts_returns_of_all_kinds)
 
 TEST_F(lease_limits, max_deliveries_without_dead_letters_drops_and_counts)
 {
-	MAKE_ANEW(RECORD_QUEUE, .max_deliveries = 1);
+	RECREATE_QUEUE(RECORD_QUEUE, .max_deliveries = 1);
 	ASSERT_TRUE(put_records(self->fd, 0, 2));
 	DELIVER_AND(self->nb, 0, BBUF_RETURN);
 	ASSERT_TRUE(take_records(self->nb, 1, 1));
@@ -378,7 +378,7 @@ TEST_F(lease_limits, reject_sends_the_record_to_the_dead_letter_queue)
 
 TEST_F(lease_limits, reject_without_dead_letters_drops_and_counts)
 {
-	MAKE_ANEW(RECORD_QUEUE);
+	RECREATE_QUEUE(RECORD_QUEUE);
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
 	DELIVER_AND(self->nb, 0, BBUF_REJECT);
 	ASSERT_TRUE(nothing_queued());
@@ -424,7 +424,7 @@ TEST_F(lease_limits, full_dead_letters_return_the_record_to_the_tail)
 	ASSERT_EQ(1, queue_info(self->fd).dead_lettered);
 }
 
-/* One that is longer than the dead letters' queue can ever hold, as well. */
+/* The same holds for a record that is longer than the capacity of the dead letters. */
 TEST_F(lease_limits, record_too_long_for_the_dead_letters_is_not_lost)
 {
 	ASSERT_EQ(0, queue_resize(self->dead, LEN));
@@ -506,7 +506,7 @@ TEST_F(lease_limits, dead_letters_may_have_leases_and_dead_letters)
 	close(self->dead);
 	ASSERT_EQ(0, dead_make(CAPACITY, BBUF_LEASE));
 	ASSERT_EQ(0, queue_destroy(QUEUE));
-	MAKE_ANEW(RECORD_QUEUE, .dead_letters = DEAD);
+	RECREATE_QUEUE(RECORD_QUEUE, .dead_letters = DEAD);
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
 	DELIVER_AND(self->nb, 0, BBUF_REJECT);
 	ASSERT_EQ(1, lease_deliveries(self->dead, 0, LEN));
@@ -517,7 +517,7 @@ TEST_F(lease_limits, dead_letters_that_drop_accept_all_records)
 {
 	close(self->dead);
 	ASSERT_EQ(0, dead_make(2 * LEN, BBUF_DROP_OLDEST));
-	MAKE_ANEW(RECORD_QUEUE, .dead_letters = DEAD);
+	RECREATE_QUEUE(RECORD_QUEUE, .dead_letters = DEAD);
 	ASSERT_TRUE(put_records(self->fd, 0, 3));
 	ASSERT_TRUE(take_records(self->nb, 0, 3));
 	ASSERT_EQ(3, settle_all(self->nb, BBUF_REJECT));
@@ -683,7 +683,7 @@ TEST_F(lease_limits, expiry_of_the_last_delivery_brings_EOF_after_shutdown)
 {
 	struct task reader;
 
-	MAKE_ANEW(RECORD_QUEUE, .max_deliveries = 1, .lease_timeout = SOON_MS * NS_PER_MS);
+	RECREATE_QUEUE(RECORD_QUEUE, .max_deliveries = 1, .lease_timeout = SOON_MS * NS_PER_MS);
 	reader = task_reader(self->fd, LEN);
 	ASSERT_EQ(SOON_MS * NS_PER_MS, queue_info(self->fd).lease_timeout);
 	ASSERT_TRUE(put_records(self->fd, 0, 1));

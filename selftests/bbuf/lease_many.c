@@ -353,12 +353,12 @@ do {									\
 	ASSERT_EQ((__u64)(n), one.number);				\
 } while (0)
 
-static struct task task_lender(int fd)
+static struct task task_lease_reader(int fd)
 {
 	return task_reader(fd, sizeof(struct leased));
 }
 
-#define ASSERT_LENDS(task, n)						\
+#define ASSERT_READER_LEASES(task, n)					\
 do {									\
 	ASSERT_EQ(sizeof(struct leased), task_wait(task));		\
 	ASSERT_EQ((__u64)(n), ((struct leased *)(task)->result->data)->number);\
@@ -382,13 +382,13 @@ TEST_F(limit, ends_a_framed_read_early)
 
 TEST_F(limit, blocks_a_reader_until_an_acknowledgement)
 {
-	struct task reader = task_lender(self->fd), poller = task_poller(self->a, POLLIN);
+	struct task reader = task_lease_reader(self->fd), poller = task_poller(self->a, POLLIN);
 
 	REACH_LIMIT();
 	ASSERT_TRUE(task_blocks(&reader));
 	ASSERT_TRUE(task_blocks(&poller));
 	ASSERT_EQ(1, settle(self->b, 0, BBUF_ACK));
-	ASSERT_LENDS(&reader, self->limit);
+	ASSERT_READER_LEASES(&reader, self->limit);
 	ASSERT_EQ(2, settle(self->b, 0, BBUF_ACK) + settle(self->b, 0, BBUF_REJECT));
 	ASSERT_EQ(POLLIN, task_wait(&poller));
 	ASSERT_LEASES_NUMBER(self->a, self->limit + 1);
@@ -399,13 +399,13 @@ TEST_F(limit, blocks_a_reader_until_an_acknowledgement)
 /* Returned records can be leased again: the number of leases does not grow. */
 TEST_F(limit, blocks_a_reader_until_a_return)
 {
-	struct task reader = task_lender(self->fd), poller = task_poller(self->a, POLLIN);
+	struct task reader = task_lease_reader(self->fd), poller = task_poller(self->a, POLLIN);
 
 	REACH_LIMIT();
 	ASSERT_TRUE(task_blocks(&reader));
 	ASSERT_TRUE(task_blocks(&poller));
 	ASSERT_EQ(1, settle(self->a, self->leased[7].head.lease, BBUF_RETURN));
-	ASSERT_LENDS(&reader, 7);
+	ASSERT_READER_LEASES(&reader, 7);
 	ASSERT_NO_MORE(self->a);
 	ASSERT_EQ(1, settle(self->a, self->leased[8].head.lease, BBUF_RETURN));
 	ASSERT_EQ(POLLIN, task_wait(&poller));
@@ -415,17 +415,17 @@ TEST_F(limit, blocks_a_reader_until_a_return)
 
 TEST_F(limit, blocks_a_reader_until_an_expiry)
 {
-	struct task reader = task_lender(self->fd);
+	struct task reader = task_lease_reader(self->fd);
 
 	REACH_LIMIT();
 	ASSERT_TRUE(task_blocks(&reader));
 	ASSERT_EQ(0, set_timeout_ms(self->a, SOON_MS));
 	ASSERT_EQ(1, settle(self->a, self->leased[5].head.lease, BBUF_RENEW));
 	ASSERT_EQ(0, set_timeout_ms(self->a, 0));
-	ASSERT_LENDS(&reader, 5);
+	ASSERT_READER_LEASES(&reader, 5);
 }
 
-static long close_and_lend(struct task *t)
+static long close_and_lease(struct task *t)
 {
 	close(t->arg[0]);
 	return read(t->fd, t->result->data, t->len);
@@ -433,15 +433,15 @@ static long close_and_lend(struct task *t)
 
 TEST_F(limit, blocks_a_reader_until_a_close)
 {
-	struct task reader = task_lender(self->fd);
+	struct task reader = task_lease_reader(self->fd);
 
-	reader.fn = close_and_lend;
+	reader.fn = close_and_lease;
 	reader.arg[0] = self->b;
 	REACH_LIMIT();
 	ASSERT_TRUE(task_blocks(&reader));
 	close(self->b);
 	self->b = open_framed(O_RDWR | O_NONBLOCK);
-	ASSERT_LENDS(&reader, self->limit / 2);
+	ASSERT_READER_LEASES(&reader, self->limit / 2);
 }
 
 TEST_F(limit, blocks_a_reader_until_its_timeout)
@@ -454,7 +454,7 @@ TEST_F(limit, blocks_a_reader_until_its_timeout)
 
 TEST_F(limit, blocks_a_reader_until_destroy)
 {
-	struct task reader = task_lender(self->fd);
+	struct task reader = task_lease_reader(self->fd);
 
 	REACH_LIMIT();
 	ASSERT_TRUE(task_blocks(&reader));
@@ -465,7 +465,7 @@ TEST_F(limit, blocks_a_reader_until_destroy)
 /* A file that has all of it would wait for itself. */
 TEST_F(limit, reached_by_one_file_gives_EBUSY)
 {
-	struct task reader = task_lender(self->fd);
+	struct task reader = task_lease_reader(self->fd);
 
 	ASSERT_TRUE(lease_numbers(self->a, self->leased, 0, self->limit));
 	ASSERT_FAILS(EBUSY, lease_some(self->a, self->leased + self->limit, 1));
@@ -474,7 +474,7 @@ TEST_F(limit, reached_by_one_file_gives_EBUSY)
 	ASSERT_NO_MORE(self->b);
 	ASSERT_TRUE(task_blocks(&reader));
 	ASSERT_EQ(1, settle(self->a, 0, BBUF_ACK));
-	ASSERT_LENDS(&reader, self->limit);
+	ASSERT_READER_LEASES(&reader, self->limit);
 }
 
 /* Otherwise what went to the back would be in the way of what is before it, and of itself. */
@@ -516,16 +516,16 @@ TEST_F(limit, does_not_lose_records)
 
 TEST_F(limit, grows_with_the_capacity)
 {
-	struct task reader = task_lender(self->fd);
+	struct task reader = task_lease_reader(self->fd);
 
 	REACH_LIMIT();
 	ASSERT_TRUE(task_blocks(&reader));
 	ASSERT_EQ(0, queue_resize(self->fd, 8 << 20));
-	ASSERT_LENDS(&reader, self->limit);
+	ASSERT_READER_LEASES(&reader, self->limit);
 	ASSERT_LEASES_NUMBER(self->a, self->limit + 1);
 }
 
-/* One that no file has reached alone. */
+/* A limit that no file reaches alone. */
 TEST_F(limit, of_a_smaller_capacity_blocks_readers)
 {
 	const size_t capacity = variant->capacity / 8 * 5;
@@ -554,7 +554,7 @@ TEST_F(limit, is_lifted_by_a_flush)
 	ASSERT_EQ(self->limit, queue_info(self->b).leased_records);
 }
 
-/* Tokens: whoever has them waits, too */
+/* Tokens: a process that holds some waits, too */
 
 FIXTURE(token_limit) {
 	int fd;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Whom poll tells of what is leased, and of what not, and a look at it. */
+/* Poll of queues with leases: which pollers are woken, and for which events; and peek. */
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 
@@ -10,7 +10,7 @@
 #define ROUNDS		2000
 
 FIXTURE(lease_poll) {
-	int fd;		/* of two readers, who may lease one record each */
+	int fd;		/* two readers, which may lease one record each */
 	int other;
 	int out;
 };
@@ -45,7 +45,7 @@ static int settle_first(int fd, enum bbuf_settle_action action)
 	return ioctl(fd, BBUF_IOC_SETTLE, &(struct bbuf_settle){ .action = action });
 }
 
-/* Sleeps in an epoll of its own until it is told that there is data. */
+/* Sleep in an epoll instance of its own until data is reported. */
 static long wait_exclusively(struct task *t)
 {
 	struct epoll_event event = { .events = EPOLLIN | EPOLLEXCLUSIVE };
@@ -61,7 +61,7 @@ static struct task task_exclusive(int fd)
 			      .arg = { fd } };
 }
 
-/* Whoever came first. */
+/* The order of arrival makes no difference. */
 TEST_F(lease_poll, full_file_does_not_consume_a_wakeup)
 {
 	struct task full = task_exclusive(self->fd), able = task_exclusive(self->other);

@@ -26,7 +26,9 @@ unsigned int lease_deliveries(int fd, size_t position, size_t n);
 int settle(int fd, unsigned long long lease, enum bbuf_settle_action action);
 int settle_all(int fd, enum bbuf_settle_action action);
 
-/* Records of LEN bytes from number first on: true if all were written, or are next in line. */
+/*
+ * Records of LEN bytes from number first on: true if all were written, or are the next ones read.
+ */
 bool put_records(int fd, size_t first, size_t n);
 bool take_records(int fd, size_t first, size_t n);
 

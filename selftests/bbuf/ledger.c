@@ -248,7 +248,7 @@ static bool good_read(struct ledger *l, const char *what, long value, long expec
 	return false;
 }
 
-/* Leases whose numbers were told are known by them. */
+/* Leases whose numbers were reported are identified by them. */
 static void learn(struct ledger *l, struct twin_file *f)
 {
 	const struct pile *got = &l->twin.got;
@@ -317,7 +317,7 @@ static unsigned char *present(unsigned char *buf, size_t n)
 	return buf;
 }
 
-/* Steps: each does something with a file, and tells whether it was what the twin says. */
+/* Steps: each does something with a file, and returns whether the result is that of the twin. */
 
 #define STEP	struct ledger *l, struct twin_file *f
 
@@ -456,7 +456,7 @@ static bool step_lease(STEP)
 	       same("deliveries", lease.deliveries, p->deliveries);
 }
 
-/* The record comes, but what is told of it does not. */
+/* The record is delivered, but its lease frame is not. */
 static bool step_lease_in_vain(STEP)
 {
 	struct twin *t = &l->twin;
@@ -843,7 +843,7 @@ static bool make_step(struct ledger *l, const char **name)
 }
 
 /* Where nothing is leased, fsync ends with a flush, whatever was done before. */
-static bool flush_is_told(STEP)
+static bool flush_notifies(STEP)
 {
 	int i;
 
@@ -876,7 +876,7 @@ static bool all_is_left(struct ledger *l)
 		if (twin_tokens(t) && !twin_may_lease(t, f))
 			break;
 	}
-	return queue_is_twins(l) && flush_is_told(l, f);
+	return queue_is_twins(l) && flush_notifies(l, f);
 }
 
 /* The variants */

@@ -209,7 +209,7 @@ do {									\
 	task_kill(&self->drains);					\
 } while (0)
 
-#define ASSERT_NOBODY_TOLD()						\
+#define ASSERT_NONE_NOTIFIED()						\
 do {									\
 	ASSERT_TRUE(task_undisturbed(&self->reads));			\
 	ASSERT_TRUE(task_undisturbed(&self->drains));			\
@@ -297,7 +297,7 @@ TEST_F(fate, after_rejection)
 	if (variant->death >= TO_NO_ROOM) {
 		ASSERT_FAILS(EAGAIN, settle(self->nb, 0, BBUF_REJECT));
 		ASSERT_EQ(1, queue_info(self->fd).leased_records);
-		ASSERT_NOBODY_TOLD();
+		ASSERT_NONE_NOTIFIED();
 	} else {
 		ASSERT_EQ(1, settle(self->nb, 0, BBUF_REJECT));
 		ASSERT_GONE();
@@ -601,7 +601,7 @@ static bool is_counted(SLEEPER, unsigned int waiters, unsigned int blocked, unsi
 	const struct bbuf_side_info *side = variant->writes ? &info.in : &info.out;
 	const struct bbuf_side_info *peer = variant->writes ? &info.out : &info.in;
 
-	/* One that waits for a time only may look more than once whether it is over. */
+	/* A waiter with a timeout may check more than once whether it is over. */
 	return side->waiters == waiters && side->blocked >= blocked &&
 	       side->wakeups == wakeups && !side->blocked_ns == (waiters == blocked) &&
 	       !peer->waiters && !peer->blocked && !peer->blocked_ns && !peer->wakeups;

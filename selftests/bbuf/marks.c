@@ -12,7 +12,7 @@ TEST_F(marks, default_to_1_and_4096_or_the_capacity)
 {
 	ASSERT_EQ(1, queue_info(self->fd).read_mark);
 	ASSERT_EQ(ATOMIC_MAX, queue_info(self->fd).write_mark);
-	BEGIN_ANEW(BBUF_STREAM, 100, 0);
+	RECREATE(BBUF_STREAM, 100, 0);
 	ASSERT_EQ(100, queue_info(self->fd).write_mark);
 }
 
@@ -259,7 +259,7 @@ TEST_F(marks, range_from_1_to_the_capacity)
 }
 
 /* Or a reader that polls and a writer that polls could both have too little. */
-TEST_F(marks, that_could_block_both_sides_are_refused)
+TEST_F(marks, marks_that_could_block_both_sides_are_refused)
 {
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, MARK));
 	ASSERT_FAILS(EINVAL, queue_set_write_mark(self->fd, CAPACITY - MARK + 2));
@@ -273,7 +273,7 @@ TEST_F(marks, that_could_block_both_sides_are_refused)
 
 TEST_F(marks, read_mark_is_one_record_in_record_queues)
 {
-	BEGIN_ANEW(BBUF_RECORD, CAPACITY, 0);
+	RECREATE(BBUF_RECORD, CAPACITY, 0);
 	ASSERT_FAILS(EINVAL, queue_set_read_mark(self->fd, 2));
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, 1));
 	ASSERT_EQ(0, queue_set_write_mark(self->fd, CAPACITY));

@@ -263,7 +263,7 @@ TEST_F(memcg, limit_makes_a_resize_fail)
 	close(nb);
 }
 
-/* Dead letters: the queue that takes them is its creator's, whoever sends them there. */
+/* Dead letters: their queue is charged to its creator, whichever process sends records there. */
 
 static long create_dead(const struct act *act)
 {

@@ -14,7 +14,7 @@
 #define CAPACITY	(4 * LENGTH)
 #define TIMEOUT_MS	100
 
-/* For functions that tell whether all is as it should be. */
+/* For functions that return whether the state is as expected. */
 #define CHECK(condition)						\
 do {									\
 	if (!(condition)) {						\
@@ -299,7 +299,7 @@ TEST_F(midway, undoes_the_copy_when_killed)
 	ASSERT_TRUE(is_sound(self->nb));
 }
 
-/* Writers are told at once. A reader has what it has begun to read, and then the next one. */
+/* Writers are woken at once. A reader gets what it has begun to read, and then the next data. */
 TEST_F(midway, sees_shutdown)
 {
 	STALL();
@@ -353,7 +353,7 @@ TEST_F(midway, times_out)
 	ASSERT_TRUE(is_sound(self->nb));
 }
 
-/* A change of the capacity comes next, whoever waits. */
+/* A change of the capacity comes next, before all waiters. */
 TEST_F(midway, delays_a_resize)
 {
 	struct task resizer = task_resizer(self->other, 2 * CAPACITY);
@@ -517,7 +517,7 @@ TEST_F(onlooker, gets_the_first_record_when_its_page_arrives)
 	ASSERT_TRUE(is_sound(self->nb));
 }
 
-/* One that peeks at a stream shows what it has memory for. */
+/* A peek at a stream returns as much as it has memory for. */
 TEST_F(onlooker, takes_nothing_when_its_page_faults)
 {
 	ssize_t value;

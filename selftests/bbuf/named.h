@@ -77,7 +77,7 @@ bool fdinfo_is(int fd, const char *key, const char *value);
 
 #define NS_PER_MS		1000000ULL
 
-#define SOMEBODY		12345	/* an id without any privilege */
+#define OTHER_UID		12345	/* an id without any privilege */
 
 /* Tests of QUEUE: new for each of them. */
 #define NAMED_FIXTURE(subject, type, capacity, policy)			\
@@ -100,7 +100,7 @@ FIXTURE_TEARDOWN(subject)						\
 }
 
 /* For a test that needs another queue. */
-#define BEGIN_ANEW(type, capacity, policy)				\
+#define RECREATE(type, capacity, policy)				\
 do {									\
 	close(self->fd);						\
 	close(self->nb);						\

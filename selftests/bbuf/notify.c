@@ -10,7 +10,7 @@
 #include "fixture.h"
 #include "waiter.h"
 
-#define LONG		20000	/* bytes that are copied at once, and of which is told ahead */
+#define LONG		20000	/* bytes copied at once: waiters are woken ahead */
 #define VERY_LONG	100000	/* bytes that are copied in pieces */
 #define TIMEOUT_MS	30
 #define ENDED		(READABLE | POLLRDHUP)
@@ -89,7 +89,7 @@ TEST_F(readers, are_notified_of_bytes)
 	BEGIN(.type = BBUF_STREAM);
 	ASSERT_WAITS();
 	ASSERT_EQ(5, put(self->nb, 0, 5));
-	ASSERT_TOLD(5, READABLE);
+	ASSERT_NOTIFIED(5, READABLE);
 }
 
 TEST_F(readers, are_notified_of_a_record)
@@ -97,7 +97,7 @@ TEST_F(readers, are_notified_of_a_record)
 	BEGIN(.type = BBUF_RECORD);
 	ASSERT_WAITS();
 	ASSERT_TRUE(put_records(self->nb, 0, 1));
-	ASSERT_TOLD(LEN, READABLE);
+	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
 TEST_F(readers, are_notified_of_records_with_frames)
@@ -105,7 +105,7 @@ TEST_F(readers, are_notified_of_records_with_frames)
 	BEGIN(.type = BBUF_RECORD);
 	ASSERT_WAITS();
 	ASSERT_TRUE(batch_put(self->framed, LEN, 2));
-	ASSERT_TOLD(LEN, READABLE);
+	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
 TEST_F(readers, are_notified_of_a_write_that_does_not_wait)
@@ -113,7 +113,7 @@ TEST_F(readers, are_notified_of_a_write_that_does_not_wait)
 	BEGIN(.type = BBUF_STREAM);
 	ASSERT_WAITS();
 	ASSERT_EQ(5, write_now(self->fd, 5));
-	ASSERT_TOLD(5, READABLE);
+	ASSERT_NOTIFIED(5, READABLE);
 }
 
 TEST_F(readers, are_notified_of_a_splice)
@@ -121,7 +121,7 @@ TEST_F(readers, are_notified_of_a_splice)
 	BEGIN(.type = BBUF_STREAM);
 	ASSERT_WAITS();
 	ASSERT_TRUE(splice_in(self->nb, 5));
-	ASSERT_TOLD(5, READABLE);
+	ASSERT_NOTIFIED(5, READABLE);
 }
 
 TEST_F(readers, are_notified_of_many_bytes)
@@ -129,7 +129,7 @@ TEST_F(readers, are_notified_of_many_bytes)
 	BEGIN(.type = BBUF_STREAM, .capacity = 2 * LONG);
 	ASSERT_WAITS();
 	ASSERT_EQ(LONG, put(self->nb, 0, LONG));
-	ASSERT_TOLD(CAPACITY, READABLE);
+	ASSERT_NOTIFIED(CAPACITY, READABLE);
 }
 
 TEST_F(readers, are_notified_of_a_very_long_record)
@@ -138,7 +138,7 @@ TEST_F(readers, are_notified_of_a_very_long_record)
 	BEGIN(.type = BBUF_RECORD, .capacity = VERY_LONG);
 	ASSERT_WAITS();
 	ASSERT_EQ(VERY_LONG, put(self->nb, 0, VERY_LONG));
-	ASSERT_TOLD(VERY_LONG, READABLE);
+	ASSERT_NOTIFIED(VERY_LONG, READABLE);
 }
 
 TEST_F(readers, are_notified_of_the_first_piece_of_a_write)
@@ -147,7 +147,7 @@ TEST_F(readers, are_notified_of_the_first_piece_of_a_write)
 	ASSERT_WAITS();
 	self->other = task_writer(self->fd, 0, CAPACITY + LEN);
 	ASSERT_EQ(0, task_start(&self->other));
-	ASSERT_TOLD(CAPACITY, READABLE);
+	ASSERT_NOTIFIED(CAPACITY, READABLE);
 }
 
 TEST_F(readers, are_notified_of_bytes_written_before_a_fault)
@@ -155,7 +155,7 @@ TEST_F(readers, are_notified_of_bytes_written_before_a_fault)
 	BEGIN(.type = BBUF_STREAM);
 	ASSERT_WAITS();
 	ASSERT_EQ(5, write_partly(self->nb, 5));
-	ASSERT_TOLD(5, READABLE);
+	ASSERT_NOTIFIED(5, READABLE);
 }
 
 TEST_F(readers, are_not_notified_of_a_record_that_faults)
@@ -166,7 +166,7 @@ TEST_F(readers, are_not_notified_of_a_record_that_faults)
 	ASSERT_FAILS(EMSGSIZE, put(self->nb, 0, CAPACITY + 1));
 	ASSERT_WAITS_ON();
 	ASSERT_TRUE(put_records(self->nb, 0, 1));
-	ASSERT_TOLD(LEN, READABLE);
+	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
 /* Readers of what there is already want to know what is added. */
@@ -178,7 +178,7 @@ TEST_F(readers, are_notified_of_more_bytes)
 	ASSERT_EQ(5, put(self->nb, 0, 5));
 	ASSERT_WAITS();
 	ASSERT_EQ(5, put(self->nb, 5, 5));
-	ASSERT_TOLD(0, READABLE);
+	ASSERT_NOTIFIED(0, READABLE);
 }
 
 TEST_F(readers, are_notified_of_more_records)
@@ -188,7 +188,7 @@ TEST_F(readers, are_notified_of_more_records)
 	ASSERT_TRUE(put_records(self->nb, 0, 1));
 	ASSERT_WAITS();
 	ASSERT_TRUE(batch_put(self->framed, LEN, 2));
-	ASSERT_TOLD(0, READABLE);
+	ASSERT_NOTIFIED(0, READABLE);
 }
 
 TEST_F(readers, are_notified_of_bytes_that_replace_dropped_ones)
@@ -198,7 +198,7 @@ TEST_F(readers, are_notified_of_bytes_that_replace_dropped_ones)
 	ASSERT_TRUE(fill(self->nb, CAPACITY));
 	ASSERT_WAITS();
 	ASSERT_EQ(5, put(self->nb, 0, 5));
-	ASSERT_TOLD(0, READABLE);
+	ASSERT_NOTIFIED(0, READABLE);
 }
 
 TEST_F(readers, are_notified_of_a_record_that_replaces_a_dropped_one)
@@ -208,7 +208,7 @@ TEST_F(readers, are_notified_of_a_record_that_replaces_a_dropped_one)
 	ASSERT_TRUE(put_records(self->nb, 0, CAPACITY / LEN));
 	ASSERT_WAITS();
 	ASSERT_TRUE(put_records(self->nb, 0, 1));
-	ASSERT_TOLD(0, READABLE);
+	ASSERT_NOTIFIED(0, READABLE);
 }
 
 /* Readers: the read mark */
@@ -229,7 +229,7 @@ TEST_F(readers, are_notified_when_the_mark_is_reached)
 	ASSERT_EQ(4, put(self->nb, 0, 4));
 	ASSERT_WAITS_ON();
 	ASSERT_EQ(1, put(self->nb, 0, 1));
-	ASSERT_TOLD(MARK, READABLE);
+	ASSERT_NOTIFIED(MARK, READABLE);
 }
 
 TEST_F(readers, are_notified_of_a_lower_mark)
@@ -239,7 +239,7 @@ TEST_F(readers, are_notified_of_a_lower_mark)
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, MARK - 4));
 	ASSERT_WAITS_ON();
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, MARK - 5));
-	ASSERT_TOLD(MARK - 5, READABLE);
+	ASSERT_NOTIFIED(MARK - 5, READABLE);
 }
 
 TEST_F(readers, are_notified_of_a_mark_that_is_lowered_with_the_capacity)
@@ -249,7 +249,7 @@ TEST_F(readers, are_notified_of_a_mark_that_is_lowered_with_the_capacity)
 	ASSERT_EQ(0, queue_resize(self->fd, MARK - 4));
 	ASSERT_WAITS_ON();
 	ASSERT_EQ(0, queue_resize(self->fd, MARK - 5));
-	ASSERT_TOLD(MARK - 5, READABLE);
+	ASSERT_NOTIFIED(MARK - 5, READABLE);
 }
 
 TEST_F(readers, are_notified_when_a_writer_waits)
@@ -258,7 +258,7 @@ TEST_F(readers, are_notified_when_a_writer_waits)
 	ASSERT_WAITS();
 	self->other = task_writer(self->fd, 0, 2 * LEN);
 	ASSERT_EQ(0, task_start(&self->other));
-	ASSERT_TOLD(MARK - 5, READABLE);
+	ASSERT_NOTIFIED(MARK - 5, READABLE);
 }
 
 TEST_F(readers, are_notified_when_a_nonblocking_write_is_refused)
@@ -266,7 +266,7 @@ TEST_F(readers, are_notified_when_a_nonblocking_write_is_refused)
 	BEGIN_BELOW_THE_MARK();
 	ASSERT_WAITS();
 	ASSERT_FAILS(EAGAIN, put(self->nb, 0, 2 * LEN));
-	ASSERT_TOLD(MARK - 5, READABLE);
+	ASSERT_NOTIFIED(MARK - 5, READABLE);
 }
 
 /* A read has made some of the room that the refused write needs, but not enough. */
@@ -277,10 +277,10 @@ TEST_F(readers, are_notified_when_a_writer_polls_for_more_room_than_is_free)
 	ASSERT_TRUE(discard(self->nb, 1));
 	ASSERT_WAITS();
 	ASSERT_EQ(0, queue_events(self->nb) & WRITABLE);
-	ASSERT_TOLD(MARK - 6, READABLE);
+	ASSERT_NOTIFIED(MARK - 6, READABLE);
 }
 
-/* One that is at work does not wait for room; when it gives up, the next one does. */
+/* A writer that is transferring does not wait for room; when it gives up, the next one does. */
 TEST_F(readers, are_notified_when_a_writer_waits_behind_one_that_faults)
 {
 	BEGIN_BELOW_THE_MARK();
@@ -291,7 +291,7 @@ TEST_F(readers, are_notified_when_a_writer_waits_behind_one_that_faults)
 	ASSERT_TRUE(task_blocks(&self->other));
 	ASSERT_WAITS();
 	ASSERT_EQ(-EFAULT, call_spoil(&self->call));
-	ASSERT_TOLD(MARK - 5, READABLE);
+	ASSERT_NOTIFIED(MARK - 5, READABLE);
 }
 
 /* Readers: another one has been in the middle of a read, and kept them off */
@@ -309,7 +309,7 @@ TEST_F(readers, are_notified_of_what_another_reader_leaves)
 	ASSERT_STALLS(self->call);
 	ASSERT_WAITS();
 	ASSERT_EQ(LEN, FINISH(self->call));
-	ASSERT_TOLD(LEN, READABLE);
+	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
 TEST_F(readers, are_notified_when_another_reader_faults)
@@ -318,7 +318,7 @@ TEST_F(readers, are_notified_when_another_reader_faults)
 	ASSERT_STALLS(self->call);
 	ASSERT_WAITS();
 	ASSERT_EQ(-EFAULT, call_spoil(&self->call));
-	ASSERT_TOLD(LEN, READABLE);
+	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
 TEST_F(readers, of_a_stream_are_notified_when_another_reader_faults)
@@ -327,7 +327,7 @@ TEST_F(readers, of_a_stream_are_notified_when_another_reader_faults)
 	ASSERT_STALLS(self->call);
 	ASSERT_WAITS();
 	ASSERT_EQ(-EFAULT, call_spoil(&self->call));
-	ASSERT_TOLD(LEN, READABLE);
+	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
 TEST_F(readers, are_notified_when_another_reader_is_killed)
@@ -339,7 +339,7 @@ TEST_F(readers, are_notified_when_another_reader_is_killed)
 	ASSERT_TRUE(task_blocks(&self->other));
 	ASSERT_WAITS();
 	task_kill(&self->other);
-	ASSERT_TOLD(LEN, READABLE);
+	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
 TEST_F(readers, are_notified_when_another_reader_times_out)
@@ -348,7 +348,7 @@ TEST_F(readers, are_notified_when_another_reader_times_out)
 	ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = TIMEOUT_MS * NS_PER_MS));
 	ASSERT_STALLS(self->call);
 	ASSERT_BEGINS();
-	ASSERT_TOLD(LEN, READABLE);
+	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
 /* Readers: the end */
@@ -359,10 +359,10 @@ TEST_F(readers, are_notified_of_EOF)
 	BEGIN(.type = BBUF_STREAM);
 	ASSERT_WAITS();
 	ASSERT_EQ(0, queue_shutdown(self->fd));
-	ASSERT_TOLD(0, ENDED | POLLHUP);
+	ASSERT_NOTIFIED(0, ENDED | POLLHUP);
 }
 
-/* Those who sleep see it whether they wake up before it is taken back, or later. */
+/* Sleepers see it whether they wake up before it is undone, or later. */
 TEST_F(readers, are_notified_of_shutdown_followed_by_reopen)
 {
 	if (variant->way != CALL)
@@ -371,7 +371,7 @@ TEST_F(readers, are_notified_of_shutdown_followed_by_reopen)
 	ASSERT_WAITS();
 	ASSERT_EQ(0, queue_shutdown(self->fd));
 	ASSERT_EQ(0, queue_reopen(self->fd));
-	ASSERT_TOLD(0, 0);
+	ASSERT_NOTIFIED(0, 0);
 }
 
 TEST_F(readers, are_notified_of_EOF_below_the_mark)
@@ -379,7 +379,7 @@ TEST_F(readers, are_notified_of_EOF_below_the_mark)
 	BEGIN_BELOW_THE_MARK();
 	ASSERT_WAITS();
 	ASSERT_EQ(0, queue_shutdown(self->fd));
-	ASSERT_TOLD(MARK - 5, ENDED);
+	ASSERT_NOTIFIED(MARK - 5, ENDED);
 }
 
 /* Its readers find POLLIN; a poller for POLLRDHUP only does not. */
@@ -393,7 +393,7 @@ TEST_F(readers, are_notified_of_EOF_behind_queued_data)
 	ASSERT_TRUE(put_records(self->nb, 0, 1));
 	ASSERT_WAITS();
 	ASSERT_EQ(0, queue_shutdown(self->fd));
-	ASSERT_TOLD(0, ENDED);
+	ASSERT_NOTIFIED(0, ENDED);
 }
 
 TEST_F(readers, are_notified_of_the_last_close)
@@ -402,7 +402,7 @@ TEST_F(readers, are_notified_of_the_last_close)
 	BEGIN(.type = BBUF_RECORD, .policy = BBUF_EOF_ON_CLOSE);
 	ASSERT_WAITS();
 	CLOSE_WRITERS();
-	ASSERT_TOLD(0, ENDED | POLLHUP);
+	ASSERT_NOTIFIED(0, ENDED | POLLHUP);
 }
 
 TEST_F(readers, are_notified_of_the_last_close_below_the_mark)
@@ -411,7 +411,7 @@ TEST_F(readers, are_notified_of_the_last_close_below_the_mark)
 	ASSERT_EQ(0, queue_set_policy(self->fd, BBUF_EOF_ON_CLOSE));
 	ASSERT_WAITS();
 	CLOSE_WRITERS();
-	ASSERT_TOLD(MARK - 5, ENDED);
+	ASSERT_NOTIFIED(MARK - 5, ENDED);
 }
 
 TEST_F(readers, are_not_notified_of_the_last_close_without_the_policy)
@@ -422,7 +422,7 @@ TEST_F(readers, are_not_notified_of_the_last_close_without_the_policy)
 	ASSERT_WAITS_ON();
 	self->nb = queue_open(QUEUE, O_WRONLY);
 	ASSERT_TRUE(put_records(self->nb, 0, 1));
-	ASSERT_TOLD(LEN, READABLE);
+	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
 TEST_F(readers, are_notified_of_destroy)
@@ -430,7 +430,7 @@ TEST_F(readers, are_notified_of_destroy)
 	BEGIN(.type = BBUF_STREAM);
 	ASSERT_WAITS();
 	ASSERT_EQ(0, queue_destroy(QUEUE));
-	ASSERT_TOLD(-ENODEV, POLLHUP | POLLERR);
+	ASSERT_NOTIFIED(-ENODEV, POLLHUP | POLLERR);
 }
 
 TEST_F(readers, are_notified_of_destroy_below_the_mark)
@@ -438,7 +438,7 @@ TEST_F(readers, are_notified_of_destroy_below_the_mark)
 	BEGIN_BELOW_THE_MARK();
 	ASSERT_WAITS();
 	ASSERT_EQ(0, queue_destroy(QUEUE));
-	ASSERT_TOLD(-ENODEV, POLLHUP | POLLERR);
+	ASSERT_NOTIFIED(-ENODEV, POLLHUP | POLLERR);
 }
 
 /* After a shutdown, what takes the last brings POLLHUP: that comes unasked. */
@@ -461,28 +461,28 @@ TEST_F(readers, are_notified_of_EOF_after_the_last_read)
 		ASSERT_WAITS_ON();
 	}
 	ASSERT_TRUE(discard(self->nb, 1));
-	ASSERT_TOLD(0, ENDED | POLLHUP);
+	ASSERT_NOTIFIED(0, ENDED | POLLHUP);
 }
 
 TEST_F(readers, are_notified_of_EOF_after_the_last_record)
 {
 	BEGIN_BEFORE_THE_END(.type = BBUF_RECORD);
 	ASSERT_TRUE(take_records(self->nb, 0, 2));
-	ASSERT_TOLD(0, ENDED | POLLHUP);
+	ASSERT_NOTIFIED(0, ENDED | POLLHUP);
 }
 
 TEST_F(readers, are_notified_of_EOF_after_a_framed_read_of_the_last_records)
 {
 	BEGIN_BEFORE_THE_END(.type = BBUF_RECORD);
 	ASSERT_TRUE(batch_take(self->framed, LEN, 2));
-	ASSERT_TOLD(0, ENDED | POLLHUP);
+	ASSERT_NOTIFIED(0, ENDED | POLLHUP);
 }
 
 TEST_F(readers, are_notified_of_EOF_after_a_flush)
 {
 	BEGIN_BEFORE_THE_END(.type = BBUF_RECORD);
 	ASSERT_EQ(0, queue_flush(self->nb));
-	ASSERT_TOLD(0, ENDED | POLLHUP);
+	ASSERT_NOTIFIED(0, ENDED | POLLHUP);
 }
 
 /* Readers: what is nothing to them */
@@ -499,7 +499,7 @@ TEST_F(readers, are_not_notified_of_calls_that_bring_no_data)
 	close(queue_open(QUEUE, O_RDWR));
 	ASSERT_WAITS_ON();
 	ASSERT_TRUE(put_records(self->nb, 0, 1));
-	ASSERT_TOLD(LEN, READABLE);
+	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
 /* Writers: room */
@@ -520,35 +520,35 @@ TEST_F(writers, are_notified_of_a_read)
 	ASSERT_TRUE(discard(self->nb, LEN - 1));
 	ASSERT_WAITS_ON();
 	ASSERT_TRUE(discard(self->nb, 1));
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 TEST_F(writers, are_notified_of_a_read_of_a_record)
 {
 	BEGIN_FULL(.type = BBUF_RECORD);
 	ASSERT_TRUE(take_records(self->nb, 0, 1));
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 TEST_F(writers, are_notified_of_a_framed_read)
 {
 	BEGIN_FULL(.type = BBUF_RECORD);
 	ASSERT_TRUE(batch_take(self->framed, LEN, 2));
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 TEST_F(writers, are_notified_of_a_nonblocking_read)
 {
 	BEGIN_FULL(.type = BBUF_STREAM);
 	ASSERT_EQ(LEN, read_now(self->fd, LEN));
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 TEST_F(writers, are_notified_of_a_splice)
 {
 	BEGIN_FULL(.type = BBUF_STREAM);
 	ASSERT_TRUE(splice_out(self->nb, LEN));
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 TEST_F(writers, are_notified_of_a_long_read)
@@ -557,7 +557,7 @@ TEST_F(writers, are_notified_of_a_long_read)
 	ASSERT_TRUE(fill(self->nb, LONG));
 	ASSERT_WAITS();
 	ASSERT_TRUE(discard(self->nb, LONG));
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 TEST_F(writers, are_notified_of_a_read_of_a_very_long_record)
@@ -566,28 +566,28 @@ TEST_F(writers, are_notified_of_a_read_of_a_very_long_record)
 	ASSERT_TRUE(fill(self->nb, VERY_LONG));
 	ASSERT_WAITS();
 	ASSERT_TRUE(discard(self->nb, VERY_LONG));
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 TEST_F(writers, are_notified_of_bytes_read_before_a_fault)
 {
 	BEGIN_FULL(.type = BBUF_STREAM);
 	ASSERT_EQ(LEN, read_partly(self->nb, LEN));
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 TEST_F(writers, are_notified_of_a_flush)
 {
 	BEGIN_FULL(.type = BBUF_STREAM);
 	ASSERT_EQ(0, queue_flush(self->nb));
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 TEST_F(writers, are_notified_of_a_flush_of_records)
 {
 	BEGIN_FULL(.type = BBUF_RECORD);
 	ASSERT_EQ(0, queue_flush(self->nb));
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 TEST_F(writers, are_notified_of_a_larger_capacity)
@@ -596,14 +596,14 @@ TEST_F(writers, are_notified_of_a_larger_capacity)
 	ASSERT_EQ(0, queue_resize(self->nb, CAPACITY + LEN - 1));
 	ASSERT_WAITS_ON();
 	ASSERT_EQ(0, queue_resize(self->nb, CAPACITY + LEN));
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 TEST_F(writers, are_notified_when_drop_oldest_is_set)
 {
 	BEGIN_FULL(.type = BBUF_STREAM);
 	ASSERT_EQ(0, queue_set_policy(self->nb, BBUF_DROP_OLDEST));
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 TEST_F(writers, are_not_notified_of_calls_that_make_no_room)
@@ -619,10 +619,10 @@ TEST_F(writers, are_not_notified_of_calls_that_make_no_room)
 	close(queue_open(QUEUE, O_RDWR));
 	ASSERT_WAITS_ON();
 	ASSERT_TRUE(take_records(self->nb, 0, 1));
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
-/* To look at as much as is copied at once is no read of it, of which would be told ahead. */
+/* A peek as long as a batch is no read, for which writers would be woken ahead. */
 TEST_F(writers, are_not_notified_of_a_peek_at_many_bytes)
 {
 	static char bytes[LONG];
@@ -633,7 +633,7 @@ TEST_F(writers, are_not_notified_of_a_peek_at_many_bytes)
 	ASSERT_EQ(LONG, queue_peek(self->nb, bytes, LONG));
 	ASSERT_WAITS_ON();
 	ASSERT_TRUE(discard(self->nb, LEN));
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 /* Writers who have room already want to know when there is more. */
@@ -645,7 +645,7 @@ TEST_F(writers, are_notified_of_more_room)
 	ASSERT_EQ(2 * LEN, put(self->nb, 0, 2 * LEN));
 	ASSERT_WAITS();
 	ASSERT_TRUE(discard(self->nb, LEN));
-	ASSERT_TOLD(0, WRITABLE);
+	ASSERT_NOTIFIED(0, WRITABLE);
 }
 
 TEST_F(writers, are_notified_of_more_room_of_records)
@@ -655,7 +655,7 @@ TEST_F(writers, are_notified_of_more_room_of_records)
 	ASSERT_TRUE(put_records(self->nb, 0, 3));
 	ASSERT_WAITS();
 	ASSERT_TRUE(batch_take(self->framed, LEN, 2));
-	ASSERT_TOLD(0, WRITABLE);
+	ASSERT_NOTIFIED(0, WRITABLE);
 }
 
 /* Writers: the write mark, which is nothing to their writes */
@@ -670,7 +670,7 @@ TEST_F(writers, are_notified_of_a_lower_mark)
 	ASSERT_EQ(0, queue_set_write_mark(self->fd, CAPACITY - LEN + 1));
 	ASSERT_WAITS_ON();
 	ASSERT_EQ(0, queue_set_write_mark(self->fd, CAPACITY - LEN));
-	ASSERT_TOLD(0, WRITABLE);
+	ASSERT_NOTIFIED(0, WRITABLE);
 }
 
 TEST_F(writers, are_notified_when_the_mark_is_reached)
@@ -683,7 +683,7 @@ TEST_F(writers, are_notified_when_the_mark_is_reached)
 	ASSERT_TRUE(discard(self->nb, LEN));
 	ASSERT_WAITS_ON();
 	ASSERT_TRUE(discard(self->nb, LEN));
-	ASSERT_TOLD(0, WRITABLE);
+	ASSERT_NOTIFIED(0, WRITABLE);
 }
 
 /* A mark beyond the capacity would never be reached. */
@@ -697,7 +697,7 @@ TEST_F(writers, are_notified_when_a_mark_lowered_with_the_capacity_is_reached)
 	ASSERT_EQ(0, queue_resize(self->fd, 2 * LEN));
 	ASSERT_WAITS_ON();
 	ASSERT_TRUE(discard(self->nb, LEN));
-	ASSERT_TOLD(0, WRITABLE);
+	ASSERT_NOTIFIED(0, WRITABLE);
 }
 
 TEST_F(writers, are_notified_when_the_first_mark_lowered_with_the_capacity_is_reached)
@@ -714,7 +714,7 @@ TEST_F(writers, are_notified_when_the_first_mark_lowered_with_the_capacity_is_re
 	ASSERT_TRUE(discard(self->nb, LEN));
 	ASSERT_WAITS_ON();
 	ASSERT_TRUE(discard(self->nb, LEN));
-	ASSERT_TOLD(0, WRITABLE);
+	ASSERT_NOTIFIED(0, WRITABLE);
 }
 
 TEST_F(writers, are_notified_of_a_mark_that_is_lowered_with_the_capacity)
@@ -727,7 +727,7 @@ TEST_F(writers, are_notified_of_a_mark_that_is_lowered_with_the_capacity)
 	ASSERT_WAITS();
 	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_CAPACITY | BBUF_SET_WRITE_MARK,
 			       .capacity = 2 * LEN, .write_mark = LEN));
-	ASSERT_TOLD(0, WRITABLE);
+	ASSERT_NOTIFIED(0, WRITABLE);
 }
 
 /* Writers: what a write needs that was sent away */
@@ -744,7 +744,7 @@ do {									\
 	ASSERT_WAITS();							\
 } while (0)
 
-/* A signal is about the side, not about the file. Later kernels tell io_uring too early. */
+/* A signal concerns the side, not the file. Later kernels notify io_uring too early. */
 #define ASSERT_WAITS_ON_FOR_MORE()					\
 do {									\
 	if (variant->way != SIGNAL && variant->way != URING_POLL) {	\
@@ -758,14 +758,14 @@ TEST_F(writers, are_notified_of_the_room_that_a_refused_write_needs)
 	ASSERT_TRUE(discard(self->nb, 3 * LEN - 1));
 	ASSERT_WAITS_ON_FOR_MORE();
 	ASSERT_TRUE(discard(self->nb, 1));
-	ASSERT_TOLD(0, WRITABLE);
+	ASSERT_NOTIFIED(0, WRITABLE);
 }
 
 TEST_F(writers, are_notified_of_the_room_that_a_refused_record_needs)
 {
 	BEGIN_REFUSED(.type = BBUF_RECORD);
 	ASSERT_TRUE(batch_take(self->framed, LEN, 3));
-	ASSERT_TOLD(0, WRITABLE);
+	ASSERT_NOTIFIED(0, WRITABLE);
 }
 
 /* A write of the same file, or a refusal for less, is the last. */
@@ -773,7 +773,7 @@ TEST_F(writers, are_notified_when_no_refused_write_is_left)
 {
 	BEGIN_REFUSED(.type = BBUF_RECORD);
 	ASSERT_EQ(LEN, write_now(self->waiter.fd, LEN));
-	ASSERT_TOLD(0, WRITABLE);
+	ASSERT_NOTIFIED(0, WRITABLE);
 }
 
 TEST_F(writers, are_notified_of_room_when_the_last_refused_write_needs_less)
@@ -782,7 +782,7 @@ TEST_F(writers, are_notified_of_room_when_the_last_refused_write_needs_less)
 	ASSERT_REFUSED(3 * LEN);
 	ASSERT_WAITS_ON_FOR_MORE();
 	ASSERT_TRUE(take_records(self->nb, 0, 1));
-	ASSERT_TOLD(0, WRITABLE);
+	ASSERT_NOTIFIED(0, WRITABLE);
 }
 
 TEST_F(writers, are_notified_when_a_refused_record_can_never_fit)
@@ -794,7 +794,7 @@ TEST_F(writers, are_notified_when_a_refused_record_can_never_fit)
 	ASSERT_REFUSED(CAPACITY - 1);
 	ASSERT_TRUE(take_records(self->nb, 2, 6));
 	ASSERT_EQ(0, queue_resize(self->fd, CAPACITY - 2));
-	ASSERT_TOLD(0, WRITABLE);
+	ASSERT_NOTIFIED(0, WRITABLE);
 }
 
 /* Writers: another one has kept them off */
@@ -820,7 +820,7 @@ TEST_F(writers, are_notified_when_the_head_is_killed)
 	ASSERT_HEAD_IS_PASSED();
 	ASSERT_WAITS();
 	task_kill(&self->other);
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 TEST_F(writers, are_notified_when_the_head_gets_a_signal)
@@ -829,7 +829,7 @@ TEST_F(writers, are_notified_when_the_head_gets_a_signal)
 	ASSERT_HEAD_IS_PASSED();
 	ASSERT_WAITS();
 	ASSERT_TRUE(task_signal(&self->other));
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 TEST_F(writers, are_notified_when_the_head_has_written)
@@ -838,7 +838,7 @@ TEST_F(writers, are_notified_when_the_head_has_written)
 	ASSERT_HEAD_IS_PASSED();
 	ASSERT_WAITS();
 	ASSERT_TRUE(batch_take(self->framed, LEN, 3));
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 TEST_F(writers, are_notified_when_the_head_times_out)
@@ -849,7 +849,7 @@ TEST_F(writers, are_notified_when_the_head_times_out)
 	ASSERT_TRUE(eventually(queue_info(self->nb).in.waiters || task_done(&self->other)));
 	ASSERT_TRUE(put_records(self->nb, 8, 1));
 	ASSERT_BEGINS();
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 #define BEGIN_BEHIND_A_WRITER(...)					\
@@ -865,7 +865,7 @@ TEST_F(writers, are_notified_when_another_writer_has_written)
 	ASSERT_STALLS(self->call);
 	ASSERT_WAITS();
 	ASSERT_EQ(LEN, FINISH(self->call));
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 TEST_F(writers, are_notified_when_another_writer_faults)
@@ -874,7 +874,7 @@ TEST_F(writers, are_notified_when_another_writer_faults)
 	ASSERT_STALLS(self->call);
 	ASSERT_WAITS();
 	ASSERT_EQ(-EFAULT, call_spoil(&self->call));
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 TEST_F(writers, of_a_stream_are_notified_when_another_writer_faults)
@@ -883,7 +883,7 @@ TEST_F(writers, of_a_stream_are_notified_when_another_writer_faults)
 	ASSERT_STALLS(self->call);
 	ASSERT_WAITS();
 	ASSERT_EQ(-EFAULT, call_spoil(&self->call));
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 TEST_F(writers, are_notified_when_another_writer_is_killed)
@@ -895,7 +895,7 @@ TEST_F(writers, are_notified_when_another_writer_is_killed)
 	ASSERT_TRUE(task_blocks(&self->other));
 	ASSERT_WAITS();
 	task_kill(&self->other);
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 TEST_F(writers, are_notified_when_another_writer_times_out)
@@ -904,7 +904,7 @@ TEST_F(writers, are_notified_when_another_writer_times_out)
 	ASSERT_EQ(0, queue_set_options(self->fd, .write_timeout = TIMEOUT_MS * NS_PER_MS));
 	ASSERT_STALLS(self->call);
 	ASSERT_BEGINS();
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 /* Writers: the end */
@@ -913,7 +913,7 @@ TEST_F(writers, are_notified_of_shutdown)
 {
 	BEGIN_FULL(.type = BBUF_STREAM);
 	ASSERT_EQ(0, queue_shutdown(self->fd));
-	ASSERT_TOLD(-EPIPE, POLLERR);
+	ASSERT_NOTIFIED(-EPIPE, POLLERR);
 }
 
 TEST_F(writers, are_notified_of_shutdown_followed_by_reopen)
@@ -923,14 +923,14 @@ TEST_F(writers, are_notified_of_shutdown_followed_by_reopen)
 	BEGIN_FULL(.type = BBUF_STREAM);
 	ASSERT_EQ(0, queue_shutdown(self->fd));
 	ASSERT_EQ(0, queue_reopen(self->fd));
-	ASSERT_TOLD(-EPIPE, 0);
+	ASSERT_NOTIFIED(-EPIPE, 0);
 }
 
 TEST_F(writers, are_notified_of_destroy)
 {
 	BEGIN_FULL(.type = BBUF_RECORD);
 	ASSERT_EQ(0, queue_destroy(QUEUE));
-	ASSERT_TOLD(-ENODEV, POLLHUP | POLLERR);
+	ASSERT_NOTIFIED(-ENODEV, POLLHUP | POLLERR);
 }
 
 /* Their events after a shutdown are the error, until it is taken back. */
@@ -941,7 +941,7 @@ TEST_F(writers, are_notified_of_reopen)
 	ASSERT_EQ(0, queue_shutdown(self->fd));
 	ASSERT_WAITS();
 	ASSERT_EQ(0, queue_reopen(self->fd));
-	ASSERT_TOLD(0, WRITABLE);
+	ASSERT_NOTIFIED(0, WRITABLE);
 }
 
 TEST_F(writers, of_a_record_are_notified_that_it_can_never_fit)
@@ -952,7 +952,7 @@ TEST_F(writers, of_a_record_are_notified_that_it_can_never_fit)
 	ASSERT_TRUE(put_records(self->nb, 0, 2));
 	ASSERT_WAITS();
 	ASSERT_EQ(0, queue_resize(self->fd, CAPACITY - LEN - 1));
-	ASSERT_TOLD(-EMSGSIZE, 0);
+	ASSERT_NOTIFIED(-EMSGSIZE, 0);
 }
 
 /* They are written in pieces then, each of half the capacity at least. */
@@ -968,7 +968,7 @@ TEST_F(writers, of_a_stream_are_notified_of_room_for_a_piece_if_all_can_never_fi
 	ASSERT_TRUE(discard(self->nb, 2 * LEN));
 	ASSERT_TRUE(eventually(queued(self->nb) > 0));
 	ASSERT_TRUE(discard(self->fd, CAPACITY - LEN));
-	ASSERT_TOLD(CAPACITY - LEN, 0);
+	ASSERT_NOTIFIED(CAPACITY - LEN, 0);
 }
 
 /* fsync */

@@ -48,7 +48,7 @@ static bool dead_letters_are_full(void)
 }
 
 /* A file of its own that has leased n records, or -1. */
-static int lessee(size_t n)
+static int lease_holder(size_t n)
 {
 	int fd = queue_open(QUEUE, O_RDONLY | O_NONBLOCK);
 
@@ -56,7 +56,7 @@ static int lessee(size_t n)
 }
 
 #define LEASES			.type = BBUF_RECORD, .policy = BBUF_LEASE
-#define MORTAL			LEASES, .max_deliveries = 1
+#define ONE_DELIVERY			LEASES, .max_deliveries = 1
 #define TOKENS			.type = BBUF_STREAM, .policy = BBUF_LEASE
 
 /* n records, that are leased by nb. */
@@ -76,7 +76,7 @@ TEST_F(readers, are_notified_of_a_record)
 	BEGIN(LEASES);
 	ASSERT_WAITS();
 	ASSERT_TRUE(put_records(self->nb, 0, 1));
-	ASSERT_TOLD(LEN, READABLE);
+	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
 TEST_F(readers, are_notified_of_records_with_frames)
@@ -84,7 +84,7 @@ TEST_F(readers, are_notified_of_records_with_frames)
 	BEGIN(LEASES);
 	ASSERT_WAITS();
 	ASSERT_TRUE(batch_put(self->framed, LEN, 2));
-	ASSERT_TOLD(LEN, READABLE);
+	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
 TEST_F(readers, are_notified_of_a_return)
@@ -92,7 +92,7 @@ TEST_F(readers, are_notified_of_a_return)
 	BEGIN_LEASED(2, LEASES);
 	ASSERT_WAITS();
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
-	ASSERT_TOLD(LEN, READABLE);
+	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
 TEST_F(readers, are_notified_of_a_return_to_the_tail)
@@ -100,7 +100,7 @@ TEST_F(readers, are_notified_of_a_return_to_the_tail)
 	BEGIN_LEASED(2, LEASES);
 	ASSERT_WAITS();
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN_LAST));
-	ASSERT_TOLD(LEN, READABLE);
+	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
 TEST_F(readers, are_notified_of_the_return_of_all)
@@ -108,7 +108,7 @@ TEST_F(readers, are_notified_of_the_return_of_all)
 	BEGIN_LEASED(2, LEASES);
 	ASSERT_WAITS();
 	ASSERT_EQ(2, settle_all(self->nb, BBUF_RETURN));
-	ASSERT_TOLD(LEN, READABLE);
+	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
 TEST_F(readers, are_notified_of_the_return_of_all_to_the_tail)
@@ -116,7 +116,7 @@ TEST_F(readers, are_notified_of_the_return_of_all_to_the_tail)
 	BEGIN_LEASED(2, LEASES);
 	ASSERT_WAITS();
 	ASSERT_EQ(2, settle_all(self->nb, BBUF_RETURN_LAST));
-	ASSERT_TOLD(LEN, READABLE);
+	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
 TEST_F(readers, are_notified_when_another_reader_closes_its_file)
@@ -125,10 +125,10 @@ TEST_F(readers, are_notified_when_another_reader_closes_its_file)
 
 	BEGIN(LEASES);
 	ASSERT_TRUE(put_records(self->nb, 0, 1));
-	other = lessee(1);
+	other = lease_holder(1);
 	ASSERT_WAITS();
 	close(other);
-	ASSERT_TOLD(LEN, READABLE);
+	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
 TEST_F(readers, are_notified_when_another_reader_is_killed)
@@ -139,7 +139,7 @@ TEST_F(readers, are_notified_when_another_reader_is_killed)
 	ASSERT_TRUE(task_blocks(&self->other));
 	ASSERT_WAITS();
 	task_kill(&self->other);
-	ASSERT_TOLD(LEN, READABLE);
+	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
 TEST_F(readers, are_notified_when_a_lease_expires)
@@ -147,10 +147,10 @@ TEST_F(readers, are_notified_when_a_lease_expires)
 	BEGIN_LEASED(1, LEASES);
 	ASSERT_WAITS();
 	ASSERT_TRUE(expire_soon(self->nb, 1));
-	ASSERT_TOLD(LEN, READABLE);
+	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
-/* The ioctl can't tell of the lease that it has made. */
+/* The ioctl cannot return the lease that it has made. */
 static ssize_t lease_late(const struct call *call)
 {
 	return ioctl(call->fd, BBUF_IOC_LEASE, call->late->buf);
@@ -168,7 +168,7 @@ TEST_F(readers, are_notified_when_the_lease_of_another_reader_is_undone)
 	ASSERT_STALLS(self->call);
 	ASSERT_WAITS();
 	ASSERT_EQ(-EFAULT, call_spoil(&self->call));
-	ASSERT_TOLD(LEN, READABLE);
+	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
 TEST_F(readers, are_notified_of_more_returned_records)
@@ -178,12 +178,12 @@ TEST_F(readers, are_notified_of_more_returned_records)
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
 	ASSERT_WAITS();
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
-	ASSERT_TOLD(0, READABLE);
+	ASSERT_NOTIFIED(0, READABLE);
 }
 
 TEST_F(readers, are_not_notified_of_records_that_stay_leased_or_are_consumed)
 {
-	BEGIN_LEASED(4, MORTAL);
+	BEGIN_LEASED(4, ONE_DELIVERY);
 	ASSERT_WAITS();
 	ASSERT_EQ(4, settle_all(self->nb, BBUF_RENEW));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
@@ -194,7 +194,7 @@ TEST_F(readers, are_not_notified_of_records_that_stay_leased_or_are_consumed)
 	ASSERT_WAITS_ON();
 	ASSERT_EQ(0, queue_set(self->nb, .fields = BBUF_SET_MAX_DELIVERIES));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
-	ASSERT_TOLD(LEN, READABLE);
+	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
 /* Readers whose own file has leased as many as it may */
@@ -213,43 +213,43 @@ TEST_F(readers, with_a_full_file_are_notified_of_its_acknowledgement)
 {
 	BEGIN_WITH_FULL_FILE(LEASES);
 	ASSERT_EQ(1, settle(self->waiter.fd, 0, BBUF_ACK));
-	ASSERT_TOLD(0, READABLE);
+	ASSERT_NOTIFIED(0, READABLE);
 }
 
 TEST_F(readers, with_a_full_file_are_notified_of_its_return)
 {
 	BEGIN_WITH_FULL_FILE(LEASES);
 	ASSERT_EQ(1, settle_all(self->waiter.fd, BBUF_RETURN));
-	ASSERT_TOLD(0, READABLE);
+	ASSERT_NOTIFIED(0, READABLE);
 }
 
 TEST_F(readers, with_a_full_file_are_notified_of_its_rejection)
 {
 	BEGIN_WITH_FULL_FILE(LEASES);
 	ASSERT_EQ(1, settle(self->waiter.fd, 0, BBUF_REJECT));
-	ASSERT_TOLD(0, READABLE);
+	ASSERT_NOTIFIED(0, READABLE);
 }
 
 TEST_F(readers, with_a_full_file_are_notified_when_its_lease_expires)
 {
 	BEGIN_WITH_FULL_FILE(LEASES);
 	ASSERT_EQ(1, settle(self->waiter.fd, 0, BBUF_RENEW));
-	ASSERT_TOLD(0, READABLE);
+	ASSERT_NOTIFIED(0, READABLE);
 }
 
 /* Its record is gone instead of going back, so nothing that is queued is new. */
 TEST_F(readers, with_a_full_file_are_notified_when_the_last_delivery_expires)
 {
-	BEGIN_WITH_FULL_FILE(MORTAL);
+	BEGIN_WITH_FULL_FILE(ONE_DELIVERY);
 	ASSERT_EQ(1, settle(self->waiter.fd, 0, BBUF_RENEW));
-	ASSERT_TOLD(0, READABLE);
+	ASSERT_NOTIFIED(0, READABLE);
 }
 
 TEST_F(readers, with_a_full_file_are_notified_of_a_higher_limit)
 {
 	BEGIN_WITH_FULL_FILE(LEASES);
 	ASSERT_EQ(0, queue_set(self->nb, .fields = BBUF_SET_MAX_LEASES, .max_leases = 2));
-	ASSERT_TOLD(0, READABLE);
+	ASSERT_NOTIFIED(0, READABLE);
 }
 
 /* Readers of a queue of which as much is leased as may be */
@@ -269,14 +269,14 @@ TEST_F(readers, at_the_limit_are_notified_of_an_acknowledgement)
 {
 	BEGIN_AT_THE_LIMIT();
 	ASSERT_EQ(1, settle(self->framed, 0, BBUF_ACK));
-	ASSERT_TOLD(1, READABLE);
+	ASSERT_NOTIFIED(1, READABLE);
 }
 
 TEST_F(readers, at_the_limit_are_notified_of_a_return)
 {
 	BEGIN_AT_THE_LIMIT();
 	ASSERT_EQ(1, settle(self->framed, 0, BBUF_RETURN));
-	ASSERT_TOLD(1, READABLE);
+	ASSERT_NOTIFIED(1, READABLE);
 }
 
 TEST_F(readers, at_the_limit_are_notified_of_a_close)
@@ -284,23 +284,23 @@ TEST_F(readers, at_the_limit_are_notified_of_a_close)
 	BEGIN_AT_THE_LIMIT();
 	close(self->framed);
 	self->framed = -1;
-	ASSERT_TOLD(1, READABLE);
+	ASSERT_NOTIFIED(1, READABLE);
 }
 
 TEST_F(readers, at_the_limit_are_notified_of_a_larger_capacity)
 {
 	BEGIN_AT_THE_LIMIT();
 	ASSERT_EQ(0, queue_resize(self->nb, (LIMIT + 1) * 64));
-	ASSERT_TOLD(1, READABLE);
+	ASSERT_NOTIFIED(1, READABLE);
 }
 
 /* Readers: the end, which comes when nothing is queued or leased */
 
-/* Of which a signal tells as well. */
+/* A signal is sent for this, too. */
 #define ASSERT_WAITS_ON_BEHIND_POLLRDHUP()				\
 do {									\
 	if (variant->way == SIGNAL) {					\
-		ASSERT_EQ(POLLIN, waiter_told(&self->waiter, 0));	\
+		ASSERT_EQ(POLLIN, waiter_result(&self->waiter, 0));	\
 	}								\
 	ASSERT_WAITS_ON();						\
 } while (0)
@@ -319,21 +319,21 @@ TEST_F(readers, are_notified_of_EOF_after_an_acknowledgement)
 {
 	BEGIN_LAST_LEASED(LEASES);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
-	ASSERT_TOLD(0, ENDED | POLLHUP);
+	ASSERT_NOTIFIED(0, ENDED | POLLHUP);
 }
 
 TEST_F(readers, are_notified_of_EOF_after_the_acknowledgement_of_all)
 {
 	BEGIN_LAST_LEASED(LEASES);
 	ASSERT_EQ(1, settle_all(self->nb, BBUF_ACK));
-	ASSERT_TOLD(0, ENDED | POLLHUP);
+	ASSERT_NOTIFIED(0, ENDED | POLLHUP);
 }
 
 TEST_F(readers, are_notified_of_EOF_after_a_rejection)
 {
 	BEGIN_LAST_LEASED(LEASES);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_REJECT));
-	ASSERT_TOLD(0, ENDED | POLLHUP);
+	ASSERT_NOTIFIED(0, ENDED | POLLHUP);
 }
 
 TEST_F(readers, are_notified_of_EOF_after_a_move_to_the_dead_letters)
@@ -341,32 +341,32 @@ TEST_F(readers, are_notified_of_EOF_after_a_move_to_the_dead_letters)
 	ASSERT_EQ(0, dead_letters());
 	BEGIN_LAST_LEASED(LEASES, .dead_letters = DEAD);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_REJECT));
-	ASSERT_TOLD(0, ENDED | POLLHUP);
+	ASSERT_NOTIFIED(0, ENDED | POLLHUP);
 }
 
 TEST_F(readers, are_notified_of_EOF_after_the_return_of_the_last_delivery)
 {
-	BEGIN_LAST_LEASED(MORTAL);
+	BEGIN_LAST_LEASED(ONE_DELIVERY);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
-	ASSERT_TOLD(0, ENDED | POLLHUP);
+	ASSERT_NOTIFIED(0, ENDED | POLLHUP);
 }
 
 TEST_F(readers, are_notified_of_EOF_after_the_expiry_of_the_last_delivery)
 {
-	BEGIN_LAST_LEASED(MORTAL);
+	BEGIN_LAST_LEASED(ONE_DELIVERY);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RENEW));
-	ASSERT_TOLD(0, ENDED | POLLHUP);
+	ASSERT_NOTIFIED(0, ENDED | POLLHUP);
 }
 
 TEST_F(readers, are_notified_of_EOF_after_the_close_of_the_last_delivery)
 {
-	BEGIN_LAST_LEASED(MORTAL);
+	BEGIN_LAST_LEASED(ONE_DELIVERY);
 	close(self->nb);
 	self->nb = -1;
-	ASSERT_TOLD(0, ENDED | POLLHUP);
+	ASSERT_NOTIFIED(0, ENDED | POLLHUP);
 }
 
-/* Those who sleep see it whether they wake up before it is taken back, or later. */
+/* Sleepers see it whether they wake up before it is undone, or later. */
 TEST_F(readers, are_notified_of_shutdown_followed_by_reopen)
 {
 	if (variant->way != CALL)
@@ -374,14 +374,14 @@ TEST_F(readers, are_notified_of_shutdown_followed_by_reopen)
 	BEGIN_LAST_LEASED(LEASES);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
 	ASSERT_EQ(0, queue_reopen(self->nb));
-	ASSERT_TOLD(0, 0);
+	ASSERT_NOTIFIED(0, 0);
 }
 
 TEST_F(readers, are_notified_of_returned_records_before_EOF)
 {
 	BEGIN_LAST_LEASED(LEASES);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
-	ASSERT_TOLD(LEN, ENDED);
+	ASSERT_NOTIFIED(LEN, ENDED);
 }
 
 /* Records leased by the last writer */
@@ -392,7 +392,7 @@ TEST_F(readers, are_notified_of_records_returned_by_the_last_close)
 	ASSERT_EQ(0, queue_set_policy(self->fd, BBUF_EOF_ON_CLOSE));
 	ASSERT_WAITS();
 	CLOSE_WRITERS();
-	ASSERT_TOLD(LEN, ENDED);
+	ASSERT_NOTIFIED(LEN, ENDED);
 }
 
 TEST_F(readers, are_notified_of_EOF_on_last_close_after_the_last_acknowledgement)
@@ -403,12 +403,12 @@ TEST_F(readers, are_notified_of_EOF_on_last_close_after_the_last_acknowledgement
 	BEGIN(LEASES);
 	ASSERT_EQ(0, queue_set_policy(self->fd, BBUF_EOF_ON_CLOSE));
 	ASSERT_TRUE(put_records(self->nb, 0, 1));
-	other = lessee(1);
+	other = lease_holder(1);
 	ASSERT_WAITS();
 	CLOSE_WRITERS();
 	ASSERT_WAITS_ON_BEHIND_POLLRDHUP();
 	ASSERT_EQ(1, settle(other, 0, BBUF_ACK));
-	ASSERT_TOLD(0, ENDED | POLLHUP);
+	ASSERT_NOTIFIED(0, ENDED | POLLHUP);
 }
 
 /* A flush of returned and of unread records; a poller for no event gets POLLHUP. */
@@ -423,7 +423,7 @@ TEST_F(readers, are_notified_of_EOF_after_a_flush)
 	ASSERT_EQ(0, queue_shutdown(self->nb));
 	ASSERT_WAITS();
 	ASSERT_EQ(0, queue_flush(self->nb));
-	ASSERT_TOLD(0, ENDED | POLLHUP);
+	ASSERT_NOTIFIED(0, ENDED | POLLHUP);
 }
 
 TEST_F(readers, are_notified_of_EOF_after_a_flush_of_unread_records)
@@ -436,7 +436,7 @@ TEST_F(readers, are_notified_of_EOF_after_a_flush_of_unread_records)
 	ASSERT_EQ(0, queue_shutdown(self->nb));
 	ASSERT_WAITS();
 	ASSERT_EQ(0, queue_flush(self->nb));
-	ASSERT_TOLD(0, ENDED | POLLHUP);
+	ASSERT_NOTIFIED(0, ENDED | POLLHUP);
 }
 
 TEST_F(readers, are_notified_of_destroy)
@@ -444,7 +444,7 @@ TEST_F(readers, are_notified_of_destroy)
 	BEGIN_LEASED(1, LEASES);
 	ASSERT_WAITS();
 	ASSERT_EQ(0, queue_destroy(QUEUE));
-	ASSERT_TOLD(-ENODEV, POLLHUP | POLLERR);
+	ASSERT_NOTIFIED(-ENODEV, POLLHUP | POLLERR);
 }
 
 /* Readers of the dead letters */
@@ -466,7 +466,7 @@ TEST_F(readers, of_dead_letters_are_notified_of_a_rejection)
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
 	ASSERT_WAITS_ON();
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_REJECT));
-	ASSERT_TOLD(LEN, READABLE);
+	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
 TEST_F(readers, of_dead_letters_are_notified_of_the_rejection_of_all)
@@ -474,38 +474,38 @@ TEST_F(readers, of_dead_letters_are_notified_of_the_rejection_of_all)
 	BEGIN_AT_THE_DEAD(LEASES);
 	ASSERT_TRUE(take_records(self->nb, 0, 2));
 	ASSERT_EQ(2, settle_all(self->nb, BBUF_REJECT));
-	ASSERT_TOLD(LEN, READABLE);
+	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
 TEST_F(readers, of_dead_letters_are_notified_of_the_return_of_the_last_delivery)
 {
-	BEGIN_AT_THE_DEAD(MORTAL);
+	BEGIN_AT_THE_DEAD(ONE_DELIVERY);
 	ASSERT_TRUE(take_records(self->nb, 0, 1));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
-	ASSERT_TOLD(LEN, READABLE);
+	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
 TEST_F(readers, of_dead_letters_are_notified_of_the_return_of_all_last_deliveries)
 {
-	BEGIN_AT_THE_DEAD(MORTAL);
+	BEGIN_AT_THE_DEAD(ONE_DELIVERY);
 	ASSERT_TRUE(take_records(self->nb, 0, 2));
 	ASSERT_EQ(2, settle_all(self->nb, BBUF_RETURN_LAST));
-	ASSERT_TOLD(LEN, READABLE);
+	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
 TEST_F(readers, of_dead_letters_are_notified_of_the_expiry_of_the_last_delivery)
 {
-	BEGIN_AT_THE_DEAD(MORTAL);
+	BEGIN_AT_THE_DEAD(ONE_DELIVERY);
 	ASSERT_TRUE(take_records(self->nb, 0, 1));
 	ASSERT_TRUE(expire_soon(self->nb, 1));
-	ASSERT_TOLD(LEN, READABLE);
+	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
 TEST_F(readers, of_dead_letters_are_notified_of_a_close)
 {
-	BEGIN_AT_THE_DEAD(MORTAL);
-	close(lessee(1));
-	ASSERT_TOLD(LEN, READABLE);
+	BEGIN_AT_THE_DEAD(ONE_DELIVERY);
+	close(lease_holder(1));
+	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
 /* A record that does not fit there goes back, and wakes waiters here. */
@@ -520,26 +520,26 @@ do {									\
 
 TEST_F(readers, are_notified_of_the_last_return_if_the_dead_letters_are_full)
 {
-	BEGIN_WITH_FULL_DEAD(MORTAL);
+	BEGIN_WITH_FULL_DEAD(ONE_DELIVERY);
 	ASSERT_FAILS(EAGAIN, settle(self->nb, 0, BBUF_REJECT));
 	ASSERT_WAITS_ON();
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
-	ASSERT_TOLD(LEN, READABLE);
+	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
 TEST_F(readers, are_notified_of_the_last_expiry_if_the_dead_letters_are_full)
 {
-	BEGIN_WITH_FULL_DEAD(MORTAL);
+	BEGIN_WITH_FULL_DEAD(ONE_DELIVERY);
 	ASSERT_TRUE(expire_soon(self->nb, 1));
-	ASSERT_TOLD(LEN, READABLE);
+	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
 TEST_F(readers, are_notified_of_the_last_close_if_the_dead_letters_are_full)
 {
-	BEGIN_WITH_FULL_DEAD(MORTAL);
+	BEGIN_WITH_FULL_DEAD(ONE_DELIVERY);
 	close(self->nb);
 	self->nb = -1;
-	ASSERT_TOLD(LEN, READABLE);
+	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
 /* Readers of tokens */
@@ -579,7 +579,7 @@ TEST_F(readers, of_tokens_are_notified_of_a_new_token)
 	BEGIN(TOKENS);
 	ASSERT_WAITS();
 	ASSERT_EQ(1, write(self->nb, "a", 1));
-	ASSERT_TOLD(1, READABLE);
+	ASSERT_NOTIFIED(1, READABLE);
 }
 
 TEST_F(readers, of_tokens_are_notified_of_a_token_that_is_written_back)
@@ -589,21 +589,21 @@ TEST_F(readers, of_tokens_are_notified_of_a_token_that_is_written_back)
 	ASSERT_EQ(2, take_tokens(self->nb, 2));
 	ASSERT_WAITS();
 	ASSERT_EQ(1, write(self->nb, "a", 1));
-	ASSERT_TOLD(1, READABLE);
+	ASSERT_NOTIFIED(1, READABLE);
 }
 
 TEST_F(readers, of_tokens_are_notified_when_another_reader_is_killed)
 {
 	BEGIN_WITH_HOLDER();
 	task_kill(&self->other);
-	ASSERT_TOLD(1, READABLE);
+	ASSERT_NOTIFIED(1, READABLE);
 }
 
 TEST_F(readers, of_tokens_are_notified_when_another_reader_closes_its_file)
 {
 	BEGIN_WITH_HOLDER();
 	ASSERT_TRUE(task_signal(&self->other));
-	ASSERT_TOLD(1, READABLE);
+	ASSERT_NOTIFIED(1, READABLE);
 }
 
 /* All files of this process have as many as they may, and there are more. */
@@ -619,21 +619,21 @@ TEST_F(readers, of_tokens_are_notified_when_they_may_hold_one_again)
 {
 	BEGIN_WITH_FULL_HOLDER();
 	ASSERT_EQ(1, write(self->nb, "a", 1));
-	ASSERT_TOLD(1, READABLE);
+	ASSERT_NOTIFIED(1, READABLE);
 }
 
 TEST_F(readers, of_tokens_are_notified_when_their_limit_is_raised)
 {
 	BEGIN_WITH_FULL_HOLDER();
 	ASSERT_EQ(0, queue_set(self->nb, .fields = BBUF_SET_MAX_LEASES, .max_leases = 2));
-	ASSERT_TOLD(1, READABLE);
+	ASSERT_NOTIFIED(1, READABLE);
 }
 
 TEST_F(readers, of_tokens_at_their_limit_are_notified_of_destroy)
 {
 	BEGIN_WITH_FULL_HOLDER();
 	ASSERT_EQ(0, queue_destroy(QUEUE));
-	ASSERT_TOLD(-ENODEV, POLLHUP | POLLERR);
+	ASSERT_NOTIFIED(-ENODEV, POLLHUP | POLLERR);
 }
 
 TEST_F(readers, of_tokens_at_the_limit_are_notified_of_a_token_that_is_written_back)
@@ -646,7 +646,7 @@ TEST_F(readers, of_tokens_at_the_limit_are_notified_of_a_token_that_is_written_b
 	ASSERT_TRUE(read_exactly(self->nb, tokens, LIMIT));
 	ASSERT_WAITS();
 	ASSERT_EQ(1, write(self->nb, "a", 1));
-	ASSERT_TOLD(1, READABLE);
+	ASSERT_NOTIFIED(1, READABLE);
 }
 
 /* Two are there, which is less than the mark, and this process has a third one. */
@@ -664,21 +664,21 @@ TEST_F(readers, of_tokens_are_notified_when_the_mark_is_reached)
 {
 	BEGIN_BELOW_THE_MARK();
 	ASSERT_EQ(1, write(self->nb, "a", 1));
-	ASSERT_TOLD(3, READABLE);
+	ASSERT_NOTIFIED(3, READABLE);
 }
 
 TEST_F(readers, of_tokens_are_notified_of_a_lower_mark)
 {
 	BEGIN_BELOW_THE_MARK();
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, 2));
-	ASSERT_TOLD(2, READABLE);
+	ASSERT_NOTIFIED(2, READABLE);
 }
 
 TEST_F(readers, of_tokens_are_notified_of_a_shutdown_below_the_mark)
 {
 	BEGIN_BELOW_THE_MARK();
 	ASSERT_EQ(0, queue_shutdown(self->fd));
-	ASSERT_TOLD(2, ENDED);
+	ASSERT_NOTIFIED(2, ENDED);
 }
 
 TEST_F(readers, of_tokens_are_notified_of_the_last_close_below_the_mark)
@@ -686,7 +686,7 @@ TEST_F(readers, of_tokens_are_notified_of_the_last_close_below_the_mark)
 	BEGIN_BELOW_THE_MARK();
 	ASSERT_EQ(0, queue_set_policy(self->fd, BBUF_EOF_ON_CLOSE));
 	CLOSE_WRITERS();
-	ASSERT_TOLD(2, ENDED);
+	ASSERT_NOTIFIED(2, ENDED);
 }
 
 /* A refusal ends the wait for the mark, until there is room again. */
@@ -701,7 +701,7 @@ TEST_F(readers, of_tokens_are_notified_of_a_refused_write_below_the_mark)
 	ASSERT_TRUE(fill(self->nb, MARK - 5));
 	ASSERT_WAITS();
 	ASSERT_FAILS(EAGAIN, put(self->nb, 0, 2 * LEN));
-	ASSERT_TOLD(MARK - 5, READABLE);
+	ASSERT_NOTIFIED(MARK - 5, READABLE);
 }
 
 TEST_F(readers, of_tokens_are_notified_of_EOF_after_a_flush)
@@ -714,7 +714,7 @@ TEST_F(readers, of_tokens_are_notified_of_EOF_after_a_flush)
 	ASSERT_EQ(0, queue_shutdown(self->nb));
 	ASSERT_WAITS();
 	ASSERT_EQ(0, queue_flush(self->nb));
-	ASSERT_TOLD(0, ENDED | POLLHUP);
+	ASSERT_NOTIFIED(0, ENDED | POLLHUP);
 }
 
 /* Writers */
@@ -734,21 +734,21 @@ TEST_F(writers, are_notified_of_an_acknowledgement)
 {
 	BEGIN_FULL(LEASES);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 TEST_F(writers, are_notified_of_the_acknowledgement_of_all)
 {
 	BEGIN_FULL(LEASES);
 	ASSERT_EQ(2, settle_all(self->nb, BBUF_ACK));
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 TEST_F(writers, are_notified_of_a_rejection)
 {
 	BEGIN_FULL(LEASES);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_REJECT));
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 TEST_F(writers, are_notified_of_a_move_to_the_dead_letters)
@@ -756,55 +756,55 @@ TEST_F(writers, are_notified_of_a_move_to_the_dead_letters)
 	ASSERT_EQ(0, dead_letters());
 	BEGIN_FULL(LEASES, .dead_letters = DEAD);
 	ASSERT_EQ(2, settle_all(self->nb, BBUF_REJECT));
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 TEST_F(writers, are_notified_of_the_return_of_the_last_delivery)
 {
-	BEGIN_FULL(MORTAL);
+	BEGIN_FULL(ONE_DELIVERY);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 TEST_F(writers, are_notified_of_the_return_of_the_last_delivery_to_the_dead_letters)
 {
 	ASSERT_EQ(0, dead_letters());
-	BEGIN_FULL(MORTAL, .dead_letters = DEAD);
+	BEGIN_FULL(ONE_DELIVERY, .dead_letters = DEAD);
 	ASSERT_EQ(2, settle_all(self->nb, BBUF_RETURN));
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 TEST_F(writers, are_notified_of_the_expiry_of_the_last_delivery)
 {
-	BEGIN_FULL(MORTAL);
+	BEGIN_FULL(ONE_DELIVERY);
 	ASSERT_TRUE(expire_soon(self->nb, 2));
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 TEST_F(writers, are_notified_of_the_close_after_the_last_delivery)
 {
-	BEGIN_FULL(MORTAL);
+	BEGIN_FULL(ONE_DELIVERY);
 	close(self->nb);
 	self->nb = -1;
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 TEST_F(writers, are_notified_of_a_kill_after_the_last_delivery)
 {
-	BEGIN(MORTAL);
+	BEGIN(ONE_DELIVERY);
 	ASSERT_TRUE(put_records(self->nb, 0, CAPACITY / LEN));
 	self->other = task_leaser(1);
 	ASSERT_TRUE(task_blocks(&self->other));
 	ASSERT_WAITS();
 	task_kill(&self->other);
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 TEST_F(writers, are_notified_of_a_flush)
 {
 	BEGIN_FULL(LEASES);
 	ASSERT_EQ(0, queue_flush(self->nb));
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 TEST_F(writers, are_notified_of_a_flush_of_returned_records)
@@ -816,28 +816,28 @@ TEST_F(writers, are_notified_of_a_flush_of_returned_records)
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
 	ASSERT_WAITS_ON();
 	ASSERT_EQ(0, queue_flush(self->nb));
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 TEST_F(writers, are_notified_of_a_larger_capacity)
 {
 	BEGIN_FULL(LEASES);
 	ASSERT_EQ(0, queue_resize(self->nb, CAPACITY + LEN));
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 TEST_F(writers, are_notified_of_shutdown)
 {
 	BEGIN_FULL(LEASES);
 	ASSERT_EQ(0, queue_shutdown(self->nb));
-	ASSERT_TOLD(-EPIPE, POLLERR);
+	ASSERT_NOTIFIED(-EPIPE, POLLERR);
 }
 
 TEST_F(writers, are_notified_of_destroy)
 {
 	BEGIN_FULL(LEASES);
 	ASSERT_EQ(0, queue_destroy(QUEUE));
-	ASSERT_TOLD(-ENODEV, POLLHUP | POLLERR);
+	ASSERT_NOTIFIED(-ENODEV, POLLHUP | POLLERR);
 }
 
 TEST_F(writers, are_notified_of_more_room)
@@ -846,7 +846,7 @@ TEST_F(writers, are_notified_of_more_room)
 	BEGIN_LEASED(2, LEASES);
 	ASSERT_WAITS();
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
-	ASSERT_TOLD(0, WRITABLE);
+	ASSERT_NOTIFIED(0, WRITABLE);
 }
 
 /* Leased and returned records make no room. */
@@ -862,7 +862,7 @@ TEST_F(writers, are_not_notified_of_calls_that_make_no_room)
 	ASSERT_FAILS(EAGAIN, settle(self->nb, 0, BBUF_REJECT));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
 	ASSERT_EQ(2, settle_all(self->nb, BBUF_RETURN_LAST));
-	other = lessee(1);
+	other = lease_holder(1);
 	close(other);
 	ASSERT_TRUE(take_records(self->nb, 0, 1));
 	ASSERT_TRUE(expire_soon(self->nb, 1));
@@ -871,10 +871,10 @@ TEST_F(writers, are_not_notified_of_calls_that_make_no_room)
 	ASSERT_EQ(0, queue_set(self->nb, .fields = BBUF_SET_LEASE_TIMEOUT));
 	ASSERT_TRUE(take_records(self->nb, 0, 1));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
-/* Of what is read of a long record is not told ahead, as it makes no room. */
+/* Writers are not woken ahead by a lease of a long record, as it makes no room. */
 TEST_F(writers, are_not_notified_of_a_lease_of_a_long_record)
 {
 	BEGIN(LEASES, .capacity = LONG);
@@ -883,7 +883,7 @@ TEST_F(writers, are_not_notified_of_a_lease_of_a_long_record)
 	ASSERT_TRUE(discard(self->nb, LONG));
 	ASSERT_WAITS_ON();
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 /* Writers of tokens: what this process has it can write back. */
@@ -900,28 +900,28 @@ TEST_F(writers, of_tokens_are_notified_of_a_token_that_can_be_written_back)
 	ONLY_POLLERS();
 	BEGIN_FULL_POOL();
 	ASSERT_EQ(1, take_tokens(self->nb, 1));
-	ASSERT_TOLD(0, WRITABLE);
+	ASSERT_NOTIFIED(0, WRITABLE);
 }
 
 TEST_F(writers, of_tokens_are_notified_of_a_flush)
 {
 	BEGIN_FULL_POOL();
 	ASSERT_EQ(0, queue_flush(self->nb));
-	ASSERT_TOLD(LEN, WRITABLE);
+	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
 TEST_F(writers, of_tokens_are_notified_of_shutdown)
 {
 	BEGIN_FULL_POOL();
 	ASSERT_EQ(0, queue_shutdown(self->nb));
-	ASSERT_TOLD(-EPIPE, POLLERR);
+	ASSERT_NOTIFIED(-EPIPE, POLLERR);
 }
 
 TEST_F(writers, of_tokens_are_notified_of_destroy)
 {
 	BEGIN_FULL_POOL();
 	ASSERT_EQ(0, queue_destroy(QUEUE));
-	ASSERT_TOLD(-ENODEV, POLLHUP | POLLERR);
+	ASSERT_NOTIFIED(-ENODEV, POLLHUP | POLLERR);
 }
 
 /* A new token was refused; then one that was held is written. */
@@ -936,7 +936,7 @@ TEST_F(writers, of_tokens_are_notified_when_no_refused_write_is_left)
 	ASSERT_FAILS(EAGAIN, write(self->waiter.fd, "x", 1));
 	ASSERT_WAITS();
 	ASSERT_EQ(1, write(self->waiter.fd, "a", 1));
-	ASSERT_TOLD(0, WRITABLE);
+	ASSERT_NOTIFIED(0, WRITABLE);
 }
 
 /* fsync: all records that were queued or leased must be settled. */
@@ -1059,7 +1059,7 @@ TEST_F(fsync, does_not_end_on_a_return)
 	ASSERT_TRUE(take_records(self->nb, 0, 1));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RENEW));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN_LAST));
-	close(lessee(1));
+	close(lease_holder(1));
 	ASSERT_TRUE(take_records(self->nb, 0, 1));
 	ASSERT_TRUE(expire_soon(self->nb, 1));
 	ASSERT_TRUE(eventually(queue_info(self->nb).expired == 1));

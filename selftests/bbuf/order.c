@@ -188,8 +188,8 @@ TEST_F(order, nonblocking_writers_do_not_starve_a_big_writer)
 }
 
 /*
- * The first byte wakes the waiting reader, who needs a while to run: a nonblocking read may
- * take that byte before it does, but not the second one too.
+ * The first byte wakes the waiting reader, which needs a while to run: a non-blocking read may take
+ * that byte before it does, but not the second one as well.
  */
 TEST_F(order, nonblocking_reads_bypass_a_waiting_reader_only_once)
 {
@@ -244,7 +244,7 @@ static ssize_t read_10(int fd, unsigned char *buf)
 }
 
 /* Is there a writer who has been called to an empty queue, and can't run yet? */
-static bool writer_is_called(struct task *writer, int fd, int nb, size_t n)
+static bool writer_is_woken(struct task *writer, int fd, int nb, size_t n)
 {
 	keep_the_processor(SCHED_OTHER);
 	*writer = task_writer(fd, 0, n);
@@ -254,8 +254,8 @@ static bool writer_is_called(struct task *writer, int fd, int nb, size_t n)
 	return discard(nb, CAPACITY);
 }
 
-/* The same of a reader, who was called to 100 bytes. */
-static bool reader_is_called(struct task *reader, int fd, size_t n)
+/* The same for a reader that was woken for 100 bytes. */
+static bool reader_is_woken(struct task *reader, int fd, size_t n)
 {
 	keep_the_processor(SCHED_OTHER);
 	*reader = task_reader(fd, n);
@@ -270,14 +270,14 @@ TEST_F(order, running_caller_leaves_what_woken_waiters_need)
 {
 	struct task writer, reader;
 
-	ASSERT_TRUE(writer_is_called(&writer, self->fd, self->nb, CAPACITY - 100));
+	ASSERT_TRUE(writer_is_woken(&writer, self->fd, self->nb, CAPACITY - 100));
 	EXPECT_EQ(11, times(write_10, self->nb));
 	ASSERT_TRUE(discard(self->nb, 20));
 	keep_the_processor(SCHED_OTHER);
 	ASSERT_EQ(CAPACITY - 100, task_wait(&writer));
 	ASSERT_TRUE(discard(self->nb, queued(self->fd)));
 
-	ASSERT_TRUE(reader_is_called(&reader, self->fd, 50));
+	ASSERT_TRUE(reader_is_woken(&reader, self->fd, 50));
 	EXPECT_EQ(6, times(read_10, self->nb));
 	keep_the_processor(SCHED_OTHER);
 	ASSERT_EQ(40, task_wait(&reader));
@@ -288,7 +288,7 @@ TEST_F(order, running_reader_takes_all_it_can_if_a_waiter_has_enough)
 	struct task reader;
 	char buf[150];
 
-	ASSERT_TRUE(reader_is_called(&reader, self->fd, 50));
+	ASSERT_TRUE(reader_is_woken(&reader, self->fd, 50));
 	ASSERT_EQ(10, put(self->fd, 100, 10));
 	/* 60 could be spared; so it is the other's turn first. */
 	ASSERT_EQ(60, read(self->fd, buf, sizeof(buf)));
@@ -302,7 +302,7 @@ TEST_F(order, running_caller_bypasses_by_no_more_than_a_quarter)
 	struct task writer;
 	int n;
 
-	ASSERT_TRUE(writer_is_called(&writer, self->fd, self->nb, 10));
+	ASSERT_TRUE(writer_is_woken(&writer, self->fd, self->nb, 10));
 	n = times(write_10, self->nb);
 	EXPECT_LE(CAPACITY / 4, 10 * n);
 	EXPECT_GE(CAPACITY / 4 + 20, 10 * n);
@@ -315,7 +315,7 @@ TEST_F(order, running_caller_waits_for_more_than_a_quarter)
 {
 	struct task writer;
 
-	ASSERT_TRUE(writer_is_called(&writer, self->fd, self->nb, 10));
+	ASSERT_TRUE(writer_is_woken(&writer, self->fd, self->nb, 10));
 	ASSERT_EQ(CAPACITY - 10, put(self->fd, 10, CAPACITY - 10));
 	keep_the_processor(SCHED_OTHER);
 	ASSERT_EQ(10, task_wait(&writer));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Whose a queue is: who may change what it is, also across user namespaces and mounts. */
+/* Ownership of a queue: which users may change it, also across user namespaces and mounts. */
 #include <sched.h>
 #include <stdio.h>
 #include <sys/mount.h>
@@ -11,7 +11,7 @@
 #include "named.h"
 
 #define CAPACITY	1000
-#define SOMEBODY_ELSE	(SOMEBODY + 1)
+#define THIRD_UID	(OTHER_UID + 1)
 
 NAMED_FIXTURE(owner, BBUF_STREAM, CAPACITY, 0)
 
@@ -20,7 +20,7 @@ static long set_nothing(int fd)
 	return queue_set(fd, .fields = 0) ? -errno : 0;
 }
 
-/* The same as another user, who need not be in the process's user namespace. */
+/* The same as another user, which need not be mapped in the user namespace of the process. */
 static long set_as(int fd, uid_t user)
 {
 	long result;
@@ -35,21 +35,21 @@ TEST_F(owner, is_the_current_owner_of_the_node)
 {
 	int in = queue_open(QUEUE, O_RDONLY), neither = queue_open(QUEUE, O_ACCMODE);
 
-	ASSERT_EQ(-EPERM, set_as(self->fd, SOMEBODY));
-	ASSERT_EQ(0, fchown(self->fd, SOMEBODY, -1));
-	ASSERT_EQ(0, set_as(self->fd, SOMEBODY));
-	ASSERT_EQ(0, set_as(in, SOMEBODY));
-	ASSERT_EQ(0, set_as(neither, SOMEBODY));
-	ASSERT_EQ(-EPERM, set_as(self->fd, SOMEBODY_ELSE));
+	ASSERT_EQ(-EPERM, set_as(self->fd, OTHER_UID));
+	ASSERT_EQ(0, fchown(self->fd, OTHER_UID, -1));
+	ASSERT_EQ(0, set_as(self->fd, OTHER_UID));
+	ASSERT_EQ(0, set_as(in, OTHER_UID));
+	ASSERT_EQ(0, set_as(neither, OTHER_UID));
+	ASSERT_EQ(-EPERM, set_as(self->fd, THIRD_UID));
 	ASSERT_EQ(0, set_nothing(self->fd));		/* has CAP_FOWNER */
 	close(in);
 	close(neither);
 }
 
-/* Others are told that first: nothing of what they ask is looked at. */
+/* Other users get EPERM first: their request is not checked. */
 TEST_F(owner, is_checked_before_the_request)
 {
-	ASSERT_EQ(0, seteuid(SOMEBODY));
+	ASSERT_EQ(0, seteuid(OTHER_UID));
 	ASSERT_FAILS(EPERM, queue_set(self->fd, .fields = -1U));
 	ASSERT_FAILS(EPERM, ioctl(self->fd, BBUF_IOC_SET, NULL));
 	ASSERT_EQ(0, seteuid(0));
@@ -111,7 +111,7 @@ TEST_F(owner, is_matched_by_root_of_a_user_namespace_that_maps_it)
 {
 	if (NO_NAMESPACES)
 		SKIP(return, "no user namespaces");
-	ASSERT_EQ(0, fchown(self->fd, SOMEBODY, SOMEBODY));
+	ASSERT_EQ(0, fchown(self->fd, OTHER_UID, OTHER_UID));
 	ASSERT_EQ(-EPERM, try_in_namespace(self->fd, "0 0 1\n"));
 	ASSERT_EQ(-EPERM, try_in_namespace(self->fd, "0 0 1\n12345 12346 1\n"));
 	ASSERT_EQ(0, try_in_namespace(self->fd, "0 0 1\n7 12345 1\n"));
@@ -166,7 +166,7 @@ static bool place_make(int fd)
 	mkdir(PLACE, 0755);
 	return !mount("tmpfs", PLACE, "tmpfs", 0, NULL) && !mkdir(MAPPED, 0755) &&
 	       !fstat(fd, &stat) && !mknod(PLACE "/node", S_IFCHR | 0666, stat.st_rdev) &&
-	       !chown(PLACE "/node", SOMEBODY, SOMEBODY);
+	       !chown(PLACE "/node", OTHER_UID, OTHER_UID);
 }
 
 static void place_remove(void)
@@ -189,13 +189,13 @@ TEST_F(owner, is_mapped_by_an_idmapped_mount)
 	}
 	fd = open(MAPPED "/node", O_RDWR);
 	EXPECT_LE(0, fd);
-	EXPECT_EQ(-EPERM, set_as(fd, SOMEBODY));
-	EXPECT_EQ(0, set_as(fd, SOMEBODY_ELSE));
+	EXPECT_EQ(-EPERM, set_as(fd, OTHER_UID));
+	EXPECT_EQ(0, set_as(fd, THIRD_UID));
 	EXPECT_EQ(0, set_nothing(fd));
 	close(fd);
 	fd = open(PLACE "/node", O_RDWR);
-	EXPECT_EQ(0, set_as(fd, SOMEBODY));
-	EXPECT_EQ(-EPERM, set_as(fd, SOMEBODY_ELSE));
+	EXPECT_EQ(0, set_as(fd, OTHER_UID));
+	EXPECT_EQ(-EPERM, set_as(fd, THIRD_UID));
 	close(fd);
 	place_remove();
 }

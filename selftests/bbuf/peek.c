@@ -76,7 +76,7 @@ TEST_F(peek, shows_the_next_record)
 {
 	unsigned char buf[CAPACITY];
 
-	BEGIN_ANEW(BBUF_RECORD, CAPACITY, 0);
+	RECREATE(BBUF_RECORD, CAPACITY, 0);
 	ASSERT_EQ(300, put(self->fd, 0, 300));
 	ASSERT_EQ(5, put(self->fd, 300, 5));
 	ASSERT_FAILS(EMSGSIZE, queue_peek(self->fd, buf, 299));
@@ -91,14 +91,14 @@ TEST_F(peek, shows_records_without_frames)
 {
 	unsigned char buf[100];
 
-	BEGIN_ANEW(BBUF_RECORD, CAPACITY, 0);
+	RECREATE(BBUF_RECORD, CAPACITY, 0);
 	ASSERT_EQ(5, put(self->nb, 0, 5));
 	ASSERT_EQ(0, queue_set_options(self->fd, .flags = BBUF_FRAMED));
 	ASSERT_EQ(5, queue_peek(self->fd, buf, sizeof(buf)));
 	ASSERT_TRUE(pattern_matches(buf, 0, 5));
 }
 
-TEST_F(peek, that_faults_changes_nothing)
+TEST_F(peek, fault_changes_nothing)
 {
 	unsigned char *half = cliff(50, 0);
 
@@ -109,7 +109,7 @@ TEST_F(peek, that_faults_changes_nothing)
 	ASSERT_GE(50, queue_peek(self->fd, half, 100));
 	ASSERT_TRUE(take(self->nb, 0, 100));
 
-	BEGIN_ANEW(BBUF_RECORD, CAPACITY, 0);
+	RECREATE(BBUF_RECORD, CAPACITY, 0);
 	ASSERT_EQ(100, put(self->fd, 0, 100));
 	ASSERT_FAILS(EFAULT, queue_peek(self->fd, half, 100));
 	ASSERT_TRUE(take_record(self->nb, 0, 100));
@@ -162,7 +162,7 @@ TEST_F(peek, finds_only_records_queued_after_a_flush)
 {
 	size_t n;
 
-	BEGIN_ANEW(BBUF_RECORD, CAPACITY, 0);
+	RECREATE(BBUF_RECORD, CAPACITY, 0);
 	for (n = 1; n < 300; n += 7) {
 		ASSERT_EQ(n, put(self->fd, 0, n));
 		ASSERT_EQ(2 * n, put(self->fd, 0, 2 * n));
@@ -197,7 +197,7 @@ TEST_F(peek, finds_the_rest_of_a_large_write_after_a_flush)
 	ASSERT_TRUE(take(self->nb, CAPACITY, 10));
 }
 
-TEST_F(peek, and_flush_leave_waiting_readers_asleep)
+TEST_F(peek, peek_and_flush_leave_waiting_readers_asleep)
 {
 	struct task reader = task_reader(self->fd, 10);
 

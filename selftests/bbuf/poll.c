@@ -168,7 +168,7 @@ TEST_F(poll, times_out)
 	ASSERT_EQ(0, poll(&pollfd, 1, 20));
 }
 
-TEST_F(poll, and_a_waiting_reader_both_make_progress)
+TEST_F(poll, poller_and_waiting_reader_both_make_progress)
 {
 	struct task poller = task_poller(self->fd, POLLIN);
 	struct task reader = task_reader(self->fd, 1);
@@ -181,7 +181,7 @@ TEST_F(poll, and_a_waiting_reader_both_make_progress)
 	ASSERT_TRUE(take(self->nb, 1, 1));
 }
 
-TEST_F(poll, and_a_waiting_writer_both_make_progress)
+TEST_F(poll, poller_and_waiting_writer_both_make_progress)
 {
 	struct task poller = task_poller(self->fd, POLLOUT);
 	struct task writer = task_writer(self->fd, 0, 1);

@@ -76,7 +76,7 @@ static ssize_t attempt(SELF, const FIXTURE_VARIANT(pollout) *v, size_t len)
 	return pwritev2(v->nowait ? self->fd : self->nb, &iov, 1, -1, v->nowait ? RWF_NOWAIT : 0);
 }
 
-/* Which file it is that was refused. */
+/* The file whose write was refused. */
 static int file(SELF, const FIXTURE_VARIANT(pollout) *v)
 {
 	return v->nowait ? self->fd : self->nb;
@@ -138,7 +138,7 @@ do {									\
 
 #define ASSERT_SUCCEEDS(n)	ASSERT_LE((ssize_t)(n), attempt(self, variant, n))
 
-/* Each way to be told */
+/* Each way to be notified */
 
 TEST_F(pollout, is_reported_by_poll_when_the_write_fits)
 {

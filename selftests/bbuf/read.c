@@ -129,7 +129,7 @@ TEST_F(read, to_a_bad_address_fails_with_EFAULT_and_takes_nothing)
 /* Lengths around what a copy may be cut into. */
 static const size_t cuts[] = { 1, 2, 100, 4095, 4096, 4097, 10000, 40000 };
 
-TEST_F(read, that_faults_half_way_leaves_the_rest_queued)
+TEST_F(read, fault_half_way_leaves_the_rest_queued)
 {
 	size_t i;
 
@@ -155,7 +155,7 @@ static long read_into_nowhere(struct task *t)
 	return read(t->fd, (void *)t->arg[0], t->len);
 }
 
-TEST_F(read, that_faults_leaves_the_rest_to_the_next_reader)
+TEST_F(read, fault_leaves_the_rest_to_the_next_reader)
 {
 	struct task first = task_reader(self->fd, 10);
 	struct task second = task_reader(self->fd, 10);

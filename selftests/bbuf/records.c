@@ -101,7 +101,7 @@ TEST_F(records, of_one_byte_fill_the_capacity)
 {
 	int i;
 
-	BEGIN_ANEW(BBUF_RECORD, 1000, 0);
+	RECREATE(BBUF_RECORD, 1000, 0);
 	for (i = 0; i < 1000; i++)
 		ASSERT_EQ(1, put(self->nb, i, 1));
 	ASSERT_FAILS(EAGAIN, put(self->nb, 0, 1));
@@ -118,7 +118,7 @@ TEST_F(records, of_every_size_wrap_around)
 {
 	size_t before, n;
 
-	BEGIN_ANEW(BBUF_RECORD, SMALL, 0);
+	RECREATE(BBUF_RECORD, SMALL, 0);
 	for (before = 1; before < SMALL; before += 37) {
 		for (n = 1; n <= SMALL - before; n++) {
 			ASSERT_EQ(before, put(self->nb, n, before));
@@ -134,7 +134,7 @@ TEST_F(records, of_random_sizes_wrap_around_in_order)
 	size_t length[SMALL], head = 0, tail = 0, bytes = 0;
 	unsigned int seed = 1;
 
-	BEGIN_ANEW(BBUF_RECORD, SMALL, 0);
+	RECREATE(BBUF_RECORD, SMALL, 0);
 	while (tail < 3000) {
 		size_t n = 1 + rand_r(&seed) % (rand_r(&seed) % 4 ? 20 : SMALL);
 
@@ -210,7 +210,7 @@ TEST_F(records, are_reported_by_poll_one_by_one)
 
 /* Memory */
 
-TEST_F(records, that_fault_are_not_queued)
+TEST_F(records, fault_in_a_write_queues_nothing)
 {
 	static const size_t valid[] = { 0, 1, 100, 4096, 5000 };
 	size_t i;
@@ -232,7 +232,7 @@ TEST_F(records, read_to_a_bad_address_stay_queued)
 {
 	size_t start, n = 5000;
 
-	BEGIN_ANEW(BBUF_RECORD, 9000, 0);
+	RECREATE(BBUF_RECORD, 9000, 0);
 	for (start = 0; start < 40000; start += 999) {
 		unsigned char *buf = cliff(n - 1, 0);
 
@@ -365,7 +365,7 @@ TEST_F(records, of_many_writers_are_each_delivered_once_to_one_reader)
 	seen = mmap(NULL, WRITERS * sizeof(*seen), PROT_READ | PROT_WRITE,
 		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, seen);
-	BEGIN_ANEW(BBUF_RECORD, 2 * MESSAGE_MAX, 0);
+	RECREATE(BBUF_RECORD, 2 * MESSAGE_MAX, 0);
 	for (i = 0; i < READERS; i++) {
 		reader[i] = (struct task){ .fn = read_messages, .fd = self->fd };
 		ASSERT_EQ(0, task_start(&reader[i]));

@@ -73,7 +73,7 @@ TEST_F(resize, works_wherever_the_data_wraps_around)
 	size_t start, n, capacity, records;
 
 	for (records = 0; records < 2; records++) {
-		BEGIN_ANEW(records ? BBUF_RECORD : BBUF_STREAM, TINY, 0);
+		RECREATE(records ? BBUF_RECORD : BBUF_STREAM, TINY, 0);
 		for (start = 0; start < TINY; start += 1 + records)
 			for (n = 1; n <= TINY; n++)
 				for (capacity = n; capacity <= 2 * TINY; capacity += 4)
@@ -86,7 +86,7 @@ TEST_F(resize, keeps_records_of_all_sizes)
 {
 	size_t n, first = 2, last = 0, bytes = 0;
 
-	BEGIN_ANEW(BBUF_RECORD, 2000, 0);
+	RECREATE(BBUF_RECORD, 2000, 0);
 	for (n = first; n < 400; n++) {
 		while (bytes + n > 900) {
 			ASSERT_TRUE(take_record(self->nb, first, first));
@@ -109,7 +109,7 @@ TEST_F(resize, keeps_records_of_all_sizes)
 	}
 }
 
-/* Those who wait */
+/* Waiters */
 
 TEST_F(resize, to_a_larger_capacity_admits_waiting_writers)
 {
@@ -159,7 +159,7 @@ TEST_F(resize, fails_a_waiting_record_that_can_no_longer_fit)
 {
 	struct task writer, next;
 
-	BEGIN_ANEW(BBUF_RECORD, CAPACITY, 0);
+	RECREATE(BBUF_RECORD, CAPACITY, 0);
 	writer = task_writer(self->fd, 0, 900);
 	next = task_writer(self->fd, 7, 500);
 	ASSERT_EQ(400, put(self->nb, 0, 400));
@@ -234,7 +234,7 @@ do {									\
 	int changed = 0;						\
 	long total;							\
 									\
-	BEGIN_ANEW(type, CAPACITY, 0);					\
+	RECREATE(type, CAPACITY, 0);					\
 	writer.fd = self->fd;						\
 	writer.arg[0] = CAPACITY / 3;					\
 	reader.fd = self->fd;						\

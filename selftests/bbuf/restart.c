@@ -348,7 +348,7 @@ TEST_F(restart_fsync, completes_if_all_was_read_during_the_stop)
 	ASSERT_EQ(LEN, queued(self->nb));
 }
 
-/* Whoever called first is complete first, although it comes back last. */
+/* The first caller completes first, although it is restarted last. */
 TEST_F(restart_fsync, keeps_its_target_among_other_calls)
 {
 	struct task first = task_drainer(self->fd), second = task_drainer(self->fd);

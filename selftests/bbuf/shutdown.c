@@ -309,7 +309,7 @@ TEST_F(shutdown, is_undone_by_reopen)
 	ASSERT_EQ(1, task_wait(&reader));
 }
 
-TEST_F(shutdown, and_reopen_are_idempotent)
+TEST_F(shutdown, shutdown_and_reopen_are_idempotent)
 {
 	ASSERT_EQ(0, queue_reopen(self->fd));
 	ASSERT_EQ(0, queue_shutdown(self->fd));
@@ -459,7 +459,7 @@ TEST_F(last_close, is_undone_when_a_writer_opens_again)
 	ASSERT_TRUE(take(self->in, 0, 1));
 }
 
-TEST_F(last_close, and_open_do_not_undo_a_shutdown)
+TEST_F(last_close, close_and_open_do_not_undo_a_shutdown)
 {
 	ASSERT_EQ(0, queue_shutdown(self->out));
 	close(self->out);

@@ -121,7 +121,7 @@ TEST_F(stalled, reader_makes_nonblocking_flush_and_resize_fail)
 	ASSERT_EQ(0, queue_resize(self->nb, 7000));
 }
 
-/* Whoever is in front: at the end all others are told at once. */
+/* The stalled call may be at the head: on shutdown all other waiters are woken at once. */
 TEST_F(stalled, writer_does_not_delay_shutdown)
 {
 	struct call writer = WRITER();
@@ -195,7 +195,7 @@ TEST_F(stalled, framed_reader_hides_the_data_from_peek)
 
 	REQUIRE_USERFAULTFD(&self->late);
 	ASSERT_NE(NULL, memory.buf);
-	BEGIN_ANEW(BBUF_RECORD, records * LENGTH, 0);
+	RECREATE(BBUF_RECORD, records * LENGTH, 0);
 	ASSERT_EQ(0, queue_set_options(self->fd, .flags = BBUF_FRAMED));
 	reader.fd = self->fd;
 	peeker.fd = self->nb;
@@ -229,7 +229,7 @@ TEST_F(stalled, framed_reader_makes_room_before_it_is_done)
 	size_t i;
 
 	REQUIRE_USERFAULTFD(&self->late);
-	BEGIN_ANEW(BBUF_RECORD, records * len, 0);
+	RECREATE(BBUF_RECORD, records * len, 0);
 	ASSERT_EQ(0, queue_set_options(self->fd, .flags = BBUF_FRAMED));
 	late_unmap(&self->late);
 	ASSERT_EQ(0, late_map(&self->late, records * BBUF_FRAME_SPACE(len)));
@@ -247,7 +247,7 @@ TEST_F(stalled, reader_makes_drop_oldest_drop_the_newest_record)
 	struct call reader;
 
 	REQUIRE_USERFAULTFD(&self->late);
-	BEGIN_ANEW(BBUF_RECORD, CAPACITY, BBUF_DROP_OLDEST);
+	RECREATE(BBUF_RECORD, CAPACITY, BBUF_DROP_OLDEST);
 	reader = (struct call)READER();
 	ASSERT_EQ(LENGTH, put(self->nb, 0, LENGTH));
 	ASSERT_EQ(LENGTH, put(self->nb, LENGTH, LENGTH));
@@ -267,7 +267,7 @@ TEST_F(stalled, reader_makes_drop_oldest_drop_the_newest_bytes)
 	struct call reader;
 
 	REQUIRE_USERFAULTFD(&self->late);
-	BEGIN_ANEW(BBUF_STREAM, 2 * LENGTH, BBUF_DROP_OLDEST);
+	RECREATE(BBUF_STREAM, 2 * LENGTH, BBUF_DROP_OLDEST);
 	reader = (struct call)READER();
 	ASSERT_EQ(2 * LENGTH, put(self->nb, 0, 2 * LENGTH));
 	ASSERT_STALLS(reader);
@@ -286,7 +286,7 @@ TEST_F(stalled, record_writer_shows_nothing_until_the_record_is_whole)
 	char buf[LENGTH];
 
 	REQUIRE_USERFAULTFD(&self->late);
-	BEGIN_ANEW(BBUF_RECORD, CAPACITY, 0);
+	RECREATE(BBUF_RECORD, CAPACITY, 0);
 	writer = (struct call)WRITER();
 	ASSERT_STALLS(writer);
 	ASSERT_EQ(0, queued(self->nb));
@@ -315,7 +315,7 @@ TEST_F(stalled, record_writer_gets_EPIPE_after_shutdown)
 	char byte;
 
 	REQUIRE_USERFAULTFD(&self->late);
-	BEGIN_ANEW(BBUF_RECORD, CAPACITY, 0);
+	RECREATE(BBUF_RECORD, CAPACITY, 0);
 	writer = (struct call)WRITER();
 	ASSERT_STALLS(writer);
 	ASSERT_EQ(0, queue_shutdown(self->nb));

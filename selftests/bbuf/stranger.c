@@ -10,9 +10,9 @@
 #include "named.h"
 
 #define CAPACITY	1000
-#define OWNER		SOMEBODY
-#define GROUP		(SOMEBODY + 1)
-#define STRANGER	(SOMEBODY + 2)
+#define OWNER		OTHER_UID
+#define GROUP		(OTHER_UID + 1)
+#define STRANGER	(OTHER_UID + 2)
 
 NAMED_FIXTURE(stranger, BBUF_RECORD, CAPACITY, BBUF_LEASE)
 

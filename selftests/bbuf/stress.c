@@ -15,7 +15,9 @@
 
 BBUF_FIXTURE(stress)
 
-/* How a task waits: in the call itself, not at all, or for what poll or epoll tell. */
+/*
+ * The way in which a task waits: in the call itself, not at all, or for an event of poll or epoll.
+ */
 enum mode { BLOCK, SPIN, POLL, EDGE, MODES };
 
 struct mover {

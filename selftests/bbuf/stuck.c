@@ -19,9 +19,7 @@
 #define SOON_MS		30
 #define POLLERS		5
 
-/*
- * Readers that lease. Whoever is stuck holds no record: it has not got one yet.
- */
+/* Readers that lease. A stalled reader holds no record: it has not got one yet. */
 
 FIXTURE(lease_reader) {
 	int fd;			/* blocking, that of the stuck call */
@@ -272,7 +270,7 @@ TEST_F(lease_reader, without_a_page_for_the_second_record_gets_the_first)
 	ASSERT_EQ(1, lease_deliveries(self->nb, 2, LEN));
 }
 
-/* Whoever only looks holds nothing either. */
+/* A peek holds no record either. */
 TEST_F(lease_reader, stalled_in_peek_does_not_delay_others)
 {
 	struct call peeker = { .late = &self->late, .fd = self->fd, .peeks = true };

@@ -59,7 +59,7 @@ TEST_F(timeout, of_a_write_does_not_end_early_and_queues_nothing)
 
 TEST_F(timeout, of_a_record_write_queues_nothing)
 {
-	BEGIN_ANEW(BBUF_RECORD, CAPACITY, 0);
+	RECREATE(BBUF_RECORD, CAPACITY, 0);
 	ASSERT_EQ(0, queue_set_options(self->fd, .write_timeout = 1, .read_timeout = 1));
 	ASSERT_EQ(CAPACITY - 1, put(self->fd, 0, CAPACITY - 1));
 	ASSERT_FAILS(ETIMEDOUT, put(self->fd, 0, 2));
@@ -140,7 +140,7 @@ struct changes {
 	bool over;
 };
 
-/* Sets the two timeouts in turn until it is told to stop; NULL if it could not. */
+/* Set the two timeouts in turn until the test ends; NULL if that failed. */
 static void *change_timeouts(void *argument)
 {
 	struct changes *changes = argument;
@@ -275,7 +275,7 @@ TEST_F(timeout, covers_all_records_of_a_framed_write)
 	char record[CAPACITY];
 	int i;
 
-	BEGIN_ANEW(BBUF_RECORD, CAPACITY, 0);
+	RECREATE(BBUF_RECORD, CAPACITY, 0);
 	ASSERT_EQ(0, queue_set_options(self->fd, .flags = BBUF_FRAMED,
 				       .write_timeout = TIMEOUT_MS * NS_PER_MS));
 	writer.fd = self->fd;

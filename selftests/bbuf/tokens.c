@@ -173,8 +173,8 @@ TEST_F(tokens, are_spliced)
 }
 
 /*
- * Whoever has as many as he may, and reads once more, waits as for any token: cargo has a
- * thread that does so all the time.
+ * A process at its limit that reads once more waits as for any token: cargo has a thread that does
+ * so all the time.
  */
 
 #define HOLD_ALL_ONE_MAY()						\
@@ -513,7 +513,7 @@ TEST_F(tokens, returned_wake_waiting_readers)
 	close(epoll);
 }
 
-/* Whose they are */
+/* Ownership */
 
 /* GNU make reads from one file and writes to another. */
 TEST_F(tokens, are_shared_by_all_files_of_a_process)
@@ -540,7 +540,7 @@ static long take_and_give(struct task *t)
 	return write(t->fd, &byte, 1);
 }
 
-/* A child that has inherited a file takes and gives for him who opened it. */
+/* A child that has inherited a file reads and writes back tokens for the process that opened it. */
 TEST_F(tokens, taken_by_a_child_belong_to_the_file)
 {
 	struct task child = { .fn = take_and_give, .fd = self->fd, .arg = { 1 } };
@@ -619,7 +619,7 @@ TEST_F(tokens, in_the_pool_are_reported_by_poll)
 	close(epoll);
 }
 
-/* Whoever cannot write cannot write back, either. */
+/* A process without write permission cannot write back, either. */
 TEST_F(tokens, held_by_a_read_only_file_are_not_POLLOUT)
 {
 	int reader = queue_open(QUEUE, O_RDONLY | O_NONBLOCK);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Pools of tokens: who has as many as it may waits until it has written one back. */
+/* Pools of tokens: a process at its limit waits until it has written a token back. */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -413,7 +413,7 @@ TEST_F(tokens_wait, of_a_reader_that_faults_does_not_delay_others)
 /* A wake-up that reaches one who leaves is passed on. */
 
 /* It was woken, had to wait for a token then, and has left that line. */
-TEST_F(tokens_wait, that_ends_early_passes_the_wakeup_on)
+TEST_F(tokens_wait, passes_the_wakeup_on_when_it_ends_early)
 {
 	struct task other = { .fn = take_one_and_wait, .nr = SYS_pause, .fd = -1, .len = 1 };
 	struct task leaver = task_reader(self->fd, 1), stayer = task_reader(self->fd, 1);
@@ -474,7 +474,7 @@ TEST_F(tokens_wait, in_poll_for_room_ends_after_a_refused_new_token)
 	ASSERT_EQ(0, queue_events(self->nb) & WRITABLE);
 	ASSERT_EQ(0, epoll_now(epoll));
 
-	/* That is about this file; and one that is held goes back as ever. */
+	/* The refusal concerns this file; a held token can be written back as before. */
 	other = queue_open(QUEUE, O_WRONLY | O_NONBLOCK);
 	ASSERT_EQ(WRITABLE, queue_events(other) & WRITABLE);
 	ASSERT_TRUE(gave(self->nb, "a"));

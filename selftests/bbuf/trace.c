@@ -101,7 +101,7 @@ TEST_F(trace, shows_the_queue_and_bytes_of_writes_and_reads)
 TEST_F(trace, counts_records)
 {
 	REQUIRE_TRACEFS();
-	BEGIN_ANEW(BBUF_RECORD, CAPACITY, 0);
+	RECREATE(BBUF_RECORD, CAPACITY, 0);
 	ASSERT_EQ(30, put(self->fd, 0, 30));
 	ASSERT_TRUE(take_record(self->fd, 0, 30));
 	ASSERT_EQ(1, traced(self->tracefs, "bbuf_write: queue=" QUEUE " bytes=30 records=1"));
@@ -111,7 +111,7 @@ TEST_F(trace, counts_records)
 TEST_F(trace, shows_how_leases_end)
 {
 	REQUIRE_TRACEFS();
-	BEGIN_ANEW(BBUF_RECORD, CAPACITY, BBUF_LEASE);
+	RECREATE(BBUF_RECORD, CAPACITY, BBUF_LEASE);
 	ASSERT_EQ(30, put(self->fd, 0, 30));
 	ASSERT_EQ(20, put(self->fd, 0, 20));
 	ASSERT_TRUE(take_record(self->fd, 0, 30));
@@ -249,7 +249,7 @@ TEST_F(trace, shows_that_queries_do_not_contend_for_the_lock)
 		SKIP(return, "other mutexes of the 32-bit kernel count as well");
 	if (trace_put(self->tracefs, CONTENTION "filter", MUTEXES))
 		SKIP(return, "no events of locks (Linux 5.19)");
-	BEGIN_ANEW(BBUF_RECORD, CAPACITY, BBUF_LEASE);
+	RECREATE(BBUF_RECORD, CAPACITY, BBUF_LEASE);
 	snprintf(path, sizeof(path), "%s/set_event_pid", self->tracefs);
 	trace_put(self->tracefs, "events/bbuf/enable", "0");
 	ASSERT_EQ(0, trace_put(self->tracefs, CONTENTION "enable", "1"));

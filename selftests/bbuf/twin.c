@@ -123,7 +123,7 @@ static struct piece queue_out(struct twin *t)
 	return p;
 }
 
-static void lend(struct twin *t, struct twin_holder *holder)
+static void lease_one(struct twin *t, struct twin_holder *holder)
 {
 	struct piece p = queue_out(t);
 
@@ -383,7 +383,7 @@ static void take_first(struct twin *t, struct twin_file *f)
 	struct piece p;
 
 	if (twin_leases(t)) {
-		lend(t, f->holder);
+		lease_one(t, f->holder);
 		return;
 	}
 	p = queue_out(t);
@@ -441,7 +441,7 @@ static long take_tokens(struct twin *t, struct twin_file *f, size_t n)
 	size_t i;
 
 	for (i = 0; i < n && t->queued.n && twin_may_lease(t, f); i++)
-		lend(t, f->holder);
+		lease_one(t, f->holder);
 	return i;
 }
 
@@ -518,7 +518,7 @@ static void go_back(struct twin *t, struct piece p, bool last, bool expired)
 		queue_in(t, p);
 }
 
-static bool bury(struct twin *t, const struct piece *p)
+static bool dead_letter(struct twin *t, const struct piece *p)
 {
 	return !t->dead || twin_write(t->dead, NULL, p->position, p->len) > 0;
 }
@@ -547,7 +547,7 @@ static void return_all(struct twin *t, struct twin_holder *holder, size_t n, boo
 			go_back(t, p, last, expired);
 	}
 	for (i = 0; i < spent.n; i++) {
-		if (bury(t, &spent.piece[i]))
+		if (dead_letter(t, &spent.piece[i]))
 			t->info.dead_lettered++;
 		else
 			go_back(t, spent.piece[i], true, expired);
@@ -559,7 +559,7 @@ static long reject_all(struct twin *t, struct twin_holder *holder, size_t n)
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		if (!bury(t, &holder->leases.piece[0]))
+		if (!dead_letter(t, &holder->leases.piece[0]))
 			return i ? (long)i : -EAGAIN;
 		lent_back(t, holder, 0);
 		t->info.dead_lettered++;
@@ -765,7 +765,7 @@ static bool may_write_again(const struct twin *t, const struct twin_file *f)
 {
 	size_t need = f->refused;
 
-	/* One that no room is enough for would fail at once, or go in pieces. */
+	/* A record that can never fit would fail at once, or be split. */
 	if (need > t->info.capacity)
 		need = !twin_records(t);
 	return t->info.state || may_write(t, need);

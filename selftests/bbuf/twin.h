@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The twin of a queue: a queue in the memory of the test that only one task uses. It says what each
- * call returns, what that changes, and what is told of it. A call that would wait is one of a file
- * that is O_NONBLOCK, or whose timeout is over at once.
+ * The twin of a queue: a model in the memory of the test, used by only one task. It predicts the
+ * result of each call, its effects, and the notifications. A call that would wait is made on a file
+ * that is O_NONBLOCK, or whose timeout expires at once.
  */
 #ifndef BBUF_SELFTEST_TWIN_H
 #define BBUF_SELFTEST_TWIN_H
@@ -18,7 +18,7 @@ struct piece {
 	size_t len;
 	unsigned long order;	/* the least of what is queued is read first */
 	unsigned int deliveries;
-	unsigned long long lease;	/* 0: the kernel has not told */
+	unsigned long long lease;	/* 0: not reported by the kernel */
 };
 
 struct pile {

@@ -42,7 +42,7 @@ bool waiter_possible(struct waiter *w)
 	return (w->way != URING_POLL && w->way != URING_CALL) || !ring_open(&w->ring);
 }
 
-/* A signal of its own tells what it is about. */
+/* A real-time signal, set with F_SETSIG, carries the event. */
 
 static sigset_t signals(void)
 {
@@ -125,7 +125,7 @@ static int threads_done(const struct waiter *w)
 }
 
 /* The result of the first waiter that was notified, once all that must be have been. */
-static long threads_told(struct waiter *w, short events)
+static long threads_result(struct waiter *w, short events)
 {
 	int i, want = events & THE_END ? threads(w) : 1;
 
@@ -155,7 +155,7 @@ static bool ring_begin(struct waiter *w)
 	return ring_submit(&w->ring, sqe) == 1;
 }
 
-static long ring_told(struct waiter *w)
+static long ring_result(struct waiter *w)
 {
 	int result = ring_wait(&w->ring);
 
@@ -217,7 +217,7 @@ bool waiter_waits_on(struct waiter *w)
 	return waiter_waits(w);
 }
 
-long waiter_told(struct waiter *w, short events)
+long waiter_result(struct waiter *w, short events)
 {
 	long result = 0;
 
@@ -229,9 +229,9 @@ long waiter_told(struct waiter *w, short events)
 		return signal_wait(w, DEADLINE_MS) ?: -ETIME;
 	case URING_POLL:
 	case URING_CALL:
-		return ring_told(w);
+		return ring_result(w);
 	default:
-		return threads_told(w, events);
+		return threads_result(w, events);
 	}
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Those who may have to be told that a side of a queue is ready. Each waits in a way of its
- * own, and all for the same: a test is written once, and run with each of them.
+ * Waiters for one side of a queue. Each waits in its own way, and all for the same event: a test is
+ * written once, and run with each of them.
  */
 #ifndef BBUF_SELFTEST_WAITER_H
 #define BBUF_SELFTEST_WAITER_H
@@ -39,11 +39,11 @@ struct waiter {
 struct waiter waiter_init(enum way way, bool writes);
 /* Does it read or write, and so need what others only look for? */
 bool waiter_calls(const struct waiter *w);
-/* Is it told of each new event, even if it was ready before? */
+/* Is it notified of each new event, even if it was ready before? */
 bool waiter_wants_edges(const struct waiter *w);
 /* Can it wait at all in this kernel? To be asked once. */
 bool waiter_possible(struct waiter *w);
-/* Begins to wait, or finds what it waits for; not for a signal, which tells only of what is new. */
+/* Begin to wait, or find the event already there; but a signal is sent for new events only. */
 bool waiter_begin(struct waiter *w);
 /* True if it has begun to wait, and does. */
 bool waiter_start(struct waiter *w);
@@ -53,7 +53,7 @@ bool waiter_waits_on(struct waiter *w);
  * Wait for the notification and return its contents: of a call its value, otherwise the events of
  * poll. If these include EOF, all of its threads must be notified. -ETIME if it is not notified.
  */
-long waiter_told(struct waiter *w, short events);
+long waiter_result(struct waiter *w, short events);
 /* The expected result, if a call returns value, and poll reports events of its file. */
 long waiter_expects(const struct waiter *w, long value, short events);
 
@@ -73,7 +73,7 @@ FIXTURE(subject) {							\
 	int nb;		/* O_NONBLOCK */				\
 	int framed;	/* likewise, with frames if there are records */\
 	struct waiter waiter;						\
-	struct task other;	/* whoever else is there */		\
+	struct task other;	/* another task, if needed */		\
 	struct late late;						\
 	struct call call;						\
 };									\
@@ -132,7 +132,7 @@ do {									\
 #define ONLY_CALLS()		do { if (!waiter_calls(&self->waiter)) return; } while (0)
 #define ONLY_POLLERS()		do { if (waiter_calls(&self->waiter)) return; } while (0)
 #define ONLY_EDGES()		do { if (!waiter_wants_edges(&self->waiter)) return; } while (0)
-/* io_uring is told of POLLRDHUP whether it asks for it or not. */
+/* io_uring reports POLLRDHUP whether it was requested or not. */
 #define NOT_IN_URING_POLL()	do { if (variant->way == URING_POLL) return; } while (0)
 /* A read by io_uring is tried at once without waiting, and takes less than the mark. */
 #define NOT_IN_URING_CALL()	do { if (variant->way == URING_CALL) return; } while (0)
@@ -147,11 +147,11 @@ do {									\
 #define ASSERT_WAITS()		ASSERT_TRUE(waiter_start(&self->waiter))
 #define ASSERT_WAITS_ON()	ASSERT_TRUE(waiter_waits_on(&self->waiter))
 
-/* It is told: value is what a call returns, events is what poll reports then. */
-#define ASSERT_TOLD(value, events)					\
+/* It is notified: value is what a call returns, events is what poll reports then. */
+#define ASSERT_NOTIFIED(value, events)					\
 do {									\
 	ASSERT_EQ(waiter_expects(&self->waiter, value, events),		\
-		  waiter_told(&self->waiter, events));			\
+		  waiter_result(&self->waiter, events));		\
 	if (!waiter_calls(&self->waiter)) {				\
 		ASSERT_EQ(events, queue_events(self->waiter.fd));	\
 	}								\

@@ -93,7 +93,7 @@ TEST_F(wake, reader_sleeps_once_per_write)
 	ASSERT_EQ(10, task_wait(&reader));
 }
 
-/* The baton: whoever leaves wakes the next if there is something left for him. */
+/* The chain of wake-ups: a waiter that leaves wakes the next one if something is left for it. */
 
 TEST_F(wake, wakeup_is_passed_on_through_all_readers)
 {

@@ -192,7 +192,7 @@ TEST_F(write, from_a_bad_address_fails_with_EFAULT_and_queues_nothing)
 /* Lengths around what a copy may be cut into. */
 static const size_t cuts[] = { 1, 2, 100, 4095, 4096, 4097, 10000, 40000 };
 
-TEST_F(write, that_faults_half_way_returns_exactly_what_it_queued)
+TEST_F(write, fault_half_way_returns_exactly_what_was_queued)
 {
 	size_t i;
 
@@ -212,7 +212,7 @@ TEST_F(write, that_faults_half_way_returns_exactly_what_it_queued)
 	}
 }
 
-TEST_F(write, that_faults_half_way_is_intact_across_the_end_of_the_ring)
+TEST_F(write, fault_half_way_keeps_data_intact_across_the_end_of_the_ring)
 {
 	size_t start;
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Reads one of the targets-*.csv and what bbuf bench --csv has printed, and tells how far
-# the targets are. A target is what a figure is to be at most, or at least, of
+# Reads one of the targets-*.csv and the output of bbuf bench --csv, and prints how far the
+# targets are met. A target is the maximum or minimum of a figure, relative to
 #
 #   - the best of other kinds of queues, with a "+" between them;
 #   - the same kind, but another number of it;

@@ -20,7 +20,7 @@ test_answer()
 	diff <(grep '^found' out) <(printf 'found by %s: 24678050 24678051\n' "${workers[@]}")
 }
 
-# One worker uses one CPU at the most, and so do two who take turns.
+# One worker uses at most one CPU, and so do two that take turns.
 two_at_once()
 {
 	run armstrong

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The example "context": who is switched by the kernel, and what is dearer than what.
+# The example "context": which switches the kernel makes, and how their costs compare.
 
 # shellcheck disable=SC2317 # run_tests calls all
 . ./examples.sh

@@ -45,7 +45,7 @@ test_no_alarm()
 	grep -qx 'sum 190' out
 }
 
-# One who looked again and again would take all of one CPU.
+# A thread that polls in a loop would use all of one CPU.
 test_waiting_takes_no_cpu()
 {
 	local who

@@ -6,7 +6,7 @@
 # shellcheck source=../bbuf-command/lib.sh
 . ./lib.sh
 
-# shellcheck disable=SC2034 # for those who source this
+# shellcheck disable=SC2034 # for the scripts that source this
 examples=/usr/lib/bbuf/examples
 
 # The examples make the queues that they need.

@@ -50,7 +50,7 @@ test_who_gains()
 	in_some_run several_at_once
 }
 
-# Those who exclude each other come to 1 at the most.
+# Threads that exclude each other use at most 1 CPU.
 test_who_does_not_gain()
 {
 	run gil
@@ -61,7 +61,7 @@ test_who_does_not_gain()
 	holds "$(at_once 'ask: 1 thread') < 1.05"
 }
 
-# Coroutines take a turn for each 1000 of the 150000 numbers of a job, and nobody sleeps.
+# Coroutines take a turn for each 1000 of the 150000 numbers of a job, and none sleeps.
 test_turns()
 {
 	run gil --interval=2ms --jobs=4

@@ -38,7 +38,7 @@ test_system_calls()
 	done
 }
 
-# What it counts is what the kernel sees.
+# Its counts are those of the kernel.
 test_strace_counts_the_same()
 {
 	local told seen

@@ -40,7 +40,7 @@ test_shared_loses()
 	in_some_run shared_loses
 }
 
-# One alone has nobody to share with, so that nothing is lost.
+# A single thread shares the counter with no other, so that nothing is lost.
 test_one_thread_loses_nothing()
 {
 	run local --workers=1

@@ -16,7 +16,7 @@ threads()
 	cell "$1" 2
 }
 
-# Nobody sleeps in the loop, and a call of epoll_wait tells of several queues.
+# No task sleeps in the loop, and one call of epoll_wait reports several queues.
 who_slept()
 {
 	[ "$(loop 'slept in a queue')" = 0 ]
@@ -26,8 +26,8 @@ who_slept()
 	[ "$(threads 'calls of epoll_wait')" = 0 ]
 }
 
-# Kernel stacks are those of the whole machine: of those who ended before, too, until they
-# are freed.
+# Kernel stacks are counted for the whole machine, including those of tasks that have exited,
+# until they are freed.
 memory()
 {
 	run loop

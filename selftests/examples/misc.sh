@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What concerns all examples: help, wrong use, the module, the list in "demo".
+# Tests for all examples: help, wrong use, the module, the list in "demo".
 
 # shellcheck disable=SC2317 # run_tests calls all
 . ./examples.sh

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The example "pool": results, their order, errors, who did the work, and the end.
+# The example "pool": results, their order, errors, the division of work, and shutdown.
 
 # shellcheck disable=SC2317 # run_tests calls all
 . ./examples.sh

@@ -8,7 +8,7 @@
 
 #define SHORT_NS	(SHORT_MS * 1000000ULL)
 
-/* One record of this string is first, and is leased: what is told of it goes to "lease". */
+/* One record, this string, is first, and is leased: its information is stored in "lease". */
 #define ASSERT_LEASES(queue, string, lease) do {			\
 	char __got[STRING_SIZE];					\
 									\

@@ -62,7 +62,7 @@ ssize_t call_drain(struct call *call);
 ssize_t call_batch_get(struct call *call);
 ssize_t call_batch_put(struct call *call);
 
-/* No memory is lost that was allocated; can tell only in a build with AddressSanitizer. */
+/* True if no memory has leaked; detects that only in a build with AddressSanitizer. */
 bool nothing_leaked(void);
 
 #endif /* LIBBBUF_SELFTEST_QUEUE_H */

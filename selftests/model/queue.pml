@@ -1,36 +1,37 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The waiting and waking of module/queue.c, and the ends of module/manage.c, for spin.
+ * A model for spin of waiting and waking in module/queue.c, and of shutdown and destruction in
+ * module/manage.c.
  *
- * To be read beside them: what is bbuf_side_NAME() there is NAME() here, and does the same
- * in the same order. "check" has spin look at every interleaving of the processes at the
- * end of this file; and again with one thing broken on purpose, each name in an #ifdef or
- * #ifndef in turn, which must be found out.
+ * Read it beside them: NAME() here is bbuf_side_NAME() there, with the same steps in the same
+ * order. "check" lets spin search every interleaving of the processes at the end of this file;
+ * and again with one deliberate mistake, each name in an #ifdef or #ifndef in turn, which must
+ * be detected.
  *
- * What must hold:
+ * Properties that must hold:
  *
- *   - Nobody sleeps for good: in every run all processes come to their end. Spin reports
- *     one that is left over as an invalid end state.
- *   - Each byte is read once, in its place, in order; no position passes the other one or
- *     the capacity; who copies without the lock has the side for itself.  move(), copy()
- *   - Nothing is queued after the end, and nobody is told of the end, in a read or by
- *     poll, before all is read.                               move(), advance(), watcher()
- *   - Who waits is passed by those who don't wait once at most; besides, by no more than
- *     a share of bytes, of whoever runs and leaves enough for all in line.
+ *   - No process sleeps for ever: in every run all processes terminate. Spin reports a process
+ *     that is left over as an invalid end state.
+ *   - Each byte is read once, at its position, in order; no position passes the other one or
+ *     the capacity; a copy without the lock has the side to itself.       move(), copy()
+ *   - No byte is queued after shutdown, and neither a read nor poll reports EOF before all
+ *     bytes are read.                                         move(), advance(), watcher()
+ *   - Non-blocking calls bypass a waiter once at most; apart from that, running callers bypass
+ *     it by no more than a share of bytes, if enough is left for all in the wait list.
  *                                                         bypass(), move(), count_bypass()
- *   - Who is called finds what it was called for, unless it was called ahead, or one who
- *     doesn't wait has passed it.                                               wait()
+ *   - A waiter that was woken finds what it was woken for, unless it was woken ahead, or a
+ *     non-blocking call has bypassed it.                                        wait()
  *
- * A store takes its time: it goes to a buffer of the process that makes it, where that
- * process alone sees it, and comes to memory later, at any time, in the order of the
- * stores. Only a full barrier waits for it. So it is on x86; weaker machines reorder
- * loads, and stores without a release between them, too: that is for litmus/. To take a
- * lock is no full barrier here, and to let it go is a store.
+ * Stores are delayed: a store goes to a buffer of its process, where only that process sees it,
+ * and reaches memory later, at any time, in the order of the stores. Only a full barrier waits
+ * for it. This is the model of x86; weaker machines also reorder loads, and stores without a
+ * release between them: that is tested in litmus/. Taking a lock is no full barrier here, and
+ * releasing it is a store.
  *
- * What is left out: what the bytes are (each says its own position), records, frames,
- * what is leased, and may come back (lease.c), dropping the oldest, resizing, flushing,
- * timeouts (a signal stands for all who give up), SIGIO (it is told together with poll),
- * whether locks are fair, and that who waits looks for a while before it sleeps.
+ * Left out: the values of bytes (each is its own position), records, frames, leases and their
+ * return (lease.c), dropping the oldest, resizing, flushing, timeouts (a signal stands for all
+ * ways to give up), SIGIO (it is sent together with poll events), the fairness of locks, and
+ * spinning before a sleep.
  */
 
 /* The two sides, and what is constant about them. */
@@ -90,7 +91,7 @@ typedef seen {
 	byte at[PLACES]
 }
 
-/* What each task sees, and its stores that others don't see yet. */
+/* The memory as each task sees it, and its stores that others do not see yet. */
 seen view[TASKS];
 chan pending[TASKS] = [8] of { byte, byte };
 
@@ -104,7 +105,7 @@ inline store(place, what)
 	}
 }
 
-/* The oldest store of a task comes to memory: all see it, but who has stored there since. */
+/* The oldest store of a task reaches memory: all tasks see it, except one with a later store. */
 inline arrive(task)
 {
 	pending[task]?to,value;
@@ -148,7 +149,7 @@ inline unlock(which)
 	store(which, 0)
 }
 
-/* The rest of a side and of its calls: only who has the lock looks there. */
+/* The rest of a side and of its waiters: accessed only under the lock. */
 chan wait_list[2] = [TASKS] of { byte };
 bool no_bypass[TASKS];
 bool woken[TASKS];
@@ -158,12 +159,12 @@ byte reservation[TASKS];
 byte reserved[2];
 byte bypass_start[2];
 
-/* What epoll has not reported yet; one task polls a side, and one drains. */
+/* Events that epoll has not reported yet; one task polls a side, and one drains. */
 bool edge[2];
 byte target;
 bool reached;
 
-/* How often that may still be which may be at any time. */
+/* How many times these events, which are possible at any time, may still happen. */
 byte signals;
 byte faults = FAULTS;
 
@@ -174,7 +175,7 @@ bool shut;
 byte total[2];
 byte done;
 
-/* What a call comes to. */
+/* The result of a call. */
 #define GO_ON		0
 #define EOF		1
 #define EPIPE		2
@@ -193,7 +194,7 @@ byte done;
 
 #define MIN(a, b)	((a) < (b) -> (a) : (b))
 
-/* What is not looked at again would only make more states of one. */
+/* Reset variables that are not read again: they would only multiply the states. */
 inline forget()
 {
 	d_step {
@@ -222,7 +223,7 @@ inline forget_call()
 }
 
 /*
- * Who may go
+ * Which call may proceed
  */
 inline find_avail(side)
 {
@@ -520,7 +521,7 @@ inline leave(side)
 		:: was_head && empty(wait_list[side]) ->
 			store(WANTED(side), 0);
 			store(NO_BYPASS(side), 0);
-			bypass_start[side] = 0		/* nobody looks: see forget() */
+			bypass_start[side] = 0		/* not read again: see forget() */
 		:: !was_head
 		fi;
 		unlock(WAIT_LOCK(side));
@@ -681,8 +682,8 @@ inline advance(side, much)
 }
 
 /*
- * Reads and writes, of up to so many bytes, so many times. Who doesn't wait is told by
- * epoll, edge by edge.
+ * Reads and writes, with a maximum length and a number of repetitions. A non-blocking caller
+ * is notified by epoll, edge-triggered.
  */
 #define IS_OVER(ret)	(ret && ret != EAGAIN)
 
@@ -722,7 +723,7 @@ inline move(side)
 	much = 0
 }
 
-/* A reader takes no less because somebody waits; a writer always goes whole. */
+/* A reader takes no less because of waiters; a write always moves all of its bytes. */
 inline can_move_fast(side)
 {
 	d_step {
@@ -742,8 +743,8 @@ inline count_bypass(side)
 }
 
 /*
- * Who could, but has a missing page, or looked a little earlier, comes to the line all the
- * same. With nobody in it that only differs for the page.
+ * A call that could proceed, but has a missing page, or checked a little earlier, enters the
+ * wait list all the same. If the list is empty, that only makes a difference for the page.
  */
 inline enter_past_wait_list(side)
 {
@@ -957,9 +958,9 @@ init {
 	atomic {
 		if
 		:: signals = SIGNALS
-		:: signals = 0		/* who could still get one would not be left over */
+		:: signals = 0		/* a task that could still get one would not be left over */
 		fi;
-#if defined(WAIT_ROOM)		/* who waits behind whom */
+#if defined(WAIT_ROOM)		/* a waiter behind another */
 		WRITER(1, 1);
 		WRITER(1, 1);
 		READER(2, 1)
@@ -967,11 +968,11 @@ init {
 		WRITER(2, 1);
 		READER(1, 1);
 		READER(1, 1)
-#elif defined(GIVE_UP)		/* who was called may give up */
+#elif defined(GIVE_UP)		/* a woken waiter may give up */
 		WRITER(2, 1);
 		READER(1, 1);
 		READER(1, 1)
-#elif defined(LONG_DATA)	/* who waits is called ahead */
+#elif defined(LONG_DATA)	/* a waiter is woken ahead */
 		WRITER(2, 1);
 		READER(1, 1);
 		READER(1, 1)
@@ -979,7 +980,7 @@ init {
 		WRITER(1, 1);
 		WRITER(1, 1);
 		READER(2, 1)
-#elif defined(SPARE_DATA)	/* who runs goes past who was called */
+#elif defined(SPARE_DATA)	/* a running caller bypasses a woken waiter */
 		WRITER(1, 3);
 		READER(1, 1);
 		READER(2, 1)
@@ -988,11 +989,11 @@ init {
 		READER(1, 3);
 		WRITER(1, 1);
 		WRITER(2, 1)
-#elif defined(SPARE_POLL)	/* the same, but it doesn't wait */
+#elif defined(SPARE_POLL)	/* the same, but non-blocking */
 		WRITER(1, 3);
 		READER(1, 1);
 		POLLING_READER(2, 1)
-#elif defined(FAIR)		/* who waits beside who doesn't */
+#elif defined(FAIR)		/* a waiter beside a non-blocking caller */
 		WRITER(2, 1);
 		POLLING_READER(2, 1);
 		READER(1, 1);

@@ -242,7 +242,7 @@ static void batch_fill(struct batch *batch, const struct handle *h, const struct
 	}
 }
 
-/* Those are sent whose frames are among the bytes that the call says were taken. */
+/* Items were sent if their frames are among the bytes that the call reports as taken. */
 static void batch_end(const struct batch *batch, struct handle *h, ssize_t done)
 {
 	unsigned int i;
@@ -382,7 +382,10 @@ static int settle(struct handle *h, const struct bbuf_settle *what)
 	return n;
 }
 
-/* It is gone, and that is noted, or it is not gone; who is killed between may have it gone. */
+/*
+ * The data is acknowledged, and that is recorded, or neither; a kill in between may leave it
+ * acknowledged.
+ */
 static void acknowledge(struct handle *h, const struct bbuf_lease *lease, const void *buf)
 {
 	struct bbuf_settle what = { .lease = lease->lease, .action = BBUF_ACK };
@@ -397,7 +400,7 @@ static void acknowledge(struct handle *h, const struct bbuf_lease *lease, const 
 	let_go();
 }
 
-/* Mostly it is done with; else it goes back, now, or when the file is closed. */
+/* Most records are acknowledged; the others return, now, or when the file is closed. */
 static void lease_one(struct handle *h, struct random *r)
 {
 	static const enum bbuf_settle_action settle_actions[] = {

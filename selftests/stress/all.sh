@@ -9,11 +9,13 @@ set -uo pipefail
 usage() {
 	cat <<'END'
 Usage: all.sh SECONDS [SEED]
-Random operations for three fifths of the time (see stress --help), then stress-ng and the
-system call fuzzer trinity for a fifth each. The seed decides what all of them do; without
-one the clock gives it. SECONDS must be 10 or more, since stress-ng takes a part of none for
-all the time there is. The last line is "N passed, N failed, N skipped", of the three, and
-what was done. Exit status: 0 if all went well; whether the kernel complained is not looked at.
+Run random operations for three fifths of the time (see stress --help), then stress-ng and the
+system call fuzzer trinity for a fifth each. SEED determines the operations of all three
+(default: taken from the clock). SECONDS must be at least 10, because stress-ng takes a time
+limit of 0 for none. The last line is "N passed, N failed, N skipped" for the three, and the
+number of operations.
+
+Exit status: 0 if none failed; the kernel log is not checked.
 END
 }
 
@@ -96,7 +98,7 @@ run_trinity() {
 	did+="; $runs runs of trinity"
 }
 
-# A program, if it is there, by the function that runs it for so many seconds.
+# Run a program, if it is installed, by the function that runs it for that number of seconds.
 part() {
 	if [ ! -e "$here/$1" ]; then
 		echo "# $1 is not there: left out"

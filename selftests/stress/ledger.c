@@ -454,7 +454,7 @@ static bool within(uint64_t value, uint64_t least, uint64_t slack)
 	return value >= least && value - least <= slack;
 }
 
-/* How many records were flushed is not told; they have a byte each, at least. */
+/* The number of flushed records is not reported; each has at least one byte. */
 bool info_adds_up(const struct bbuf_info *info)
 {
 	uint64_t flushed = info->in.records - info->out.records - info->records -

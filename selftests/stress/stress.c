@@ -245,7 +245,7 @@ static bool has_moved(const struct bbuf_info *a, const struct bbuf_info *b)
 	return memcmp(&a->in, &b->in, sizeof(a->in)) || memcmp(&a->out, &b->out, sizeof(a->out));
 }
 
-static void look_for_stuck(const struct round *round, unsigned int n)
+static void find_stalled(const struct round *round, unsigned int n)
 {
 	struct bbuf_info last, now = queue_info(round->open[n]);
 	long end = now_ms() + DEADLINE_MS;
@@ -272,13 +272,13 @@ static void look_at_all(const struct round *round)
 
 	store(shared->tally.pause, true);
 	for (n = 0; n < round->books; n++)
-		look_for_stuck(round, n);
+		find_stalled(round, n);
 	store(shared->tally.pause, false);
 }
 
 /* The end of a round */
 
-/* Those who wait for something are woken by a signal until they all have ended. */
+/* Tasks that still wait are woken by a signal until all have ended. */
 static void end_actors(struct round *round)
 {
 	long end = now_ms() + DEADLINE_MS;

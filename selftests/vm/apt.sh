@@ -50,7 +50,7 @@ END
 	[ $# = 0 ] || printf '%s\n' "$@" >>"$lists/apt.conf"
 }
 
-# Has it been so long that there may be something new?
+# Is the last update old enough that there may be newer packages?
 lists_are_old() {
 	[ -z "$(find "$lists/refreshed" -mtime -1 2>/dev/null)" ]
 }
@@ -59,7 +59,7 @@ have_lists() {
 	compgen -G "$lists/lists/*_Packages*" >/dev/null
 }
 
-# True if apt-get and apt-cache use the configuration of that name (unstable, arm64).
+# True if apt-get and apt-cache use the configuration with this name (unstable, arm64).
 in_lists() {
 	[ "${APT_CONFIG-}" = "$cache/apt/$1/apt.conf" ]
 }

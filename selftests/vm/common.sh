@@ -51,8 +51,8 @@ apt_update() {
 	quietly as_root apt-get -qq update || die "apt-get update failed"
 }
 
-# Packages, as files in the current folder. What an interrupted run completed is not fetched
-# again.
+# Download packages into the current folder. Files that an interrupted run completed are not
+# downloaded again.
 apt_download() {
 	quietly apt-get -qq -o APT::Sandbox::User="$(id -un)" download "$@"
 }
@@ -69,8 +69,8 @@ unlock() {
 	exec {lock_fd}>&-
 }
 
-# The tests of the module and its library; of those that have been built, none whose like
-# takes the same ways through the module, and not the three that take minutes.
+# The tests of the module and its library; if they have been built, without the 32-bit and
+# sanitized programs, which run the same code of the module, and the three that take minutes.
 module_tests() {
 	local all
 

@@ -13,7 +13,7 @@ matches() {
 	[ -z "$1" ] || grep -Eq -- "$1" "$2"
 }
 
-# The command's status and output must be as told; an empty pattern takes any output.
+# The command's status and output must be as given; an empty pattern matches any output.
 expect() {
 	local what=$1 wanted=$2 pattern=$3 status=0
 

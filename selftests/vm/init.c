@@ -90,7 +90,7 @@ static const struct device_link {
 
 static int report_fd = -1;
 
-/* On x86 a reboot may take its time: QEMU is told to take a write to a port as the end. */
+/* On x86 a reboot may take its time: QEMU is configured to exit on a write to a port. */
 static void write_exit_port(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
@@ -99,7 +99,7 @@ static void write_exit_port(void)
 #endif
 }
 
-/* QEMU is told to take any reboot as the end, too. */
+/* QEMU is configured to exit on any reboot, too. */
 static void __attribute__((noreturn)) end_machine(void)
 {
 	if (report_fd >= 0)
@@ -308,7 +308,7 @@ static pid_t start_command(int line, const struct options *options, int *output)
 	return pid;
 }
 
-/* Copies what there is, and tells whether more can come. */
+/* Copy what is available, and return whether more can come. */
 static bool copy_output(int from, int to)
 {
 	char buffer[4096];
@@ -337,8 +337,8 @@ static void drain_output(int from, int to)
 }
 
 /*
- * Reaps whoever ended. True once that was the command. There is no shell to go back to for
- * a command that is stopped, by ^Z for example, so it goes on.
+ * Reap all children that have ended. True if one of them was the command. There is no shell to
+ * which a stopped command (by ^Z for example) could return, so it is continued.
  */
 static bool command_ended(pid_t command, int *status)
 {
@@ -365,7 +365,7 @@ static int seconds_since(const struct timespec *start)
 	return now.tv_sec - start->tv_sec;
 }
 
-/* Leaves every task's stack in the kernel log, for whoever wonders where it hung. */
+/* Write the stack of every task to the kernel log, to show where it hung. */
 static void __attribute__((noreturn)) give_up(int line)
 {
 	write_file("/proc/sysrq-trigger", "t");

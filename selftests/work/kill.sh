@@ -38,7 +38,7 @@ is_stopped()
 	[[ $stat = *') '[TZ]' '* ]]
 }
 
-# What it has in hand. Its keeper has the same file.
+# The number of leases that it holds. Its keeper has the same file open.
 held_by()
 {
 	sed -n 's/^bbuf-leased:[[:space:]]*//p' "/proc/$1"/fdinfo/*

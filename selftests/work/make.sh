@@ -113,7 +113,7 @@ test_two_builds_share_the_pool()
 	pool_is_whole
 }
 
-# Commands that were started go on without it, as nobody tells them to end.
+# Commands that were started go on without it, as no signal ends them.
 test_killed_while_it_has_tokens()
 {
 	: >started

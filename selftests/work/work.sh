@@ -53,7 +53,7 @@ test_standard_input_is_empty_with_braces()
 	run 1 "${work[@]}" -- sh -c '[ -z "$(cat)" ] && [ "$1" = one ]' sh '{}'
 }
 
-# The record is pasted into the code that the shell runs: each of these is to be warned of.
+# The record is pasted into the code that the shell runs: each of these must print a warning.
 test_shell_code_in_arguments_is_warned_about()
 {
 	local warning='jobs: work: warning: \{\} is part of the code that .*sh -c'
@@ -100,7 +100,7 @@ test_command_is_informed_about_its_job()
 	[ "$(<out)" = 'jobs 1' ]
 }
 
-# Has so many jobs: in_hand 3
+# True if that number of jobs is running: in_hand 3
 in_hand()
 {
 	is jobs leased_records "$1"
@@ -132,7 +132,7 @@ test_no_more_leases_than_a_file_may_have()
 	[ "$(sort effects | paste -sd+)" = 1+2+3+4+5 ]
 }
 
-# Somebody else may try it: as often as it was delivered, whoever it was to.
+# Deliveries to all workers count towards the tries.
 test_tries_count_for_all_workers()
 {
 	bbuf put jobs one
@@ -221,7 +221,7 @@ test_a_timeout()
 	eventually not pgrep -x sleep
 }
 
-# Although it ends well when it is told to.
+# Even if the command ends with status 0 on the signal.
 test_a_timeout_is_a_failure()
 {
 	bbuf put jobs one
@@ -512,7 +512,7 @@ test_wrong_usage()
 	expect 2 'must be a time' bbuf work jobs --timeout 3 -- true
 }
 
-# What follows the command is its own, also without a "--".
+# Arguments after the command belong to it, also without a "--".
 test_options_of_the_command()
 {
 	bbuf put jobs one

@@ -65,7 +65,7 @@ static void bad_shift(void)
 	pr_info("shifted out: %d\n", 1 << bits);
 }
 
-/* Without a pointer to it in the module, and old enough to be told. */
+/* No pointer to it remains in the module, and it is old enough to be reported. */
 static void leak(void)
 {
 	pr_info("leaked %u bytes\n", !!kmalloc(BYTES, GFP_KERNEL) * BYTES);
