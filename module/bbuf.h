@@ -2,7 +2,7 @@
 /*
  * Declarations that the parts of the module share. They depend on each other in one direction:
  * main -> control -> registry -> devtmpfs, file, sysfs -> lease_read, manage -> lease ->
- * io -> queue -> ring; main, file -> restart.
+ * io -> queue -> ring; main, control, file -> check -> queue; main, file -> restart -> queue.
  */
 #ifndef BBUF_H
 #define BBUF_H
@@ -67,7 +67,6 @@ static inline bool bbuf_command_is(unsigned int cmd, unsigned int known)
 
 extern const struct file_operations bbuf_fops;
 extern const struct attribute_group *bbuf_public_groups[];
-extern unsigned long bbuf_max_capacity;
 
 void bbuf_sysfs_get_ownership(BBUF_OWNERSHIP_CONST struct device *dev, kuid_t *uid, kgid_t *gid);
 int bbuf_sysfs_add_traffic(struct bbuf_node *node);

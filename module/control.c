@@ -6,41 +6,10 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/printk.h>
-#include <linux/string.h>
 #include <linux/uaccess.h>
 
 #include "bbuf.h"
-
-/* A name is part of a path, and is printed on terminals. */
-static bool bbuf_name_is_valid(const char name[BBUF_NAME_SIZE])
-{
-	static const char good[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.";
-	size_t len = strnlen(name, BBUF_NAME_SIZE);
-
-	return len && len < BBUF_NAME_SIZE && name[0] != '.' && strspn(name, good) == len &&
-	       !memchr_inv(name + len, 0, BBUF_NAME_SIZE - len);
-}
-
-static bool bbuf_name_is_set(const char name[BBUF_NAME_SIZE])
-{
-	return memchr_inv(name, 0, BBUF_NAME_SIZE);
-}
-
-/* Check that the settings of leases suit the type and the policy. */
-static bool bbuf_create_leases_are_valid(const struct bbuf_create *create)
-{
-	bool records_only = create->lease_timeout || create->max_deliveries ||
-			    bbuf_name_is_set(create->dead_letters);
-
-	if (!(create->policy & BBUF_LEASE))
-		return !records_only && !create->max_leases;
-	if (create->policy & BBUF_DROP_OLDEST)
-		return false;
-	if (bbuf_name_is_set(create->dead_letters) && !bbuf_name_is_valid(create->dead_letters))
-		return false;
-	return create->type == BBUF_RECORD || !records_only;
-}
+#include "check.h"
 
 static long bbuf_control_create(unsigned int cmd, const void __user *arg)
 {
@@ -50,16 +19,7 @@ static long bbuf_control_create(unsigned int cmd, const void __user *arg)
 	ret = copy_struct_from_user(&create, sizeof(create), arg, _IOC_SIZE(cmd));
 	if (ret)
 		return ret;
-	if (!bbuf_name_is_valid(create.name) || !create.capacity || create.reserved ||
-	    create.type > BBUF_RECORD || create.mode & ~0777 ||
-	    create.policy & ~(BBUF_EOF_ON_CLOSE | BBUF_DROP_OLDEST | BBUF_LEASE) ||
-	    !bbuf_create_leases_are_valid(&create))
-		return -EINVAL;
-	if (create.capacity > READ_ONCE(bbuf_max_capacity))
-		return -ERANGE;
-	if (!strcmp(create.name, "control"))
-		return -EEXIST;		/* its node would be this one */
-	return bbuf_registry_create(&create);
+	return bbuf_create_check(&create) ?: bbuf_registry_create(&create);
 }
 
 static long bbuf_control_destroy(unsigned int cmd, const void __user *arg)
@@ -70,11 +30,7 @@ static long bbuf_control_destroy(unsigned int cmd, const void __user *arg)
 	ret = copy_struct_from_user(&destroy, sizeof(destroy), arg, _IOC_SIZE(cmd));
 	if (ret)
 		return ret;
-	if (!bbuf_name_is_valid(destroy.name))
-		return -EINVAL;
-	if (!strcmp(destroy.name, BBUF_DEFAULT_NAME))
-		return -EPERM;
-	return bbuf_registry_destroy(destroy.name);
+	return bbuf_destroy_check(&destroy) ?: bbuf_registry_destroy(destroy.name);
 }
 
 static long bbuf_control_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

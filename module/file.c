@@ -22,6 +22,7 @@
 #include <asm/ioctls.h>
 
 #include "bbuf.h"
+#include "check.h"
 #include "compat.h"
 #include "io.h"
 #include "lease_read.h"
@@ -421,43 +422,6 @@ static long bbuf_ioctl_info(struct file *file, unsigned int cmd, void __user *ar
 	return bbuf_return_struct(arg, cmd, &info, sizeof(info));
 }
 
-#define BBUF_SET_LEASES \
-	(BBUF_SET_LEASE_TIMEOUT | BBUF_SET_MAX_LEASES | BBUF_SET_MAX_DELIVERIES)
-
-/* Check the settings of leases, and whether the queue leases. */
-static bool bbuf_check_set_leases(const struct bbuf_queue *q, const struct bbuf_set *set)
-{
-	if ((set->lease_timeout && !(set->fields & BBUF_SET_LEASE_TIMEOUT)) ||
-	    (set->max_deliveries && !(set->fields & BBUF_SET_MAX_DELIVERIES)) ||
-	    !set->max_leases != !(set->fields & BBUF_SET_MAX_LEASES))
-		return false;
-	if (!q->leases)
-		return !(set->fields & BBUF_SET_LEASES);
-	if (q->type == BBUF_STREAM && (set->fields & BBUF_SET_LEASES & ~BBUF_SET_MAX_LEASES))
-		return false;
-	return !(set->policy & BBUF_DROP_OLDEST);
-}
-
-static int bbuf_check_set(const struct bbuf_set *set)
-{
-	if (set->fields & ~(BBUF_SET_CAPACITY | BBUF_SET_READ_MARK | BBUF_SET_WRITE_MARK |
-			    BBUF_SET_LEASES) ||
-	    set->policy_mask & ~(BBUF_EOF_ON_CLOSE | BBUF_DROP_OLDEST) ||
-	    set->policy & ~set->policy_mask || set->reserved)
-		return -EINVAL;
-	/*
-	 * Values whose bit in @fields is clear must be zero, so that they can be given a meaning
-	 * later.
-	 */
-	if ((set->capacity && !(set->fields & BBUF_SET_CAPACITY)) ||
-	    (set->read_mark && !(set->fields & BBUF_SET_READ_MARK)) ||
-	    (set->write_mark && !(set->fields & BBUF_SET_WRITE_MARK)))
-		return -EINVAL;
-	if (!set->capacity && (set->fields & BBUF_SET_CAPACITY))
-		return -EINVAL;
-	return set->capacity > READ_ONCE(bbuf_max_capacity) ? -ERANGE : 0;
-}
-
 static long bbuf_ioctl_set(struct file *file, unsigned int cmd, void __user *arg)
 {
 	struct bbuf_set set;
@@ -466,9 +430,7 @@ static long bbuf_ioctl_set(struct file *file, unsigned int cmd, void __user *arg
 	ret = bbuf_copy_struct(&set, sizeof(set), cmd, arg);
 	if (ret)
 		return ret;
-	ret = bbuf_check_set(&set);
-	if (!ret && !bbuf_check_set_leases(bbuf_file_queue(file), &set))
-		ret = -EINVAL;
+	ret = bbuf_set_check(bbuf_file_queue(file), &set);
 	if (ret)
 		return ret;
 	return bbuf_queue_set(bbuf_file_queue(file), &set, bbuf_file_nowait(file));

@@ -10,8 +10,8 @@
  *
  * The positions of the two sides remain what they are to queue.c, with two differences. The
  * consumers' position moves back when a record is requeued. And producers compare with @freed,
- * which counts the bytes that were consumed, in any order. Callers of fsync compare with @settled,
- * before which everything was consumed.
+ * which counts the bytes that were consumed, in any order. Callers of fsync compare with
+ * bbuf_queue.settled, before which everything was consumed.
  *
  *	leased	=  consumer.pos - freed		in items
  *	queued	=  producer.pos - consumer.pos	in requeued items, and in the ring
@@ -113,7 +113,7 @@ struct bbuf_item *bbuf_leases_first_requeued(const struct bbuf_queue *q)
 	if (!first)
 		return NULL;
 	item = rb_entry(first, struct bbuf_item, requeued);
-	if (item->pos <= leases->ring_pos || leases->count >= leases->limit)
+	if (item->pos <= q->ring_pos || leases->count >= leases->limit)
 		return item;
 	return bbuf_queue_in_ring(q) ? NULL : item;
 }
@@ -168,12 +168,12 @@ static void bbuf_holder_update_full(struct bbuf_leases *leases, struct bbuf_hold
 {
 	bool full = holder->count >= bbuf_leases_file_limit(leases);
 
-	if (!full && (holder->full || leases->full_stale))
+	if (!full && (holder->full || leases->queue->full_stale))
 		leases->unblocked = true;
 	if (full == holder->full)
 		return;
 	holder->full = full;
-	WRITE_ONCE(leases->full, leases->full + (full ? 1 : -1));
+	WRITE_ONCE(leases->queue->full_files, leases->queue->full_files + (full ? 1 : -1));
 }
 
 static void bbuf_holder_add_count(struct bbuf_leases *leases, struct bbuf_holder *holder, int n)
@@ -185,7 +185,7 @@ static void bbuf_holder_add_count(struct bbuf_leases *leases, struct bbuf_holder
 		leases->files--;
 	bbuf_holder_update_full(leases, holder);
 	if (!leases->files)
-		WRITE_ONCE(leases->full_stale, false);
+		WRITE_ONCE(leases->queue->full_stale, false);
 }
 
 /* Update whether anything can be leased at all. Readers that wait for that must be woken. */
@@ -290,14 +290,14 @@ void bbuf_lease_grant(struct bbuf_queue *q, struct bbuf_holder *holder, struct b
 	lockdep_assert_held(&side->lock);
 
 	if (stored) {
-		item->written_pos = leases->ring_pos;
-		item->pos = leases->ring_pos;
+		item->written_pos = q->ring_pos;
+		item->pos = q->ring_pos;
 		item->seq = U64_MAX;	/* behind items requeued at this position */
 		RB_CLEAR_NODE(&item->timed);
 		rb_add_cached(&item->node, &leases->items, bbuf_item_written_before);
 		leases->count++;
 		side->off = bbuf_ring_step(&q->ring, side->off, stored);
-		leases->ring_pos += item->len;
+		q->ring_pos += item->len;
 	} else {
 		rb_erase_cached(&item->requeued, &leases->requeued);
 		leases->requeued_count--;
@@ -332,7 +332,7 @@ static void bbuf_lease_requeue(struct bbuf_queue *q, struct bbuf_item *item, boo
 	list_del(&item->link);
 	bbuf_item_detach(leases, item);
 	if (last) {
-		item->pos = leases->ring_pos + bbuf_queue_in_ring(q);
+		item->pos = q->ring_pos + bbuf_queue_in_ring(q);
 		item->seq = ++leases->last_seq;
 	}
 	rb_add_cached(&item->requeued, &leases->requeued, bbuf_item_read_before);
@@ -350,7 +350,7 @@ static void bbuf_lease_requeue(struct bbuf_queue *q, struct bbuf_item *item, boo
 static void bbuf_leases_update_settled(struct bbuf_leases *leases)
 {
 	struct rb_node *first = rb_first_cached(&leases->items);
-	u64 settled = leases->ring_pos;
+	u64 settled = leases->queue->ring_pos;
 
 	if (first)
 		settled = rb_entry(first, struct bbuf_item, node)->written_pos;
@@ -358,7 +358,7 @@ static void bbuf_leases_update_settled(struct bbuf_leases *leases)
 	 * Release: pairs with the acquire in bbuf_drainer_is_done(): readers are done with the
 	 * bytes.
 	 */
-	atomic64_set_release(&leases->settled, settled);
+	atomic64_set_release(&leases->queue->settled, settled);
 }
 
 /* Count @bytes as consumed: producers may use their room. */
@@ -1132,7 +1132,7 @@ void bbuf_leases_flush_ring(struct bbuf_queue *q, size_t stored, struct bbuf_lea
 
 	if (bbuf_item_records(q))
 		records = q->producer.records - side->records - leases->requeued_count;
-	leases->ring_pos += bytes;
+	q->ring_pos += bytes;
 	side->off = bbuf_ring_step(&q->ring, side->off, stored);
 	q->flushed_bytes += bytes;
 	q->flushed_records += records;
@@ -1176,7 +1176,7 @@ void bbuf_leases_set(struct bbuf_queue *q, const struct bbuf_set *set)
 	bbuf_leases_update_full(q);
 	/* Files that are full now are not looked for: there may be any number of files. */
 	if (leases->files && bbuf_leases_file_limit(leases) != before)
-		WRITE_ONCE(leases->full_stale, true);
+		WRITE_ONCE(q->full_stale, true);
 }
 
 /**
@@ -1253,4 +1253,5 @@ void bbuf_leases_uninit(struct bbuf_queue *q)
 		cond_resched();
 	}
 	kfree(q->leases);
+	q->leases = NULL;
 }

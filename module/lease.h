@@ -23,8 +23,6 @@
  * struct bbuf_leases - the leases of a queue with BBUF_LEASE
  * @queue: the queue; constant
  * @freed: bytes that were consumed, as a position: producers may advance to the capacity beyond it
- * @settled: position before which everything was consumed
- * @ring_pos: bytes that have left the ring, which is the position of the first byte in it
  * @last_id: id of the newest lease
  * @last_seq: items that were requeued behind all that was queued
  * @items: all items, leased or requeued, ordered by the position at which they were written
@@ -36,8 +34,6 @@
  * @requeued_count: items that are in @requeued
  * @records: records that are leased
  * @files: files that hold leases
- * @full: files that hold as many leases as they may; read by wakers without a lock
- * @full_stale: @full may be too small, as the limit was changed since they leased; as @full
  * @unblocked: a reader may lease that could not before, and must be woken
  * @returned: records, or bytes of a stream, that were returned
  * @expired: those of them whose lease timed out
@@ -50,14 +46,12 @@
  * @expiry: work that ends leases that time out
  * @due: time at which @expiry will run, in nanoseconds of CLOCK_MONOTONIC, or BBUF_NEVER
  *
- * All under the consumers' lock; @freed and @settled are read without, and @timeout, @max_leases
- * and @max_deliveries by sysfs.
+ * All under the consumers' lock; @freed is read without, and @timeout, @max_leases and
+ * @max_deliveries by sysfs. What queue.c must know of leases is in struct bbuf_queue.
  */
 struct bbuf_leases {
 	struct bbuf_queue *queue;
 	unsigned long freed;
-	atomic64_t settled;
-	u64 ring_pos;
 	u64 last_id;
 	u64 last_seq;
 	struct rb_root_cached items;
@@ -69,8 +63,6 @@ struct bbuf_leases {
 	size_t requeued_count;
 	size_t records;
 	size_t files;
-	size_t full;
-	bool full_stale;
 	bool unblocked;
 	u64 returned;
 	u64 expired;
@@ -90,7 +82,7 @@ struct bbuf_leases {
  * @leases: leases of this holder, ordered by id; for a stream by byte, then id
  * @count: number of leases, with those on their way to the dead-letter queue; read by poll without
  *         a lock
- * @full: this holder is counted in bbuf_leases.full
+ * @full: this holder is counted in bbuf_queue.full_files
  * @owner: process that opened the files; NULL for a record queue
  * @files: number of files
  * @wait: for a stream, wait queue of the tasks that wait until they may lease more

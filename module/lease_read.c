@@ -444,7 +444,7 @@ static size_t bbuf_peek_bytes(const struct bbuf_queue *q, u8 *to, size_t n)
 	size_t left = bbuf_queue_in_ring(q), off = q->consumer.off, step, done = 0, items = 0;
 	struct rb_node *node = rb_first_cached(&q->leases->requeued);
 	bool limited = q->leases->count >= q->leases->limit;
-	u64 pos = q->leases->ring_pos;
+	u64 pos = q->ring_pos;
 
 	for (; n; n -= step, to += step, done += step) {
 		const struct bbuf_item *item = rb_entry_safe(node, struct bbuf_item, requeued);

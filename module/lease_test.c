@@ -66,8 +66,8 @@ static void model_begin(struct kunit *test, struct model *m, unsigned long pos)
 	q->producer.pos = pos;
 	q->consumer.pos = pos;
 	q->leases->freed = pos;
-	atomic64_set(&q->leases->settled, pos);
-	q->leases->ring_pos = pos;
+	atomic64_set(&q->settled, pos);
+	q->ring_pos = pos;
 	m->holder = bbuf_holder_get(q);
 	KUNIT_ASSERT_NOT_NULL(test, m->holder);
 	m->n = 0;
@@ -78,6 +78,7 @@ static void model_begin(struct kunit *test, struct model *m, unsigned long pos)
 static void model_end(struct model *m)
 {
 	bbuf_holder_put(m->q, m->holder);
+	bbuf_leases_uninit(m->q);
 	bbuf_queue_uninit(m->q);
 }
 
@@ -229,7 +230,7 @@ static void expect_model(struct kunit *test, const struct model *m)
 			info.in.bytes - queued - leased - info.flushed_bytes);
 	KUNIT_ASSERT_EQ(test, bbuf_side_avail(&m->q->consumer), queued);
 	KUNIT_ASSERT_EQ(test, bbuf_side_avail(&m->q->producer), CAPACITY - queued - leased);
-	KUNIT_ASSERT_EQ(test, (unsigned long)atomic64_read(&m->q->leases->settled),
+	KUNIT_ASSERT_EQ(test, (unsigned long)atomic64_read(&m->q->settled),
 			model_settled(m));
 }
 

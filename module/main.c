@@ -17,12 +17,11 @@
 #include <linux/workqueue.h>
 
 #include "bbuf.h"
+#include "check.h"
 #include "restart.h"
 
 /* Digits of a 64-bit number, the suffix and the NUL. */
 #define BBUF_SIZE_DIGITS	32
-
-#define BBUF_MAX_CAPACITY_DEFAULT	SZ_16M
 
 #define BBUF_MIB(size)	((unsigned long)(size) >> 20)
 
@@ -111,7 +110,6 @@ static const struct kernel_param_ops bbuf_param_mode_ops = {
 	.get = bbuf_param_get_mode,
 };
 
-unsigned long bbuf_max_capacity = BBUF_MAX_CAPACITY_DEFAULT;
 module_param_cb(max_capacity, &bbuf_param_size_ops, &bbuf_max_capacity, 0644);
 MODULE_PARM_DESC(max_capacity, "Largest capacity that a queue may be given, in bytes, up to 512M (default 16M); record queues take twice their capacity of memory");
 

@@ -145,7 +145,6 @@
 #include <linux/workqueue.h>
 
 #include "compat.h"
-#include "lease.h"
 #include "queue.h"
 #include "trace.h"
 
@@ -339,8 +338,7 @@ static bool bbuf_side_has_picky_files(const struct bbuf_side *side)
 
 	if (bbuf_side_is_producer(side))
 		return atomic_read(&q->picky_files) || READ_ONCE(q->mark_lowered);
-	return q->leases &&
-	       (READ_ONCE(q->leases->full) || READ_ONCE(q->leases->full_stale));
+	return READ_ONCE(q->full_files) || READ_ONCE(q->full_stale);
 }
 
 static void bbuf_side_wake_poll_queue(struct bbuf_side *side, __poll_t events, int n)
@@ -909,7 +907,7 @@ static bool bbuf_drainer_is_done(const struct bbuf_queue *q, const struct bbuf_d
 		return true;
 	/* Acquire: readers are done with the bytes that fsync reports as read. */
 	if (q->leases)
-		return atomic64_read_acquire(&q->leases->settled) >= d->target;
+		return atomic64_read_acquire(&q->settled) >= d->target;
 	/* The target is at most the capacity ahead. */
 	return (long)(smp_load_acquire(&q->consumer.pos) - (unsigned long)d->target) >= 0;
 }
@@ -1038,7 +1036,7 @@ static bool bbuf_drainer_less(struct rb_node *node, const struct rb_node *other)
 static u64 bbuf_drain_target(const struct bbuf_queue *q)
 {
 	if (q->leases)
-		return q->leases->ring_pos + bbuf_queue_in_ring(q);
+		return q->ring_pos + bbuf_queue_in_ring(q);
 	return q->consumer.bytes + bbuf_side_avail(&q->consumer);
 }
 
@@ -1264,11 +1262,10 @@ int bbuf_queue_init(struct bbuf_queue *q, const char *name, u32 type, size_t cap
 
 /**
  * bbuf_queue_uninit() - free a queue, and what is queued
- * @q: the queue; not in use any more
+ * @q: the queue; not in use any more, and its leases are freed
  */
 void bbuf_queue_uninit(struct bbuf_queue *q)
 {
-	bbuf_leases_uninit(q);
 	mutex_destroy(&q->set_lock);
 	mutex_destroy(&q->consumer.lock);
 	mutex_destroy(&q->producer.lock);

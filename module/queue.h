@@ -142,10 +142,18 @@ struct bbuf_side {
  * @flushed_bytes: bytes discarded by a flush; under the consumers' lock
  * @flushed_records: the same in records
  * @idle: wait queue of the tasks that wait until no side is busy
- * @leases: leases of a queue with BBUF_LEASE, see lease.h; constant
+ * @leases: leases of a queue with BBUF_LEASE, which lease.h describes; constant
  * @leased: bytes that are leased; under the consumers' lock
  * @requeued: bytes that are queued, but not in the ring: they were leased and returned; under the
  *            consumers' lock
+ * @ring_pos: where consumers lease, bytes that have left the ring, which is the position of the
+ *            first byte in it; under the consumers' lock
+ * @settled: where consumers lease, position before which everything was consumed; written under
+ *           the consumers' lock, read by callers of fsync without
+ * @full_files: files that hold as many leases as they may; written under the consumers' lock, read
+ *              by wakers without
+ * @full_stale: @full_files may be too small, as the limit was changed since they leased; as
+ *              @full_files
  * @lease_full: the limit of items is reached, and none of them can be delivered: readers wait until
  *              a lease is settled; written under the consumers' lock, read without
  * @refused_files: open files whose last write was refused
@@ -178,6 +186,10 @@ struct bbuf_queue {
 	struct bbuf_leases *leases;
 	size_t leased;
 	size_t requeued;
+	u64 ring_pos;
+	atomic64_t settled;
+	size_t full_files;
+	bool full_stale;
 	bool lease_full;
 	bool mark_lowered;
 	atomic_t refused_files;

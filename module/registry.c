@@ -85,6 +85,7 @@ static void bbuf_node_release(struct device *dev)
 {
 	struct bbuf_node *node = container_of(dev, struct bbuf_node, dev);
 
+	bbuf_leases_uninit(&node->queue);
 	bbuf_queue_uninit(&node->queue);
 	if (node->dead_letters)
 		put_device(&node->dead_letters->dev);

@@ -11,7 +11,7 @@
 
 #include <curses.h>
 
-#include "top.h"
+#include "live.h"
 
 /* Lines above and below the list of queues. */
 #define HEADER_LINES	3

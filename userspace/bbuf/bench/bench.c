@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "../command.h"
-#include "bench.h"
 #include "plan.h"
+#include "report.h"
 
 /* Maximum number of bytes moved in one round. */
 #define VOLUME_MAX		(128UL << 20)

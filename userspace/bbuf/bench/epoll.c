@@ -9,7 +9,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "bench.h"
+#include "measure.h"
 
 /**
  * struct loop - work of the process

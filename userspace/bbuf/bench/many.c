@@ -7,7 +7,7 @@
  */
 #include <sys/mman.h>
 
-#include "bench.h"
+#include "measure.h"
 
 /**
  * struct shared - state shared by the workers

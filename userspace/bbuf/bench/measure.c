@@ -2,7 +2,7 @@
 /*
  * Moving messages, and measuring that.
  */
-#include "bench.h"
+#include "measure.h"
 #include "wakeups.h"
 
 /* The first probe moves one of this number of messages. */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench.h"
+#include "measure.h"
 
 /* Memory is freed with a delay. */
 #define SETTLE_NS	(100 * NSEC_PER_MSEC)

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "bench.h"
+#include "measure.h"
 
 /**
  * struct shared - state shared by the two processes

@@ -5,7 +5,7 @@
 #ifndef BBUF_BENCH_PLAN_H
 #define BBUF_BENCH_PLAN_H
 
-#include "bench.h"
+#include "pattern.h"
 
 /**
  * struct plan - options of bbuf bench

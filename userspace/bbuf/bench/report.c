@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "bench.h"
+#include "report.h"
 #include "table.h"
 
 enum kind { KIND_PATTERN, KIND_SIZE, KIND_LEVEL, KIND_QUEUE, KIND_MEASURE, KIND_RATIO };

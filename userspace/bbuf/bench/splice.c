@@ -11,7 +11,7 @@
 #include <sys/sendfile.h>
 #include <unistd.h>
 
-#include "bench.h"
+#include "measure.h"
 
 /**
  * struct route - path of the data

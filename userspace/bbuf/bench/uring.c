@@ -8,7 +8,7 @@
 #include <liburing.h>
 #include <stdlib.h>
 
-#include "bench.h"
+#include "measure.h"
 
 #define PAIRS_MAX	16
 #define PAGE		4096

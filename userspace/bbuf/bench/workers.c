@@ -123,7 +123,7 @@ static uint64_t switches(void)
 	return usage.ru_nvcsw + usage.ru_nivcsw;
 }
 
-static void measure(const struct task *task, struct worker *worker)
+static void run_measured(const struct task *task, struct worker *worker)
 {
 	uint64_t before = switches();
 
@@ -150,7 +150,7 @@ static _Noreturn void worker_main(const struct task *task, struct shared *shared
 		task->run(worker, task->work, MAX(1U, task->messages / WARM_UP));
 	pthread_barrier_wait(&shared->barrier);
 	*worker = (struct worker){ .index = index };
-	measure(task, worker);
+	run_measured(task, worker);
 	_exit(EXIT_SUCCESS);
 }
 

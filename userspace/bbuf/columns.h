@@ -2,8 +2,8 @@
 /*
  * bbuf top: what plain text and the live screen have in common.
  */
-#ifndef BBUF_TOP_H
-#define BBUF_TOP_H
+#ifndef BBUF_COLUMNS_H
+#define BBUF_COLUMNS_H
 
 #include "rate.h"
 #include "screen.h"
@@ -38,6 +38,4 @@ void top_name(char text[TOP_LINE_MAX], const struct rate *rate);
 void top_figures(char text[TOP_LINE_MAX], const struct rate *rate);
 void top_summary(char text[TOP_LINE_MAX], const struct snapshot *snapshot);
 
-bool live_run(struct top *top, int *status);
-
-#endif /* BBUF_TOP_H */
+#endif /* BBUF_COLUMNS_H */

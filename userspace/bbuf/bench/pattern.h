@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * bbuf bench: usage patterns that are measured with each kind of queue, and results.
+ * bbuf bench: usage patterns that are measured with each kind of queue.
  */
-#ifndef BBUF_BENCH_H
-#define BBUF_BENCH_H
+#ifndef BBUF_BENCH_PATTERN_H
+#define BBUF_BENCH_PATTERN_H
 
 #include <math.h>
-#include <stdio.h>
 
 #include "channel.h"
 #include "common.h"
@@ -95,39 +94,4 @@ extern const struct pattern pattern_self, pattern_stream, pattern_pingpong, patt
 /* Measurements of all patterns that move messages. */
 #define HAS_COST	(HAS(NS) | HAS(RATE) | HAS(CALLS) | HAS(SWITCHES) | HAS(WAKEUPS))
 
-/* For patterns: moving messages, and measuring that. */
-void move_in(struct worker *worker, struct channel *channel, size_t messages);
-void move_out(struct worker *worker, struct channel *channel, size_t messages);
-int setup_open(const struct setup *setup, struct channel *channel);
-size_t measure(const struct setup *setup, struct task *task, struct figure *figure);
-
-/**
- * struct row - results of one kind of queue
- * @peer: kind of queue
- * @rounds: one figure per round; NULL if there are none
- */
-struct row {
-	const struct peer *peer;
-	struct figure *rounds;
-};
-
-/**
- * struct group - results to compare: the same measurement with all kinds of queues
- * @pattern: usage pattern
- * @size: size of a message in bytes
- * @level: numbers of queues, producers or consumers
- * @rounds: number of rounds
- * @rows: one for each kind of queue, in the order of peers
- */
-struct group {
-	const struct pattern *pattern;
-	size_t size;
-	struct level level;
-	size_t rounds;
-	struct row *rows;
-};
-
-void report_text(const struct group *groups, size_t count);
-void report_data(const struct group *groups, size_t count, bool json, FILE *out);
-
-#endif /* BBUF_BENCH_H */
+#endif /* BBUF_BENCH_PATTERN_H */
