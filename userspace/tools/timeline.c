@@ -211,8 +211,7 @@ static void draw_log(const struct screen *screen, const struct event_log *log,
 {
 	unsigned int cells = screen_bar_cells(screen, TIME_WIDTH + 2 * (strlen(GAP) + ROLE_WIDTH));
 	static const char *const titles[MODE_COUNT] = {
-		[MODE_BLOCK] = "blocking: a thread that finds no room, or no data, sleeps in the "
-			       "call",
+		[MODE_BLOCK] = "blocking: the call sleeps while there is no room, or no data",
 		[MODE_NONBLOCK] = "O_NONBLOCK: the call returns EAGAIN at once, and is tried again",
 		[MODE_POLL] = "poll: after EAGAIN, poll() sleeps until the queue is ready",
 		[MODE_EPOLL] = "epoll: after EAGAIN, epoll_wait() sleeps until the queue is ready",
