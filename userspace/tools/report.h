@@ -5,7 +5,7 @@
 #ifndef BBUF_TOOLS_REPORT_H
 #define BBUF_TOOLS_REPORT_H
 
-#include "workers.h"
+#include "group.h"
 
 void report_print(const struct worker_group *group);
 void report_watch(const struct worker_group *group);
