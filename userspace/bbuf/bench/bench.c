@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../command.h"
+#include "peers.h"
 #include "plan.h"
 #include "report.h"
 

@@ -13,13 +13,6 @@
 
 #define PAGE		4096
 
-const struct peer *const peers[] = {
-	&peer_stream, &peer_record, &peer_framed,
-	&peer_pipe, &peer_mq, &peer_sysv, &peer_unix, &peer_seqpacket, &peer_floor,
-};
-
-const size_t peer_count = ARRAY_SIZE(peers);
-
 static struct channel *all;
 
 /* Allocate zeroed pages and touch them, so that no measured call faults. */

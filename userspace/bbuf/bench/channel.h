@@ -81,9 +81,6 @@ struct channel {
 	struct channel *next;
 };
 
-extern const struct peer *const peers[];
-extern const size_t peer_count;
-
 /* One line for each file with peers. */
 extern const struct peer peer_stream, peer_record, peer_framed;
 extern const struct peer peer_pipe, peer_unix, peer_seqpacket, peer_floor;

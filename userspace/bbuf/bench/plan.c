@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "peers.h"
 #include "plan.h"
 
 #define DEFAULT_MESSAGES	20000

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "peers.h"
 #include "report.h"
 #include "table.h"
 
