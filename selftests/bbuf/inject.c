@@ -28,7 +28,7 @@
 #define ANY		-1L	/* value of an operation: 0 or more */
 #define OTHER		"other"	/* a queue that is made and destroyed */
 #define SHIFTS		4	/* of what is every other copy */
-#define SECONDS		240	/* for one operation, on a kernel that checks all it does */
+#define SECONDS		600	/* for one operation, on a kernel that checks all it does */
 
 #define DEBUGFS		"/sys/kernel/debug/"
 #define ORDER_NONE	"99"	/* more pages than any allocation has */
