@@ -86,7 +86,7 @@ void bbuf_devtmpfs_check(const char *name, umode_t mode, dev_t devt)
 	snprintf(node, sizeof(node), "/dev/%s", name);
 	problem = bbuf_devtmpfs_find_problem(node, devt);
 	if (problem)
-		pr_warn_ratelimited("device %u:%u has no node: %s %s; make it with `mknod -m %04o %s c %u %u'\n",
+		pr_warn_ratelimited("device %u:%u has no node: %s %s; create it with `mknod -m %04o %s c %u %u'\n",
 				    MAJOR(devt), MINOR(devt), node, problem, mode, node,
 				    MAJOR(devt), MINOR(devt));
 }

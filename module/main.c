@@ -65,7 +65,7 @@ static void bbuf_param_refuse_size(const char *val, const struct kernel_param *k
 		pr_err("%s=%.*s: must be 1 byte to %luM, for example 64M\n",
 		       kp->name, len, val, BBUF_MIB(BBUF_CAPACITY_CEILING));
 	else
-		pr_err("%s=%.*s: must be 1 byte up to max_capacity (%luM unless given, %luM at most), for example 64K\n",
+		pr_err("%s=%.*s: must be 1 byte up to max_capacity (default %luM, at most %luM), for example 64K\n",
 		       kp->name, len, val, BBUF_MIB(BBUF_MAX_CAPACITY_DEFAULT),
 		       BBUF_MIB(BBUF_CAPACITY_CEILING));
 }
@@ -111,11 +111,11 @@ static const struct kernel_param_ops bbuf_param_mode_ops = {
 };
 
 module_param_cb(max_capacity, &bbuf_param_size_ops, &bbuf_max_capacity, 0644);
-MODULE_PARM_DESC(max_capacity, "Largest capacity that a queue may be given, in bytes, up to 512M (default 16M); record queues take twice their capacity of memory");
+MODULE_PARM_DESC(max_capacity, "Maximum capacity of a queue in bytes, up to 512M (default 16M); record queues take twice their capacity of memory");
 
 static unsigned long capacity = SZ_64K;
 module_param_cb(capacity, &bbuf_param_size_ops, &capacity, 0444);
-MODULE_PARM_DESC(capacity, "Capacity of /dev/bbuf in bytes, any number from 1 up to max_capacity (default 64K)");
+MODULE_PARM_DESC(capacity, "Capacity of /dev/bbuf in bytes, from 1 to max_capacity (default 64K)");
 
 static unsigned int mode = 0600;
 module_param_cb(mode, &bbuf_param_mode_ops, &mode, 0444);
@@ -141,7 +141,7 @@ static int __init bbuf_init(void)
 	int ret;
 
 	if (capacity > bbuf_max_capacity) {
-		pr_err("capacity=%lu: must be no more than max_capacity=%lu; raise that, too (%luM at most)\n",
+		pr_err("capacity=%lu: must be no more than max_capacity=%lu; raise that as well (at most %luM)\n",
 		       capacity, bbuf_max_capacity, BBUF_MIB(BBUF_CAPACITY_CEILING));
 		return -EINVAL;
 	}

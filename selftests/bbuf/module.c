@@ -291,13 +291,13 @@ TEST_F(module, out_of_range_capacity_is_refused_with_the_limits)
 {
 	ASSERT_EQ(-EINVAL, module_load("capacity=513M"));
 	ASSERT_TRUE(was_logged(self->log, "bbuf: capacity=513M: must be 1 byte up to max_capacity "
-			       "(16M unless given, 512M at most)"));
+			       "(default 16M, at most 512M)"));
 	ASSERT_EQ(-EINVAL, module_load("max_capacity=536870913"));
 	ASSERT_TRUE(was_logged(self->log,
 			       "bbuf: max_capacity=536870913: must be 1 byte to 512M,"));
 	ASSERT_EQ(-EINVAL, module_load("capacity=17M"));
 	ASSERT_TRUE(was_logged(self->log, "bbuf: capacity=17825792: must be no more than "
-			       "max_capacity=16777216; raise that, too (512M at most)"));
+			       "max_capacity=16777216; raise that as well (at most 512M)"));
 	ASSERT_EQ(0, module_load("capacity=17M max_capacity=512M"));
 	ASSERT_EQ(512 << 20, file_number(BBUF_PARAMETERS "max_capacity"));
 }
