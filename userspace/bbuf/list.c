@@ -308,7 +308,7 @@ static void print_limits(const struct bbuf_info *info)
 	       format_size(read_mark, info->read_mark),
 	       format_size(write_mark, info->write_mark));
 	printf("when full     %s\n", info->policy & BBUF_DROP_OLDEST ?
-	       "the oldest is dropped" : "writers wait");
+	       "the oldest data is dropped" : "writers wait");
 	printf("end of file   %s\n", info->policy & BBUF_EOF_ON_CLOSE ?
 	       "when the last writer closes, or by shutdown" : "by shutdown");
 }

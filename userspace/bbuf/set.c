@@ -97,8 +97,8 @@ static const struct argp argp = {
 	.children = children,
 	.args_doc = "QUEUE",
 	.doc = "Changes a queue while it is in use. Either all changes are made or none.\v"
-	       "Marks are from 1 to the capacity; marks above a new capacity are lowered to it. "
-	       "Lease limits apply to new leases. Use chown and chmod on the node to change its "
+	       "Marks are from 1 to the capacity, and their sum is at most the capacity plus 1; "
+	       "marks above a new capacity are lowered to it. Lease limits apply to new leases. Use chown and chmod on the node to change its "
 	       "owner and permissions.\n\n"
 	       HELP_SIZES "\n" HELP_EXIT ".",
 };

@@ -34,7 +34,7 @@ static const struct argp_option option_list[] = {
 	{ .name = "tries", .key = KEY_TRIES, .arg = "N",
 	  .doc = "give up on a record that has failed after N deliveries (default: no limit)" },
 	{ .name = "backoff", .key = KEY_BACKOFF, .arg = "TIME",
-	  .doc = "delay before a failed record is retried, doubled at each further failure "
+	  .doc = "delay before a failed record is retried, doubled at each further delivery "
 		 "(default: 1s)" },
 	{ .name = "timeout", .key = KEY_TIMEOUT, .arg = "TIME",
 	  .doc = "time limit of a job, which then fails (default: no limit)" },
