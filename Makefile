@@ -54,8 +54,8 @@ help:			## list the targets
 	@echo 'Variables: KDIR= (build the module with these headers), KERNEL= (boot this'
 	@echo 'kernel: $(vm)/kernel --help), ARCH= (one of arm64 or i386), TESTS= (run these,'
 	@echo 'such as bbuf:poll), MUTATIONS= (of check-mutations, by name), WORK_JOBS= (of'
-	@echo 'work:kill.sh), SECONDS= and SEED= (of stress), UPDATE=1 (keep what bench-count, or'
-	@echo 'check-mutations, has found), PARAMS= (of the module, for load), PREFIX= and'
+	@echo 'work:kill.sh), SECONDS= and SEED= (of stress), UPDATE=1 (record the results of'
+	@echo 'bench-count or check-mutations), PARAMS= (of the module, for load), PREFIX= and'
 	@echo 'DESTDIR= (for install).'
 
 module: headers		## build the module only (KDIR= for another kernel)
@@ -89,37 +89,37 @@ tools:			## build the tools
 	@mkdir -p $(build)/userspace
 	@$(MAKE) --no-print-directory -C userspace $(cross) OUTPUT=$(build)/userspace
 
-demo:			## watch it work, in a virtual machine (EXAMPLE= and ARGS= for one)
+demo:			## show what bbuf does, in a virtual machine (EXAMPLE=, ARGS=)
 	@$(vm)/run --no-tests $$([ -t 0 ] && [ -t 1 ] && echo --tty) -- demo $(EXAMPLE) $(ARGS)
 
 check:			## run the tests in a virtual machine (TESTS= picks some)
 	@$(vm)/check $(TESTS)
 
-check-matrix:		## run them on every supported kernel (KERNELS=, TESTS=)
+check-matrix:		## run the tests on every supported kernel (KERNELS=, TESTS=)
 	@$(vm)/matrix $(KERNELS)
 
-check-debug:		## run them in kernels that look for mistakes, built first
+check-debug:		## run the tests in debug kernels, which are built first
 	@$(vm)/debug/check $(TESTS)
 
-coverage:		## tell which lines of the module the tests reach
+coverage:		## list the lines of the module that no test reaches
 	@$(vm)/coverage $(TESTS)
 
-check-model:		## look at all that processes may do to one another, in a model
+check-model:		## verify the wait protocol in a model, in every order
 	@selftests/model/check
 
-check-mutations:	## tell which mistakes no test notices (MUTATIONS= picks some)
+check-mutations:	## check that tests notice mutations of the code (MUTATIONS=)
 	@selftests/mutations/check $(if $(UPDATE),--update) $(MUTATIONS)
 
-bench:			## measure queues beside others, on two processors (ARGS=)
+bench:			## benchmark bbuf against its peers on two processors (ARGS=)
 	@selftests/bench/bench $(ARGS)
 
-bench-count:		## count the instructions that queues take, beside others
+bench-count:		## count the instructions of bbuf and its peers
 	@selftests/bench/count $(if $(UPDATE),--update)
 
 SECONDS	?= 60
 
 # What others wrote to break things is large, so it goes into this machine only.
-stress:			## run random operations for SECONDS=, as SEED= decides
+stress:			## run random operations (SECONDS=, SEED=)
 	@$(vm)/packages stress || echo 'going on without stress-ng or trinity'
 	@FUZZERS='stress-ng trinity' $(vm)/run --mem 1G --timeout $$(($(SECONDS) + 120)) -- \
 		/usr/lib/kselftest/stress/all.sh $(SECONDS) $(SEED)
@@ -133,7 +133,7 @@ load: module		## insert the module into this machine's kernel (PARAMS= for it)
 		if od -An -tu1 -j4 -N1 /sys/firmware/efi/efivars/SecureBoot-* 2>&1 | \
 				grep -qx ' *1'; then \
 			echo 'Secure Boot is on, so it must be signed with a key that this'; \
-			echo 'machine trusts: see "Secure Boot" in README.md.'; \
+			echo 'machine trusts: see "Secure Boot" in module/README.md.'; \
 		fi; exit 1; } >&2
 	@echo 'loaded: /dev/bbuf is there'
 
@@ -144,7 +144,7 @@ install: module tools	## install the module and the tools (PREFIX=, DESTDIR=)
 	+$(kmake) M=$(kbuild) INSTALL_MOD_PATH=$(DESTDIR) modules_install
 	$(MAKE) -C userspace OUTPUT=$(build)/userspace PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) install
 
-lint:			## check the sources with everything that CI checks them with
+lint:			## run the source checkers of CI
 	@.ci/run --lint
 
 clean:			## remove what was built; the cache folder stays
