@@ -72,7 +72,7 @@ void bbuf_control_init(void)
 
 	bbuf_control_registered = !ret;
 	if (ret)
-		pr_warn("/dev/bbuf-control could not be created: no queue can be created (error %d)\n", ret);
+		pr_warn("cannot create /dev/bbuf-control, nor any queue (error %d)\n", ret);
 	else
 		bbuf_devtmpfs_check(bbuf_control.name, bbuf_control.mode,
 				    bbuf_control.this_device->devt);
