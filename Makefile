@@ -42,8 +42,8 @@ kbuild	= $(build)/$(release)$(GCOV_PROFILE:%=-gcov)
 ko	= $(kbuild)/bbuf.ko
 unit_ko	= $(if $(shell grep -s '^CONFIG_KUNIT=' $(KDIR)/.config),$(kbuild)/unit/bbuf_test.ko)
 
-.PHONY: all module tools demo check check-matrix check-debug check-model check-mutations coverage
-.PHONY: stress shell load unload install lint clean help bench bench-count
+.PHONY: all module tools demo check check-all check-matrix check-debug check-model check-mutations
+.PHONY: coverage stress shell load unload install lint clean help bench bench-count
 .DEFAULT_GOAL := all
 
 all: tools module	## build the module for the running kernel, and the tools
@@ -55,7 +55,7 @@ help:			## list the targets
 	@echo 'kernel: $(vm)/kernel --help), ARCH= (one of arm64 or i386), TESTS= (run these,'
 	@echo 'such as bbuf:poll), MUTATIONS= (of check-mutations, by name), WORK_JOBS= (of'
 	@echo 'work:kill.sh), SECONDS= and SEED= (of stress), UPDATE=1 (record the results of'
-	@echo 'bench-count or check-mutations), PARAMS= (of the module, for load), PREFIX= and'
+	@echo 'bench-count, check-mutations or check-all), PARAMS= (of the module, for load), PREFIX= and'
 	@echo 'DESTDIR= (for install).'
 
 module: headers		## build the module only (KDIR= for another kernel)
@@ -94,6 +94,9 @@ demo:			## show what bbuf does, in a virtual machine (EXAMPLE=, ARGS=)
 
 check:			## run the tests in a virtual machine (TESTS= picks some)
 	@$(vm)/check $(TESTS)
+
+check-all:		## run everything, which takes hours (PARTS=, UPDATE=1 records it)
+	@selftests/all $(if $(UPDATE),--update) $(PARTS)
 
 check-matrix:		## run the tests on every supported kernel (KERNELS=, TESTS=)
 	@$(vm)/matrix $(KERNELS)
