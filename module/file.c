@@ -15,6 +15,7 @@
 
 #include "bbuf.h"
 #include "compat.h"
+#include "framed.h"
 #include "io.h"
 #include "ioctl.h"
 #include "lease.h"
@@ -79,7 +80,8 @@ static noinline ssize_t bbuf_file_read_slow(struct file *file, struct iov_iter *
 	ssize_t ret = 0;
 
 	if (!bf->holder)
-		ret = bbuf_read(&bf->node->queue, to, opts);
+		ret = opts.framed ? bbuf_read_framed(&bf->node->queue, to, opts) :
+				    bbuf_read(&bf->node->queue, to, opts);
 	else if (iov_iter_count(to))
 		ret = bbuf_lease_read(&bf->node->queue, bf->holder, to, opts, NULL);
 	return bbuf_restart_end(&call, ret);
@@ -129,7 +131,9 @@ static noinline ssize_t bbuf_file_write_slow(struct file *file, struct iov_iter 
 	ssize_t ret;
 
 	opts.refused = &refused;
-	if (!bf->holder || bf->node->queue.type == BBUF_RECORD)
+	if (opts.framed)
+		ret = bbuf_write_framed(&bf->node->queue, from, opts);
+	else if (!bf->holder || bf->node->queue.type == BBUF_RECORD)
 		ret = bbuf_write(&bf->node->queue, from, opts);
 	else
 		ret = bbuf_token_write(&bf->node->queue, bf->holder, from, opts);

@@ -3,7 +3,6 @@
  * Moving bytes and records between a queue and its users: reads and writes. queue.c decides when
  * they may proceed.
  */
-#include <linux/align.h>
 #include <linux/ktime.h>
 #include <linux/limits.h>
 #include <linux/minmax.h>
@@ -15,7 +14,6 @@
 #include <linux/workqueue.h>
 
 #include "compat.h"
-#include "frames.h"
 #include "io.h"
 #include "trace.h"
 
@@ -41,12 +39,12 @@ void bbuf_waiter_init(struct bbuf_waiter *waiter, struct bbuf_io_opts opts, size
 	waiter->result = 0;
 }
 
-/* Bytes of user memory that an extent takes; the last frame may lack its padding. */
+/* Bytes of user memory that an extent takes; the last record may lack its padding. */
 static size_t bbuf_extent_size(const struct bbuf_extent *extent, size_t room)
 {
 	size_t size = extent->frame_size + extent->len;
 
-	return extent->frame_size ? min_t(size_t, ALIGN(size, BBUF_FRAME_ALIGN), room) : size;
+	return extent->padding ? min(size + extent->padding, room) : size;
 }
 
 static size_t bbuf_extent_copy_frame(const struct bbuf_extent *extent, size_t done, size_t want,
@@ -391,9 +389,15 @@ int bbuf_side_copy(struct bbuf_side *side, struct bbuf_waiter *waiter,
 	return ret;
 }
 
-/* Get the extent of the record that follows those in @batch. */
-static struct bbuf_extent bbuf_batch_next_record(const struct bbuf_queue *q,
-						 const struct bbuf_batch_count *batch)
+/**
+ * bbuf_batch_next_record() - get the extent of the next record to read
+ * @q: the queue; the consumers' lock is held
+ * @batch: records before it, which are not published yet
+ *
+ * Return: the extent, without a frame.
+ */
+struct bbuf_extent bbuf_batch_next_record(const struct bbuf_queue *q,
+					  const struct bbuf_batch_count *batch)
 {
 	const struct bbuf_ring *ring = &q->ring;
 	struct bbuf_extent extent = { };
@@ -407,19 +411,6 @@ static struct bbuf_extent bbuf_batch_next_record(const struct bbuf_queue *q,
 	return extent;
 }
 
-/* Maximum number of frames at once: each has a record of at least one byte. */
-#define BBUF_FRAMES_MAX	(BBUF_FRAMES_SIZE / BBUF_FRAME_SPACE(1))
-
-/* Maximum number of times that frames are copied for nothing, under the lock. */
-#define BBUF_FRAMES_MAX_MISSES	8
-
-/* Check whether the next frames could exceed what one lock may be held for. */
-static bool bbuf_batch_is_full(const struct bbuf_batch_count *batch)
-{
-	return batch->bytes + BBUF_FRAMES_SIZE > BBUF_LOCKED_BATCH ||
-	       batch->records + BBUF_FRAMES_MAX > BBUF_LOCKED_RECORDS;
-}
-
 static void bbuf_batch_add_next(const struct bbuf_queue *q, struct bbuf_batch_count *batch)
 {
 	struct bbuf_extent extent = bbuf_batch_next_record(q, batch);
@@ -427,13 +418,23 @@ static void bbuf_batch_add_next(const struct bbuf_queue *q, struct bbuf_batch_co
 	bbuf_batch_count_add(batch, extent.len, extent.prefix);
 }
 
-static void bbuf_publish_write(struct bbuf_queue *q, const struct bbuf_batch_count *batch)
+/**
+ * bbuf_publish_write() - publish a batch that was copied into the ring, and wake readers
+ * @q: the queue; the producers' lock is held
+ * @batch: the batch
+ */
+void bbuf_publish_write(struct bbuf_queue *q, const struct bbuf_batch_count *batch)
 {
 	bbuf_side_advance(&q->producer, batch->bytes, batch->stored, batch->records);
 	trace_bbuf_write(q, batch->bytes, batch->records);
 }
 
-static void bbuf_publish_read(struct bbuf_queue *q, struct bbuf_batch_count *batch)
+/**
+ * bbuf_publish_read() - publish a batch that was copied out of the ring, and wake writers
+ * @q: the queue; the consumers' lock is held
+ * @batch: the batch; empty afterwards
+ */
+void bbuf_publish_read(struct bbuf_queue *q, struct bbuf_batch_count *batch)
 {
 	bbuf_side_advance(&q->consumer, batch->bytes, batch->stored, batch->records);
 	trace_bbuf_read(q, batch->bytes, batch->records);
@@ -455,9 +456,17 @@ static inline bool bbuf_try_stream(struct bbuf_side *side, struct iov_iter *iter
 	return true;
 }
 
-/* The same for a record, behind those in @batch, which are not published yet. */
-static bool bbuf_try_put_record(struct bbuf_queue *q, struct bbuf_batch_count *batch,
-				struct iov_iter *from, size_t len)
+/**
+ * bbuf_try_put_record() - copy a record into the ring, if nothing has to be waited for
+ * @q: the queue; the producers' lock is held
+ * @batch: records before it, which are not published yet; the record is added
+ * @from: the record
+ * @len: length of the record
+ *
+ * Return: whether it was copied; otherwise nothing has happened.
+ */
+bool bbuf_try_put_record(struct bbuf_queue *q, struct bbuf_batch_count *batch,
+			 struct iov_iter *from, size_t len)
 {
 	size_t off = bbuf_ring_step(&q->ring, q->producer.off, batch->stored);
 	struct bbuf_extent extent = { .len = len };
@@ -669,8 +678,17 @@ static int bbuf_put_record(struct bbuf_queue *q, struct iov_iter *from, size_t l
 	return 0;
 }
 
-static int bbuf_write_record(struct bbuf_queue *q, struct iov_iter *from, size_t len,
-			     struct bbuf_io_opts opts)
+/**
+ * bbuf_write_record() - write a record
+ * @q: the queue, of records
+ * @from: memory that begins with the record
+ * @len: length of the record
+ * @opts: whether and how long to wait
+ *
+ * Return: 0, or an error as of bbuf_write().
+ */
+int bbuf_write_record(struct bbuf_queue *q, struct iov_iter *from, size_t len,
+		      struct bbuf_io_opts opts)
 {
 	struct bbuf_side *side = &q->producer;
 	struct bbuf_waiter waiter;
@@ -684,130 +702,11 @@ static int bbuf_write_record(struct bbuf_queue *q, struct iov_iter *from, size_t
 	return ret;
 }
 
-/* Get the next frame, and check it. */
-static int bbuf_next_frame(struct iov_iter *from, struct bbuf_frame *frame)
-{
-	if (copy_from_iter(frame, sizeof(*frame), from) != sizeof(*frame))
-		return iov_iter_count(from) ? -EFAULT : -EINVAL;
-	if (frame->reserved || !frame->len || frame->len > iov_iter_count(from))
-		return -EINVAL;
-	return 0;
-}
-
-/* Skip the padding of a record, which the last one may lack. */
-static void bbuf_skip_padding(struct iov_iter *from, const struct bbuf_frame *frame)
-{
-	size_t pad = BBUF_FRAME_SPACE(frame->len) - sizeof(*frame) - frame->len;
-
-	iov_iter_advance(from, min(pad, iov_iter_count(from)));
-}
-
-/* Bytes of frames to move at once, so that neither the ring wraps nor the iterator ends. */
-static size_t bbuf_frames_room(const struct bbuf_ring *ring, size_t off,
-			       const struct iov_iter *iter)
-{
-	return min3((size_t)BBUF_FRAMES_SIZE, iov_iter_count(iter), ring->size - off);
-}
-
-/* Queue the next short records with their frames, without a page fault. */
-static bool bbuf_try_put_frames(struct bbuf_queue *q, struct bbuf_batch_count *batch,
-				struct iov_iter *from, struct bbuf_frames *frames)
-{
-	struct bbuf_side *side = &q->producer;
-	size_t off = bbuf_ring_step(&q->ring, side->off, batch->stored);
-	size_t size = bbuf_frames_room(&q->ring, off, from);
-	size_t spare = bbuf_side_spare(side);
-	size_t done;
-
-	if (spare <= batch->bytes)
-		return false;
-	pagefault_disable();
-	size = copy_from_iter(frames->bytes, size, from);
-	pagefault_enable();
-	done = bbuf_frames_put(frames, size, q->ring.data + off, spare - batch->bytes, batch);
-	if (done < size)
-		iov_iter_revert(from, size - done);
-	else
-		iov_iter_advance(from, min(done - size, iov_iter_count(from)));
-	return done;
-}
-
-/* Queue the next record with its frame, likewise. Returns its length, or 0. */
-static size_t bbuf_try_put_frame(struct bbuf_queue *q, struct bbuf_batch_count *batch,
-				 struct iov_iter *from)
-{
-	size_t before = iov_iter_count(from);
-	struct bbuf_frame frame;
-	int ret;
-
-	pagefault_disable();
-	ret = bbuf_next_frame(from, &frame);
-	pagefault_enable();
-	if (!ret && bbuf_try_put_record(q, batch, from, frame.len)) {
-		bbuf_skip_padding(from, &frame);
-		return frame.len;
-	}
-	iov_iter_revert(from, before - iov_iter_count(from));
-	return 0;
-}
-
-/* Queue a batch of records as far as none of them has to wait; perhaps none. */
-static noinline void bbuf_try_write_batch(struct bbuf_queue *q, struct iov_iter *from)
-{
-	struct bbuf_side *side = &q->producer;
-	struct bbuf_batch_count batch = { };
-	struct bbuf_frames frames;
-	unsigned int misses = 0;
-	size_t len = 0;
-
-	mutex_lock(&side->lock);
-	while (!bbuf_batch_is_full(&batch)) {
-		/* A long record is probably followed by another. */
-		if (len <= BBUF_SHORT && misses < BBUF_FRAMES_MAX_MISSES) {
-			if (bbuf_try_put_frames(q, &batch, from, &frames))
-				continue;
-			misses++;
-		}
-		len = bbuf_try_put_frame(q, &batch, from);
-		if (!len)
-			break;
-	}
-	trace_bbuf_batch(q, "write", batch.bytes, batch.records);
-	if (batch.records)
-		bbuf_publish_write(q, &batch);
-	mutex_unlock(&side->lock);
-}
-
-static ssize_t bbuf_write_framed(struct bbuf_queue *q, struct iov_iter *from,
-				 struct bbuf_io_opts opts)
-{
-	size_t len = iov_iter_count(from), left;
-	struct bbuf_frame frame;
-	ssize_t done = 0;
-	int ret = 0;
-
-	while (iov_iter_count(from) && !(done && bbuf_signal_is_pending())) {
-		cond_resched();
-		left = iov_iter_count(from);
-		bbuf_try_write_batch(q, from);
-		if (iov_iter_count(from) == left) {
-			ret = bbuf_next_frame(from, &frame);
-			if (!ret)
-				ret = bbuf_write_record(q, from, frame.len, opts);
-			if (ret)
-				break;
-			bbuf_skip_padding(from, &frame);
-		}
-		done = len - iov_iter_count(from);
-	}
-	return done ?: ret;
-}
-
 /**
- * bbuf_write() - write bytes or records to a queue
+ * bbuf_write() - write bytes or a record to a queue
  * @q: the queue
- * @from: bytes for a stream, one record, or records with their frames
- * @opts: whether and how long to wait, and whether there are frames
+ * @from: bytes for a stream, or one record
+ * @opts: whether and how long to wait
  *
  * A blocking write to a stream waits for room for all of it, up to the capacity, and is queued in
  * one piece; a longer one is queued in several, and both without bytes of other writers in between.
@@ -818,8 +717,8 @@ static ssize_t bbuf_write_framed(struct bbuf_queue *q, struct iov_iter *from,
  * of user memory.
  * Return: bytes taken from @from, 0 only if there were none; or, with nothing queued, -EAGAIN (no
  * room or a writer in front), -ETIMEDOUT, -ERESTARTSYS or -ERESTARTNOHAND (a signal), -EFAULT (a
- * bad address), -EMSGSIZE (a record longer than the capacity), -EINVAL (a bad frame), -EPIPE (shut
- * down), -ENODEV (destroyed). An error after some bytes returns their count.
+ * bad address), -EMSGSIZE (a record longer than the capacity), -EPIPE (shut down), -ENODEV
+ * (destroyed). An error after some bytes returns their count.
  */
 ssize_t bbuf_write(struct bbuf_queue *q, struct iov_iter *from, struct bbuf_io_opts opts)
 {
@@ -829,8 +728,6 @@ ssize_t bbuf_write(struct bbuf_queue *q, struct iov_iter *from, struct bbuf_io_o
 		return 0;
 	if (q->type == BBUF_STREAM)
 		return bbuf_write_stream(q, from, opts);
-	if (opts.framed)
-		return bbuf_write_framed(q, from, opts);
 	return bbuf_write_record(q, from, len, opts) ?: len;
 }
 
@@ -899,10 +796,19 @@ static ssize_t bbuf_get_stream(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 	return done ?: -EFAULT;
 }
 
-/* Copy the record of @extent. Returns its length, or why it can't be delivered. */
-static ssize_t bbuf_get_record(struct bbuf_queue *q, struct bbuf_waiter *waiter,
-			       struct iov_iter *to, struct bbuf_batch_count *batch,
-			       const struct bbuf_extent *extent)
+/**
+ * bbuf_get_record() - copy the next record out of the ring
+ * @q: the queue, which bbuf_side_enter() has granted; as for bbuf_side_copy()
+ * @waiter: the call
+ * @to: where the record goes; unchanged on failure
+ * @batch: records before it, which are not published yet; the record is added
+ * @extent: the record, from bbuf_batch_next_record(), perhaps with a frame
+ *
+ * Return: length of the record, or why it can't be delivered: -EMSGSIZE, or as bbuf_side_copy().
+ */
+ssize_t bbuf_get_record(struct bbuf_queue *q, struct bbuf_waiter *waiter,
+			struct iov_iter *to, struct bbuf_batch_count *batch,
+			const struct bbuf_extent *extent)
 {
 	size_t before = iov_iter_count(to);
 	int ret;
@@ -936,99 +842,14 @@ static ssize_t bbuf_get_one(struct bbuf_queue *q, struct bbuf_waiter *waiter, st
 	return ret;
 }
 
-/* Read the next short records with their frames, without a page fault. */
-static bool bbuf_try_get_frames(struct bbuf_queue *q, struct bbuf_batch_count *batch,
-				struct iov_iter *to, struct bbuf_frames *frames)
-{
-	struct bbuf_side *side = &q->consumer;
-	size_t off = bbuf_ring_step(&q->ring, side->off, batch->stored);
-	size_t size = bbuf_frames_room(&q->ring, off, to);
-	struct bbuf_batch_count more = *batch;
-	size_t want, done;
-
-	if (bbuf_iter_allocates(to))
-		return false;
-	want = bbuf_frames_get(frames, size, q->ring.data + off,
-			       bbuf_side_avail(side) - batch->bytes, &more);
-	if (!want)
-		return false;
-	want = min(want, iov_iter_count(to));
-	pagefault_disable();
-	done = copy_to_iter(frames->bytes, want, to);
-	pagefault_enable();
-	if (done < want) {
-		iov_iter_revert(to, done);
-		return false;
-	}
-	*batch = more;
-	return true;
-}
-
-/*
- * Read the next record of a batch. The records in @batch are not published yet: if the call dropped
- * the lock and were ended, another reader would read them again. So it yields while there are any.
- */
-static ssize_t bbuf_get_next(struct bbuf_queue *q, struct bbuf_waiter *waiter, struct iov_iter *to,
-			     struct bbuf_batch_count *batch)
-{
-	struct bbuf_extent extent = bbuf_batch_next_record(q, batch);
-	const struct bbuf_frame frame = { .len = extent.len };
-	ssize_t len;
-
-	extent.frame = &frame;
-	extent.frame_size = sizeof(frame);
-	if (batch->records &&
-	    (bbuf_iter_allocates(to) || batch->bytes + extent.len > BBUF_LOCKED_BATCH))
-		return BBUF_FAULT;
-	waiter->yields = batch->records;
-	len = bbuf_get_record(q, waiter, to, batch, &extent);
-	waiter->yields = false;
-	return len;
-}
-
-/*
- * Read as many records as there are and fit. Between batches the head waiter keeps other readers
- * off, without the lock.
- */
-static noinline ssize_t bbuf_get_batch(struct bbuf_queue *q, struct bbuf_waiter *waiter,
-				       struct iov_iter *to)
-{
-	struct bbuf_side *side = &q->consumer;
-	size_t before = iov_iter_count(to), done;
-	struct bbuf_batch_count batch = { };
-	struct bbuf_frames frames;
-	ssize_t len = 0;
-
-	while (batch.bytes < bbuf_side_avail(side)) {
-		if (len > BBUF_SHORT || !bbuf_try_get_frames(q, &batch, to, &frames))
-			len = bbuf_get_next(q, waiter, to, &batch);
-		if (len < 0 && len != BBUF_FAULT)
-			break;
-		if (bbuf_batch_is_full(&batch) || len == BBUF_FAULT) {
-			bbuf_publish_read(q, &batch);
-			if (bbuf_side_pause(side, waiter))
-				break;
-		}
-		if (bbuf_signal_is_pending())
-			break;
-	}
-	done = before - iov_iter_count(to);
-	if (batch.bytes) {
-		if (fatal_signal_pending(current))
-			return -EINTR;	/* no one would learn of them: they stay */
-		bbuf_publish_read(q, &batch);
-	}
-	return done ?: (waiter->result ?: len);
-}
-
 /**
- * bbuf_read() - read bytes or records from a queue
+ * bbuf_read() - read bytes or a record from a queue
  * @q: the queue
  * @to: where they go
- * @opts: whether and how long to wait, and whether to have frames
+ * @opts: whether and how long to wait
  *
  * Reads what is there, up to what @to holds, as soon as there is enough; from a record queue one
- * record, or, with frames, as many as fit. Bytes that can't be delivered stay queued.
+ * record. Bytes that can't be delivered stay queued.
  *
  * Context: process context; may sleep for data unless it is non-blocking, and in any case for pages
  * of user memory.
@@ -1052,7 +873,7 @@ ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_io_opts
 	else if (!ret && q->type == BBUF_STREAM)
 		ret = bbuf_get_stream(q, &waiter, to);
 	else if (!ret)
-		ret = opts.framed ? bbuf_get_batch(q, &waiter, to) : bbuf_get_one(q, &waiter, to);
+		ret = bbuf_get_one(q, &waiter, to);
 	bbuf_side_exit(side, &waiter);
 	return ret;
 }

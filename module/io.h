@@ -29,13 +29,14 @@ struct bbuf_io_opts {
 };
 
 /**
- * struct bbuf_extent - a piece of a ring to copy, and perhaps a frame before it
+ * struct bbuf_extent - a piece of a ring to copy, and perhaps a frame before it (see framed.c)
  * @ring: the ring
  * @off: offset in the ring at which it begins
  * @len: length in bytes
  * @prefix: for a record, bytes of the ring before it that hold its length
  * @frame: frame that user memory has before the bytes
- * @frame_size: bytes of @frame; 0 without one, and then there is no padding either
+ * @frame_size: bytes of @frame; 0 without one
+ * @padding: zero bytes that user memory has after the bytes, as far as there is room for them
  */
 struct bbuf_extent {
 	const struct bbuf_ring *ring;
@@ -44,6 +45,7 @@ struct bbuf_extent {
 	size_t prefix;
 	const void *frame;
 	size_t frame_size;
+	size_t padding;
 };
 
 /* Returned by bbuf_side_copy() to a call that yields: a page of its memory is missing. */
@@ -75,5 +77,18 @@ ssize_t bbuf_write(struct bbuf_queue *q, struct iov_iter *from, struct bbuf_io_o
 ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_io_opts opts);
 ssize_t bbuf_peek(struct bbuf_queue *q, struct iov_iter *to);
 size_t bbuf_readable(struct bbuf_queue *q);
+
+/* For framed.c. */
+struct bbuf_extent bbuf_batch_next_record(const struct bbuf_queue *q,
+					  const struct bbuf_batch_count *batch);
+void bbuf_publish_write(struct bbuf_queue *q, const struct bbuf_batch_count *batch);
+void bbuf_publish_read(struct bbuf_queue *q, struct bbuf_batch_count *batch);
+bool bbuf_try_put_record(struct bbuf_queue *q, struct bbuf_batch_count *batch,
+			 struct iov_iter *from, size_t len);
+int bbuf_write_record(struct bbuf_queue *q, struct iov_iter *from, size_t len,
+		      struct bbuf_io_opts opts);
+ssize_t bbuf_get_record(struct bbuf_queue *q, struct bbuf_waiter *waiter,
+			struct iov_iter *to, struct bbuf_batch_count *batch,
+			const struct bbuf_extent *extent);
 
 #endif /* BBUF_IO_H */

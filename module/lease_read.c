@@ -8,7 +8,6 @@
  * the page. So no reader waits for the page of another one, and none holds a record that it has not
  * got.
  */
-#include <linux/align.h>
 #include <linux/err.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
@@ -20,6 +19,7 @@
 #include <linux/uaccess.h>
 #include <linux/uio.h>
 
+#include "framed.h"
 #include "lease_read.h"
 #include "trace.h"
 
@@ -133,13 +133,6 @@ static struct bbuf_item *bbuf_item_make(struct bbuf_queue *q, struct bbuf_waiter
 	return item;
 }
 
-static size_t bbuf_opts_frame_size(struct bbuf_io_opts opts)
-{
-	if (!opts.framed)
-		return 0;
-	return opts.lease_framed ? sizeof(struct bbuf_lease_frame) : sizeof(struct bbuf_frame);
-}
-
 /*
  * Copy the next record to user memory, with its frame, from the ring or an item. The lock may be
  * dropped in between, but the record stays the first.
@@ -148,25 +141,26 @@ static int bbuf_next_copy(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 			  const struct bbuf_next *next, struct bbuf_io_opts opts,
 			  struct iov_iter *to)
 {
-	const struct bbuf_lease_frame lease_frame = {
-		.len = next->len,
+	struct bbuf_lease_frame lease_frame = {
 		.deliveries = next->item ? next->item->deliveries + 1 : 1,
 		.lease = q->leases->last_id + 1,
 	};
-	const struct bbuf_frame frame = { .len = next->len };
 	const struct bbuf_ring data = {
 		.data = next->item ? next->item->data : NULL, .size = next->len,
 	};
-	const struct bbuf_extent extent = {
+	struct bbuf_extent extent = {
 		.ring = next->item ? &data : &q->ring,
 		.off = next->item ? 0 : bbuf_ring_step(&q->ring, q->consumer.off, next->prefix),
 		.len = next->len,
-		.frame = opts.lease_framed ? (const void *)&lease_frame : &frame,
-		.frame_size = bbuf_opts_frame_size(opts),
 	};
 	size_t before = iov_iter_count(to);
+	struct bbuf_frame frame;
 	int ret;
 
+	if (opts.framed && opts.lease_framed)
+		bbuf_extent_add_lease_frame(&extent, &lease_frame);
+	else if (opts.framed)
+		bbuf_extent_add_frame(&extent, &frame);
 	ret = bbuf_side_copy(&q->consumer, waiter, &extent, to);
 	if (ret)
 		iov_iter_revert(to, before - iov_iter_count(to));
@@ -196,7 +190,7 @@ static int bbuf_lease_read_one(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 		return 1;
 	if (reader->lease)
 		reader->lease->len = next.len;
-	if (bbuf_opts_frame_size(reader->opts) + next.len > before)
+	if (bbuf_frame_size(reader->opts) + next.len > before)
 		return -EMSGSIZE;
 	if (bbuf_holder_is_full(q, reader->holder))
 		return -EBUSY;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Unit tests of frames.c, for KUnit.
+ * Unit tests of short records with frames, for KUnit.
  */
+#define NOTRACE	/* the tracepoints are the module's */
+
 #include <kunit/test.h>
 
-#include "frames.c"
+#include "framed.c"
 
 #define COUNT	3
 #define HEAD	sizeof(struct bbuf_frame)
