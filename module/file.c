@@ -22,6 +22,7 @@
 #include "lease_read.h"
 #include "open_file.h"
 #include "restart.h"
+#include "token.h"
 
 /*
  * A user who may read the directory of a node may watch its files for reads and writes with

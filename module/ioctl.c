@@ -21,10 +21,10 @@
 #include "compat.h"
 #include "io.h"
 #include "ioctl.h"
-#include "lease.h"
 #include "lease_read.h"
 #include "open_file.h"
 #include "restart.h"
+#include "settle.h"
 
 /* The structure may be shorter or longer than here: see the top of uapi/linux/bbuf.h. */
 static int bbuf_copy_struct(void *dst, size_t size, unsigned int cmd, const void __user *arg)

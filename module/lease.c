@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Leases: records that consumers have read, and may not be done with. How they are read:
- * lease_read.c.
+ * Leases: records that consumers have read, and may not be done with. This file keeps account of
+ * them: each change of the items, the positions and the counts. lease_read.c leases what is read;
+ * settle.c decides what becomes of a lease; holder.c has the files that lease; token.c has what is
+ * different for the bytes of a stream.
  *
  * A record that is read from a queue with BBUF_LEASE leaves the ring for memory of its own, an
  * item. While it is leased no one else can read it, and it still counts against the capacity. If it
@@ -34,17 +36,12 @@
 #include <linux/ktime.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
-#include <linux/pid.h>
 #include <linux/rbtree.h>
 #include <linux/sched.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/uio.h>
-#include <linux/wait.h>
 #include <linux/workqueue.h>
 
-#include "io.h"
 #include "lease.h"
 #include "trace.h"
 
@@ -90,9 +87,12 @@ void bbuf_leases_notify(struct bbuf_queue *q, const struct bbuf_lease_changes *c
 		bbuf_side_notify(&q->consumer, changes->requeued_bytes, changes->requeued);
 }
 
-/* Under the lock: collect whether readers must be woken as well. */
-static void bbuf_leases_collect_unblocked(struct bbuf_leases *leases,
-					  struct bbuf_lease_changes *changes)
+/**
+ * bbuf_leases_collect_unblocked() - collect whether readers must be woken as well
+ * @leases: the leases; the consumers' lock is held
+ * @changes: for bbuf_leases_notify()
+ */
+void bbuf_leases_collect_unblocked(struct bbuf_leases *leases, struct bbuf_lease_changes *changes)
 {
 	changes->unblocked |= leases->unblocked;
 	leases->unblocked = false;
@@ -158,7 +158,13 @@ static void bbuf_item_stop_timer(struct bbuf_leases *leases, struct bbuf_item *i
 	RB_CLEAR_NODE(&item->timed);
 }
 
-static unsigned int bbuf_leases_file_limit(const struct bbuf_leases *leases)
+/**
+ * bbuf_leases_file_limit() - get the number of leases that a file may have
+ * @leases: the leases
+ *
+ * Return: maximum number of leases.
+ */
+unsigned int bbuf_leases_file_limit(const struct bbuf_leases *leases)
 {
 	return min_t(size_t, READ_ONCE(leases->max_leases), READ_ONCE(leases->limit));
 }
@@ -227,8 +233,12 @@ static void bbuf_leases_rewind(struct bbuf_queue *q, size_t bytes)
 	WRITE_ONCE(side->pos, side->pos - bytes);
 }
 
-/* Run @expiry when the first lease times out. */
-static void bbuf_leases_arm(struct bbuf_leases *leases, u64 deadline)
+/**
+ * bbuf_leases_arm() - run @expiry when the first lease times out
+ * @leases: the leases; the consumers' lock is held
+ * @deadline: time at which a lease times out, in nanoseconds of CLOCK_MONOTONIC, or BBUF_NEVER
+ */
+void bbuf_leases_arm(struct bbuf_leases *leases, u64 deadline)
 {
 	u64 now, delay = 0;
 
@@ -257,16 +267,24 @@ static void bbuf_item_start_timer(struct bbuf_leases *leases, struct bbuf_item *
 	bbuf_leases_arm(leases, item->deadline);
 }
 
-/* Add a lease to its holder, which can find it again, and to the timeouts. */
-static void bbuf_holder_track(struct bbuf_leases *leases, struct bbuf_item *item)
+/**
+ * bbuf_holder_track() - add a lease to its holder, which can find it again, and to the timeouts
+ * @leases: the leases; the consumers' lock is held
+ * @item: the lease
+ */
+void bbuf_holder_track(struct bbuf_leases *leases, struct bbuf_item *item)
 {
 	rb_add_cached(&item->held, &item->holder->leases, bbuf_item_held_before);
 	bbuf_item_start_timer(leases, item);
 }
 
-/* Move a lease from its holder to the list @items of the caller; it still counts as leased. */
-static void bbuf_holder_pick(struct bbuf_leases *leases, struct bbuf_item *item,
-			     struct list_head *items)
+/**
+ * bbuf_holder_pick() - move a lease from its holder to a list of the caller
+ * @leases: the leases; the consumers' lock is held
+ * @item: the lease, which still counts as leased
+ * @items: the list
+ */
+void bbuf_holder_pick(struct bbuf_leases *leases, struct bbuf_item *item, struct list_head *items)
 {
 	rb_erase_cached(&item->held, &item->holder->leases);
 	bbuf_item_stop_timer(leases, item);
@@ -313,17 +331,27 @@ void bbuf_lease_grant(struct bbuf_queue *q, struct bbuf_holder *holder, struct b
 	bbuf_holder_track(leases, item);
 }
 
-/* Detach @item from its holder. It stays in flight. */
-static void bbuf_item_detach(struct bbuf_leases *leases, struct bbuf_item *item)
+/**
+ * bbuf_item_detach() - detach a lease that was picked from its holder
+ * @leases: the leases; the consumers' lock is held
+ * @item: the lease, which stays in flight
+ */
+void bbuf_item_detach(struct bbuf_leases *leases, struct bbuf_item *item)
 {
 	if (item->holder)
 		bbuf_holder_add_count(leases, item->holder, -1);
 	item->holder = NULL;
 }
 
-/* Requeue a lease that was picked: at its own position, or behind all that is queued. */
-static void bbuf_lease_requeue(struct bbuf_queue *q, struct bbuf_item *item, bool last,
-			       struct bbuf_lease_changes *changes)
+/**
+ * bbuf_lease_requeue() - requeue a lease that was picked
+ * @q: the queue; the consumers' lock is held
+ * @item: the lease
+ * @last: behind all that is queued, instead of at its own position
+ * @changes: for bbuf_leases_notify()
+ */
+void bbuf_lease_requeue(struct bbuf_queue *q, struct bbuf_item *item, bool last,
+			struct bbuf_lease_changes *changes)
 {
 	struct bbuf_leases *leases = q->leases;
 
@@ -390,9 +418,14 @@ static void bbuf_item_consume(struct bbuf_queue *q, struct bbuf_item *item,
 	changes->consumed_bytes += item->len;
 }
 
-/* Remove a lease that was picked, and is consumed; the caller frees it. */
-static void bbuf_lease_consume(struct bbuf_queue *q, struct bbuf_item *item,
-			       struct bbuf_lease_changes *changes)
+/**
+ * bbuf_lease_consume() - remove a lease that was picked, and is consumed
+ * @q: the queue; the consumers' lock is held
+ * @item: the lease; the caller frees it
+ * @changes: for bbuf_leases_notify()
+ */
+void bbuf_lease_consume(struct bbuf_queue *q, struct bbuf_item *item,
+			struct bbuf_lease_changes *changes)
 {
 	bbuf_item_detach(q->leases, item);
 	q->leased -= item->len;
@@ -401,91 +434,15 @@ static void bbuf_lease_consume(struct bbuf_queue *q, struct bbuf_item *item,
 	trace_bbuf_settle(q, item->len, bbuf_item_records(q));
 }
 
-/* Remove a lease that was moved to the dead-letter queue, or dropped for want of one. */
-static void bbuf_lease_consume_dead_letter(struct bbuf_queue *q, struct bbuf_item *item,
-					   struct bbuf_lease_changes *changes)
-{
-	q->leases->dead_lettered++;
-	q->leases->dead_lettered_bytes += item->len;
-	bbuf_lease_consume(q, item, changes);
-}
-
-/* Write a record to the dead-letter queue, if there is one; true if it must be removed here. */
-static bool bbuf_item_dead_letter(struct bbuf_queue *q, struct bbuf_item *item)
-{
-	const struct bbuf_io_opts nowait_opts = { .nowait = true, .deadline = BBUF_NEVER };
-	struct kvec vec = { .iov_base = item->data, .iov_len = item->len };
-	struct iov_iter from;
-
-	if (!q->leases->dead_letters)
-		return true;
-	iov_iter_kvec(&from, ITER_SOURCE, &vec, 1, item->len);
-	return bbuf_write(q->leases->dead_letters, &from, nowait_opts) == item->len;
-}
-
-/* Check whether a record was delivered too often to be returned. */
-static bool bbuf_item_is_exhausted(const struct bbuf_leases *leases, const struct bbuf_item *item)
-{
-	return leases->max_deliveries && item->deliveries >= leases->max_deliveries;
-}
-
 /**
- * struct bbuf_return_opts - how leases are returned
- * @last: behind all that is queued, instead of to their own positions
- * @expired: because they timed out
+ * bbuf_leases_pick_expired() - pick leases that have timed out, at most one batch
+ * @leases: the leases; the consumers' lock is held
+ * @items: list that they are added to
+ * @n: set to their number
+ *
+ * Return: deadline of the next one, or BBUF_NEVER.
  */
-struct bbuf_return_opts {
-	bool last;
-	bool expired;
-};
-
-static void bbuf_lease_return(struct bbuf_queue *q, struct bbuf_item *item,
-			      struct bbuf_return_opts opts, struct bbuf_lease_changes *changes)
-{
-	q->leases->returned++;
-	q->leases->expired += opts.expired;
-	bbuf_lease_requeue(q, item, opts.last, changes);
-}
-
-/* Return those of @items that may be returned; the others are detached, and stay in @items. */
-static void bbuf_leases_return_list(struct bbuf_queue *q, struct list_head *items,
-				    struct bbuf_return_opts opts,
-				    struct bbuf_lease_changes *changes)
-{
-	struct bbuf_item *item, *next;
-
-	list_for_each_entry_safe(item, next, items, link) {
-		if (bbuf_item_is_exhausted(q->leases, item))
-			bbuf_item_detach(q->leases, item);
-		else
-			bbuf_lease_return(q, item, opts, changes);
-	}
-}
-
-/* Dead-letter @items or, where that is impossible, return them behind all that is queued. */
-static void bbuf_leases_dead_letter_list(struct bbuf_queue *q, struct list_head *items,
-					 struct bbuf_return_opts opts,
-					 struct bbuf_lease_changes *changes)
-{
-	struct bbuf_item *item, *next;
-	bool gone;
-
-	opts.last = true;
-	list_for_each_entry_safe(item, next, items, link) {
-		gone = bbuf_item_dead_letter(q, item);
-		mutex_lock(&q->consumer.lock);
-		if (gone)
-			bbuf_lease_consume_dead_letter(q, item, changes);
-		else
-			bbuf_lease_return(q, item, opts, changes);
-		bbuf_leases_collect_unblocked(q->leases, changes);
-		mutex_unlock(&q->consumer.lock);
-	}
-	bbuf_leases_free(items);
-}
-
-/* Pick leases that have timed out, at most one batch. Returns the deadline of the next one. */
-static u64 bbuf_leases_pick_expired(struct bbuf_leases *leases, struct list_head *items, size_t *n)
+u64 bbuf_leases_pick_expired(struct bbuf_leases *leases, struct list_head *items, size_t *n)
 {
 	u64 now = ktime_get_ns();
 	struct bbuf_item *item;
@@ -500,411 +457,6 @@ static u64 bbuf_leases_pick_expired(struct bbuf_leases *leases, struct list_head
 	return BBUF_NEVER;
 }
 
-/* End leases that have timed out, and run again when the next one does. */
-static void bbuf_leases_expire(struct work_struct *work)
-{
-	struct bbuf_leases *leases = container_of(work, struct bbuf_leases, expiry.work);
-	const struct bbuf_return_opts opts = { .expired = true };
-	struct bbuf_queue *q = leases->queue;
-	struct bbuf_lease_changes changes = { };
-	LIST_HEAD(expired);
-	size_t n;
-	u64 due;
-
-	mutex_lock(&q->consumer.lock);
-	due = bbuf_leases_pick_expired(leases, &expired, &n);
-	leases->due = BBUF_NEVER;
-	bbuf_leases_arm(leases, due);
-	trace_bbuf_batch(q, "expire", 0, n);
-	bbuf_leases_return_list(q, &expired, opts, &changes);
-	bbuf_leases_collect_unblocked(leases, &changes);
-	mutex_unlock(&q->consumer.lock);
-	bbuf_leases_dead_letter_list(q, &expired, opts, &changes);
-	bbuf_leases_notify(q, &changes);
-}
-
-/* Find the first lease of a holder whose id is at least @id. */
-static struct bbuf_item *bbuf_holder_next(const struct bbuf_holder *holder, u64 id)
-{
-	struct rb_node *node = holder->leases.rb_root.rb_node;
-	struct bbuf_item *item, *found = NULL;
-
-	while (node) {
-		item = rb_entry(node, struct bbuf_item, held);
-		if (item->id >= id) {
-			found = item;
-			node = node->rb_left;
-		} else {
-			node = node->rb_right;
-		}
-	}
-	return found;
-}
-
-static struct bbuf_item *bbuf_holder_find(const struct bbuf_holder *holder, u64 id)
-{
-	struct bbuf_item *item = bbuf_holder_next(holder, id);
-
-	return item && (!id || item->id == id) ? item : NULL;
-}
-
-/**
- * struct bbuf_settle_progress - progress of settling many leases
- * @from: smallest id of the leases that are left
- * @to: largest id to settle: newer leases are left alone
- * @n: leases that are being settled now
- * @more: whether there may be more
- */
-struct bbuf_settle_progress {
-	u64 from;
-	u64 to;
-	size_t n;
-	bool more;
-};
-
-/* Find the next lease to settle; or NULL. */
-static struct bbuf_item *bbuf_settle_next(const struct bbuf_holder *holder,
-					  struct bbuf_settle_progress *progress)
-{
-	struct bbuf_item *item = bbuf_holder_next(holder, progress->from);
-
-	if (!item || item->id > progress->to)
-		return NULL;
-	progress->from = item->id + 1;
-	return item;
-}
-
-/* Move the leases to settle from the holder to @items, at most one batch. */
-static int bbuf_settle_pick(struct bbuf_queue *q, struct bbuf_holder *holder,
-			    const struct bbuf_settle *settle, struct bbuf_settle_progress *progress,
-			    struct list_head *items)
-{
-	struct bbuf_item *item;
-
-	if (!(settle->flags & BBUF_SETTLE_ALL)) {
-		item = bbuf_holder_find(holder, settle->lease);
-		if (!item)
-			return settle->lease ? -ESTALE : -ENOENT;
-		bbuf_holder_pick(q->leases, item, items);
-		progress->n = 1;
-		return 0;
-	}
-	if (!progress->to)
-		progress->to = q->leases->last_id;
-	progress->n = 0;
-	while (progress->n < BBUF_LOCKED_RECORDS && (item = bbuf_settle_next(holder, progress))) {
-		bbuf_holder_pick(q->leases, item, items);
-		progress->n++;
-	}
-	progress->more = progress->n == BBUF_LOCKED_RECORDS;
-	return 0;
-}
-
-/* The following functions return the number of leases that they have settled. */
-
-static long bbuf_settle_ack(struct bbuf_queue *q, struct list_head *items,
-			    struct bbuf_lease_changes *changes)
-{
-	struct bbuf_item *item;
-	long n = 0;
-
-	list_for_each_entry(item, items, link) {
-		bbuf_lease_consume(q, item, changes);
-		n++;
-	}
-	return n;
-}
-
-/* Give leases back to their holder; their timeouts start again. */
-static long bbuf_settle_renew(struct bbuf_queue *q, struct list_head *items)
-{
-	struct bbuf_item *item, *next;
-	long n = 0;
-
-	list_for_each_entry_safe(item, next, items, link) {
-		list_del(&item->link);
-		bbuf_holder_track(q->leases, item);
-		n++;
-	}
-	return n;
-}
-
-/* Stops at the first one that can't be dead-lettered: that one and the rest stay leased. */
-static long bbuf_settle_reject(struct bbuf_queue *q, struct list_head *items,
-			       struct bbuf_lease_changes *changes)
-{
-	struct bbuf_item *item, *next;
-	LIST_HEAD(gone);
-	bool all = true;
-	long n = 0;
-
-	mutex_unlock(&q->consumer.lock);
-	list_for_each_entry_safe(item, next, items, link) {
-		all = bbuf_item_dead_letter(q, item);
-		if (!all)
-			break;
-		list_move_tail(&item->link, &gone);
-	}
-	mutex_lock(&q->consumer.lock);
-	list_for_each_entry(item, &gone, link) {
-		bbuf_lease_consume_dead_letter(q, item, changes);
-		n++;
-	}
-	bbuf_settle_renew(q, items);
-	list_splice(&gone, items);
-	return n || all ? n : -EAGAIN;
-}
-
-/* The consumers' lock is held; what is left in @items must be dead-lettered, or freed. */
-static long bbuf_settle_picked(struct bbuf_queue *q, u32 action, struct list_head *items,
-			       struct bbuf_settle_progress *progress,
-			       struct bbuf_lease_changes *changes)
-{
-	const struct bbuf_return_opts opts = { .last = action == BBUF_RETURN_LAST };
-
-	trace_bbuf_batch(q, "settle", 0, progress->n);
-	switch (action) {
-	case BBUF_ACK:
-		return bbuf_settle_ack(q, items, changes);
-	case BBUF_RENEW:
-		return bbuf_settle_renew(q, items);
-	case BBUF_REJECT:
-		return bbuf_settle_reject(q, items, changes);
-	default:
-		bbuf_leases_return_list(q, items, opts, changes);
-		return progress->n;
-	}
-}
-
-/* Settle as many leases as one lock may be held for. */
-static long bbuf_settle_batch(struct bbuf_queue *q, struct bbuf_holder *holder,
-			      const struct bbuf_settle *settle,
-			      struct bbuf_settle_progress *progress)
-{
-	const struct bbuf_return_opts opts = { .last = settle->action == BBUF_RETURN_LAST };
-	bool returns = settle->action == BBUF_RETURN || opts.last;
-	struct bbuf_lease_changes changes = { };
-	LIST_HEAD(items);
-	long ret;
-
-	mutex_lock(&q->consumer.lock);
-	ret = bbuf_side_error(&q->consumer) ?:
-	      bbuf_settle_pick(q, holder, settle, progress, &items);
-	if (!ret)
-		ret = bbuf_settle_picked(q, settle->action, &items, progress, &changes);
-	bbuf_leases_collect_unblocked(q->leases, &changes);
-	mutex_unlock(&q->consumer.lock);
-
-	if (returns)
-		bbuf_leases_dead_letter_list(q, &items, opts, &changes);
-	else
-		bbuf_leases_free(&items);
-	if (ret > 0 && settle->action != BBUF_RENEW)
-		bbuf_leases_notify(q, &changes);
-	return ret;
-}
-
-/**
- * bbuf_lease_settle() - acknowledge, return, reject or renew leases
- * @q: the queue, of records, with BBUF_LEASE
- * @holder: holder of the leases
- * @settle: leases, and the action; its values are valid
- *
- * Context: process context; may sleep for locks.
- * Return: number of leases, or -ESTALE, -ENOENT, -EAGAIN, -ENODEV, see struct bbuf_settle.
- */
-long bbuf_lease_settle(struct bbuf_queue *q, struct bbuf_holder *holder,
-		       const struct bbuf_settle *settle)
-{
-	struct bbuf_settle_progress progress = { };
-	long ret, done = 0;
-
-	do {
-		ret = bbuf_settle_batch(q, holder, settle, &progress);
-		done += max(ret, 0L);
-		cond_resched();
-	} while (ret > 0 && progress.more);
-	return done ?: ret;
-}
-
-/**
- * bbuf_lease_undo() - return a lease that its holder was not told of
- * @q: the queue
- * @holder: holder of the lease
- * @id: id of the lease
- */
-void bbuf_lease_undo(struct bbuf_queue *q, struct bbuf_holder *holder, u64 id)
-{
-	struct bbuf_lease_changes changes = { };
-	struct bbuf_item *item;
-	LIST_HEAD(items);
-
-	mutex_lock(&q->consumer.lock);
-	item = bbuf_holder_find(holder, id);
-	if (item) {
-		bbuf_holder_pick(q->leases, item, &items);
-		item->deliveries--;
-		bbuf_lease_requeue(q, item, false, &changes);
-	}
-	bbuf_leases_collect_unblocked(q->leases, &changes);
-	mutex_unlock(&q->consumer.lock);
-	bbuf_leases_notify(q, &changes);
-}
-
-/* Find a token of a holder of a stream by its byte. */
-static struct bbuf_item *bbuf_holder_token(const struct bbuf_holder *holder, u8 byte)
-{
-	struct rb_node *node = holder->leases.rb_root.rb_node;
-	struct bbuf_item *item;
-
-	while (node) {
-		item = rb_entry(node, struct bbuf_item, held);
-		if (item->data[0] == byte)
-			return item;
-		node = byte < item->data[0] ? node->rb_left : node->rb_right;
-	}
-	return NULL;
-}
-
-/**
- * bbuf_holder_has_token() - check whether a holder has leased a token
- * @holder: the holder, of a stream; the consumers' lock is held
- * @byte: the token
- *
- * Return: whether it has.
- */
-bool bbuf_holder_has_token(const struct bbuf_holder *holder, u8 byte)
-{
-	return bbuf_holder_token(holder, byte);
-}
-
-/**
- * bbuf_token_requeue() - put a token behind all that is queued
- * @q: the queue, a stream; the consumers' lock is held
- * @holder: holder of the token
- * @byte: the token
- * @changes: for bbuf_leases_notify()
- *
- * Return: whether the holder has leased such a token.
- */
-bool bbuf_token_requeue(struct bbuf_queue *q, struct bbuf_holder *holder, u8 byte,
-			struct bbuf_lease_changes *changes)
-{
-	struct bbuf_item *item = bbuf_holder_token(holder, byte);
-	LIST_HEAD(items);
-
-	if (!item)
-		return false;
-	bbuf_holder_pick(q->leases, item, &items);
-	bbuf_lease_requeue(q, item, true, changes);
-	bbuf_leases_collect_unblocked(q->leases, changes);
-	return true;
-}
-
-/* For a stream: find the holder of this process, or add @fresh. */
-static struct bbuf_holder *bbuf_holder_find_or_add(struct bbuf_leases *leases,
-						   struct bbuf_holder *fresh)
-{
-	struct rb_node **link = &leases->holders.rb_node, *parent = NULL;
-
-	while (*link) {
-		struct bbuf_holder *holder = rb_entry(*link, struct bbuf_holder, node);
-
-		if (holder->owner == fresh->owner)
-			return holder;
-		parent = *link;
-		link = fresh->owner < holder->owner ? &parent->rb_left : &parent->rb_right;
-	}
-	rb_link_node(&fresh->node, parent, link);
-	rb_insert_color(&fresh->node, &leases->holders);
-	return fresh;
-}
-
-/**
- * bbuf_holder_get() - get the holder for a file that the current task opens
- * @q: the queue
- *
- * For a stream this is the holder of the process, if it has one.
- *
- * Return: the holder, for bbuf_holder_put(), or NULL if there is no memory.
- */
-struct bbuf_holder *bbuf_holder_get(struct bbuf_queue *q)
-{
-	struct bbuf_holder *fresh, *holder;
-
-	fresh = kzalloc(sizeof(*fresh), GFP_KERNEL_ACCOUNT);
-	if (!fresh)
-		return NULL;
-	fresh->leases = RB_ROOT_CACHED;
-	init_waitqueue_head(&fresh->wait);
-	if (q->type == BBUF_RECORD) {
-		fresh->files = 1;
-		return fresh;
-	}
-	fresh->owner = get_pid(task_tgid(current));
-
-	mutex_lock(&q->consumer.lock);
-	holder = bbuf_holder_find_or_add(q->leases, fresh);
-	holder->files++;
-	mutex_unlock(&q->consumer.lock);
-	if (holder != fresh) {
-		put_pid(fresh->owner);
-		kfree(fresh);
-	}
-	return holder;
-}
-
-/* Return a batch of the leases of a file that is closed; false if there are no more. */
-static bool bbuf_holder_return(struct bbuf_queue *q, struct bbuf_holder *holder)
-{
-	const struct bbuf_return_opts opts = { };
-	struct bbuf_lease_changes changes = { };
-	struct rb_node *first;
-	LIST_HEAD(items);
-	size_t n = 0;
-
-	mutex_lock(&q->consumer.lock);
-	while (n < BBUF_LOCKED_RECORDS && (first = rb_first_cached(&holder->leases))) {
-		bbuf_holder_pick(q->leases, rb_entry(first, struct bbuf_item, held), &items);
-		n++;
-	}
-	trace_bbuf_batch(q, "close", 0, n);
-	bbuf_leases_return_list(q, &items, opts, &changes);
-	bbuf_leases_collect_unblocked(q->leases, &changes);
-	mutex_unlock(&q->consumer.lock);
-	bbuf_leases_dead_letter_list(q, &items, opts, &changes);
-	bbuf_leases_notify(q, &changes);
-	return n == BBUF_LOCKED_RECORDS;
-}
-
-/* Count a file less; true if it was the last. */
-static bool bbuf_holder_close(struct bbuf_queue *q, struct bbuf_holder *holder)
-{
-	bool last;
-
-	mutex_lock(&q->consumer.lock);
-	last = !--holder->files;
-	if (last && holder->owner)
-		rb_erase(&holder->node, &q->leases->holders);
-	mutex_unlock(&q->consumer.lock);
-	return last;
-}
-
-/**
- * bbuf_holder_put() - release a holder: leases that were not settled are returned
- * @q: the queue
- * @holder: from bbuf_holder_get()
- */
-void bbuf_holder_put(struct bbuf_queue *q, struct bbuf_holder *holder)
-{
-	if (!bbuf_holder_close(q, holder))
-		return;
-	while (bbuf_holder_return(q, holder))
-		cond_resched();
-	put_pid(holder->owner);
-	kfree(holder);
-}
-
 /**
  * bbuf_holder_is_full() - check whether a holder has as many leases as it may
  * @q: the queue
@@ -915,170 +467,6 @@ void bbuf_holder_put(struct bbuf_queue *q, struct bbuf_holder *holder)
 bool bbuf_holder_is_full(const struct bbuf_queue *q, const struct bbuf_holder *holder)
 {
 	return READ_ONCE(holder->count) >= bbuf_leases_file_limit(q->leases);
-}
-
-/**
- * bbuf_holder_wake() - wake a task that waits until its holder may lease more
- * @holder: the holder, which has fewer leases now, or a higher limit; a file of it is open
- *
- * That task wakes the next one if there is something left to lease.
- */
-void bbuf_holder_wake(struct bbuf_holder *holder)
-{
-	/* (A) pairs with (B) in bbuf_holder_wait(): the count, then the wait queue. */
-	if (wq_has_sleeper(&holder->wait))
-		wake_up_interruptible(&holder->wait);
-}
-
-/* Wake one more if the admitted tasks leave something for it, or there is nothing to wait for. */
-static void bbuf_holder_wake_next(const struct bbuf_queue *q, struct bbuf_holder *holder)
-{
-	unsigned int taken = READ_ONCE(holder->count) + atomic_read(&holder->admitted);
-
-	if (taken < bbuf_leases_file_limit(q->leases) || READ_ONCE(q->state) & BBUF_DESTROYED)
-		bbuf_holder_wake(holder);
-}
-
-/* Find the holder of a stream that follows @owner, or NULL. */
-static struct bbuf_holder *bbuf_holder_after(const struct bbuf_leases *leases,
-					     const struct pid *owner)
-{
-	struct rb_node *node = leases->holders.rb_node;
-	struct bbuf_holder *holder, *found = NULL;
-
-	while (node) {
-		holder = rb_entry(node, struct bbuf_holder, node);
-		if (holder->owner > owner) {
-			found = holder;
-			node = node->rb_left;
-		} else {
-			node = node->rb_right;
-		}
-	}
-	return found;
-}
-
-/**
- * bbuf_leases_wake_full() - wake all tasks that wait until their holders may lease more
- * @q: the queue, with BBUF_LEASE; no lock is held
- */
-void bbuf_leases_wake_full(struct bbuf_queue *q)
-{
-	const struct pid *owner = NULL;
-	struct bbuf_holder *holder;
-	size_t n;
-
-	do {
-		mutex_lock(&q->consumer.lock);
-		for (n = 0; n < BBUF_LOCKED_RECORDS; n++) {
-			holder = bbuf_holder_after(q->leases, owner);
-			if (!holder)
-				break;
-			owner = holder->owner;
-			bbuf_holder_wake(holder);
-		}
-		mutex_unlock(&q->consumer.lock);
-		cond_resched();
-	} while (n == BBUF_LOCKED_RECORDS);
-}
-
-/* Returns 0 if a holder may lease more, 1 if the call must sleep, or why it must not. */
-static int bbuf_holder_check_wait(const struct bbuf_queue *q, const struct bbuf_holder *holder,
-				  const struct bbuf_waiter *waiter)
-{
-	if (READ_ONCE(q->state) & BBUF_DESTROYED)
-		return -ENODEV;
-	if (!bbuf_holder_is_full(q, holder))
-		return 0;
-	if (waiter->nowait)
-		return -EAGAIN;
-	if (signal_pending(current))
-		return bbuf_waiter_interrupted(waiter);
-	return ktime_get_ns() >= waiter->deadline ? -ETIMEDOUT : 1;
-}
-
-/**
- * struct bbuf_holder_waiter - a task that waits until its holder may lease more
- * @entry: entry in bbuf_holder.wait
- * @holder: the holder
- * @admitted: the task is counted in bbuf_holder.admitted; written by that task alone while the
- *            entry is not in the wait queue
- */
-struct bbuf_holder_waiter {
-	struct wait_queue_entry entry;
-	struct bbuf_holder *holder;
-	bool admitted;
-};
-
-/*
- * The waker counts the task as admitted, as it takes a while to run: otherwise others would be
- * woken for the same token. It is counted first, as the entry may be gone as soon as the task is
- * woken; it isn't woken if it runs already, for another reason.
- */
-static int bbuf_holder_waiter_wake(struct wait_queue_entry *entry, unsigned int mode, int flags,
-				   void *key)
-{
-	struct bbuf_holder_waiter *self = container_of(entry, struct bbuf_holder_waiter, entry);
-	struct bbuf_holder *holder = self->holder;
-
-	atomic_inc(&holder->admitted);
-	self->admitted = true;
-	if (autoremove_wake_function(entry, mode, flags, key))
-		return 1;
-	self->admitted = false;
-	atomic_dec(&holder->admitted);
-	return 0;
-}
-
-/* Out of the wait queue: set whether the task is about to lease. */
-static void bbuf_holder_waiter_admit(struct bbuf_holder_waiter *self, bool admitted)
-{
-	if (admitted != self->admitted)
-		atomic_add(admitted ? 1 : -1, &self->holder->admitted);
-	self->admitted = admitted;
-}
-
-/**
- * bbuf_holder_wait() - wait until a holder may lease more
- * @q: the queue
- * @holder: the holder
- * @waiter: the call; not in the wait list, where it would hold up other readers
- *
- * Context: process context; sleeps, unless the call is non-blocking.
- * Return: 0, -EAGAIN, -ENODEV, -ETIMEDOUT, or what bbuf_waiter_interrupted() returns. With 0 the
- * task counts as admitted, until bbuf_holder_end_wait().
- */
-int bbuf_holder_wait(struct bbuf_queue *q, struct bbuf_holder *holder,
-		     const struct bbuf_waiter *waiter)
-{
-	struct bbuf_holder_waiter self = { .holder = holder };
-	int ret;
-
-	init_wait(&self.entry);
-	self.entry.func = bbuf_holder_waiter_wake;
-	do {
-		/* (B) pairs with (A) in bbuf_holder_wake(): the wait queue, then the count. */
-		prepare_to_wait_exclusive(&holder->wait, &self.entry, TASK_INTERRUPTIBLE);
-		ret = bbuf_holder_check_wait(q, holder, waiter);
-		if (ret > 0)
-			schedule_timeout(bbuf_waiter_timeout(waiter, ktime_get_ns()));
-		finish_wait(&holder->wait, &self.entry);
-		bbuf_holder_waiter_admit(&self, !ret);
-	} while (ret > 0);
-	/* The event that woke this task may serve another one as well, or instead. */
-	bbuf_holder_wake_next(q, holder);
-	return ret;
-}
-
-/**
- * bbuf_holder_end_wait() - end the admission of a task that has leased, or has failed to
- * @q: the queue
- * @holder: the holder
- */
-void bbuf_holder_end_wait(struct bbuf_queue *q, struct bbuf_holder *holder)
-{
-	atomic_dec(&holder->admitted);
-	bbuf_holder_wake_next(q, holder);
 }
 
 /**
@@ -1204,7 +592,7 @@ void bbuf_leases_info(const struct bbuf_queue *q, struct bbuf_info *info)
 }
 
 /**
- * bbuf_leases_init() - initialize the leases of a queue
+ * bbuf_leases_init() - initialize the leases of a queue, but for bbuf_expiry_init()
  * @q: the queue, not in use yet
  * @create: its settings
  * @dead_letters: dead-letter queue, or NULL; must stay
@@ -1223,7 +611,6 @@ int bbuf_leases_init(struct bbuf_queue *q, const struct bbuf_create *create,
 	leases->requeued = RB_ROOT_CACHED;
 	leases->timed = RB_ROOT_CACHED;
 	leases->holders = RB_ROOT;
-	INIT_DELAYED_WORK(&leases->expiry, bbuf_leases_expire);
 	leases->due = BBUF_NEVER;
 	leases->timeout = create->lease_timeout;
 	leases->max_leases = create->max_leases ?: BBUF_MAX_LEASES_DEFAULT;
@@ -1238,8 +625,6 @@ int bbuf_leases_init(struct bbuf_queue *q, const struct bbuf_create *create,
 /**
  * bbuf_leases_uninit() - free what bbuf_leases_init() allocated, and all items
  * @q: the queue, with or without leases; not in use any more
- *
- * Context: process context; waits for work that is running.
  */
 void bbuf_leases_uninit(struct bbuf_queue *q)
 {
@@ -1247,7 +632,6 @@ void bbuf_leases_uninit(struct bbuf_queue *q)
 
 	if (!q->leases)
 		return;
-	cancel_delayed_work_sync(&q->leases->expiry);
 	rbtree_postorder_for_each_entry_safe(item, next, &q->leases->items.rb_root, node) {
 		kvfree(item);
 		cond_resched();

@@ -165,25 +165,22 @@ size_t bbuf_leases_flush(struct bbuf_queue *q, size_t n, struct list_head *items
 void bbuf_leases_flush_ring(struct bbuf_queue *q, size_t stored,
 			    struct bbuf_lease_changes *changes);
 void bbuf_leases_notify(struct bbuf_queue *q, const struct bbuf_lease_changes *changes);
-void bbuf_leases_wake_full(struct bbuf_queue *q);
 void bbuf_leases_free(struct list_head *items);
 struct bbuf_item *bbuf_leases_first_requeued(const struct bbuf_queue *q);
+unsigned int bbuf_leases_file_limit(const struct bbuf_leases *leases);
+void bbuf_leases_collect_unblocked(struct bbuf_leases *leases, struct bbuf_lease_changes *changes);
+void bbuf_leases_arm(struct bbuf_leases *leases, u64 deadline);
+u64 bbuf_leases_pick_expired(struct bbuf_leases *leases, struct list_head *items, size_t *n);
 
 void bbuf_lease_grant(struct bbuf_queue *q, struct bbuf_holder *holder, struct bbuf_item *item,
 		      size_t stored);
-void bbuf_lease_undo(struct bbuf_queue *q, struct bbuf_holder *holder, u64 id);
-long bbuf_lease_settle(struct bbuf_queue *q, struct bbuf_holder *holder,
-		       const struct bbuf_settle *settle);
-bool bbuf_token_requeue(struct bbuf_queue *q, struct bbuf_holder *holder, u8 byte,
+void bbuf_lease_requeue(struct bbuf_queue *q, struct bbuf_item *item, bool last,
 			struct bbuf_lease_changes *changes);
-void bbuf_holder_wake(struct bbuf_holder *holder);
-bool bbuf_holder_has_token(const struct bbuf_holder *holder, u8 byte);
-
-struct bbuf_holder *bbuf_holder_get(struct bbuf_queue *q);
-void bbuf_holder_put(struct bbuf_queue *q, struct bbuf_holder *holder);
+void bbuf_lease_consume(struct bbuf_queue *q, struct bbuf_item *item,
+			struct bbuf_lease_changes *changes);
+void bbuf_item_detach(struct bbuf_leases *leases, struct bbuf_item *item);
+void bbuf_holder_track(struct bbuf_leases *leases, struct bbuf_item *item);
+void bbuf_holder_pick(struct bbuf_leases *leases, struct bbuf_item *item, struct list_head *items);
 bool bbuf_holder_is_full(const struct bbuf_queue *q, const struct bbuf_holder *holder);
-int bbuf_holder_wait(struct bbuf_queue *q, struct bbuf_holder *holder,
-		     const struct bbuf_waiter *waiter);
-void bbuf_holder_end_wait(struct bbuf_queue *q, struct bbuf_holder *holder);
 
 #endif /* BBUF_LEASE_H */

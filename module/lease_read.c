@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Reading and writing where consumers lease: how bytes and records get from a queue with BBUF_LEASE
- * to its users, and tokens back. The leases themselves: lease.c.
+ * Reading where consumers lease: how bytes and records get from a queue with BBUF_LEASE to its
+ * users. The leases themselves: lease.c.
  *
  * A record is copied from the ring to user memory, and to an item of its own; then it is leased. If
  * a page of user memory is missing, the reader leaves the wait list, and tries again when it has
@@ -21,13 +21,11 @@
 
 #include "framed.h"
 #include "lease_read.h"
+#include "token.h"
 #include "trace.h"
 
 /* Up to this size memory is mostly available without sleeping. */
 #define BBUF_NOWAIT_BYTES	SZ_2K
-
-/* Tokens that are handled together when they are written back. */
-#define BBUF_TOKEN_BATCH	64
 
 /**
  * struct bbuf_next - the next record to read, or the next byte of a stream
@@ -345,89 +343,6 @@ ssize_t bbuf_lease_read(struct bbuf_queue *q, struct bbuf_holder *holder, struct
 	if (reader.records)
 		return before - iov_iter_count(to);
 	return ret == BBUF_EOF ? 0 : ret;
-}
-
-/*
- * Requeue the first bytes if they are tokens of the holder, or count those that are not. Returns
- * the number of bytes at the beginning that are alike.
- */
-static size_t bbuf_token_requeue_some(struct bbuf_queue *q, struct bbuf_holder *holder,
-				      const u8 *bytes, size_t n, bool *leased)
-{
-	struct bbuf_lease_changes changes = { };
-	size_t i = 0;
-
-	mutex_lock(&q->consumer.lock);
-	*leased = bbuf_holder_has_token(holder, bytes[0]);
-	if (*leased)
-		while (i < n && bbuf_token_requeue(q, holder, bytes[i], &changes))
-			i++;
-	else
-		while (i < n && !bbuf_holder_has_token(holder, bytes[i]))
-			i++;
-	mutex_unlock(&q->consumer.lock);
-	if (*leased) {
-		bbuf_leases_notify(q, &changes);
-		bbuf_holder_wake(holder);
-	}
-	return i;
-}
-
-/* Write some bytes, all of them tokens of the holder or none. */
-static ssize_t bbuf_token_write_some(struct bbuf_queue *q, struct bbuf_holder *holder,
-				     struct iov_iter *from, struct bbuf_io_opts opts)
-{
-	u8 bytes[BBUF_TOKEN_BATCH];
-	struct kvec vec = { .iov_base = bytes };
-	struct iov_iter fresh;
-	bool leased = false;
-	ssize_t ret;
-	size_t n;
-
-	n = copy_from_iter(bytes, min(sizeof(bytes), iov_iter_count(from)), from);
-	if (!n)
-		return -EFAULT;
-	ret = bbuf_token_requeue_some(q, holder, bytes, n, &leased);
-	if (!leased) {
-		vec.iov_len = ret;
-		iov_iter_kvec(&fresh, ITER_SOURCE, &vec, 1, vec.iov_len);
-		ret = bbuf_write(q, &fresh, opts);
-	}
-	iov_iter_revert(from, n - max_t(ssize_t, ret, 0));
-	return ret;
-}
-
-/**
- * bbuf_token_write() - write to a stream whose consumers lease
- * @q: the queue
- * @holder: holder of the file
- * @from: the bytes
- * @opts: whether and how long to wait
- *
- * Tokens of the holder are requeued behind what is queued: they need no room. Other bytes are new,
- * and are written as to any stream.
- *
- * Context: as bbuf_write().
- * Return: as bbuf_write(); an error after some bytes returns their count.
- */
-ssize_t bbuf_token_write(struct bbuf_queue *q, struct bbuf_holder *holder,
-			 struct iov_iter *from, struct bbuf_io_opts opts)
-{
-	ssize_t done = 0, ret = 0;
-
-	while (iov_iter_count(from) && !(done && bbuf_signal_is_pending())) {
-		cond_resched();
-		if (READ_ONCE(q->state) & BBUF_DESTROYED)
-			ret = -ENODEV;
-		else if (READ_ONCE(holder->count))
-			ret = bbuf_token_write_some(q, holder, from, opts);
-		else
-			ret = bbuf_write(q, from, opts);
-		if (ret <= 0)
-			break;
-		done += ret;
-	}
-	return done ?: ret;
 }
 
 /*

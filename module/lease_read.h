@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Reading and writing where consumers lease. */
+/* Reading where consumers lease. */
 #ifndef BBUF_LEASE_READ_H
 #define BBUF_LEASE_READ_H
 
@@ -8,8 +8,6 @@
 
 ssize_t bbuf_lease_read(struct bbuf_queue *q, struct bbuf_holder *holder, struct iov_iter *to,
 			struct bbuf_io_opts opts, struct bbuf_lease *lease);
-ssize_t bbuf_token_write(struct bbuf_queue *q, struct bbuf_holder *holder,
-			 struct iov_iter *from, struct bbuf_io_opts opts);
 ssize_t bbuf_lease_peek(struct bbuf_queue *q, struct iov_iter *to);
 size_t bbuf_lease_readable(struct bbuf_queue *q);
 

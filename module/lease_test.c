@@ -6,7 +6,9 @@
 #include <kunit/test.h>
 #include <linux/prandom.h>
 
+#include "holder.h"
 #include "lease_read.h"
+#include "settle.h"
 
 #define CAPACITY	16
 #define STEPS		4	/* that are done in a row */
@@ -63,6 +65,7 @@ static void model_begin(struct kunit *test, struct model *m, unsigned long pos)
 	memset(q, 0, sizeof(*q));
 	KUNIT_ASSERT_EQ(test, bbuf_queue_init(q, "test", BBUF_RECORD, CAPACITY, BBUF_LEASE), 0);
 	KUNIT_ASSERT_EQ(test, bbuf_leases_init(q, &what, NULL), 0);
+	bbuf_expiry_init(q);
 	q->producer.pos = pos;
 	q->consumer.pos = pos;
 	q->leases->freed = pos;
@@ -78,6 +81,7 @@ static void model_begin(struct kunit *test, struct model *m, unsigned long pos)
 static void model_end(struct model *m)
 {
 	bbuf_holder_put(m->q, m->holder);
+	bbuf_expiry_uninit(m->q);
 	bbuf_leases_uninit(m->q);
 	bbuf_queue_uninit(m->q);
 }

@@ -12,6 +12,7 @@
 #include "io.h"
 #include "lease.h"
 #include "queue.h"
+#include "token.h"
 #include "trace.h"
 
 /* Set the state, and what follows from it. Both sides' locks are held. */

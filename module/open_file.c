@@ -9,7 +9,7 @@
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
-#include "lease.h"
+#include "holder.h"
 #include "open_file.h"
 
 /**

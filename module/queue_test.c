@@ -10,6 +10,9 @@
 #include "queue.c"
 #include "io.c"
 #include "lease.c"
+#include "settle.c"
+#include "holder.c"
+#include "token.c"
 #include "lease_read.c"
 #include "manage.c"
 

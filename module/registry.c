@@ -21,6 +21,7 @@
 #include "bbuf.h"
 #include "compat.h"
 #include "lease.h"
+#include "settle.h"
 #include "trace.h"
 
 #define BBUF_MINORS	65536
@@ -85,6 +86,7 @@ static void bbuf_node_release(struct device *dev)
 {
 	struct bbuf_node *node = container_of(dev, struct bbuf_node, dev);
 
+	bbuf_expiry_uninit(&node->queue);
 	bbuf_leases_uninit(&node->queue);
 	bbuf_queue_uninit(&node->queue);
 	if (node->dead_letters)
@@ -180,8 +182,12 @@ static int bbuf_node_init_leases(struct bbuf_node *node, const struct bbuf_creat
 		return 0;
 	if (create->dead_letters[0])
 		ret = bbuf_node_find_dead_letters(node, create->dead_letters);
-	return ret ?: bbuf_leases_init(&node->queue, create,
+	if (!ret)
+		ret = bbuf_leases_init(&node->queue, create,
 				       node->dead_letters ? &node->dead_letters->queue : NULL);
+	if (!ret)
+		bbuf_expiry_init(&node->queue);
+	return ret;
 }
 
 /* Remove the node, and fail all calls on the queue. */

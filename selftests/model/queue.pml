@@ -28,9 +28,9 @@
  * release between them: that is tested in litmus/. Taking a lock is no full barrier here, and
  * releasing it is a store.
  *
- * Left out: the values of bytes (each is its own position), records, frames, leases and their
- * return (lease.c), dropping the oldest, resizing, flushing, timeouts (a signal stands for all
- * ways to give up), SIGIO (it is sent together with poll events), the fairness of locks, and
+ * Left out: the values of bytes (each is its own position), records, frames, leases (lease.c) and
+ * their return (settle.c), dropping the oldest, resizing, flushing, timeouts (a signal stands for
+ * all ways to give up), SIGIO (it is sent together with poll events), the fairness of locks, and
  * spinning before a sleep.
  */
 
