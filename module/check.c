@@ -8,8 +8,8 @@
 #include <linux/sizes.h>
 #include <linux/string.h>
 
-#include "bbuf.h"
 #include "check.h"
+#include "node.h"
 
 /* Maximum capacity of a queue; changed by a parameter at any time, so read it once. */
 unsigned long bbuf_max_capacity = BBUF_MAX_CAPACITY_DEFAULT;

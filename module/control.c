@@ -8,8 +8,11 @@
 #include <linux/printk.h>
 #include <linux/uaccess.h>
 
-#include "bbuf.h"
 #include "check.h"
+#include "control.h"
+#include "devtmpfs.h"
+#include "registry.h"
+#include "uapi/linux/bbuf.h"
 
 static long bbuf_control_create(unsigned int cmd, const void __user *arg)
 {

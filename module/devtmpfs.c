@@ -17,7 +17,8 @@
 #include <linux/printk.h>
 #include <linux/string.h>
 
-#include "bbuf.h"
+#include "devtmpfs.h"
+#include "uapi/linux/bbuf.h"
 
 /*
  * There is one devtmpfs, and each mount of it shows the same files. A container's /dev may be

@@ -13,13 +13,15 @@
 #include <linux/splice.h>
 #include <linux/uio.h>
 
-#include "bbuf.h"
 #include "compat.h"
+#include "file.h"
 #include "framed.h"
 #include "io.h"
 #include "ioctl.h"
 #include "lease.h"
 #include "lease_read.h"
+#include "manage.h"
+#include "node.h"
 #include "open_file.h"
 #include "restart.h"
 #include "token.h"

@@ -16,6 +16,7 @@
 #include "compat.h"
 #include "io.h"
 #include "trace.h"
+#include "workqueue.h"
 
 static const struct bbuf_io_opts bbuf_nowait_opts = { .nowait = true, .deadline = BBUF_NEVER };
 

@@ -16,15 +16,17 @@
 
 #include <asm/ioctls.h>
 
-#include "bbuf.h"
 #include "check.h"
 #include "compat.h"
 #include "io.h"
 #include "ioctl.h"
 #include "lease_read.h"
+#include "manage.h"
+#include "node.h"
 #include "open_file.h"
 #include "restart.h"
 #include "settle.h"
+#include "uapi/linux/bbuf.h"
 
 /* The structure may be shorter or longer than here: see the top of uapi/linux/bbuf.h. */
 static int bbuf_copy_struct(void *dst, size_t size, unsigned int cmd, const void __user *arg)

@@ -44,6 +44,7 @@
 
 #include "lease.h"
 #include "trace.h"
+#include "workqueue.h"
 
 static bool bbuf_item_records(const struct bbuf_queue *q)
 {

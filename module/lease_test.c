@@ -8,6 +8,7 @@
 
 #include "holder.h"
 #include "lease_read.h"
+#include "manage.h"
 #include "settle.h"
 
 #define CAPACITY	16

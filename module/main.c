@@ -14,11 +14,14 @@
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/string.h>
-#include <linux/workqueue.h>
 
-#include "bbuf.h"
 #include "check.h"
+#include "control.h"
+#include "node.h"
+#include "registry.h"
 #include "restart.h"
+#include "uapi/linux/bbuf.h"
+#include "workqueue.h"
 
 /* Digits of a 64-bit number, the suffix and the NUL. */
 #define BBUF_SIZE_DIGITS	32
@@ -146,12 +149,12 @@ static int __init bbuf_init(void)
 		return -EINVAL;
 	}
 
-	bbuf_workqueue = alloc_workqueue("bbuf", WQ_UNBOUND, 0);
-	if (!bbuf_workqueue)
-		return -ENOMEM;
+	ret = bbuf_workqueue_init();
+	if (ret)
+		return ret;
 	ret = bbuf_registry_init();
 	if (ret)
-		goto destroy_workqueue;
+		goto uninit_workqueue;
 	ret = bbuf_create_default();
 	if (ret)
 		goto uninit_registry;
@@ -160,8 +163,8 @@ static int __init bbuf_init(void)
 
 uninit_registry:
 	bbuf_registry_uninit();
-destroy_workqueue:
-	destroy_workqueue(bbuf_workqueue);
+uninit_workqueue:
+	bbuf_workqueue_uninit();
 	return ret;
 }
 module_init(bbuf_init);
@@ -171,7 +174,7 @@ static void __exit bbuf_exit(void)
 	bbuf_control_uninit();
 	bbuf_registry_uninit();
 	bbuf_restart_uninit();
-	destroy_workqueue(bbuf_workqueue);
+	bbuf_workqueue_uninit();
 }
 module_exit(bbuf_exit);
 

@@ -11,6 +11,7 @@
 
 #include "io.h"
 #include "lease.h"
+#include "manage.h"
 #include "queue.h"
 #include "token.h"
 #include "trace.h"

@@ -8,8 +8,8 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
-#include "bbuf.h"
 #include "io.h"
+#include "node.h"
 #include "restart.h"
 
 struct bbuf_holder;

@@ -142,7 +142,6 @@
 #include <linux/sched/clock.h>
 #include <linux/sched/signal.h>
 #include <linux/time64.h>
-#include <linux/workqueue.h>
 
 #include "compat.h"
 #include "queue.h"
@@ -163,9 +162,6 @@ struct bbuf_drainer {
 	u64 target;
 	struct completion reached;
 };
-
-/* Runs work of the queues that is not urgent, on any processor. */
-struct workqueue_struct *bbuf_workqueue;
 
 static bool bbuf_side_is_producer(const struct bbuf_side *side)
 {

@@ -22,7 +22,6 @@
 
 struct bbuf_leases;
 struct bbuf_queue;
-struct workqueue_struct;
 
 /*
  * The most work done each time that a side's lock is taken: bytes that are copied, or records or
@@ -240,25 +239,15 @@ struct bbuf_waiter {
 /* Returned by bbuf_side_enter() to a reader at end of file. */
 #define BBUF_EOF	1
 
-extern struct workqueue_struct *bbuf_workqueue;
-
 int bbuf_queue_init(struct bbuf_queue *q, const char *name, u32 type, size_t capacity, u32 policy);
 void bbuf_queue_uninit(struct bbuf_queue *q);
-int bbuf_queue_open(struct bbuf_queue *q, fmode_t mode);
-void bbuf_queue_release(struct bbuf_queue *q, fmode_t mode);
-int bbuf_queue_shutdown(struct bbuf_queue *q);
-int bbuf_queue_reopen(struct bbuf_queue *q);
-void bbuf_queue_destroy(struct bbuf_queue *q);
-int bbuf_queue_set(struct bbuf_queue *q, const struct bbuf_set *set, bool nowait);
-void bbuf_queue_info(struct bbuf_queue *q, struct bbuf_info *info);
-int bbuf_queue_flush(struct bbuf_queue *q, bool nowait);
 int bbuf_queue_drain(struct bbuf_queue *q, u64 *target, bool again);
 __poll_t bbuf_queue_poll(struct bbuf_queue *q, struct file *file, poll_table *wait);
 int bbuf_queue_fasync(struct bbuf_queue *q, int fd, struct file *file, int on);
 
 bool bbuf_queue_has_room(struct bbuf_queue *q, size_t need);
 
-/* For io.c, which moves the bytes, and manage.c. */
+/* For the files that move the bytes, or manage the queue. */
 void bbuf_side_notify(struct bbuf_side *side, size_t bytes, size_t records);
 void bbuf_side_recheck_pollers(struct bbuf_side *side);
 void bbuf_queue_wake_drainers(struct bbuf_queue *q);

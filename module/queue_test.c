@@ -15,6 +15,7 @@
 #include "token.c"
 #include "lease_read.c"
 #include "manage.c"
+#include "workqueue.c"
 
 /* Capacities up to SMALL are tested exhaustively; records up to LARGE have longer prefixes. */
 #define SMALL	7

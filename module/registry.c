@@ -18,10 +18,15 @@
 #include <linux/string.h>
 #include <linux/uidgid.h>
 
-#include "bbuf.h"
 #include "compat.h"
+#include "devtmpfs.h"
+#include "file.h"
 #include "lease.h"
+#include "manage.h"
+#include "node.h"
+#include "registry.h"
 #include "settle.h"
+#include "sysfs.h"
 #include "trace.h"
 
 #define BBUF_MINORS	65536

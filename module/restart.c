@@ -67,8 +67,8 @@
 #include <asm/syscall.h>
 
 #include "compat.h"
-#include "queue.h"
 #include "restart.h"
+#include "workqueue.h"
 
 /* Interval of the reaper, in jiffies. */
 #define BBUF_RESTART_PERIOD	HZ

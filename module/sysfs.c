@@ -8,9 +8,11 @@
 #include <linux/string_helpers.h>
 #include <linux/sysfs.h>
 
-#include "bbuf.h"
 #include "compat.h"
 #include "lease.h"
+#include "manage.h"
+#include "node.h"
+#include "sysfs.h"
 
 static struct bbuf_queue *bbuf_sysfs_queue(struct device *dev)
 {
