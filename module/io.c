@@ -255,38 +255,6 @@ static size_t bbuf_side_fault_in_time(struct bbuf_side *side, struct bbuf_waiter
 	return left;
 }
 
-/**
- * bbuf_side_unlock_busy() - drop the lock of a side, but keep the side
- * @side: the side; its lock is held, and dropped
- * @waiter: the call that is transferring data, for bbuf_side_lock_busy()
- *
- * As the head waiter it keeps all other calls off, and the ring stays as it is.
- */
-void bbuf_side_unlock_busy(struct bbuf_side *side, struct bbuf_waiter *waiter)
-{
-	/* Busy first: the waiter must not look as if it waited for the peer. */
-	bbuf_side_set_busy(side, true);
-	bbuf_side_hold(side, waiter);
-	mutex_unlock(&side->lock);
-}
-
-/**
- * bbuf_side_lock_busy() - take the lock of a side again
- * @side: the side
- * @waiter: the call, after bbuf_side_unlock_busy()
- *
- * Return: 0 if the transfer may continue; otherwise nothing must be moved, and this is the result
- * of bbuf_waiter_error().
- */
-int bbuf_side_lock_busy(struct bbuf_side *side, struct bbuf_waiter *waiter)
-{
-	cond_resched();
-	mutex_lock(&side->lock);
-	if (!waiter->result)	/* otherwise the task that ended it has done so */
-		bbuf_side_set_busy(side, false);
-	return bbuf_waiter_error(side, waiter);
-}
-
 static int bbuf_side_yield_lock(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
 	bbuf_side_unlock_busy(side, waiter);

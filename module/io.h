@@ -63,8 +63,6 @@ static inline bool bbuf_signal_is_pending(void)
 	return task_sigpending(current);
 }
 
-void bbuf_side_unlock_busy(struct bbuf_side *side, struct bbuf_waiter *waiter);
-int bbuf_side_lock_busy(struct bbuf_side *side, struct bbuf_waiter *waiter);
 int bbuf_side_copy(struct bbuf_side *side, struct bbuf_waiter *waiter,
 		   const struct bbuf_extent *extent, struct iov_iter *iter);
 ssize_t bbuf_waiter_fault_in(struct bbuf_waiter *waiter, struct iov_iter *iter, size_t want,

@@ -324,19 +324,15 @@ static void bbuf_resize_begin(struct bbuf_queue *q, struct bbuf_resize *resize)
 	bbuf_waiter_init(&resize->reader, blocking_opts, 1);
 	resize->writer.resizes = true;
 	resize->reader.resizes = true;
-	bbuf_side_set_busy(&q->producer, true);
-	bbuf_side_set_busy(&q->consumer, true);
-	bbuf_side_hold(&q->producer, &resize->writer);
-	bbuf_side_hold(&q->consumer, &resize->reader);
+	bbuf_side_hold_busy(&q->producer, &resize->writer);
+	bbuf_side_hold_busy(&q->consumer, &resize->reader);
 }
 
 /* Returns whether this call has owned both sides throughout: the queue was not destroyed. */
 static bool bbuf_resize_clear_busy(struct bbuf_queue *q, struct bbuf_resize *resize)
 {
-	if (!resize->writer.result)
-		bbuf_side_set_busy(&q->producer, false);
-	if (!resize->reader.result)
-		bbuf_side_set_busy(&q->consumer, false);
+	bbuf_side_end_busy(&q->producer, &resize->writer);
+	bbuf_side_end_busy(&q->consumer, &resize->reader);
 	return !resize->writer.result && !resize->reader.result;
 }
 

@@ -472,14 +472,8 @@ void bbuf_side_hold(struct bbuf_side *side, struct bbuf_waiter *waiter)
 	WRITE_ONCE(side->no_bypass, true);
 }
 
-/**
- * bbuf_side_set_busy() - mark the ring as used by the head waiter without the lock
- * @side: the side; its lock is held
- * @busy: whether the use begins or ends
- *
- * While a side is busy, the ring is neither replaced nor emptied.
- */
-void bbuf_side_set_busy(struct bbuf_side *side, bool busy)
+/* Mark the ring as used by the head waiter without the lock: it is neither replaced nor emptied. */
+static void bbuf_side_set_busy(struct bbuf_side *side, bool busy)
 {
 	lockdep_assert_held(&side->lock);
 
@@ -487,6 +481,60 @@ void bbuf_side_set_busy(struct bbuf_side *side, bool busy)
 	WRITE_ONCE(side->busy, busy);
 	if (!busy && wq_has_sleeper(&side->queue->idle))
 		wake_up(&side->queue->idle);
+}
+
+/**
+ * bbuf_side_hold_busy() - own a side and its ring without the lock, until bbuf_side_end_busy()
+ * @side: the side; its lock is held
+ * @waiter: the call that is transferring data
+ *
+ * As the head waiter it keeps all other calls off, and the ring stays as it is.
+ */
+void bbuf_side_hold_busy(struct bbuf_side *side, struct bbuf_waiter *waiter)
+{
+	/* Busy first: the waiter must not look as if it waited for the peer. */
+	bbuf_side_set_busy(side, true);
+	bbuf_side_hold(side, waiter);
+}
+
+/**
+ * bbuf_side_end_busy() - end the use of the ring without the lock
+ * @side: the side; its lock is held again
+ * @waiter: the call, after bbuf_side_hold_busy()
+ */
+void bbuf_side_end_busy(struct bbuf_side *side, struct bbuf_waiter *waiter)
+{
+	if (!waiter->result)	/* otherwise the task that ended it has done so */
+		bbuf_side_set_busy(side, false);
+}
+
+/**
+ * bbuf_side_unlock_busy() - drop the lock of a side, but keep the side
+ * @side: the side; its lock is held, and dropped
+ * @waiter: the call that is transferring data, for bbuf_side_lock_busy()
+ *
+ * As the head waiter it keeps all other calls off, and the ring stays as it is.
+ */
+void bbuf_side_unlock_busy(struct bbuf_side *side, struct bbuf_waiter *waiter)
+{
+	bbuf_side_hold_busy(side, waiter);
+	mutex_unlock(&side->lock);
+}
+
+/**
+ * bbuf_side_lock_busy() - take the lock of a side again
+ * @side: the side
+ * @waiter: the call, after bbuf_side_unlock_busy()
+ *
+ * Return: 0 if the transfer may continue; otherwise nothing must be moved, and this is the result
+ * of bbuf_waiter_error().
+ */
+int bbuf_side_lock_busy(struct bbuf_side *side, struct bbuf_waiter *waiter)
+{
+	cond_resched();
+	mutex_lock(&side->lock);
+	bbuf_side_end_busy(side, waiter);
+	return bbuf_waiter_error(side, waiter);
 }
 
 /**
