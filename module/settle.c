@@ -103,13 +103,25 @@ static void bbuf_leases_dead_letter_list(struct bbuf_queue *q, struct list_head 
 	bbuf_leases_free(items);
 }
 
+/* Return leases that were picked. The consumers' lock is held, and dropped to dead-letter some. */
+static void bbuf_leases_return_and_unlock(struct bbuf_queue *q, struct list_head *items,
+					  struct bbuf_return_opts opts)
+{
+	struct bbuf_lease_changes changes = { };
+
+	bbuf_leases_return_list(q, items, opts, &changes);
+	bbuf_leases_collect_unblocked(q->leases, &changes);
+	mutex_unlock(&q->consumer.lock);
+	bbuf_leases_dead_letter_list(q, items, opts, &changes);
+	bbuf_leases_notify(q, &changes);
+}
+
 /* End leases that have timed out, and run again when the next one does. */
 static void bbuf_leases_expire(struct work_struct *work)
 {
 	struct bbuf_leases *leases = container_of(work, struct bbuf_leases, expiry.work);
 	const struct bbuf_return_opts opts = { .expired = true };
 	struct bbuf_queue *q = leases->queue;
-	struct bbuf_lease_changes changes = { };
 	LIST_HEAD(expired);
 	size_t n;
 	u64 due;
@@ -119,11 +131,7 @@ static void bbuf_leases_expire(struct work_struct *work)
 	leases->due = BBUF_NEVER;
 	bbuf_leases_arm(leases, due);
 	trace_bbuf_batch(q, "expire", 0, n);
-	bbuf_leases_return_list(q, &expired, opts, &changes);
-	bbuf_leases_collect_unblocked(leases, &changes);
-	mutex_unlock(&q->consumer.lock);
-	bbuf_leases_dead_letter_list(q, &expired, opts, &changes);
-	bbuf_leases_notify(q, &changes);
+	bbuf_leases_return_and_unlock(q, &expired, opts);
 }
 
 /**
@@ -379,7 +387,6 @@ void bbuf_lease_undo(struct bbuf_queue *q, struct bbuf_holder *holder, u64 id)
 static bool bbuf_holder_return_batch(struct bbuf_queue *q, struct bbuf_holder *holder)
 {
 	const struct bbuf_return_opts opts = { };
-	struct bbuf_lease_changes changes = { };
 	struct rb_node *first;
 	LIST_HEAD(items);
 	size_t n = 0;
@@ -390,11 +397,7 @@ static bool bbuf_holder_return_batch(struct bbuf_queue *q, struct bbuf_holder *h
 		n++;
 	}
 	trace_bbuf_batch(q, "close", 0, n);
-	bbuf_leases_return_list(q, &items, opts, &changes);
-	bbuf_leases_collect_unblocked(q->leases, &changes);
-	mutex_unlock(&q->consumer.lock);
-	bbuf_leases_dead_letter_list(q, &items, opts, &changes);
-	bbuf_leases_notify(q, &changes);
+	bbuf_leases_return_and_unlock(q, &items, opts);
 	return n == BBUF_LOCKED_RECORDS;
 }
 
