@@ -72,7 +72,7 @@ static size_t bbuf_extent_copy_bytes(const struct bbuf_extent *extent, size_t at
 	if (done < SZ_4K)
 		return done;
 	if (num_online_cpus() > 1)
-		bbuf_side_wake_head_for(ahead, extent->len);
+		bbuf_side_wake_head(ahead, extent->len);
 	return done + bbuf_ring_copy(ring, bbuf_ring_step(ring, off, done), iter, want - done);
 }
 

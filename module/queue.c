@@ -34,7 +34,7 @@
  *
  *   Otherwise the call joins the wait list and sleeps. Only the head waiter may proceed, and only
  *   the head waiter is woken: by the peer that made what it needs, or is about to
- *   (bbuf_side_wake_head_for()), or by the previous head when it leaves. It stays at the head
+ *   (bbuf_side_wake_head()), or by the previous head when it leaves. It stays at the head
  *   until it is served or gives up (a signal), so that the order is kept; and one event wakes one
  *   task.
  *
@@ -75,7 +75,7 @@
  *   A waiter first publishes that it is waiting, then checks the position. A mover first publishes
  *   the position, then checks for watchers. A full barrier separates the two steps of each:
  *
- *     CPU 0: waiter, bbuf_side_wait()           CPU 1: mover, bbuf_side_advance()
+ *     CPU 0: waiter, bbuf_side_wait()           CPU 1: mover, bbuf_queue_advance()
  *
  *     side->wanted = need;                      side->peer->pos += bytes;
  *     smp_mb();    (B)                          smp_mb();    (A)
@@ -85,7 +85,7 @@
  *   The outcome that cannot happen: CPU 0 reads the old position, and CPU 1 reads 0 from @wanted.
  *   The waiter would sleep although there are enough bytes.
  *
- *     (A) in bbuf_side_has_watchers(), bbuf_side_recheck_pollers() and bbuf_holder_wake(): the
+ *     (A) in bbuf_side_notify(), bbuf_side_recheck_pollers() and bbuf_holder_wake(): the
  *         position, or what else has changed, is published; then @wanted, @poll, @fasync and
  *         @drains, or the wait queue of the holder, are read.
  *     (B) in bbuf_side_wait(), bbuf_side_wake_next(), bbuf_queue_poll(), bbuf_queue_fasync(),
@@ -104,7 +104,7 @@
  *
  *   The bytes themselves are ordered by a second pair:
  *
- *     (C) copy, then store-release of @pos: bbuf_side_advance(), bbuf_leases_free_room()
+ *     (C) copy, then store-release of @pos: bbuf_queue_advance(), bbuf_leases_free_room()
  *     (D) load-acquire of the peer's @pos, then copy: bbuf_side_avail()
  *
  * Bounds of the work under a lock
@@ -163,10 +163,6 @@ struct bbuf_drainer {
 	struct completion reached;
 };
 
-static bool bbuf_side_is_producer(const struct bbuf_side *side)
-{
-	return side == &side->queue->producer;
-}
 
 /* A head that transfers data is not waiting: it has what it needs. */
 static bool bbuf_side_head_waits(const struct bbuf_side *side)
@@ -175,13 +171,13 @@ static bool bbuf_side_head_waits(const struct bbuf_side *side)
 }
 
 /*
- * Check whether a call that needs @need bytes can proceed.
+ * Check whether a call that needs @need bytes can proceed, or could with @upcoming more.
  *
  * Besides, a side that has ended never waits, nor does a producer that may drop what is queued.
  * Consumers with a read mark take less as soon as a producer waits for room, or was refused for
  * want of it: otherwise the two could wait for each other.
  */
-static bool bbuf_side_can_move(const struct bbuf_side *side, size_t need)
+static bool bbuf_side_can_move(const struct bbuf_side *side, size_t need, size_t upcoming)
 {
 	size_t avail;
 
@@ -191,7 +187,7 @@ static bool bbuf_side_can_move(const struct bbuf_side *side, size_t need)
 	if (!bbuf_side_is_producer(side) && READ_ONCE(side->queue->lease_full))
 		return false;
 	avail = bbuf_side_avail(side);
-	if (avail >= need)
+	if (avail + upcoming >= need)
 		return true;
 	if (bbuf_side_is_producer(side))
 		return READ_ONCE(side->queue->policy) & BBUF_DROP_OLDEST;
@@ -203,7 +199,7 @@ static bool bbuf_side_can_move(const struct bbuf_side *side, size_t need)
 /* Check whether a non-blocking call would find something to do. */
 static bool bbuf_side_is_ready(const struct bbuf_side *side)
 {
-	return !READ_ONCE(side->no_bypass) && bbuf_side_can_move(side, READ_ONCE(side->mark));
+	return !READ_ONCE(side->no_bypass) && bbuf_side_can_move(side, READ_ONCE(side->mark), 0);
 }
 
 /* Get the events that poll reports. */
@@ -260,42 +256,29 @@ size_t bbuf_side_need(const struct bbuf_side *side, const struct bbuf_waiter *wa
 	return min(waiter->left, max_t(size_t, capacity / 2, 1));
 }
 
-/* Check whether a call that needs @need bytes could proceed with @upcoming more. */
-static bool bbuf_side_could_move(const struct bbuf_side *side, size_t need, size_t upcoming)
-{
-	return bbuf_side_can_move(side, need > upcoming ? need - upcoming : 0);
-}
-
 /**
- * bbuf_side_wake_head_for() - wake the head waiter ahead of bytes that are about to be there
+ * bbuf_side_wake_head() - wake the head waiter if it sleeps and can proceed
  * @side: the side
- * @upcoming: bytes of room, or of data, that are about to be added
+ * @upcoming: bytes of room, or of data, that are about to be added; 0 if they have been added
  *
- * Wakes the head if it sleeps, and could proceed with those bytes. A task that makes a long copy
- * under the lock calls this first: the waiter wakes up meanwhile, and spins for the rest. This only
- * saves time: bbuf_side_notify() must follow as usual when the bytes are there. If they never are,
- * the waiter was woken for nothing.
+ * A task that makes a long copy under the lock calls this first, with @upcoming: the waiter wakes
+ * up meanwhile, and spins for the rest. This only saves time: bbuf_side_notify() must follow as
+ * usual when the bytes are there. If they never are, the waiter was woken for nothing.
  */
-void bbuf_side_wake_head_for(struct bbuf_side *side, size_t upcoming)
+void bbuf_side_wake_head(struct bbuf_side *side, size_t upcoming)
 {
 	size_t wanted = READ_ONCE(side->wanted);	/* (A), if something has changed */
 
-	if (!wanted || !bbuf_side_could_move(side, wanted, upcoming))
+	if (!wanted || !bbuf_side_can_move(side, wanted, upcoming))
 		return;
 
 	spin_lock(&side->wait_lock);
-	if (side->wanted && bbuf_side_could_move(side, side->wanted, upcoming)) {
+	if (side->wanted && bbuf_side_can_move(side, side->wanted, upcoming)) {
 		WRITE_ONCE(side->wanted, 0);
-		complete(&bbuf_side_head(side)->woken);
+		complete(&list_first_entry(&side->wait_list, struct bbuf_waiter, node)->woken);
 		trace_bbuf_wake(side->queue, bbuf_side_is_producer(side));
 	}
 	spin_unlock(&side->wait_lock);
-}
-
-/* Wake the head waiter if it sleeps and can proceed. */
-static void bbuf_side_wake_head(struct bbuf_side *side)
-{
-	bbuf_side_wake_head_for(side, 0);
 }
 
 /*
@@ -346,8 +329,13 @@ static void bbuf_side_wake_poll_queue(struct bbuf_side *side, __poll_t events, i
 		__wake_up(&side->poll, TASK_INTERRUPTIBLE, 0, bbuf_doubtful_key(events));
 }
 
-/* Wake tasks outside of the wait list: poll, epoll, io_uring, SIGIO. */
-static void bbuf_side_wake_pollers(struct bbuf_side *side, size_t bytes, size_t records)
+/**
+ * bbuf_side_wake_pollers() - wake tasks outside of the wait list: poll, epoll, io_uring, SIGIO
+ * @side: the side; a full barrier, (A) or (B), separates the change from this call
+ * @bytes: bytes of room, or of data, that were added; SIZE_MAX if unknown
+ * @records: the same in records
+ */
+void bbuf_side_wake_pollers(struct bbuf_side *side, size_t bytes, size_t records)
 {
 	/* Follows the full barrier of the caller, (A) or (B). */
 	bool polled = waitqueue_active(&side->poll);
@@ -376,39 +364,6 @@ static void bbuf_side_wake_all_pollers(struct bbuf_side *side)
 		records = READ_ONCE(q->producer.records) - READ_ONCE(side->records);
 	/* Read at different times the counts may be wrong, but not too small. */
 	bbuf_side_wake_pollers(side, bbuf_side_avail(side), min_t(u64, records, INT_MAX));
-}
-
-/* Check whether a task may have to be woken. Contains the barrier of the movers. */
-static __always_inline bool bbuf_side_has_watchers(struct bbuf_side *side)
-{
-	smp_mb();	/* (A), pairs with (B): see the top */
-	return READ_ONCE(side->wanted) || waitqueue_active(&side->poll) ||
-	       READ_ONCE(side->fasync);
-}
-
-/*
- * Pollers come first: a head that may not be bypassed keeps them off, and wakes them for what it
- * leaves. If it were woken first and left at once, they would be woken for the same event twice.
- */
-static void bbuf_side_wake_watchers(struct bbuf_side *side, size_t bytes, size_t records)
-{
-	bbuf_side_wake_pollers(side, bytes, records);
-	bbuf_side_wake_head(side);
-}
-
-/**
- * bbuf_side_notify() - wake waiters and pollers after a change
- * @side: the side that may wait for the change
- * @bytes: bytes of room, or of data, that were added; SIZE_MAX if unknown
- * @records: the same in records
- *
- * Wakes the head waiter if it can proceed, and as many exclusive pollers as the added bytes can
- * serve.
- */
-void bbuf_side_notify(struct bbuf_side *side, size_t bytes, size_t records)
-{
-	if (bbuf_side_has_watchers(side))
-		bbuf_side_wake_watchers(side, bytes, records);
 }
 
 /**
@@ -581,7 +536,7 @@ static int bbuf_side_bypass(struct bbuf_side *side, struct bbuf_waiter *waiter)
 
 	if (side->no_bypass)
 		return -EAGAIN;
-	if (!bbuf_side_can_move(side, bbuf_side_need(side, waiter))) {
+	if (!bbuf_side_can_move(side, bbuf_side_need(side, waiter), 0)) {
 		if (bbuf_side_is_producer(side))
 			bbuf_side_ask_for_room(side);
 		return -EAGAIN;
@@ -690,7 +645,7 @@ static int bbuf_side_spin_or_sleep(struct bbuf_side *side, struct bbuf_waiter *w
 static bool bbuf_waiter_may_proceed(struct bbuf_side *side, const struct bbuf_waiter *waiter,
 				    size_t need)
 {
-	return bbuf_side_head(side) == waiter && bbuf_side_can_move(side, need);
+	return bbuf_side_head(side) == waiter && bbuf_side_can_move(side, need, 0);
 }
 
 /* Stay in the wait list until at the head and able to proceed, or ended. */
@@ -712,7 +667,7 @@ static int bbuf_side_wait(struct bbuf_side *side, struct bbuf_waiter *waiter)
 		spin_unlock(&side->wait_lock);
 
 		smp_mb();	/* (B) pairs with (A): @wanted, then the position */
-		bbuf_side_wake_head(side);
+		bbuf_side_wake_head(side, 0);
 		ret = bbuf_side_spin_or_sleep(side, waiter);
 	}
 	if (waiter->result)
@@ -774,7 +729,7 @@ int bbuf_side_enter(struct bbuf_side *side, struct bbuf_waiter *waiter)
 	} else if (!list_empty(&waiter->node)) {
 		ret = bbuf_side_wait(side, waiter);
 	} else if (!list_empty(&side->wait_list) ||
-		   !bbuf_side_can_move(side, bbuf_side_need(side, waiter))) {
+		   !bbuf_side_can_move(side, bbuf_side_need(side, waiter), 0)) {
 		bbuf_side_join(side, waiter);
 		if (bbuf_side_is_producer(side))
 			bbuf_side_notify(side->peer, 0, 0);	/* they may wait for more data */
@@ -844,7 +799,7 @@ static bool bbuf_side_leave(struct bbuf_side *side, struct bbuf_waiter *waiter)
 static void bbuf_side_wake_next(struct bbuf_side *side, bool bypass_allowed)
 {
 	smp_mb();	/* (B) pairs with (A): @wanted, @no_bypass, then the position */
-	bbuf_side_wake_head(side);
+	bbuf_side_wake_head(side, 0);
 	if (bypass_allowed)
 		bbuf_side_wake_all_pollers(side);
 	/* Writers behind a busy one are waiting now: readers with a mark must not wait as well. */
@@ -1033,6 +988,20 @@ void bbuf_queue_end_readers(struct bbuf_queue *q)
 }
 
 /**
+ * bbuf_side_finish() - tell tasks that wait for more than the next bytes that the last were read
+ * @side: the consumers; their lock is held
+ */
+void bbuf_side_finish(struct bbuf_side *side)
+{
+	struct bbuf_queue *q = side->queue;
+
+	if (!RB_EMPTY_ROOT(&q->drains.rb_root))
+		bbuf_queue_wake_drainers(q);
+	if (READ_ONCE(side->ended) && !bbuf_side_avail(side))
+		bbuf_side_wake_all_pollers(side);	/* the last bytes before EOF */
+}
+
+/**
  * bbuf_side_advance() - publish bytes that were copied, and wake the peer's waiters and pollers
  * @side: the side; its lock is held
  * @bytes: bytes that were moved
@@ -1041,33 +1010,8 @@ void bbuf_queue_end_readers(struct bbuf_queue *q)
  */
 void bbuf_side_advance(struct bbuf_side *side, size_t bytes, size_t stored, size_t records)
 {
-	struct bbuf_queue *q = side->queue;
-
-	lockdep_assert_held(&side->lock);
-
-	if (!bytes)
-		return;
-	side->off = bbuf_ring_step(&q->ring, side->off, stored);
-	side->bytes += bytes;
-	WRITE_ONCE(side->records, side->records + records);
-	/*
-	 * Before the position: a writer that finds too little room with the new one sets it again.
-	 */
-	if (READ_ONCE(side->peer->short_of_room))
-		WRITE_ONCE(side->peer->short_of_room, false);
-	/* (C) pairs with (D) in bbuf_side_avail(): the peer must find the bytes copied. */
-	smp_store_release(&side->pos, side->pos + bytes);
-
-	if (unlikely(bbuf_side_has_watchers(side->peer)))	/* (A), also for the drains below */
-		bbuf_side_wake_watchers(side->peer, bytes, records);
-	if (bbuf_side_is_producer(side)) {
-		q->peak = max(q->peak, side->window - bbuf_side_avail(side));
-		return;
-	}
-	if (unlikely(!RB_EMPTY_ROOT(&q->drains.rb_root)))
-		bbuf_queue_wake_drainers(q);
-	if (READ_ONCE(side->ended) && !bbuf_side_avail(side))
-		bbuf_side_wake_all_pollers(side);	/* the last bytes before EOF */
+	if (bytes)
+		bbuf_queue_advance(side->queue, side, side->peer, bytes, stored, records);
 }
 
 static bool bbuf_drainer_less(struct rb_node *node, const struct rb_node *other)
@@ -1116,7 +1060,7 @@ int bbuf_queue_drain(struct bbuf_queue *q, u64 *target, bool again)
 	init_completion(&d.reached);
 	bbuf_drain_join(q, &d, target, again);
 
-	smp_mb();	/* (B) pairs with (A) in bbuf_side_advance(): @drains, then position */
+	smp_mb();	/* (B) pairs with (A) in bbuf_side_notify(): @drains, then position */
 	bbuf_queue_wake_drainers(q);
 	ret = wait_for_completion_interruptible(&d.reached);
 
@@ -1146,7 +1090,7 @@ bool bbuf_queue_has_room(struct bbuf_queue *q, size_t need)
 
 	if (need > READ_ONCE(side->window))
 		need = q->type == BBUF_STREAM;
-	if (bbuf_side_can_move(side, need))
+	if (bbuf_side_can_move(side, need, 0))
 		return true;
 	bbuf_side_ask_for_room(side);
 	return false;

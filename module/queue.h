@@ -248,7 +248,6 @@ int bbuf_queue_fasync(struct bbuf_queue *q, int fd, struct file *file, int on);
 bool bbuf_queue_has_room(struct bbuf_queue *q, size_t need);
 
 /* For the files that move the bytes, or manage the queue. */
-void bbuf_side_notify(struct bbuf_side *side, size_t bytes, size_t records);
 void bbuf_side_recheck_pollers(struct bbuf_side *side);
 void bbuf_queue_wake_drainers(struct bbuf_queue *q);
 void bbuf_queue_update_eof(struct bbuf_queue *q);
@@ -261,7 +260,9 @@ void bbuf_side_expire(struct bbuf_side *side, struct bbuf_waiter *waiter);
 int bbuf_side_enter(struct bbuf_side *side, struct bbuf_waiter *waiter);
 void bbuf_side_hold(struct bbuf_side *side, struct bbuf_waiter *waiter);
 void bbuf_side_exit_wait_list(struct bbuf_side *side, struct bbuf_waiter *waiter);
-void bbuf_side_wake_head_for(struct bbuf_side *side, size_t upcoming);
+void bbuf_side_wake_head(struct bbuf_side *side, size_t upcoming);
+void bbuf_side_wake_pollers(struct bbuf_side *side, size_t bytes, size_t records);
+void bbuf_side_finish(struct bbuf_side *side);
 int bbuf_side_pause(struct bbuf_side *side, struct bbuf_waiter *waiter);
 int bbuf_waiter_interrupted(const struct bbuf_waiter *waiter);
 long bbuf_waiter_timeout(const struct bbuf_waiter *waiter, u64 now);
@@ -274,6 +275,11 @@ void bbuf_side_advance(struct bbuf_side *side, size_t bytes, size_t stored, size
 int bbuf_side_error(const struct bbuf_side *side);
 int bbuf_waiter_error(const struct bbuf_side *side, const struct bbuf_waiter *waiter);
 size_t bbuf_side_spare_to_bypass(const struct bbuf_side *side, size_t avail);
+
+static inline bool bbuf_side_is_producer(const struct bbuf_side *side)
+{
+	return side == &side->queue->producer;
+}
 
 /**
  * bbuf_side_avail() - get the number of bytes that a side may advance by
@@ -292,7 +298,7 @@ static inline size_t bbuf_side_avail(const struct bbuf_side *side)
 	/* Acquire: read the own position before the peer's. */
 	unsigned long pos = smp_load_acquire(&side->pos);
 
-	/* (D) pairs with (C) in bbuf_side_advance(): bytes before the limit have been copied. */
+	/* (D) pairs with (C) in bbuf_queue_advance(): bytes before the limit have been copied. */
 	return smp_load_acquire(side->limit) + READ_ONCE(side->window) - pos;
 }
 
@@ -320,6 +326,65 @@ static inline size_t bbuf_side_spare(const struct bbuf_side *side)
 	if (unlikely(side->ended))
 		return 0;
 	return likely(!side->waiters) ? avail : bbuf_side_spare_to_bypass(side, avail);
+}
+
+/**
+ * bbuf_side_notify() - wake waiters and pollers after a change
+ * @side: the side that may wait for the change
+ * @bytes: bytes of room, or of data, that were added; SIZE_MAX if unknown
+ * @records: the same in records
+ *
+ * Wakes the head waiter if it can proceed, and as many exclusive pollers as the added bytes can
+ * serve. Pollers come first: a head that may not be bypassed keeps them off, and wakes them for
+ * what it leaves. If it were woken first and left at once, they would be woken for the same event
+ * twice.
+ */
+static inline void bbuf_side_notify(struct bbuf_side *side, size_t bytes, size_t records)
+{
+	smp_mb();	/* (A), pairs with (B): see the top of queue.c */
+	if (likely(!READ_ONCE(side->wanted) && !waitqueue_active(&side->poll) &&
+		   !READ_ONCE(side->fasync)))
+		return;
+	bbuf_side_wake_pollers(side, bytes, records);
+	bbuf_side_wake_head(side, 0);
+}
+
+/**
+ * bbuf_queue_advance() - publish bytes that were copied, and wake the peer's waiters and pollers
+ * @q: the queue
+ * @side: its side that has moved them; its lock is held
+ * @peer: the other side
+ * @bytes: bytes that were moved, at least one
+ * @stored: bytes of the ring that they occupy
+ * @records: number of records
+ *
+ * For bbuf_side_advance(), and for callers that know the side: their code is shorter.
+ */
+static __always_inline void bbuf_queue_advance(struct bbuf_queue *q, struct bbuf_side *side,
+					       struct bbuf_side *peer, size_t bytes, size_t stored,
+					       size_t records)
+{
+	unsigned long pos = side->pos + bytes;
+
+	lockdep_assert_held(&side->lock);
+
+	side->off = bbuf_ring_step(&q->ring, side->off, stored);
+	side->bytes += bytes;
+	if (records)
+		WRITE_ONCE(side->records, side->records + records);
+	/*
+	 * Before the position: a writer that finds too little room with the new one sets it again.
+	 */
+	if (unlikely(READ_ONCE(peer->short_of_room)))
+		WRITE_ONCE(peer->short_of_room, false);
+	/* (C) pairs with (D) in bbuf_side_avail(): the peer must find the bytes copied. */
+	smp_store_release(&side->pos, pos);
+
+	bbuf_side_notify(peer, bytes, records);	/* (A), also for the drains below */
+	if (side == &q->producer)
+		q->peak = max_t(size_t, q->peak, pos - READ_ONCE(*side->limit));
+	else if (unlikely(!RB_EMPTY_ROOT(&q->drains.rb_root) || READ_ONCE(side->ended)))
+		bbuf_side_finish(side);
 }
 
 /**
