@@ -16,6 +16,7 @@
 #include "compat.h"
 #include "file.h"
 #include "framed.h"
+#include "holder.h"
 #include "io.h"
 #include "ioctl.h"
 #include "lease.h"
@@ -40,20 +41,31 @@ static void bbuf_file_hide_traffic(struct file *file)
 static int bbuf_open(struct inode *inode, struct file *file)
 {
 	struct bbuf_node *node = container_of(inode->i_cdev, struct bbuf_node, cdev);
-	struct bbuf_file *bf = bbuf_file_alloc(node);
-	int ret;
+	struct bbuf_file *bf = bbuf_file_alloc(node, file);
+	int ret = -ENOMEM;
 
 	if (!bf)
-		return -ENOMEM;
-	ret = bbuf_queue_open(&node->queue, file->f_mode);
-	if (ret) {
-		bbuf_file_free(bf);
 		return ret;
+	if (node->queue.leases) {
+		bf->holder = bbuf_holder_get(&node->queue);
+		if (!bf->holder)
+			goto err_free;
 	}
+	ret = bbuf_queue_open(&node->queue, file->f_mode);
+	if (ret)
+		goto err_put_holder;
+	bbuf_file_set_flags(bf, 0);
 	file->private_data = bf;
 	file->f_mode |= FMODE_NOWAIT;
 	bbuf_file_hide_traffic(file);
 	return stream_open(inode, file);
+
+err_put_holder:
+	if (bf->holder)
+		bbuf_holder_put(&node->queue, bf->holder);
+err_free:
+	bbuf_file_free(bf);
+	return ret;
 }
 
 static int bbuf_release(struct inode *inode, struct file *file)
@@ -61,145 +73,93 @@ static int bbuf_release(struct inode *inode, struct file *file)
 	struct bbuf_file *bf = file->private_data;
 
 	bbuf_queue_release(&bf->node->queue, file->f_mode);
+	if (bf->holder)
+		bbuf_holder_put(&bf->node->queue, bf->holder);
 	bbuf_file_free(bf);
 	return 0;
 }
 
-static bool bbuf_iocb_nowait(struct kiocb *iocb)
-{
-	return iocb && (iocb->ki_flags & IOCB_NOWAIT);
-}
-
-/*
- * Out of line, because what most calls don't need takes time: the kernel may clear variables on the
- * stack.
- */
-static noinline ssize_t bbuf_file_read_slow(struct file *file, struct iov_iter *to,
-					    struct kiocb *iocb)
-{
-	const struct bbuf_file *bf = file->private_data;
-	struct bbuf_restart_call call = bbuf_file_restart_call(bf, BBUF_RESTART_READ, iocb);
-	struct bbuf_io_opts opts = bbuf_file_io_opts(file, bbuf_iocb_nowait(iocb), &call);
-	ssize_t ret = 0;
-
-	if (!bf->holder)
-		ret = opts.framed ? bbuf_read_framed(&bf->node->queue, to, opts) :
-				    bbuf_read(&bf->node->queue, to, opts);
-	else if (iov_iter_count(to))
-		ret = bbuf_lease_read(&bf->node->queue, bf->holder, to, opts, NULL);
-	return bbuf_restart_end(&call, ret);
-}
-
-/*
- * Remember that a write was refused that needs @need bytes of room, or, with 0, that none was. A
- * file that needs more than the write mark is counted: it would swallow an exclusive wake-up that
- * another poller needs. Threads that poll this file check again.
- */
-static void bbuf_file_set_refused(struct bbuf_file *bf, size_t need)
+static ssize_t bbuf_file_read(struct bbuf_file *bf, struct iov_iter *to, struct kiocb *iocb)
 {
 	struct bbuf_queue *q = &bf->node->queue;
-	bool picky, changed;
-
-	spin_lock(&bf->refused_lock);
-	changed = need != bf->refused;
-	if (!need != !bf->refused)
-		atomic_add(need ? 1 : -1, &q->refused_files);
-	WRITE_ONCE(bf->refused, need);
-	/*
-	 * Pairs with bbuf_queue_set_limits(), which lowers the mark, then reads the count:
-	 * otherwise neither side might notice that the file has become picky.
-	 */
-	smp_mb__after_atomic();
-	picky = need > READ_ONCE(q->producer.mark);
-	if (picky != bf->picky)
-		atomic_add(picky ? 1 : -1, &q->picky_files);
-	bf->picky = picky;
-	spin_unlock(&bf->refused_lock);
-	if (!changed)
-		return;
-	/* Tokens of the holder can be written back, whatever room there is. */
-	if (bf->holder && q->type == BBUF_STREAM)
-		bbuf_side_recheck_pollers(&q->producer);
-	else
-		bbuf_side_notify(&q->producer, 0, 0);
-}
-
-static noinline ssize_t bbuf_file_write_slow(struct file *file, struct iov_iter *from,
-					     struct kiocb *iocb)
-{
-	struct bbuf_file *bf = file->private_data;
-	struct bbuf_restart_call call = bbuf_file_restart_call(bf, BBUF_RESTART_WRITE, iocb);
-	struct bbuf_io_opts opts = bbuf_file_io_opts(file, bbuf_iocb_nowait(iocb), &call);
-	size_t refused = 0;
+	struct bbuf_call call;
 	ssize_t ret;
 
-	opts.refused = &refused;
-	if (opts.framed)
-		ret = bbuf_write_framed(&bf->node->queue, from, opts);
-	else if (!bf->holder || bf->node->queue.type == BBUF_RECORD)
-		ret = bbuf_write(&bf->node->queue, from, opts);
+	bbuf_call_begin(&call, bf, BBUF_RESTART_READ, iocb);
+	if (bf->holder)
+		ret = iov_iter_count(to) ?
+		      bbuf_lease_read(q, bf->holder, to, call.opts, NULL) : 0;
+	else if (call.opts.framed)
+		ret = bbuf_read_framed(q, to, call.opts);
 	else
-		ret = bbuf_token_write(&bf->node->queue, bf->holder, from, opts);
-	if (ret > 0 || ret == -EAGAIN)
-		bbuf_file_set_refused(bf, ret > 0 ? 0 : refused);
-	return bbuf_restart_end(&call, ret);
+		ret = bbuf_read(q, to, call.opts);
+	return bbuf_call_end(&call, ret);
 }
 
-/* A call that is executed again must take the slow path as well: it has a tag to remove. */
-static inline ssize_t bbuf_file_read(struct file *file, struct iov_iter *to,
-				     struct kiocb *iocb)
+static ssize_t bbuf_file_write(struct bbuf_file *bf, struct iov_iter *from, struct kiocb *iocb)
 {
-	struct bbuf_file *bf = file->private_data;
-	size_t done = 0;
+	struct bbuf_queue *q = &bf->node->queue;
+	struct bbuf_call call;
+	ssize_t ret;
 
-	if (READ_ONCE(bf->fast_reads) && !bbuf_restart_tagged())
-		done = bbuf_read_fast(&bf->node->queue, to);
-	return done ?: bbuf_file_read_slow(file, to, iocb);
-}
-
-static inline ssize_t bbuf_file_write(struct file *file, struct iov_iter *from,
-				      struct kiocb *iocb)
-{
-	struct bbuf_file *bf = file->private_data;
-	size_t done = 0;
-
-	if (READ_ONCE(bf->fast_writes) && !bbuf_restart_tagged())
-		done = bbuf_write_fast(&bf->node->queue, from);
-	if (!done)
-		return bbuf_file_write_slow(file, from, iocb);
-	if (unlikely(READ_ONCE(bf->refused)))
-		bbuf_file_set_refused(bf, 0);
-	return done;
+	bbuf_call_begin(&call, bf, BBUF_RESTART_WRITE, iocb);
+	if (call.opts.framed)
+		ret = bbuf_write_framed(q, from, call.opts);
+	else if (bf->holder && q->type == BBUF_STREAM)
+		ret = bbuf_token_write(q, bf->holder, from, call.opts);
+	else
+		ret = bbuf_write(q, from, call.opts);
+	return bbuf_call_end(&call, ret);
 }
 
 static ssize_t bbuf_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
-	return bbuf_file_read(iocb->ki_filp, to, iocb);
+	return bbuf_file_read(iocb->ki_filp->private_data, to, iocb);
 }
 
 static ssize_t bbuf_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
-	return bbuf_file_write(iocb->ki_filp, from, iocb);
+	return bbuf_file_write(iocb->ki_filp->private_data, from, iocb);
 }
 
 /*
- * Most reads and writes need no kiocb. The price: kernel_read() and kernel_write() refuse files
- * that have both this and the iterators.
+ * Most reads and writes need neither a kiocb nor an iterator. The price: kernel_read() and
+ * kernel_write() refuse files that have both this and the iterators. Those that need an iterator
+ * are out of line, because the kernel may clear variables on the stack.
  */
-static ssize_t bbuf_read_plain(struct file *file, char __user *buf, size_t len, loff_t *pos)
+static noinline ssize_t bbuf_file_read_user(struct bbuf_file *bf, char __user *buf, size_t len)
 {
 	struct iov_iter to;
 
 	iov_iter_ubuf(&to, ITER_DEST, buf, len);
-	return bbuf_file_read(file, &to, NULL);
+	return bbuf_file_read(bf, &to, NULL);
 }
 
-static ssize_t bbuf_write_plain(struct file *file, const char __user *buf, size_t len, loff_t *pos)
+static ssize_t bbuf_read_plain(struct file *file, char __user *buf, size_t len, loff_t *pos)
+{
+	struct bbuf_file *bf = file->private_data;
+
+	if (likely(READ_ONCE(bf->plain_reads)))
+		return bbuf_read_user(bf, buf, len);
+	return bbuf_file_read_user(bf, buf, len);
+}
+
+static noinline ssize_t bbuf_file_write_user(struct bbuf_file *bf, const char __user *buf,
+					     size_t len)
 {
 	struct iov_iter from;
 
 	iov_iter_ubuf(&from, ITER_SOURCE, (void __user *)buf, len);
-	return bbuf_file_write(file, &from, NULL);
+	return bbuf_file_write(bf, &from, NULL);
+}
+
+static ssize_t bbuf_write_plain(struct file *file, const char __user *buf, size_t len, loff_t *pos)
+{
+	struct bbuf_file *bf = file->private_data;
+
+	if (likely(READ_ONCE(bf->plain_writes)))
+		return bbuf_write_user(bf, buf, len);
+	return bbuf_file_write_user(bf, buf, len);
 }
 
 /* A file that may not lease more can't read; one that holds tokens can write them back. */

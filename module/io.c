@@ -112,9 +112,9 @@ static size_t bbuf_extent_copy_nofault(const struct bbuf_extent *extent, size_t 
 	return n;
 }
 
-static inline bool bbuf_all_or_nothing(struct iov_iter *iter, size_t done, size_t want)
+static bool bbuf_all_or_nothing(struct iov_iter *iter, size_t done, size_t want)
 {
-	if (likely(done == want))
+	if (done == want)
 		return true;
 	iov_iter_revert(iter, done);
 	return false;
@@ -126,32 +126,24 @@ static struct bbuf_side *bbuf_side_to_wake_ahead(const struct bbuf_side *side, s
 	return len >= BBUF_LONG_COPY && len <= BBUF_LOCKED_BATCH ? side->peer : NULL;
 }
 
-/* Longer copies are made in several pieces. */
-static noinline bool bbuf_try_copy_long(const struct bbuf_side *side, size_t off,
-					struct iov_iter *iter, size_t len)
+/* Copy a record without waiting for a page. One longer than a batch is copied in pieces instead. */
+static bool bbuf_try_copy(const struct bbuf_side *side, size_t off, struct iov_iter *iter,
+			  size_t len)
 {
-	const struct bbuf_extent extent = { .ring = &side->queue->ring, .off = off, .len = len };
+	const struct bbuf_ring *ring = &side->queue->ring;
+	struct bbuf_extent extent;
 	size_t done;
 
-	if (len > BBUF_LOCKED_BATCH)
+	if (len > BBUF_LOCKED_BATCH || bbuf_iter_allocates(iter))
 		return false;
-	done = bbuf_extent_copy_nofault(&extent, 0, len, iter, bbuf_side_to_wake_ahead(side, len));
-	return bbuf_all_or_nothing(iter, done, len);
-}
-
-/* The same for most calls. */
-static inline bool bbuf_try_copy(const struct bbuf_side *side, size_t off, struct iov_iter *iter,
-				 size_t len)
-{
-	size_t done;
-
-	if (unlikely(len >= BBUF_LONG_COPY))
-		return bbuf_try_copy_long(side, off, iter, len);
-	if (bbuf_iter_allocates(iter))
-		return false;
-	pagefault_disable();
-	done = bbuf_ring_copy(&side->queue->ring, off, iter, len);
-	pagefault_enable();
+	if (len < BBUF_LONG_COPY) {
+		pagefault_disable();
+		done = bbuf_ring_copy(ring, off, iter, len);
+		pagefault_enable();
+	} else {
+		extent = (struct bbuf_extent) { .ring = ring, .off = off, .len = len };
+		done = bbuf_extent_copy_nofault(&extent, 0, len, iter, side->peer);
+	}
 	return bbuf_all_or_nothing(iter, done, len);
 }
 
@@ -412,19 +404,6 @@ void bbuf_publish_read(struct bbuf_queue *q, struct bbuf_batch_count *batch)
 	*batch = (struct bbuf_batch_count) { };
 }
 
-/*
- * Most calls find enough bytes beyond those reserved for waiters, and their memory present: then
- * one copy under the lock is all, and they do not join the wait list. If this returns false,
- * nothing has happened.
- */
-static inline bool bbuf_try_stream(struct bbuf_side *side, struct iov_iter *iter, size_t len)
-{
-	if (!bbuf_try_copy(side, side->off, iter, len))
-		return false;
-	bbuf_side_advance(side, len, len, 0);
-	return true;
-}
-
 /**
  * bbuf_try_put_record() - copy a record into the ring, if nothing has to be waited for
  * @q: the queue; the producers' lock is held
@@ -447,34 +426,6 @@ bool bbuf_try_put_record(struct bbuf_queue *q, struct bbuf_batch_count *batch,
 	extent.prefix = bbuf_ring_put_length(&q->ring, off, len);
 	extent.off = bbuf_ring_step(&q->ring, off, extent.prefix);
 	if (!bbuf_try_copy(&q->producer, extent.off, from, len))
-		return false;
-	bbuf_batch_count_add(batch, extent.len, extent.prefix);
-	return true;
-}
-
-/*
- * Check for a record beyond one for each waiter. A record that is being published may be counted
- * already, and will be there at once; only what is there is taken.
- */
-static bool bbuf_queue_has_spare_record(const struct bbuf_queue *q)
-{
-	const struct bbuf_side *side = &q->consumer;
-
-	return bbuf_side_spare(side) &&
-	       (!side->waiters ||
-		(u32)READ_ONCE(q->producer.records) - (u32)side->records > side->waiters);
-}
-
-static bool bbuf_try_get_record(struct bbuf_queue *q, struct bbuf_batch_count *batch,
-				struct iov_iter *to)
-{
-	size_t room = iov_iter_count(to);
-	struct bbuf_extent extent;
-
-	if (!bbuf_queue_has_spare_record(q))
-		return false;
-	extent = bbuf_batch_next_record(q, batch);
-	if (extent.len > room || !bbuf_try_copy(&q->consumer, extent.off, to, extent.len))
 		return false;
 	bbuf_batch_count_add(batch, extent.len, extent.prefix);
 	return true;
@@ -700,42 +651,101 @@ ssize_t bbuf_write(struct bbuf_queue *q, struct iov_iter *from, struct bbuf_io_o
 	return bbuf_write_record(q, from, len, opts) ?: len;
 }
 
-static size_t bbuf_write_record_fast(struct bbuf_queue *q, struct iov_iter *from, size_t len)
+/*
+ * The first 4 KiB show that the user memory is present, as in bbuf_extent_copy_bytes(). Copies of
+ * more than a batch are made in several pieces, by calls that may wait.
+ */
+static noinline bool bbuf_try_copy_long(struct bbuf_side *side, size_t off, void __user *buf,
+					size_t len, bool write)
 {
-	struct bbuf_batch_count batch = { };
+	const struct bbuf_ring *ring = &side->queue->ring;
+	bool done;
 
-	mutex_lock(&q->producer.lock);
-	if (bbuf_try_put_record(q, &batch, from, len))
-		bbuf_publish_write(q, &batch);
-	mutex_unlock(&q->producer.lock);
-	return batch.bytes;
+	if (len > BBUF_LOCKED_BATCH)
+		return false;
+	pagefault_disable();
+	done = bbuf_ring_copy_user(ring, off, buf, SZ_4K, write);
+	if (done && num_online_cpus() > 1)
+		bbuf_side_wake_head(side->peer, len);
+	done = done && bbuf_ring_copy_user(ring, bbuf_ring_step(ring, off, SZ_4K), buf + SZ_4K,
+					   len - SZ_4K, write);
+	pagefault_enable();
+	return done;
+}
+
+static __always_inline bool bbuf_try_copy_user(struct bbuf_side *side,
+					       const struct bbuf_ring *ring, size_t off,
+					       void __user *buf, size_t len, bool write)
+{
+	bool done;
+
+	if (unlikely(len >= BBUF_LONG_COPY))
+		return bbuf_try_copy_long(side, off, buf, len, write);
+	pagefault_disable();
+	done = bbuf_ring_copy_user(ring, off, buf, len, write);
+	pagefault_enable();
+	return done;
+}
+
+/*
+ * Write at once, if there is room beyond that reserved for waiters, and the user memory is present:
+ * then one copy under the lock is all, and the call does not join the wait list. Returns false if
+ * nothing has happened.
+ */
+static __always_inline bool bbuf_try_write(struct bbuf_queue *q, const char __user *buf, size_t len)
+{
+	struct bbuf_side *side = &q->producer;
+	size_t off, prefix = 0, records = 0;
+	bool done = false;
+
+	mutex_lock(&side->lock);
+	if (unlikely(bbuf_side_spare(side) < len || !len))
+		goto out;
+	off = side->off;
+	if (q->type == BBUF_RECORD) {
+		prefix = bbuf_ring_put_length(&q->ring, off, len);
+		off = bbuf_ring_step(&q->ring, off, prefix);
+		records = 1;
+	}
+	done = bbuf_try_copy_user(side, &q->ring, off, (void __user *)buf, len, true);
+	if (unlikely(!done))
+		goto out;
+	bbuf_queue_advance(q, side, &q->consumer, len, prefix + len, records);
+	trace_bbuf_write(q, len, records);
+out:
+	mutex_unlock(&side->lock);
+	return done;
+}
+
+static noinline ssize_t bbuf_write_user_slow(struct bbuf_file *bf, const char __user *buf,
+					     size_t len)
+{
+	struct bbuf_call call;
+	struct iov_iter from;
+
+	iov_iter_ubuf(&from, ITER_SOURCE, (void __user *)buf, len);
+	bbuf_call_begin(&call, bf, BBUF_RESTART_WRITE, NULL);
+	return bbuf_call_end(&call, bbuf_write(&bf->node->queue, &from, call.opts));
 }
 
 /**
- * bbuf_write_fast() - write bytes or a record to a queue that has room to spare
- * @q: the queue
- * @from: bytes for a stream, or one record
+ * bbuf_write_user() - write bytes or a record from user memory to the queue of a file
+ * @bf: the file
+ * @buf: bytes for a stream, or one record; its address was checked with access_ok()
+ * @len: length in bytes
  *
- * The path of most writes, blocking or not. Not for records with frames.
+ * Does without all that a call needs only if it waits, unless it has to. A call that is executed
+ * again may have a deadline, which must be removed.
  *
- * Context: as bbuf_write(), but sleeps at most for the side's lock.
- * Return: bytes taken from @from, or 0: nothing has happened, and the caller must use bbuf_write().
+ * Context: as bbuf_write().
+ * Return: as bbuf_write().
  */
-size_t bbuf_write_fast(struct bbuf_queue *q, struct iov_iter *from)
+ssize_t bbuf_write_user(struct bbuf_file *bf, const char __user *buf, size_t len)
 {
-	struct bbuf_side *side = &q->producer;
-	size_t len = iov_iter_count(from);
-
-	if (!len)
-		return 0;
-	if (q->type == BBUF_RECORD)
-		return bbuf_write_record_fast(q, from, len);
-	mutex_lock(&side->lock);
-	if (likely(bbuf_side_spare(side) >= len) && bbuf_try_stream(side, from, len))
-		trace_bbuf_write(q, len, 0);
-	else
-		len = 0;
-	mutex_unlock(&side->lock);
+	if (bbuf_restart_tagged() || !bbuf_try_write(&bf->node->queue, buf, len))
+		return bbuf_write_user_slow(bf, buf, len);
+	if (unlikely(READ_ONCE(bf->refused)))
+		bbuf_file_set_refused(bf, 0);
 	return len;
 }
 
@@ -847,60 +857,91 @@ ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_io_opts
 	return ret;
 }
 
-static size_t bbuf_read_record_fast(struct bbuf_queue *q, struct iov_iter *to)
-{
-	struct bbuf_batch_count batch = { };
-	size_t len = 0;
-
-	mutex_lock(&q->consumer.lock);
-	if (bbuf_try_get_record(q, &batch, to)) {
-		len = batch.bytes;
-		bbuf_publish_read(q, &batch);
-	}
-	mutex_unlock(&q->consumer.lock);
-	return len;
-}
-
 /*
- * A reader that bypasses gets all that it would get without waiters, or it waits: bytes of a stream
- * may have a structure, and must not be cut where the reserved ones happen to begin.
+ * Get the number of bytes of a stream that a reader may take at once, or 0. A reader that bypasses
+ * gets all that it would get without waiters, or it waits: bytes of a stream may have a structure,
+ * and must not be cut where the reserved ones happen to begin.
  */
-static size_t bbuf_side_spare_bytes(const struct bbuf_side *side, size_t room)
+static __always_inline size_t bbuf_side_spare_bytes(const struct bbuf_side *side, size_t room)
 {
 	size_t len = min(room, bbuf_side_spare(side));
 
 	if (unlikely(side->waiters) && len < min(room, bbuf_side_avail(side)))
 		return 0;
+	return likely(len >= min(room, side->mark)) ? len : 0;
+}
+
+/*
+ * The same for the next record: its length, or 0. There must be one beyond those for the waiters. A
+ * record that is being published may be counted already, and will be there at once; only what is
+ * there is taken.
+ */
+static __always_inline size_t bbuf_queue_spare_record(const struct bbuf_queue *q, size_t room,
+						      size_t *prefix)
+{
+	const struct bbuf_side *side = &q->consumer;
+	size_t len;
+
+	if (!bbuf_side_spare(side))
+		return 0;
+	if (unlikely(side->waiters) &&
+	    (u32)READ_ONCE(q->producer.records) - (u32)side->records <= side->waiters)
+		return 0;
+	*prefix = bbuf_ring_get_length(&q->ring, side->off, &len);
+	return likely(len <= room) ? len : 0;
+}
+
+/* Read at once, as bbuf_try_write(). Returns the number of bytes, or 0: nothing has happened. */
+static __always_inline size_t bbuf_try_read(struct bbuf_queue *q, char __user *buf, size_t room)
+{
+	struct bbuf_side *side = &q->consumer;
+	size_t len, prefix = 0, records = q->type == BBUF_RECORD;
+
+	mutex_lock(&side->lock);
+	len = records ? bbuf_queue_spare_record(q, room, &prefix) :
+			bbuf_side_spare_bytes(side, room);
+	if (unlikely(!len))
+		goto out;
+	if (unlikely(!bbuf_try_copy_user(side, &q->ring, bbuf_ring_step(&q->ring, side->off, prefix),
+					 buf, len, false))) {
+		len = 0;
+		goto out;
+	}
+	bbuf_queue_advance(q, side, &q->producer, len, prefix + len, records);
+	trace_bbuf_read(q, len, records);
+out:
+	mutex_unlock(&side->lock);
 	return len;
 }
 
-/**
- * bbuf_read_fast() - read bytes or a record from a queue that has some to spare
- * @q: the queue
- * @to: where they go
- *
- * The path of most reads. See bbuf_write_fast().
- *
- * Context: as bbuf_read(), but sleeps at most for the side's lock.
- * Return: bytes delivered, or 0: nothing has happened, and the caller must use bbuf_read().
- */
-size_t bbuf_read_fast(struct bbuf_queue *q, struct iov_iter *to)
+static noinline ssize_t bbuf_read_user_slow(struct bbuf_file *bf, char __user *buf, size_t len)
 {
-	struct bbuf_side *side = &q->consumer;
-	size_t room = iov_iter_count(to), len;
+	struct bbuf_call call;
+	struct iov_iter to;
 
-	if (!room)
-		return 0;
-	if (q->type == BBUF_RECORD)
-		return bbuf_read_record_fast(q, to);
-	mutex_lock(&side->lock);
-	len = bbuf_side_spare_bytes(side, room);
-	if (likely(len && len >= min(room, side->mark)) && bbuf_try_stream(side, to, len))
-		trace_bbuf_read(q, len, 0);
-	else
-		len = 0;
-	mutex_unlock(&side->lock);
-	return len;
+	iov_iter_ubuf(&to, ITER_DEST, buf, len);
+	bbuf_call_begin(&call, bf, BBUF_RESTART_READ, NULL);
+	return bbuf_call_end(&call, bbuf_read(&bf->node->queue, &to, call.opts));
+}
+
+/**
+ * bbuf_read_user() - read bytes or a record from the queue of a file to user memory
+ * @bf: the file
+ * @buf: where they go; its address was checked with access_ok()
+ * @len: bytes that there is room for
+ *
+ * See bbuf_write_user().
+ *
+ * Context: as bbuf_read().
+ * Return: as bbuf_read().
+ */
+ssize_t bbuf_read_user(struct bbuf_file *bf, char __user *buf, size_t len)
+{
+	size_t done = 0;
+
+	if (!bbuf_restart_tagged())
+		done = bbuf_try_read(&bf->node->queue, buf, len);
+	return likely(done) ? done : bbuf_read_user_slow(bf, buf, len);
 }
 
 /* Peek without a page fault, or, after the last try, with one. */

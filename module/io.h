@@ -7,26 +7,11 @@
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
 
+#include "open_file.h"
 #include "queue.h"
 
 /* A shorter copy is done before a task could wake up. */
 #define BBUF_LONG_COPY		SZ_16K
-
-/**
- * struct bbuf_io_opts - how a file, or one call, wants to be served
- * @nowait: do not sleep for the other side
- * @framed: records have frames
- * @lease_framed: frames hold the ids of leases
- * @deadline: nanoseconds of CLOCK_MONOTONIC at which to give up, or BBUF_NEVER
- * @refused: filled in with the bytes of room that a refused write needs; or NULL
- */
-struct bbuf_io_opts {
-	bool nowait;
-	bool framed;
-	bool lease_framed;
-	u64 deadline;
-	size_t *refused;
-};
 
 /**
  * struct bbuf_extent - a piece of a ring to copy, and perhaps a frame before it (see framed.c)
@@ -69,8 +54,8 @@ ssize_t bbuf_waiter_fault_in(struct bbuf_waiter *waiter, struct iov_iter *iter, 
 			     size_t least);
 int bbuf_peek_fault_in(struct bbuf_waiter *waiter, struct iov_iter *iter, bool whole);
 void bbuf_waiter_init(struct bbuf_waiter *waiter, struct bbuf_io_opts opts, size_t len);
-size_t bbuf_write_fast(struct bbuf_queue *q, struct iov_iter *from);
-size_t bbuf_read_fast(struct bbuf_queue *q, struct iov_iter *to);
+ssize_t bbuf_write_user(struct bbuf_file *bf, const char __user *buf, size_t len);
+ssize_t bbuf_read_user(struct bbuf_file *bf, char __user *buf, size_t len);
 ssize_t bbuf_write(struct bbuf_queue *q, struct iov_iter *from, struct bbuf_io_opts opts);
 ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_io_opts opts);
 ssize_t bbuf_peek(struct bbuf_queue *q, struct iov_iter *to);

@@ -151,9 +151,8 @@ static long bbuf_ioctl_lease(struct file *file, unsigned int cmd, void __user *a
 {
 	struct bbuf_file *bf = file->private_data;
 	struct bbuf_queue *q = &bf->node->queue;
-	struct bbuf_restart_call call = bbuf_file_restart_call(bf, BBUF_RESTART_LEASE, NULL);
-	struct bbuf_io_opts opts;
 	struct bbuf_lease lease;
+	struct bbuf_call call;
 	struct iov_iter to;
 	long ret;
 
@@ -163,14 +162,16 @@ static long bbuf_ioctl_lease(struct file *file, unsigned int cmd, void __user *a
 	if (!bbuf_file_leases_records(file) || lease.lease || lease.len || lease.deliveries ||
 	    (lease.flags & ~BBUF_LEASE_NOWAIT) || lease.reserved)
 		return -EINVAL;
-	opts = bbuf_file_io_opts(file, lease.flags & BBUF_LEASE_NOWAIT, &call);
-	opts.framed = false;
+	bbuf_call_begin(&call, bf, BBUF_RESTART_LEASE, NULL);
+	call.opts.framed = false;
+	if (lease.flags & BBUF_LEASE_NOWAIT)
+		call.opts.nowait = true;
 	ret = bbuf_ioctl_buffer(&to, lease.buffer, lease.size);
 	if (ret)
 		return ret;
-	ret = bbuf_lease_read(q, bf->holder, &to, opts, &lease);
+	ret = bbuf_lease_read(q, bf->holder, &to, call.opts, &lease);
 	if (ret <= 0 && ret != -EMSGSIZE)
-		return bbuf_restart_end(&call, ret);
+		return bbuf_call_end(&call, ret);
 	if (!bbuf_return_struct(arg, cmd, &lease, sizeof(lease)))
 		return ret;
 	if (ret > 0)

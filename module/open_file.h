@@ -8,14 +8,31 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
-#include "io.h"
 #include "node.h"
+#include "queue.h"
 #include "restart.h"
 
 struct bbuf_holder;
 
 /**
+ * struct bbuf_io_opts - how a file, or one call, wants to be served
+ * @nowait: do not sleep for the other side
+ * @framed: records have frames
+ * @lease_framed: frames hold the ids of leases
+ * @deadline: nanoseconds of CLOCK_MONOTONIC at which to give up, or BBUF_NEVER
+ * @refused: filled in with the bytes of room that a refused write needs; or NULL
+ */
+struct bbuf_io_opts {
+	bool nowait;
+	bool framed;
+	bool lease_framed;
+	u64 deadline;
+	size_t *refused;
+};
+
+/**
  * struct bbuf_file - an open file of a queue
+ * @file: the file
  * @node: node of the queue
  * @serial: number that no other file ever has; constant
  * @flags: options of the file: any of BBUF_FRAMED, BBUF_LEASE_FRAMED; read and written without a
@@ -28,10 +45,11 @@ struct bbuf_holder;
  * @picky: the file is counted in bbuf_queue.picky_files
  * @refused_lock: protects @picky, that count and bbuf_queue.refused_files, and writing @refused
  * @holder: holder of the file's leases; NULL if the queue does not lease
- * @fast_reads: reads have neither frames nor leases, and may use bbuf_read_fast()
- * @fast_writes: the same for writes
+ * @plain_reads: reads have neither frames nor leases
+ * @plain_writes: writes have no frames, and return no tokens
  */
 struct bbuf_file {
+	struct file *file;
 	struct bbuf_node *node;
 	u64 serial;
 	u32 flags;
@@ -41,17 +59,33 @@ struct bbuf_file {
 	bool picky;
 	spinlock_t refused_lock;	/* for refused and picky */
 	struct bbuf_holder *holder;
-	bool fast_reads;
-	bool fast_writes;
+	bool plain_reads;
+	bool plain_writes;
 };
 
-struct bbuf_file *bbuf_file_alloc(struct bbuf_node *node);
+/**
+ * struct bbuf_call - a system call on an open file, which may wait
+ * @bf: the file
+ * @restart: what the next execution of it must know
+ * @opts: how it is served
+ * @refused: bytes of room that it was refused for
+ */
+struct bbuf_call {
+	struct bbuf_file *bf;
+	struct bbuf_restart_call restart;
+	struct bbuf_io_opts opts;
+	size_t refused;
+};
+
+struct bbuf_file *bbuf_file_alloc(struct bbuf_node *node, struct file *file);
 void bbuf_file_free(struct bbuf_file *bf);
 void bbuf_file_set_flags(struct bbuf_file *bf, u32 flags);
+void bbuf_file_set_refused(struct bbuf_file *bf, size_t need);
 struct bbuf_restart_call bbuf_file_restart_call(const struct bbuf_file *bf,
 						enum bbuf_restart_kind kind, struct kiocb *iocb);
-struct bbuf_io_opts bbuf_file_io_opts(const struct file *file, bool nowait,
-				      struct bbuf_restart_call *call);
+void bbuf_call_begin(struct bbuf_call *call, struct bbuf_file *bf, enum bbuf_restart_kind kind,
+		     struct kiocb *iocb);
+ssize_t bbuf_call_end(const struct bbuf_call *call, ssize_t ret);
 
 /**
  * bbuf_file_queue() - get the queue of an open file

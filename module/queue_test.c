@@ -8,6 +8,8 @@
 #include <kunit/test.h>
 
 #include "queue.c"
+#include "open_file.c"
+#include "restart.c"
 #include "io.c"
 #include "lease.c"
 #include "settle.c"
@@ -57,7 +59,7 @@ static ssize_t put(struct bbuf_queue *q, size_t n, size_t *count)
 	for (i = 0; i < n; i++)
 		bytes[i] = pattern(*count + i);
 	iov_iter_kvec(&iter, ITER_SOURCE, &vec, 1, n);
-	ret = bbuf_write_fast(q, &iter) ?: bbuf_write(q, &iter, nowait_opts);
+	ret = bbuf_write(q, &iter, nowait_opts);
 	*count += max_t(ssize_t, ret, 0);
 	return ret;
 }
@@ -71,7 +73,7 @@ static ssize_t get(struct kunit *test, struct bbuf_queue *q, size_t n, size_t *c
 	ssize_t ret, i;
 
 	iov_iter_kvec(&iter, ITER_DEST, &vec, 1, n);
-	ret = bbuf_read_fast(q, &iter) ?: bbuf_read(q, &iter, nowait_opts);
+	ret = bbuf_read(q, &iter, nowait_opts);
 	for (i = 0; i < ret; i++)
 		KUNIT_ASSERT_EQ(test, bytes[i], pattern(*count + i));
 	*count += max_t(ssize_t, ret, 0);

@@ -59,14 +59,16 @@ size_t bbuf_ring_record_size(size_t capacity)
 }
 
 /**
- * bbuf_ring_put_length() - store the length of a record that follows
+ * bbuf_ring_put_long_length() - store the length of a record that follows
  * @ring: the ring, with its memory
  * @off: offset in the ring, less than its size
  * @len: length in bytes, at least 1
  *
+ * For bbuf_ring_put_length().
+ *
  * Return: bytes of the ring that the length takes.
  */
-size_t bbuf_ring_put_length(struct bbuf_ring *ring, size_t off, size_t len)
+size_t bbuf_ring_put_long_length(struct bbuf_ring *ring, size_t off, size_t len)
 {
 	u8 *data = ring->data;
 	size_t n = 0;
@@ -83,14 +85,16 @@ size_t bbuf_ring_put_length(struct bbuf_ring *ring, size_t off, size_t len)
 }
 
 /**
- * bbuf_ring_get_length() - load the length of a record
+ * bbuf_ring_get_long_length() - load the length of a record
  * @ring: the ring, with its memory
  * @off: offset in the ring where bbuf_ring_put_length() stored it
  * @len: set to the length
  *
+ * For bbuf_ring_get_length().
+ *
  * Return: bytes of the ring that the length takes.
  */
-size_t bbuf_ring_get_length(const struct bbuf_ring *ring, size_t off, size_t *len)
+size_t bbuf_ring_get_long_length(const struct bbuf_ring *ring, size_t off, size_t *len)
 {
 	const u8 *data = ring->data;
 	unsigned int shift = 0;

@@ -9,8 +9,11 @@
 #define BBUF_RING_H
 
 #include <linux/bits.h>
+#include <linux/fault-inject-usercopy.h>
+#include <linux/instrumented.h>
 #include <linux/minmax.h>
 #include <linux/types.h>
+#include <linux/uaccess.h>
 #include <linux/uio.h>
 
 /**
@@ -47,8 +50,8 @@ void bbuf_ring_init(struct bbuf_ring *ring, size_t size);
 void bbuf_ring_uninit(struct bbuf_ring *ring);
 int bbuf_ring_alloc(struct bbuf_ring *ring);
 size_t bbuf_ring_record_size(size_t capacity);
-size_t bbuf_ring_put_length(struct bbuf_ring *ring, size_t off, size_t len);
-size_t bbuf_ring_get_length(const struct bbuf_ring *ring, size_t off, size_t *len);
+size_t bbuf_ring_put_long_length(struct bbuf_ring *ring, size_t off, size_t len);
+size_t bbuf_ring_get_long_length(const struct bbuf_ring *ring, size_t off, size_t *len);
 void bbuf_ring_read(const struct bbuf_ring *ring, size_t off, void *to, size_t n);
 void bbuf_ring_swap(struct bbuf_ring *a, struct bbuf_ring *b);
 
@@ -67,6 +70,42 @@ static inline size_t bbuf_ring_step(const struct bbuf_ring *ring, size_t off, si
 {
 	off += n;
 	return off < ring->size ? off : off - ring->size;
+}
+
+/**
+ * bbuf_ring_put_length() - store the length of a record that follows
+ * @ring: the ring, with its memory
+ * @off: offset in the ring, less than its size
+ * @len: length in bytes, at least 1
+ *
+ * Return: bytes of the ring that the length takes.
+ */
+static inline size_t bbuf_ring_put_length(struct bbuf_ring *ring, size_t off, size_t len)
+{
+	u8 *data = ring->data;
+
+	if (len >= BBUF_LENGTH_MORE)
+		return bbuf_ring_put_long_length(ring, off, len);
+	data[off] = len;
+	return 1;
+}
+
+/**
+ * bbuf_ring_get_length() - load the length of a record
+ * @ring: the ring, with its memory
+ * @off: offset in the ring where bbuf_ring_put_length() stored it
+ * @len: set to the length
+ *
+ * Return: bytes of the ring that the length takes.
+ */
+static inline size_t bbuf_ring_get_length(const struct bbuf_ring *ring, size_t off, size_t *len)
+{
+	const u8 *data = ring->data;
+
+	if (data[off] & BBUF_LENGTH_MORE)
+		return bbuf_ring_get_long_length(ring, off, len);
+	*len = data[off];
+	return 1;
 }
 
 /**
@@ -117,6 +156,52 @@ static inline size_t bbuf_ring_copy(const struct bbuf_ring *ring, size_t off,
 	if (unlikely(n > first) && done == first)
 		done += bbuf_ring_copy_linear(ring->data, iter, n - first);
 	return done;
+}
+
+/*
+ * Copy to or from memory that does not wrap, as copy_from_user() and copy_to_user() do. They would
+ * look up the end of the memory for each copy, and check the address once more.
+ */
+static __always_inline bool bbuf_ring_copy_user_linear(void *data, void __user *user, size_t n,
+						       bool write)
+{
+	size_t left;
+
+	if (should_fail_usercopy())
+		return false;
+	if (write) {
+		instrument_copy_from_user_before(data, user, n);
+		left = raw_copy_from_user(data, user, n);
+		instrument_copy_from_user_after(data, user, n, left);
+	} else {
+		instrument_copy_to_user(user, data, n);
+		left = raw_copy_to_user(user, data, n);
+	}
+	return !left;
+}
+
+/**
+ * bbuf_ring_copy_user() - copy bytes between the ring and user memory
+ * @ring: the ring, with its memory
+ * @off: offset in the ring to start at, less than its size
+ * @user: user memory, whose address was checked with access_ok()
+ * @n: bytes to copy, at most the ring's size
+ * @write: whether they are copied into the ring, or out of it
+ *
+ * Context: as bbuf_ring_copy().
+ * Return: whether all bytes were copied. If not, a part of them may have been.
+ */
+static __always_inline bool bbuf_ring_copy_user(const struct bbuf_ring *ring, size_t off,
+						void __user *user, size_t n, bool write)
+{
+	size_t first = ring->size - off;
+
+	if (WARN_ON_ONCE(off >= ring->size || n > ring->size))
+		return false;
+	if (likely(n <= first))
+		return bbuf_ring_copy_user_linear(ring->data + off, user, n, write);
+	return bbuf_ring_copy_user_linear(ring->data + off, user, first, write) &&
+	       bbuf_ring_copy_user_linear(ring->data, user + first, n - first, write);
 }
 
 #endif /* BBUF_RING_H */
