@@ -2,6 +2,7 @@
 /*
  * bbuf: create, show, change and use queues from the command line.
  */
+#include <argp.h>
 #include <fcntl.h>
 #include <locale.h>
 #include <stdio.h>
@@ -9,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/exit.h"
+#include "common/macros.h"
 #include "command.h"
 
 /**

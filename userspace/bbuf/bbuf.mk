@@ -4,21 +4,20 @@
 
 bbuf-obj := $(obj)/bbuf
 bbuf-folders := bbuf bbuf/bench bbuf/work
-bbuf-objs := $(patsubst bbuf/%.c,$(bbuf-obj)/%.o,$(wildcard $(bbuf-folders:%=%/*.c))) \
-	     $(addprefix $(obj)/,common.o node.o screen.o table.o)
-bbuf-libs := -lsmartcols -lncursesw -ltinfo -luring
+bbuf-objs := $(patsubst bbuf/%.c,$(bbuf-obj)/%.o,$(wildcard $(bbuf-folders:%=%/*.c)))
+bbuf-libs := -lncursesw -ltinfo -luring
 
 bashcompdir ?= $(PREFIX)/share/bash-completion/completions
 
 .PHONY: install-bbuf
 
-$(OUTPUT)/bbuf: $(bbuf-objs) $(libbbuf)
-	$(CC) $(cflags) $(LDFLAGS) -o $@ $^ $(bbuf-libs)
+$(OUTPUT)/bbuf: $(bbuf-objs) $(common-objs) $(libbbuf)
+	$(CC) $(cflags) $(LDFLAGS) -o $@ $^ $(common-libs) $(bbuf-libs)
 
-$(bbuf-obj)/%.o: bbuf/%.c | $(bbuf-folders:%=$(obj)/%)
-	$(CC) $(cflags) $(libbbuf-cflags) -Itools -MMD -MP -c -o $@ $<
+$(bbuf-obj)/%.o: bbuf/%.c | $(bbuf-folders:%=$(obj)/%) $(common-obj)
+	$(CC) $(cflags) $(common-cflags) $(libbbuf-cflags) -MMD -MP -c -o $@ $<
 
-$(bbuf-folders:%=$(obj)/%): | $(obj)
+$(bbuf-folders:%=$(obj)/%):
 	@echo '#include <curses.h>' | $(CC) -E - >/dev/null 2>&1 || { \
 		echo 'curses.h is missing: apt-get install libncurses-dev' >&2; \
 		exit 1; }

@@ -6,7 +6,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/macros.h"
+#include "common/units.h"
 #include "columns.h"
+#include "message.h"
+#include "number.h"
 
 /* Two lines; the second half of the columns has one for writers and one for readers. */
 void top_headings(char groups[TOP_LINE_MAX], char columns[TOP_LINE_MAX], unsigned int bar)
@@ -41,39 +45,6 @@ static const char *format_amount(char text[TEXT_MAX], double amount, bool record
 		amount /= 1000;
 	snprintf(text, TEXT_MAX, i && amount < 99.5 ? "%.1f%s%s" : "%.0f%s%s", amount,
 		 suffixes[i], unit);
-	return text;
-}
-
-const char *format_number(char text[TEXT_MAX], uint64_t number)
-{
-	if (is_known(number))
-		snprintf(text, TEXT_MAX, "%llu", (unsigned long long)number);
-	else
-		strcpy(text, "-");
-	return text;
-}
-
-/* Format a time briefly, up to days. */
-const char *format_slept(char text[TEXT_MAX], uint64_t ns)
-{
-	static const struct {
-		const char *name;
-		double ns;
-	} units[] = {
-		{ "d", 86400.0 * NSEC_PER_SEC }, { "h", 3600.0 * NSEC_PER_SEC },
-		{ "min", 60.0 * NSEC_PER_SEC }, { "s", NSEC_PER_SEC },
-		{ "ms", NSEC_PER_MSEC }, { "us", NSEC_PER_USEC },
-	};
-	double number;
-	size_t i;
-
-	if (!is_known(ns))
-		return format_number(text, ns);
-	for (i = 0; i < ARRAY_SIZE(units) - 1 && ns < units[i].ns; i++)
-		;
-	number = ns / units[i].ns;
-	snprintf(text, TEXT_MAX, ns && number < 9.95 ? "%.1f%s" : "%.0f%s", number,
-		 units[i].name);
 	return text;
 }
 

@@ -5,8 +5,11 @@
 #ifndef BBUF_COLUMNS_H
 #define BBUF_COLUMNS_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "message.h"
 #include "rate.h"
-#include "screen.h"
 
 /* Widths of a line: name, bar, figures. */
 #define TOP_NAME	12

@@ -10,8 +10,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <bbuf.h>
+
+#include "common/arguments.h"
+#include "common/exit.h"
+#include "common/node.h"
 #include "command.h"
-#include "node.h"
+#include "message.h"
+#include "name.h"
+#include "options.h"
+#include "user.h"
 
 #define MODE_MAX	0777
 
@@ -72,46 +80,6 @@ static mode_t arg_mode(struct argp_state *state, const char *arg)
 	if (end == arg || *end || strspn(arg, "01234567") != strlen(arg) || mode > MODE_MAX)
 		argp_error(state, "--mode=%s: must be octal, from 0 to 0777", arg);
 	return mode;
-}
-
-/* Parse a user or group number. BBUF_ID_CALLER is excluded: it has a special meaning. */
-static bool parse_id(const char *text, uint32_t *id)
-{
-	unsigned long number;
-	char *end;
-
-	if (!*text || strspn(text, "0123456789") != strlen(text))
-		return false;
-	errno = 0;
-	number = strtoul(text, &end, 10);
-	if (errno || number >= BBUF_ID_CALLER)
-		return false;
-	*id = number;
-	return true;
-}
-
-uid_t arg_user(struct argp_state *state, const char *arg)
-{
-	const struct passwd *user = getpwnam(arg);
-	uint32_t id = 0;
-
-	if (user)
-		return user->pw_uid;
-	if (!parse_id(arg, &id))
-		argp_error(state, "--owner=%s: no such user", arg);
-	return id;
-}
-
-static gid_t arg_group(struct argp_state *state, const char *arg)
-{
-	const struct group *group = getgrnam(arg);
-	uint32_t id = 0;
-
-	if (group)
-		return group->gr_gid;
-	if (!parse_id(arg, &id))
-		argp_error(state, "--group=%s: no such group", arg);
-	return id;
 }
 
 /* An option in use that requires leases of records, or NULL. */

@@ -10,8 +10,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/arguments.h"
+#include "common/exit.h"
+#include "common/macros.h"
 #include "command.h"
+#include "message.h"
+#include "options.h"
 #include "output.h"
+#include "queue.h"
 #include "watch.h"
 
 #define WITHOUT_END	UINT64_MAX

@@ -10,8 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "command.h"
 #include "gnumake.h"
+#include "program.h"
 
 /* Start of the first line of "make --version"; the version follows. */
 #define PRODUCT		"GNU Make "

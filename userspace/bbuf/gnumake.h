@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "common.h"
+#include "common/units.h"
 
 /**
  * struct gnumake - an installed GNU make

@@ -7,8 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "command.h"
+#include "common/alloc.h"
+#include "common/macros.h"
 #include "input.h"
+#include "queue.h"
 
 void input_init(struct input *input, int fd, size_t limit)
 {

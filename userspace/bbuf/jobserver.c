@@ -20,8 +20,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/alloc.h"
+#include "common/macros.h"
 #include "command.h"
 #include "gnumake.h"
+#include "message.h"
+#include "name.h"
+#include "options.h"
+#include "queue.h"
+#include "user.h"
 
 #define JOBS_MAX	65536
 #define NAMES_MAX	1000

@@ -8,9 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <bbuf.h>
+
+#include "common/exit.h"
+#include "common/macros.h"
+#include "common/node.h"
+#include "common/table.h"
+#include "common/units.h"
 #include "command.h"
-#include "node.h"
-#include "table.h"
+#include "message.h"
+#include "name.h"
+#include "number.h"
+#include "options.h"
+#include "queue.h"
 
 #define KEY_JSON	'J'
 
@@ -316,27 +326,6 @@ static void print_limits(const struct bbuf_info *info)
 static const char *unit(const struct bbuf_info *info)
 {
 	return info->type == BBUF_RECORD ? "record" : "byte";
-}
-
-/* Formats a time in the largest unit that divides it: 90s, 5min. */
-static const char *format_limit(char text[TEXT_MAX], uint64_t ns)
-{
-	static const struct {
-		const char *name;
-		uint64_t ns;
-	} units[] = {
-		{ "min", 60 * NSEC_PER_SEC }, { "s", NSEC_PER_SEC }, { "ms", NSEC_PER_MSEC },
-		{ "us", NSEC_PER_USEC }, { "ns", 1 },
-	};
-	size_t i;
-
-	if (!is_known(ns))
-		return format_number(text, ns);
-	for (i = 0; ns % units[i].ns; i++)
-		;
-	snprintf(text, TEXT_MAX, "%llu%s", (unsigned long long)(ns / units[i].ns),
-		 units[i].name);
-	return text;
 }
 
 static void print_lease_limits(const struct bbuf_info *info)

@@ -11,7 +11,11 @@
 
 #include <curses.h>
 
+#include "common/clock.h"
+#include "common/macros.h"
+#include "common/screen.h"
 #include "live.h"
+#include "message.h"
 
 /* Lines above and below the list of queues. */
 #define HEADER_LINES	3

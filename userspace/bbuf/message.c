@@ -14,8 +14,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <bbuf.h>
+
+#include "common/node.h"
+#include "common/units.h"
 #include "command.h"
-#include "node.h"
+#include "message.h"
+#include "name.h"
 
 #define CLASS		"/sys/class/bbuf"
 #define MAX_CAPACITY	"/sys/module/bbuf/parameters/max_capacity"
@@ -44,23 +49,6 @@ static bool module_loaded(void)
 	return !access(CLASS, F_OK);
 }
 
-/* Path of the node of a queue given by name or path. Allocated. */
-char *queue_path(const char *queue)
-{
-	char *path;
-	int ret;
-
-	if (strchr(queue, '/'))
-		ret = asprintf(&path, "%s", queue);
-	else if (!strcmp(queue, BBUF_QUEUE_DEFAULT))
-		ret = asprintf(&path, "/dev/bbuf");
-	else
-		ret = asprintf(&path, "/dev/bbuf-%s", queue);
-	if (ret < 0)
-		err(EXIT_FAILURE, "%s", queue);
-	return path;
-}
-
 /* If the node is missing or is another file, print a message and return true. */
 static bool print_node_problem(const struct subject *subject, const char *queue)
 {
@@ -83,28 +71,6 @@ static void print_not_found(const struct subject *subject)
 			      "create' creates one");
 }
 
-/* Describe the node of a queue and its permissions; just the path if it is no device. Allocated. */
-char *node_description(const char *queue)
-{
-	char *path = queue_path(queue), *text;
-	const struct passwd *user;
-	const struct group *group;
-	struct stat st;
-	int ret;
-
-	if (stat(path, &st) || !S_ISCHR(st.st_mode))
-		return path;
-	user = getpwuid(st.st_uid);
-	group = getgrgid(st.st_gid);
-	ret = asprintf(&text, "%s, mode %04o, owner %s (%u), group %s (%u)", path,
-		       st.st_mode & 07777, user ? user->pw_name : "?", st.st_uid,
-		       group ? group->gr_name : "?", st.st_gid);
-	if (ret < 0)
-		err(EXIT_FAILURE, "%s", path);
-	free(path);
-	return text;
-}
-
 static void print_not_permitted(const struct subject *subject, const char *queue)
 {
 	char *node = node_description(queue);
@@ -112,15 +78,6 @@ static void print_not_permitted(const struct subject *subject, const char *queue
 	print_message(subject, "not permitted by %s: use sudo, or let its owner change the "
 		      "permissions with chmod", node);
 	free(node);
-}
-
-bool name_valid(const char *name)
-{
-	static const char good[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.";
-	size_t len = strspn(name, good);
-
-	return len && len < BBUF_NAME_SIZE && !name[len] && name[0] != '.';
 }
 
 /* A queue is given by name or by path. */
@@ -240,31 +197,4 @@ int fail_too_big(const struct subject *subject, uint64_t capacity)
 		print_message(subject, "a capacity of %s exceeds the limit of %s: choose a "
 			      "smaller one, or let root raise " MAX_CAPACITY, asked, limit);
 	return EXIT_FAILURE;
-}
-
-/* Open a queue, or exit with a message. */
-struct bbuf *queue_open(const struct subject *subject, int flags)
-{
-	struct bbuf *queue = bbuf_open(subject->queue, flags);
-
-	if (!queue)
-		exit(fail(subject, errno));
-	return queue;
-}
-
-static bool info_by_path(const struct subject *subject, struct bbuf_info *info)
-{
-	struct bbuf *queue = queue_open(subject, O_RDONLY);
-	int ret = bbuf_get_info(queue, info);
-
-	bbuf_close(queue);
-	return !ret;
-}
-
-/* A queue given by name is not opened, so that this does not count as a reader. */
-bool queue_info(const struct subject *subject, struct bbuf_info *info)
-{
-	if (strchr(subject->queue, '/'))
-		return info_by_path(subject, info);
-	return !bbuf_lookup(subject->queue, info);
 }

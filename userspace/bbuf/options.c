@@ -4,7 +4,11 @@
  */
 #include <string.h>
 
-#include "command.h"
+#include <bbuf.h>
+
+#include "common/arguments.h"
+#include "common/clock.h"
+#include "options.h"
 
 enum option_key {
 	KEY_TIMEOUT = 't',

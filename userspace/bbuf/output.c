@@ -8,6 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/alloc.h"
+#include "common/macros.h"
+#include "message.h"
 #include "output.h"
 #include "watch.h"
 

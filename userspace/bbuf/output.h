@@ -5,7 +5,8 @@
 #ifndef BBUF_OUTPUT_H
 #define BBUF_OUTPUT_H
 
-#include "command.h"
+#include "message.h"
+#include "options.h"
 
 /**
  * struct output - items to be written

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Looking up programs in PATH.
+ * Looking up programs in PATH. See program.h.
  */
 #include <err.h>
 #include <paths.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "command.h"
+#include "program.h"
 
 static bool is_program(const char *path)
 {

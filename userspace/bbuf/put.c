@@ -10,8 +10,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/arguments.h"
 #include "command.h"
 #include "input.h"
+#include "message.h"
+#include "options.h"
+#include "queue.h"
 
 #define KEY_FILE	'f'
 

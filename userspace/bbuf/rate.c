@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/alloc.h"
+#include "common/clock.h"
+#include "common/macros.h"
+#include "number.h"
 #include "rate.h"
 
 /* Returns 0, or -1 and errno. */

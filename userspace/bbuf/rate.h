@@ -5,7 +5,11 @@
 #ifndef BBUF_RATE_H
 #define BBUF_RATE_H
 
-#include "command.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <bbuf.h>
 
 /**
  * struct snapshot - all queues at one moment

@@ -6,7 +6,13 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
+#include "common/arguments.h"
+#include "common/exit.h"
+#include "common/units.h"
 #include "command.h"
+#include "message.h"
+#include "options.h"
+#include "queue.h"
 
 enum option_key {
 	KEY_CAPACITY = 'c',

@@ -8,7 +8,14 @@
 #include <stdlib.h>
 #include <sys/time.h>
 
+#include "common/arguments.h"
+#include "common/clock.h"
+#include "common/exit.h"
+#include "common/macros.h"
 #include "command.h"
+#include "message.h"
+#include "options.h"
+#include "queue.h"
 
 static int run(const struct subject *subject, int flags, int (*call)(struct bbuf *queue))
 {

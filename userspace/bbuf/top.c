@@ -8,7 +8,14 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/arguments.h"
+#include "common/clock.h"
+#include "common/exit.h"
+#include "common/macros.h"
+#include "common/screen.h"
+#include "command.h"
 #include "live.h"
+#include "message.h"
 
 enum option_key {
 	KEY_INTERVAL = 'i',

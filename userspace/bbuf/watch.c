@@ -12,7 +12,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "command.h"
+#include "common/clock.h"
+#include "common/macros.h"
 #include "watch.h"
 
 /* Signal that interrupts the main thread, and the interval at which it is repeated. */

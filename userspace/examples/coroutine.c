@@ -13,7 +13,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "common.h"
+#include "common/alloc.h"
 #include "coroutine.h"
 
 /* Pages are allocated when they are touched, so a large stack costs nothing. */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-#include "common.h"
+#include "common/clock.h"
 #include "cost.h"
 
 static uint64_t timeval_ns(const struct timeval *time)

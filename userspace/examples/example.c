@@ -4,6 +4,10 @@
  */
 #include <stdio.h>
 
+#include "common/alloc.h"
+#include "common/arguments.h"
+#include "common/clock.h"
+#include "common/exit.h"
 #include "example.h"
 
 /* Keys that are not letters, so that the options have long names only. */

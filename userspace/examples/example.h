@@ -16,7 +16,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "common.h"
+#include "common/alloc.h"
+#include "common/arguments.h"
+#include "common/clock.h"
+#include "common/exit.h"
+#include "common/macros.h"
+#include "common/units.h"
 #include "cost.h"
 #include "queue.h"
 #include "show.h"

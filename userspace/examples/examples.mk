@@ -5,19 +5,20 @@
 EXAMPLES := context io bounded events pool pipe armstrong local gil loop
 
 examples := $(OUTPUT)/examples
-example-objs := $(addprefix $(examples)/,example.o coroutine.o cost.o gil_lock.o memory.o queue.o show.o team.o) \
-	$(addprefix $(obj)/,common.o node.o screen.o table.o)
+example-objs := $(addprefix $(examples)/,example.o coroutine.o cost.o gil_lock.o memory.o queue.o \
+	show.o team.o)
 examplesdir ?= $(PREFIX)/lib/bbuf/examples
 
 .PHONY: examples install-examples
 
 examples: $(EXAMPLES:%=$(examples)/%)
 
-$(EXAMPLES:%=$(examples)/%): $(examples)/%: $(examples)/%.o $(example-objs) $(libbbuf)
-	$(CC) $(cflags) $(LDFLAGS) -o $@ $^ $(libs) -lm
+$(EXAMPLES:%=$(examples)/%): $(examples)/%: $(examples)/%.o $(example-objs) \
+		$(common-objs) $(libbbuf)
+	$(CC) $(cflags) $(LDFLAGS) -o $@ $^ $(common-libs) -lm
 
-$(examples)/%.o: examples/%.c | $(examples) $(obj)
-	$(CC) $(cflags) $(libbbuf-cflags) -Itools -MMD -MP -c -o $@ $<
+$(examples)/%.o: examples/%.c | $(examples) $(common-obj)
+	$(CC) $(cflags) $(common-cflags) $(libbbuf-cflags) -MMD -MP -c -o $@ $<
 
 $(examples):
 	mkdir -p $@

@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
-#include "common.h"
+#include "common/clock.h"
 #include "gil_lock.h"
 
 uint64_t gil_interval_ns;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common.h"
+#include "common/macros.h"
 #include "memory.h"
 
 /* Number after @name in a file in /proc. */

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "common.h"
-#include "node.h"
+#include "common/macros.h"
+#include "common/node.h"
 #include "queue.h"
 
 /* Maximum number of queues of a program, and maximum size of their names. */

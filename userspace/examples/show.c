@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "screen.h"
+#include "common/macros.h"
+#include "common/screen.h"
+#include "common/table.h"
+#include "common/units.h"
 #include "show.h"
 
 /* Separator of cells in a text. */

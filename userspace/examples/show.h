@@ -11,8 +11,8 @@
 
 #include <stddef.h>
 
-#include "common.h"
-#include "table.h"
+#include "common/table.h"
+#include "common/units.h"
 
 #define COLUMNS_MAX	16
 #define BARS_MAX	16

@@ -10,7 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common.h"
+#include "common/alloc.h"
+#include "common/exit.h"
 #include "team.h"
 
 pthread_t thread_start(void *(*run)(void *arg), void *arg)

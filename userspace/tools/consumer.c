@@ -10,9 +10,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common.h"
+#include "common/alloc.h"
+#include "common/arguments.h"
+#include "common/exit.h"
+#include "common/macros.h"
 #include "verify.h"
 #include "workers.h"
+
+/* Exit code in addition to EXIT_SUCCESS, EXIT_FAILURE and EXIT_USAGE. */
+#define EXIT_BAD_DATA	3
 
 #define PRODUCERS_DEFAULT	1
 

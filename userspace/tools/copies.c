@@ -11,9 +11,15 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "common.h"
-#include "screen.h"
-#include "table.h"
+#include "common/alloc.h"
+#include "common/arguments.h"
+#include "common/clock.h"
+#include "common/exit.h"
+#include "common/macros.h"
+#include "common/screen.h"
+#include "common/table.h"
+#include "common/units.h"
+#include "device.h"
 
 #define BYTES_DEFAULT	(1024U * 1024)
 #define BYTES_PER_MB	1e6

@@ -18,7 +18,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "common.h"
+#include "common/clock.h"
+#include "common/macros.h"
+#include "device.h"
 #include "endpoint.h"
 
 static const char *const mode_names[MODE_COUNT] = {

@@ -10,8 +10,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/alloc.h"
+#include "common/clock.h"
+#include "common/macros.h"
+#include "device.h"
 #include "events.h"
-#include "common.h"
 
 /**
  * struct side - a thread of the timeline

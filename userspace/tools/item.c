@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "common.h"
+#include "common/macros.h"
 #include "item.h"
 
 /* Constants of Knuth's MMIX generator, and of the golden ratio. */

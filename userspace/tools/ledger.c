@@ -10,9 +10,10 @@
 #include <err.h>
 #include <stdlib.h>
 
-#include "common.h"
+#include "common/alloc.h"
+#include "common/macros.h"
+#include "common/table.h"
 #include "ledger.h"
-#include "table.h"
 
 static struct account *account_find(struct ledger *ledger, uint32_t producer)
 {

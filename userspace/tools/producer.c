@@ -10,7 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common.h"
+#include "common/alloc.h"
+#include "common/arguments.h"
+#include "common/clock.h"
+#include "common/exit.h"
 #include "item.h"
 #include "workers.h"
 

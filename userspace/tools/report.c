@@ -4,10 +4,12 @@
  */
 #include <fcntl.h>
 
-#include "common.h"
+#include "common/clock.h"
+#include "common/screen.h"
+#include "common/table.h"
+#include "common/units.h"
+#include "device.h"
 #include "report.h"
-#include "screen.h"
-#include "table.h"
 
 #define BYTES_PER_MB	1e6
 

@@ -9,10 +9,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/alloc.h"
+#include "common/arguments.h"
+#include "common/clock.h"
+#include "common/exit.h"
+#include "common/macros.h"
+#include "common/screen.h"
+#include "common/table.h"
+#include "common/units.h"
+#include "device.h"
 #include "events.h"
-#include "common.h"
-#include "screen.h"
-#include "table.h"
 
 /* Number of items that fill the queue by default. */
 #define SLOTS		4

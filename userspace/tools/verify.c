@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common.h"
+#include "common/alloc.h"
 #include "item.h"
 #include "verify.h"
 

@@ -16,7 +16,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common.h"
+#include "common/alloc.h"
+#include "common/arguments.h"
+#include "common/clock.h"
+#include "common/macros.h"
+#include "device.h"
 #include "report.h"
 #include "workers.h"
 

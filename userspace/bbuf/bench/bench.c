@@ -11,7 +11,13 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <bbuf.h>
+
+#include "common/alloc.h"
+#include "common/exit.h"
+#include "common/macros.h"
 #include "../command.h"
+#include "../message.h"
 #include "peers.h"
 #include "plan.h"
 #include "report.h"

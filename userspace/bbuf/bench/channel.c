@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/macros.h"
 #include "channel.h"
-#include "common.h"
 
 #define PAGE		4096
 

@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "common/alloc.h"
 #include "measure.h"
 
 /**

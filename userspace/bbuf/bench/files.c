@@ -4,12 +4,12 @@
  */
 #include <err.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "channel.h"
-#include "common.h"
 
 void file_put(struct channel *channel)
 {

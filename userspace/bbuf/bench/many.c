@@ -5,8 +5,10 @@
  * if each producer were alone, so that all producers get CPU time; with a small share the result
  * would only show which one started first.
  */
+#include <stdlib.h>
 #include <sys/mman.h>
 
+#include "common/macros.h"
 #include "measure.h"
 
 /**

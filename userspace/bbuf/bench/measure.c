@@ -2,6 +2,10 @@
 /*
  * Moving messages, and measuring that.
  */
+#include <stdio.h>
+
+#include "common/macros.h"
+#include "common/units.h"
 #include "measure.h"
 #include "wakeups.h"
 

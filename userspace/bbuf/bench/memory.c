@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/alloc.h"
+#include "common/clock.h"
+#include "common/units.h"
 #include "measure.h"
 
 /* Memory is freed with a delay. */

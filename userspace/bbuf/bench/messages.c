@@ -11,8 +11,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "common/macros.h"
+#include "common/units.h"
 #include "channel.h"
-#include "common.h"
 
 /* Lift the limit of message queues, as far as permitted. */
 static void allow_many(void)

@@ -8,7 +8,6 @@
 #include <math.h>
 
 #include "channel.h"
-#include "common.h"
 #include "workers.h"
 
 /* Measurements. A value that is unavailable or meaningless is NAN. */

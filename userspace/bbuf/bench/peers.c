@@ -2,7 +2,7 @@
 /*
  * All kinds of queues.
  */
-#include "common.h"
+#include "common/macros.h"
 #include "peers.h"
 
 const struct peer *const peers[] = {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "common/clock.h"
 #include "measure.h"
 
 /**

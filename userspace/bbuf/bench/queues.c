@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -11,8 +12,8 @@
 
 #include <bbuf.h>
 
+#include "common/macros.h"
 #include "channel.h"
-#include "common.h"
 
 /* Number of records framed together, if they fit into the queue. */
 #define BATCH		64

@@ -5,9 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/table.h"
+#include "common/units.h"
 #include "peers.h"
 #include "report.h"
-#include "table.h"
 
 enum kind { KIND_PATTERN, KIND_SIZE, KIND_LEVEL, KIND_QUEUE, KIND_MEASURE, KIND_RATIO };
 

@@ -3,6 +3,8 @@
  * One process that puts a message and takes it out again, so that it never blocks; and two
  * processes, one of which puts the messages that the other takes.
  */
+#include <stdlib.h>
+
 #include "measure.h"
 
 static void run_self(struct worker *worker, void *work, size_t messages)

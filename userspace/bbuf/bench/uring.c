@@ -8,6 +8,7 @@
 #include <liburing.h>
 #include <stdlib.h>
 
+#include "common/macros.h"
 #include "measure.h"
 
 #define PAIRS_MAX	16

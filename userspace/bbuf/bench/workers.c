@@ -15,8 +15,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/alloc.h"
+#include "common/clock.h"
+#include "common/macros.h"
 #include "channel.h"
-#include "common.h"
 #include "workers.h"
 
 /* One of this number of messages is moved to warm up caches and allocators. */

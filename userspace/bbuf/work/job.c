@@ -13,7 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../command.h"
+#include "common/alloc.h"
+#include "../program.h"
 #include "job.h"
 
 static bool in_arguments(const struct plan *plan)

@@ -5,7 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../command.h"
+#include "common/arguments.h"
+#include "common/clock.h"
+#include "common/exit.h"
+#include "common/macros.h"
+#include "../options.h"
 #include "plan.h"
 
 #define JOBS_MAX	4096

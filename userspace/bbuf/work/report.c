@@ -10,6 +10,13 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include <bbuf.h>
+
+#include "common/clock.h"
+#include "common/exit.h"
+#include "common/screen.h"
+#include "common/units.h"
+#include "../message.h"
 #include "report.h"
 
 /* Interval at which the rate is updated, and the weight of its previous value. */

@@ -7,9 +7,12 @@
 
 #include <stdio.h>
 
-#include "../command.h"
+#include <bbuf.h>
+
+#include "common/clock.h"
+#include "common/screen.h"
+#include "../message.h"
 #include "job.h"
-#include "screen.h"
 
 /* Events of a leased record. */
 enum event {

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "../command.h"
+#include "common/macros.h"
 #include "plan.h"
 #include "shell.h"
 

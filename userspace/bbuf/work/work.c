@@ -17,7 +17,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/alloc.h"
+#include "common/clock.h"
+#include "common/macros.h"
+#include "common/units.h"
 #include "../command.h"
+#include "../message.h"
+#include "../queue.h"
 #include "../watch.h"
 #include "job.h"
 #include "keeper.h"

@@ -10,7 +10,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "common.h"
+#include "macros.h"
 #include "screen.h"
 
 /* Default width, and the maximum width of text, in columns. */

@@ -3,8 +3,8 @@
  * Tables, with libsmartcols: a first column of names, and columns of numbers. Running out of
  * memory ends the program.
  */
-#ifndef BBUF_TOOLS_TABLE_H
-#define BBUF_TOOLS_TABLE_H
+#ifndef BBUF_COMMON_TABLE_H
+#define BBUF_COMMON_TABLE_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -30,4 +30,4 @@ void table_cell(struct libscols_line *row, size_t column, const char *fmt, ...);
 void table_count(struct libscols_line *row, size_t column, uint64_t count);
 void table_print(struct libscols_table *table, FILE *out);
 
-#endif /* BBUF_TOOLS_TABLE_H */
+#endif /* BBUF_COMMON_TABLE_H */

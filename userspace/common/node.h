@@ -6,8 +6,8 @@
  * the module was loaded, or if a program has replaced the node by renaming a file to it. Data
  * written to the name then goes to that file, and not to the queue.
  */
-#ifndef BBUF_TOOLS_NODE_H
-#define BBUF_TOOLS_NODE_H
+#ifndef BBUF_COMMON_NODE_H
+#define BBUF_COMMON_NODE_H
 
 #include <stdbool.h>
 
@@ -16,4 +16,4 @@
 bool node_is_path(const char *path);
 char *node_problem(const char *path);
 
-#endif /* BBUF_TOOLS_NODE_H */
+#endif /* BBUF_COMMON_NODE_H */

@@ -3,8 +3,8 @@
  * Drawing on a terminal or as text. Colours and block characters are used on a terminal only;
  * elsewhere the output is plain ASCII without escape sequences. NO_COLOR is honoured.
  */
-#ifndef BBUF_TOOLS_SCREEN_H
-#define BBUF_TOOLS_SCREEN_H
+#ifndef BBUF_COMMON_SCREEN_H
+#define BBUF_COMMON_SCREEN_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,4 +43,4 @@ __attribute__((format(printf, 2, 3)))
 void screen_heading(const struct screen *screen, const char *fmt, ...);
 void screen_text(const struct screen *screen, enum colour colour, int width, const char *text);
 
-#endif /* BBUF_TOOLS_SCREEN_H */
+#endif /* BBUF_COMMON_SCREEN_H */
