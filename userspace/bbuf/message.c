@@ -4,18 +4,15 @@
  */
 #include <err.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <bbuf.h>
 
+#include "common/alloc.h"
 #include "common/node.h"
 #include "common/units.h"
 #include "command.h"
@@ -34,8 +31,7 @@ void print_message(const struct subject *subject, const char *fmt, ...)
 	char *text;
 
 	va_start(args, fmt);
-	if (vasprintf(&text, fmt, args) < 0)
-		err(EXIT_FAILURE, "memory for a message");
+	text = xvasprintf(fmt, args);
 	va_end(args);
 	if (subject->queue)
 		warnx("%s: %s: %s", subject->queue, subject->operation, text);

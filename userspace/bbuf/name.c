@@ -2,7 +2,6 @@
 /*
  * Names of queues, and their nodes. See name.h.
  */
-#include <err.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 
 #include <bbuf.h>
 
+#include "common/alloc.h"
 #include "name.h"
 
 bool name_valid(const char *name)
@@ -26,18 +26,11 @@ bool name_valid(const char *name)
 /* Path of the node of a queue given by name or path. Allocated. */
 char *queue_path(const char *queue)
 {
-	char *path;
-	int ret;
-
 	if (strchr(queue, '/'))
-		ret = asprintf(&path, "%s", queue);
-	else if (!strcmp(queue, BBUF_QUEUE_DEFAULT))
-		ret = asprintf(&path, "/dev/bbuf");
-	else
-		ret = asprintf(&path, "/dev/bbuf-%s", queue);
-	if (ret < 0)
-		err(EXIT_FAILURE, "%s", queue);
-	return path;
+		return xasprintf("%s", queue);
+	if (!strcmp(queue, BBUF_QUEUE_DEFAULT))
+		return xasprintf("/dev/bbuf");
+	return xasprintf("/dev/bbuf-%s", queue);
 }
 
 /* Describe the node of a queue and its permissions; just the path if it is no device. Allocated. */
@@ -47,17 +40,14 @@ char *node_description(const char *queue)
 	const struct passwd *user;
 	const struct group *group;
 	struct stat st;
-	int ret;
 
 	if (stat(path, &st) || !S_ISCHR(st.st_mode))
 		return path;
 	user = getpwuid(st.st_uid);
 	group = getgrgid(st.st_gid);
-	ret = asprintf(&text, "%s, mode %04o, owner %s (%u), group %s (%u)", path,
-		       st.st_mode & 07777, user ? user->pw_name : "?", st.st_uid,
-		       group ? group->gr_name : "?", st.st_gid);
-	if (ret < 0)
-		err(EXIT_FAILURE, "%s", path);
+	text = xasprintf("%s, mode %04o, owner %s (%u), group %s (%u)", path, st.st_mode & 07777,
+			 user ? user->pw_name : "?", st.st_uid, group ? group->gr_name : "?",
+			 st.st_gid);
 	free(path);
 	return text;
 }

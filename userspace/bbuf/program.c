@@ -2,7 +2,6 @@
 /*
  * Looking up programs in PATH. See program.h.
  */
-#include <err.h>
 #include <paths.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/alloc.h"
 #include "program.h"
 
 static bool is_program(const char *path)
@@ -23,11 +23,7 @@ static bool is_program(const char *path)
 /* Returns an allocated path. An empty directory in PATH is the working directory. */
 static char *path_in(const char *folder, size_t len, const char *name)
 {
-	char *path;
-
-	if (asprintf(&path, "%.*s%s/%s", (int)len, folder, len ? "" : ".", name) < 0)
-		err(EXIT_FAILURE, "%s", name);
-	return path;
+	return xasprintf("%.*s%s/%s", (int)len, folder, len ? "" : ".", name);
 }
 
 /* Path of the program that execvp() would run, allocated; NULL if there is none. */

@@ -2,10 +2,8 @@
 /*
  * Nodes in /dev. See node.h.
  */
-#include <err.h>
 #include <errno.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "alloc.h"
 #include "node.h"
 
 #define DEFAULT_NODE	"/dev/bbuf"
@@ -134,26 +133,13 @@ static bool is_wanted(const struct wanted *wanted, const struct stat *st)
 	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(wanted->major, wanted->minor);
 }
 
-__attribute__((format(printf, 1, 2)))
-static char *format(const char *fmt, ...)
-{
-	va_list args;
-	char *text;
-
-	va_start(args, fmt);
-	if (vasprintf(&text, fmt, args) < 0)
-		err(EXIT_FAILURE, "memory for a message");
-	va_end(args);
-	return text;
-}
-
 /* Shell command that recreates the node. Allocated. */
 static char *repair_command(const struct wanted *wanted)
 {
 	char *owner = wanted->uid || wanted->gid ?
-		      format(" && chown %u:%u %s", wanted->uid, wanted->gid, wanted->path) :
-		      format("%s", "");
-	char *text = format("mknod -m %04o %s c %u %u%s", wanted->mode, wanted->path,
+		      xasprintf(" && chown %u:%u %s", wanted->uid, wanted->gid, wanted->path) :
+		      xasprintf("%s", "");
+	char *text = xasprintf("mknod -m %04o %s c %u %u%s", wanted->mode, wanted->path,
 			    wanted->major, wanted->minor, owner);
 
 	free(owner);
@@ -164,12 +150,12 @@ static char *repair_command(const struct wanted *wanted)
 static char *describe(const struct wanted *wanted, const struct stat *st)
 {
 	if (!st)
-		return format("its node %s does not", wanted->path);
+		return xasprintf("its node %s does not", wanted->path);
 	if (S_ISCHR(st->st_mode))
-		return format("%s is another device, %u:%u instead of %u:%u", wanted->path,
+		return xasprintf("%s is another device, %u:%u instead of %u:%u", wanted->path,
 			      major(st->st_rdev), minor(st->st_rdev), wanted->major,
 			      wanted->minor);
-	return format("%s is %s, not its node", wanted->path, kind_of(st->st_mode));
+	return xasprintf("%s is %s, not its node", wanted->path, kind_of(st->st_mode));
 }
 
 /*
@@ -193,7 +179,7 @@ char *node_problem(const char *path)
 		return NULL;
 	problem = describe(&wanted, there ? &st : NULL);
 	command = repair_command(&wanted);
-	text = format("%s exists, but %s: %srecreate the node as root with `%s', or %s", wanted.device,
+	text = xasprintf("%s exists, but %s: %srecreate the node as root with `%s', or %s", wanted.device,
 		      problem, there ? "remove that, then " : "", command, wanted.instead);
 	free(problem);
 	free(command);

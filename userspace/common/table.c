@@ -4,9 +4,9 @@
  */
 #include <err.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
+#include "alloc.h"
 #include "table.h"
 
 static _Noreturn void no_memory(void)
@@ -53,12 +53,11 @@ void table_cell(struct libscols_line *row, size_t column, const char *fmt, ...)
 {
 	va_list args;
 	char *text;
-	int len;
 
 	va_start(args, fmt);
-	len = vasprintf(&text, fmt, args);
+	text = xvasprintf(fmt, args);
 	va_end(args);
-	if (len < 0 || scols_line_refer_data(row, column, text))
+	if (scols_line_refer_data(row, column, text))
 		no_memory();
 }
 

@@ -2,11 +2,11 @@
 /*
  * Tables and charts of results. See show.h.
  */
-#include <err.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/alloc.h"
 #include "common/macros.h"
 #include "common/screen.h"
 #include "common/table.h"
@@ -35,8 +35,7 @@ void results_row(struct libscols_table *table, const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	if (vasprintf(&text, fmt, args) < 0)
-		err(EXIT_FAILURE, "memory for a row");
+	text = xvasprintf(fmt, args);
 	va_end(args);
 	for (rest = text; rest; column++)
 		table_cell(row, column, "%s", strsep(&rest, CELL_END));
