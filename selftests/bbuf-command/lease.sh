@@ -78,7 +78,7 @@ test_create_refuses_conflicting_options()
 	expect 2 'must be a time such as' bbuf create q -r --lease --lease-timeout never
 	expect 2 'must be a number, 1 or more' bbuf create q -r --lease --tries 0
 	expect 2 'must be a number, 1 or more' bbuf create q -r --lease --max-leases no
-	expect 2 'must be 4294967295 or less' bbuf create q -r --lease --tries 4294967296
+	expect 2 'must be at most 4294967295' bbuf create q -r --lease --tries 4294967296
 	[ ! -e /dev/bbuf-q ]
 }
 

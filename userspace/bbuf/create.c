@@ -3,8 +3,6 @@
  * bbuf create, bbuf destroy: commands that use the control device.
  */
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,6 +13,7 @@
 #include "common/arguments.h"
 #include "common/exit.h"
 #include "common/node.h"
+#include "common/settings.h"
 #include "command.h"
 #include "message.h"
 #include "name.h"
@@ -23,63 +22,36 @@
 
 #define MODE_MAX	0777
 
-enum option_key {
-	KEY_RECORDS = 'r',
-	KEY_CAPACITY = 'c',
-	KEY_MODE = 'm',
-	KEY_OWNER = 'o',
-	KEY_GROUP = 'g',
-	KEY_EOF_ON_CLOSE = 'e',
-	KEY_DROP_OLDEST = 'd',
-	KEY_LEASE = 'l',
-	KEY_DEAD_LETTERS = 'D',
-};
-
 /**
  * struct plan - the queue to create
  * @name: name of the queue
  * @config: its properties
+ * @records: make it a record queue
+ * @eof_on_close: give it BBUF_EOF_ON_CLOSE
+ * @drop_oldest: give it BBUF_DROP_OLDEST
+ * @lease: give it BBUF_LEASE
  * @limits: lease limits, until they are copied to @config
  */
 struct plan {
 	const char *name;
 	struct bbuf_config config;
+	bool records;
+	bool eof_on_close;
+	bool drop_oldest;
+	bool lease;
 	struct bbuf_set limits;
 };
 
-static const struct argp_option option_list[] = {
-	{ .name = "records", .key = KEY_RECORDS,
-	  .doc = "make each write a record, which one read returns (default: a stream of bytes)" },
-	{ .name = "capacity", .key = KEY_CAPACITY, .arg = "SIZE",
-	  .doc = "capacity in bytes (default: 64K)" },
-	{ .name = "mode", .key = KEY_MODE, .arg = "MODE",
-	  .doc = "permissions of the node, in octal (default: 0600)" },
-	{ .name = "owner", .key = KEY_OWNER, .arg = "USER",
-	  .doc = "owner of the node, as name or number (default: you)" },
-	{ .name = "group", .key = KEY_GROUP, .arg = "GROUP",
-	  .doc = "group of the node, as name or number (default: your group)" },
-	{ .name = "eof-on-close", .key = KEY_EOF_ON_CLOSE,
-	  .doc = "report end of file to readers when the last writer closes (default: only after "
-		 "shutdown)" },
-	{ .name = "drop-oldest", .key = KEY_DROP_OLDEST,
-	  .doc = "drop the oldest data if there is no room for a write (default: block the "
-		 "writer)" },
-	{ .name = "lease", .key = KEY_LEASE,
-	  .doc = "redeliver data that is read but not acknowledged (default: reading removes it)" },
-	{ .name = "dead-letters", .key = KEY_DEAD_LETTERS, .arg = "QUEUE",
-	  .doc = "record queue for records rejected or out of tries (default: drop them)" },
-	{ 0 }
-};
-
-static mode_t arg_mode(struct argp_state *state, const char *arg)
+static void set_mode(struct argp_state *state, const struct setting *setting, char *arg)
 {
+	mode_t *config_mode = setting->into;
 	unsigned long mode;
 	char *end;
 
 	mode = strtoul(arg, &end, 8);
 	if (end == arg || *end || strspn(arg, "01234567") != strlen(arg) || mode > MODE_MAX)
 		argp_error(state, "--mode=%s: must be octal, from 0 to 0777", arg);
-	return mode;
+	*config_mode = mode;
 }
 
 /* An option in use that requires leases of records, or NULL. */
@@ -102,87 +74,95 @@ static const char *option_of_leases(const struct plan *plan)
 /* Check combinations for which the kernel would return just EINVAL. */
 static void check_leases(struct argp_state *state, const struct plan *plan)
 {
-	const struct bbuf_config *config = &plan->config;
 	const char *option = option_of_leases(plan);
 
-	if (option && !(config->policy & BBUF_LEASE))
+	if (option && !plan->lease)
 		argp_error(state, "--%s requires --lease", option);
 	option = option_of_records(plan);
-	if (option && config->type != BBUF_RECORD)
+	if (option && !plan->records)
 		argp_error(state, "--%s requires --records", option);
-	if (config->policy & BBUF_LEASE && config->policy & BBUF_DROP_OLDEST)
+	if (plan->lease && plan->drop_oldest)
 		argp_error(state, "--lease and --drop-oldest are mutually exclusive: leased data "
 			   "may return, so its room is kept; leave out one of them");
 }
 
-static void set_limits(struct plan *plan)
+static void set_config(struct plan *plan)
 {
-	plan->config.lease_timeout = plan->limits.lease_timeout;
-	plan->config.max_leases = plan->limits.max_leases;
-	plan->config.max_deliveries = plan->limits.max_deliveries;
-}
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	struct plan *plan = state->input;
 	struct bbuf_config *config = &plan->config;
 
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &plan->limits;
-		return 0;
-	case KEY_RECORDS:
+	if (plan->records)
 		config->type = BBUF_RECORD;
-		return 0;
-	case KEY_CAPACITY:
-		config->capacity = arg_size(state, "capacity", arg);
-		return 0;
-	case KEY_MODE:
-		config->mode = arg_mode(state, arg);
-		return 0;
-	case KEY_OWNER:
-		config->uid = arg_user(state, arg);
-		return 0;
-	case KEY_GROUP:
-		config->gid = arg_group(state, arg);
-		return 0;
-	case KEY_EOF_ON_CLOSE:
+	if (plan->eof_on_close)
 		config->policy |= BBUF_EOF_ON_CLOSE;
-		return 0;
-	case KEY_DROP_OLDEST:
+	if (plan->drop_oldest)
 		config->policy |= BBUF_DROP_OLDEST;
-		return 0;
-	case KEY_LEASE:
+	if (plan->lease)
 		config->policy |= BBUF_LEASE;
-		return 0;
-	case KEY_DEAD_LETTERS:
-		config->dead_letters = arg;
-		return 0;
-	case ARGP_KEY_SUCCESS:
-		check_leases(state, plan);
-		set_limits(plan);
-		return 0;
-	default:
-		return arg_queue(key, arg, state, &plan->name);
-	}
+	config->lease_timeout = plan->limits.lease_timeout;
+	config->max_leases = plan->limits.max_leases;
+	config->max_deliveries = plan->limits.max_deliveries;
 }
 
-static const struct argp_child children[] = {
-	{ .argp = &new_limits_argp },
-	{ 0 }
-};
+static error_t parse_arguments(int key, char *arg, struct argp_state *state, void *input)
+{
+	struct plan *plan = input;
 
-static const struct argp create_argp = {
-	.options = option_list,
-	.parser = parse,
-	.children = children,
-	.args_doc = "QUEUE",
-	.doc = "Creates a queue. Its node is /dev/bbuf-QUEUE.\v"
-	       "A name has 1 to 63 characters from A-Z a-z 0-9 _ - . and no leading dot.\n\n"
-	       "With --lease a stream is a pool of tokens; of the limits only --max-leases "
-	       "applies.\n\n"
-	       HELP_SIZES "\n" HELP_EXIT ".",
-};
+	if (key != ARGP_KEY_SUCCESS)
+		return arg_queue(key, arg, state, &plan->name);
+	check_leases(state, plan);
+	set_config(plan);
+	return 0;
+}
+
+static void parse(struct plan *plan, int argc, char **argv)
+{
+	struct bbuf_config *config = &plan->config;
+	const struct setting settings[] = {
+		{ .name = "records", .key = 'r', .yes = &plan->records,
+		  .doc = "make each write a record, which one read returns (default: a stream of "
+			 "bytes)" },
+		CAPACITY_SETTING(&config->capacity, " (default: 64K)"),
+		{ .name = "mode", .key = 'm', .arg = "MODE", .parse = set_mode,
+		  .into = &config->mode,
+		  .doc = "permissions of the node, in octal (default: 0600)" },
+		{ .name = "owner", .key = 'o', .arg = "USER", .parse = set_user,
+		  .into = &config->uid,
+		  .doc = "owner of the node, as name or number (default: you)" },
+		{ .name = "group", .key = 'g', .arg = "GROUP", .parse = set_group,
+		  .into = &config->gid,
+		  .doc = "group of the node, as name or number (default: your group)" },
+		{ .name = "eof-on-close", .key = 'e', .yes = &plan->eof_on_close,
+		  .doc = "report end of file to readers when the last writer closes (default: "
+			 "only after shutdown)" },
+		{ .name = "drop-oldest", .key = 'd', .yes = &plan->drop_oldest,
+		  .doc = "drop the oldest data if there is no room for a write (default: block "
+			 "the writer)" },
+		{ .name = "lease", .key = 'l', .yes = &plan->lease,
+		  .doc = "redeliver data that is read but not acknowledged (default: reading "
+			 "removes it)" },
+		{ .name = "dead-letters", .key = 'D', .arg = "QUEUE",
+		  .text = &config->dead_letters,
+		  .doc = "record queue for records rejected or out of tries (default: drop them)" },
+		LEASE_TIMEOUT_SETTING(&plan->limits, " (default: no)"),
+		MAX_LEASES_SETTING(&plan->limits, " (default: 1024)"),
+		TRIES_SETTING(&plan->limits, " (default: no)"),
+		{ 0 }
+	};
+	const struct command_line line = {
+		.settings = settings,
+		.args = "QUEUE",
+		.doc = "Creates a queue. Its node is /dev/bbuf-QUEUE.\v"
+		       "A name has 1 to 63 characters from A-Z a-z 0-9 _ - . and no leading "
+		       "dot.\n\n"
+		       "With --lease a stream is a pool of tokens; of the limits only --max-leases "
+		       "applies.\n\n"
+		       HELP_SIZES "\n" HELP_EXIT ".",
+		.parse = parse_arguments,
+		.input = plan,
+	};
+
+	command_line_parse(&line, argc, argv);
+}
 
 /* Print a message if the dead-letter queue is invalid. Returns whether one was printed. */
 static bool print_dead_letters_problem(const struct subject *subject, const char *name)
@@ -218,7 +198,7 @@ int cmd_create(int argc, char **argv)
 	struct subject subject = { .operation = "create" };
 	int error;
 
-	argp_parse(&create_argp, argc, argv, 0, NULL, &plan);
+	parse(&plan, argc, argv);
 	subject.queue = plan.name;
 	if (!bbuf_create(plan.name, &plan.config))
 		return check_node(&subject) ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -253,9 +233,9 @@ struct names {
 	int count;
 };
 
-static error_t parse_names(int key, char *arg, struct argp_state *state)
+static error_t parse_names(int key, char *arg, struct argp_state *state, void *input)
 {
-	struct names *names = state->input;
+	struct names *names = input;
 
 	(void)arg;
 	switch (key) {
@@ -270,14 +250,6 @@ static error_t parse_names(int key, char *arg, struct argp_state *state)
 		return ARGP_ERR_UNKNOWN;
 	}
 }
-
-static const struct argp destroy_argp = {
-	.parser = parse_names,
-	.args_doc = "QUEUE...",
-	.doc = "Destroys queues and the data in them. Processes that have a queue open, or wait "
-	       "in it, get an error.\v"
-	       "Exit status: 0 success, 1 failure of any of them, 2 wrong usage.",
-};
 
 /* The kernel removes a node that it has created, but not one created with mknod. */
 static int destroy_with_node(const char *name)
@@ -312,9 +284,17 @@ static int destroy(const char *name)
 int cmd_destroy(int argc, char **argv)
 {
 	struct names names;
+	const struct command_line line = {
+		.args = "QUEUE...",
+		.doc = "Destroys queues and the data in them. Processes that have a queue open, or "
+		       "wait in it, get an error.\v"
+		       "Exit status: 0 success, 1 failure of any of them, 2 wrong usage.",
+		.parse = parse_names,
+		.input = &names,
+	};
 	int ret = EXIT_SUCCESS, i;
 
-	argp_parse(&destroy_argp, argc, argv, 0, NULL, &names);
+	command_line_parse(&line, argc, argv);
 	for (i = 0; i < names.count; i++)
 		if (destroy(names.first[i]))
 			ret = EXIT_FAILURE;

@@ -13,6 +13,7 @@
 #include "common/arguments.h"
 #include "common/exit.h"
 #include "common/macros.h"
+#include "common/settings.h"
 #include "command.h"
 #include "message.h"
 #include "options.h"
@@ -21,11 +22,6 @@
 #include "watch.h"
 
 #define WITHOUT_END	UINT64_MAX
-
-enum option_key {
-	KEY_NUMBER = 'n',
-	KEY_FOLLOW = 'f',
-};
 
 /**
  * struct plan - options of the command
@@ -66,57 +62,47 @@ struct get {
 	struct output output;
 };
 
-static const struct argp_option option_list[] = {
-	{ .name = "number", .key = KEY_NUMBER, .arg = "N",
-	  .doc = "number of records, or of bytes of a stream (default: one record, or the bytes "
-		 "that a stream has, at least one)" },
-	{ .name = "follow", .key = KEY_FOLLOW, .doc = "read until end of file" },
-	{ 0 }
-};
-
-static error_t parse(int key, char *arg, struct argp_state *state)
+static void set_number(struct argp_state *state, const struct setting *setting, char *arg)
 {
-	struct plan *plan = state->input;
-	uint64_t number = WITHOUT_END;
+	uint64_t *number = setting->into;
 
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &plan->separator;
-		state->child_inputs[1] = &plan->wait;
-		return 0;
-	case KEY_NUMBER:
-		number = arg_size(state, "number", arg);
-		break;
-	case KEY_FOLLOW:
-		break;
-	default:
-		return arg_queue(key, arg, state, &plan->queue);
-	}
-	if (plan->number)
+	if (*number)
 		argp_error(state, "give one of --number and --follow, once");
-	plan->number = number;
-	return 0;
+	*number = arg ? arg_size(state, setting->name, arg) : WITHOUT_END;
 }
 
-static const struct argp_child children[] = {
-	{ .argp = &separator_argp },
-	{ .argp = &wait_argp },
-	{ 0 }
-};
+static void parse(struct plan *plan, int argc, char **argv)
+{
+	const struct setting settings[] = {
+		{ .name = "number", .key = 'n', .arg = "N", .parse = set_number,
+		  .into = &plan->number,
+		  .doc = "number of records, or of bytes of a stream (default: one record, or the "
+			 "bytes that a stream has, at least one)" },
+		{ .name = "follow", .key = 'f', .parse = set_number, .into = &plan->number,
+		  .doc = "read until end of file" },
+		LINES_SETTING(&plan->separator),
+		NULL_SETTING(&plan->separator),
+		TIMEOUT_SETTING(&plan->wait),
+		NONBLOCK_SETTING(&plan->wait),
+		{ 0 }
+	};
+	const struct command_line line = {
+		.settings = settings,
+		.args = "QUEUE",
+		.doc = "Reads records, or bytes of a stream, from a queue and writes them unchanged "
+		       "to standard output; --lines and --null append a byte to each record, but "
+		       "nothing to a stream.\v"
+		       "Stops after a signal, or when standard output has no reader any more. If "
+		       "data that was read cannot be written, a message tells how much. With "
+		       "leases, data is acknowledged after it has been written; the rest returns "
+		       "to the queue.\n\n"
+		       HELP_SIZES "\n" HELP_EXIT_WAIT ", 5 end of file before all was read.",
+		.parse = parse_queue,
+		.input = &plan->queue,
+	};
 
-static const struct argp argp = {
-	.options = option_list,
-	.parser = parse,
-	.children = children,
-	.args_doc = "QUEUE",
-	.doc = "Reads records, or bytes of a stream, from a queue and writes them unchanged to "
-	       "standard output; --lines and --null append a byte to each record, but nothing to "
-	       "a stream.\v"
-	       "Stops after a signal, or when standard output has no reader any more. If data "
-	       "that was read cannot be written, a message tells how much. With leases, data is "
-	       "acknowledged after it has been written; the rest returns to the queue.\n\n"
-	       HELP_SIZES "\n" HELP_EXIT_WAIT ", 5 end of file before all was read.",
-};
+	command_line_parse(&line, argc, argv);
+}
 
 /* Allocate a buffer for any record, or for all bytes that a stream can hold. */
 static void get_prepare(struct get *get)
@@ -271,7 +257,7 @@ int cmd_get(int argc, char **argv)
 	struct get get = { .plan = &plan, .subject.operation = "get" };
 	int status;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &plan);
+	parse(&plan, argc, argv);
 	get.subject.queue = plan.queue;
 	if ((fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY) {
 		print_message(&get.subject, "standard output is closed: no data was read");
@@ -312,38 +298,28 @@ static int peek_write(const struct get *get, size_t len)
 	return output_end();
 }
 
-static error_t parse_peek(int key, char *arg, struct argp_state *state)
-{
-	struct plan *plan = state->input;
-
-	if (key != ARGP_KEY_INIT)
-		return arg_queue(key, arg, state, &plan->queue);
-	state->child_inputs[0] = &plan->separator;
-	return 0;
-}
-
-static const struct argp_child peek_children[] = {
-	{ .argp = &separator_argp },
-	{ 0 }
-};
-
-static const struct argp peek_argp = {
-	.parser = parse_peek,
-	.children = peek_children,
-	.args_doc = "QUEUE",
-	.doc = "Writes the next record, or all data queued in a stream, to standard output, "
-	       "without removing it from the queue. Never blocks.\v"
-	       HELP_EXIT ", 3 the queue is empty, 5 the queue is empty and at end of file.",
-};
-
 int cmd_peek(int argc, char **argv)
 {
 	struct plan plan = { 0 };
 	struct get get = { .plan = &plan, .subject.operation = "peek" };
+	const struct setting settings[] = {
+		LINES_SETTING(&plan.separator),
+		NULL_SETTING(&plan.separator),
+		{ 0 }
+	};
+	const struct command_line line = {
+		.settings = settings,
+		.args = "QUEUE",
+		.doc = "Writes the next record, or all data queued in a stream, to standard output, "
+		       "without removing it from the queue. Never blocks.\v"
+		       HELP_EXIT ", 3 the queue is empty, 5 the queue is empty and at end of file.",
+		.parse = parse_queue,
+		.input = &plan.queue,
+	};
 	ssize_t ret;
 	int status;
 
-	argp_parse(&peek_argp, argc, argv, 0, NULL, &plan);
+	command_line_parse(&line, argc, argv);
 	get.subject.queue = plan.queue;
 	get.queue = queue_open(&get.subject, O_RDONLY);
 	get_prepare(&get);

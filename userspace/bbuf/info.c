@@ -9,6 +9,7 @@
 #include "common/exit.h"
 #include "common/macros.h"
 #include "common/node.h"
+#include "common/settings.h"
 #include "common/table.h"
 #include "common/units.h"
 #include "command.h"
@@ -19,14 +20,6 @@
 #include "number.h"
 #include "options.h"
 #include "queue.h"
-
-#define KEY_JSON	'J'
-
-static const struct argp_option option_list[] = {
-	{ .name = "json", .key = KEY_JSON,
-	  .doc = "print JSON, with all values in /sys/class/bbuf/QUEUE; null for -" },
-	{ 0 }
-};
 
 /* If another file has taken the place of the node, its permissions do not apply to the queue. */
 static void print_node(const struct subject *subject)
@@ -172,45 +165,26 @@ static void print_info(const struct subject *subject, const struct bbuf_info *in
 		puts("\nThe counts (-) are visible only to users who may read the node.");
 }
 
-/**
- * struct info_plan - options of bbuf info
- * @json: print JSON
- * @queue: name of the queue
- */
-struct info_plan {
-	bool json;
-	const char *queue;
-};
-
-static error_t parse_info(int key, char *arg, struct argp_state *state)
-{
-	struct info_plan *plan = state->input;
-
-	if (key != KEY_JSON)
-		return arg_queue(key, arg, state, &plan->queue);
-	plan->json = true;
-	return 0;
-}
-
-static const struct argp info_argp = {
-	.options = option_list,
-	.parser = parse_info,
-	.args_doc = "QUEUE",
-	.doc = "Shows the properties and statistics of a queue, without opening it unless QUEUE "
-	       "is a path. Statistics that you may not read are shown as -.\v" HELP_EXIT ".",
-};
-
 int cmd_info(int argc, char **argv)
 {
 	struct subject subject = { .operation = "info" };
-	struct info_plan plan = { 0 };
+	bool json = false;
+	const struct setting settings[] = { JSON_SETTING(&json), { 0 } };
+	const struct command_line line = {
+		.settings = settings,
+		.args = "QUEUE",
+		.doc = "Shows the properties and statistics of a queue, without opening it unless "
+		       "QUEUE is a path. Statistics that you may not read are shown as -.\v"
+		       HELP_EXIT ".",
+		.parse = parse_queue,
+		.input = &subject.queue,
+	};
 	struct bbuf_info info;
 
-	argp_parse(&info_argp, argc, argv, 0, NULL, &plan);
-	subject.queue = plan.queue;
+	command_line_parse(&line, argc, argv);
 	if (!queue_info(&subject, &info))
 		return fail(&subject, errno);
-	if (plan.json)
+	if (json)
 		listing_print(&info, 1, true);
 	else
 		print_info(&subject, &info);

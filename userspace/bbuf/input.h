@@ -5,7 +5,6 @@
 #ifndef BBUF_INPUT_H
 #define BBUF_INPUT_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +21,7 @@
 
 #include "common/alloc.h"
 #include "common/macros.h"
+#include "common/settings.h"
 #include "command.h"
 #include "gnumake.h"
 #include "message.h"
@@ -41,13 +41,6 @@
 #define EXIT_CANNOT_RUN		126
 #define EXIT_NO_PROGRAM		127
 
-enum option_key {
-	KEY_JOBS = 'j',
-	KEY_NAME = 'n',
-	KEY_QUEUE = 'q',
-	KEY_OWNER = 'o',
-};
-
 /**
  * struct plan - what to run, and with which pool
  * @command: command with its arguments
@@ -58,22 +51,10 @@ enum option_key {
  */
 struct plan {
 	char **command;
-	size_t jobs;
+	uint64_t jobs;
 	const char *name;
 	const char *queue;
 	uid_t owner;
-};
-
-static const struct argp_option option_list[] = {
-	{ .name = "jobs", .key = KEY_JOBS, .arg = "N",
-	  .doc = "maximum number of jobs at once (default: number of processors)" },
-	{ .name = "name", .key = KEY_NAME, .arg = "NAME",
-	  .doc = "name of the queue (default: jobserver-PID)" },
-	{ .name = "owner", .key = KEY_OWNER, .arg = "USER",
-	  .doc = "user who may use the queue, besides root (default: you)" },
-	{ .name = "queue", .key = KEY_QUEUE, .arg = "QUEUE",
-	  .doc = "use an existing queue that is filled with tokens, and keep it" },
-	{ 0 }
 };
 
 static void check(struct argp_state *state, const struct plan *plan)
@@ -85,23 +66,12 @@ static void check(struct argp_state *state, const struct plan *plan)
 			   "combined with --queue");
 }
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t parse_arguments(int key, char *arg, struct argp_state *state, void *input)
 {
-	struct plan *plan = state->input;
+	struct plan *plan = input;
 
+	(void)arg;
 	switch (key) {
-	case KEY_JOBS:
-		plan->jobs = arg_jobs(state, arg, JOBS_MAX);
-		return 0;
-	case KEY_NAME:
-		plan->name = arg;
-		return 0;
-	case KEY_QUEUE:
-		plan->queue = arg;
-		return 0;
-	case KEY_OWNER:
-		plan->owner = arg_user(state, arg);
-		return 0;
 	case ARGP_KEY_ARG:
 		plan->command = arg_command(state);
 		return 0;
@@ -113,20 +83,38 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static const struct argp argp = {
-	.options = option_list,
-	.parser = parse,
-	.args_doc = "[--] COMMAND [ARGUMENT...]",
-	.doc = "Creates a queue with a token for each job besides the first, runs COMMAND with "
-	       "the queue as the job server of make, and destroys the queue. Tokens of a process "
-	       "that is killed return automatically.\v"
-	       "Requires GNU make 4.4 or later, or cargo 1.69 or later. Creating a queue "
-	       "requires permission to write to /dev/bbuf-control, which root has; with --queue "
-	       "you can use any queue that you may read and write.\n\n"
-	       "Exit status: 0 success of COMMAND, or else that of COMMAND, or 128 plus the "
-	       "signal that terminated it; 1 failure, 2 wrong usage, 126 and 127 COMMAND cannot "
-	       "be run.",
-};
+static void parse(struct plan *plan, int argc, char **argv)
+{
+	const struct setting settings[] = {
+		JOBS_SETTING(&plan->jobs, JOBS_MAX),
+		{ .name = "name", .key = 'n', .arg = "NAME", .text = &plan->name,
+		  .doc = "name of the queue (default: jobserver-PID)" },
+		{ .name = "owner", .key = 'o', .arg = "USER", .parse = set_user,
+		  .into = &plan->owner,
+		  .doc = "user who may use the queue, besides root (default: you)" },
+		{ .name = "queue", .key = 'q', .arg = "QUEUE", .text = &plan->queue,
+		  .doc = "use an existing queue that is filled with tokens, and keep it" },
+		{ 0 }
+	};
+	const struct command_line line = {
+		.settings = settings,
+		.args = "[--] COMMAND [ARGUMENT...]",
+		.doc = "Creates a queue with a token for each job besides the first, runs COMMAND "
+		       "with the queue as the job server of make, and destroys the queue. Tokens "
+		       "of a process that is killed return automatically.\v"
+		       "Requires GNU make 4.4 or later, or cargo 1.69 or later. Creating a queue "
+		       "requires permission to write to /dev/bbuf-control, which root has; with "
+		       "--queue you can use any queue that you may read and write.\n\n"
+		       "Exit status: 0 success of COMMAND, or else that of COMMAND, or 128 plus "
+		       "the signal that terminated it; 1 failure, 2 wrong usage, 126 and 127 "
+		       "COMMAND cannot be run.",
+		.flags = ARGP_IN_ORDER,
+		.parse = parse_arguments,
+		.input = plan,
+	};
+
+	command_line_parse(&line, argc, argv);
+}
 
 static int fail_make(const struct subject *subject, int error)
 {
@@ -229,8 +217,7 @@ static void add_flags(const char *name, const char *flags)
 
 	if (!variables)
 		variables = old + strlen(old);
-	if (asprintf(&value, "%.*s %s%s", (int)(variables - old), old, flags, variables) < 0)
-		err(EXIT_FAILURE, "%s", name);
+	value = xasprintf("%.*s %s%s", (int)(variables - old), old, flags, variables);
 	setenv(name, value, 1);
 	free(value);
 }
@@ -242,12 +229,9 @@ static void add_flags(const char *name, const char *flags)
 static void set_environment(const char *queue, size_t jobs)
 {
 	char *flags, *path = queue ? queue_path(queue) : NULL;
-	int ret;
 
-	ret = path ? asprintf(&flags, "-j%zu --jobserver-auth=fifo:%s", jobs, path) :
-		     asprintf(&flags, "-j%zu", jobs);
-	if (ret < 0)
-		err(EXIT_FAILURE, "MAKEFLAGS");
+	flags = path ? xasprintf("-j%zu --jobserver-auth=fifo:%s", jobs, path) :
+		       xasprintf("-j%zu", jobs);
 	add_flags("MAKEFLAGS", flags);
 	if (getenv("CARGO_MAKEFLAGS"))
 		add_flags("CARGO_MAKEFLAGS", flags);
@@ -436,9 +420,9 @@ int cmd_jobserver(int argc, char **argv)
 	struct subject subject = { .operation = "jobserver" };
 	struct plan plan = { .owner = BBUF_ID_CALLER };
 
-	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &plan);
+	parse(&plan, argc, argv);
 	if (!plan.queue && !plan.jobs)
-		plan.jobs = MIN(MAX(sysconf(_SC_NPROCESSORS_ONLN), 1), JOBS_MAX);
+		plan.jobs = default_jobs(JOBS_MAX);
 	if (plan.jobs == 1)
 		return run_alone(&subject, &plan);
 	if (check_make(&subject, plan.command[0]))

@@ -7,45 +7,26 @@
 #include <bbuf.h>
 
 #include "common/exit.h"
+#include "common/settings.h"
 #include "command.h"
 #include "listing.h"
 #include "message.h"
 #include "options.h"
-
-#define KEY_JSON	'J'
-
-static const struct argp_option option_list[] = {
-	{ .name = "json", .key = KEY_JSON,
-	  .doc = "print JSON, with all values in /sys/class/bbuf/QUEUE; null for -" },
-	{ 0 }
-};
-
-static error_t parse_list(int key, char *arg, struct argp_state *state)
-{
-	bool *json = state->input;
-
-	(void)arg;
-	if (key != KEY_JSON)
-		return ARGP_ERR_UNKNOWN;
-	*json = true;
-	return 0;
-}
-
-static const struct argp list_argp = {
-	.options = option_list,
-	.parser = parse_list,
-	.doc = "Lists all queues. Statistics that you may not read are shown as -.\v"
-	       HELP_EXIT ".",
-};
 
 int cmd_list(int argc, char **argv)
 {
 	const struct subject subject = { .operation = "list" };
 	struct bbuf_info *list;
 	bool json = false;
+	const struct setting settings[] = { JSON_SETTING(&json), { 0 } };
+	const struct command_line line = {
+		.settings = settings,
+		.doc = "Lists all queues. Statistics that you may not read are shown as -.\v"
+		       HELP_EXIT ".",
+	};
 	size_t count;
 
-	argp_parse(&list_argp, argc, argv, 0, NULL, &json);
+	command_line_parse(&line, argc, argv);
 	if (bbuf_list(&list, &count))
 		return fail(&subject, errno);
 	listing_print(list, count, json);

@@ -1,91 +1,61 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Options that several commands share.
+ * Options and arguments that several commands share. See options.h.
  */
 #include <string.h>
+#include <unistd.h>
 
 #include <bbuf.h>
 
 #include "common/arguments.h"
 #include "common/clock.h"
+#include "common/macros.h"
+#include "common/settings.h"
 #include "options.h"
 
-enum option_key {
-	KEY_TIMEOUT = 't',
-	KEY_NONBLOCK = 'N',
-	KEY_LINES = 'l',
-	KEY_NULL = '0',
-	KEY_LEASE_TIMEOUT = 256,	/* these have no short form */
-	KEY_MAX_LEASES,
-	KEY_TRIES,
-};
-
-static error_t parse_wait(int key, char *arg, struct argp_state *state)
+static void set_wait(struct argp_state *state, struct wait_options *wait, uint64_t ns)
 {
-	struct wait_options *wait = state->input;
-	uint64_t ns = 0;
-
-	switch (key) {
-	case KEY_TIMEOUT:
-		ns = arg_time(state, "timeout", arg);
-		break;
-	case KEY_NONBLOCK:
-		break;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
 	if (wait->timeout)
 		argp_error(state, "give one of --timeout and --nonblock, once");
 	wait->given.tv_sec = ns / NSEC_PER_SEC;
 	wait->given.tv_nsec = ns % NSEC_PER_SEC;
 	wait->timeout = &wait->given;
-	return 0;
 }
 
-static const struct argp_option wait_option_list[] = {
-	{ .name = "timeout", .key = KEY_TIMEOUT, .arg = "TIME",
-	  .doc = "fail if nothing can be moved for this long (default: no limit)" },
-	{ .name = "nonblock", .key = KEY_NONBLOCK, .doc = "fail instead of waiting" },
-	{ 0 }
-};
-
-const struct argp wait_argp = {
-	.options = wait_option_list,
-	.parser = parse_wait,
-};
-
-static error_t parse_separator(int key, char *arg, struct argp_state *state)
+void set_timeout(struct argp_state *state, const struct setting *setting, char *arg)
 {
-	struct separator *separator = state->input;
+	set_wait(state, setting->into, arg_time(state, setting->name, arg));
+}
 
+void set_nonblock(struct argp_state *state, const struct setting *setting, char *arg)
+{
 	(void)arg;
-	if (key != KEY_LINES && key != KEY_NULL)
-		return ARGP_ERR_UNKNOWN;
+	set_wait(state, setting->into, 0);
+}
+
+static void set_separator(struct argp_state *state, struct separator *separator, char byte)
+{
 	if (separator->given)
 		argp_error(state, "give one of --lines and --null, once");
 	separator->given = true;
-	separator->byte = key == KEY_LINES ? '\n' : '\0';
-	return 0;
+	separator->byte = byte;
 }
 
-static const struct argp_option separator_options[] = {
-	{ .name = "lines", .key = KEY_LINES, .doc = "end each item with a newline" },
-	{ .name = "null", .key = KEY_NULL, .doc = "end each item with a NUL" },
-	{ 0 }
-};
+void set_lines(struct argp_state *state, const struct setting *setting, char *arg)
+{
+	(void)arg;
+	set_separator(state, setting->into, '\n');
+}
 
-const struct argp separator_argp = {
-	.options = separator_options,
-	.parser = parse_separator,
-};
+void set_null(struct argp_state *state, const struct setting *setting, char *arg)
+{
+	(void)arg;
+	set_separator(state, setting->into, '\0');
+}
 
 static uint32_t arg_count_32(struct argp_state *state, const char *what, const char *arg)
 {
-	uint64_t count = arg_count(state, what, arg);
-
-	if (count > UINT32_MAX)
-		argp_error(state, "--%s=%s: must be %u or less", what, arg, UINT32_MAX);
-	return count;
+	return arg_count_to(state, what, arg, UINT32_MAX);
 }
 
 /* Whether the argument turns the limit off. */
@@ -94,61 +64,29 @@ static bool is_unlimited(const char *arg)
 	return !strcmp(arg, "no");
 }
 
-static error_t parse_limits(int key, char *arg, struct argp_state *state)
+void set_lease_timeout(struct argp_state *state, const struct setting *setting, char *arg)
 {
-	struct bbuf_set *set = state->input;
+	struct bbuf_set *set = setting->into;
 
-	switch (key) {
-	case KEY_LEASE_TIMEOUT:
-		set->fields |= BBUF_SET_LEASE_TIMEOUT;
-		set->lease_timeout = is_unlimited(arg) ? 0 : arg_time(state, "lease-timeout", arg);
-		return 0;
-	case KEY_MAX_LEASES:
-		set->fields |= BBUF_SET_MAX_LEASES;
-		set->max_leases = arg_count_32(state, "max-leases", arg);
-		return 0;
-	case KEY_TRIES:
-		set->fields |= BBUF_SET_MAX_DELIVERIES;
-		set->max_deliveries = is_unlimited(arg) ? 0 : arg_count_32(state, "tries", arg);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	set->fields |= BBUF_SET_LEASE_TIMEOUT;
+	set->lease_timeout = is_unlimited(arg) ? 0 : arg_time(state, setting->name, arg);
 }
 
-#define DOC_LEASE_TIMEOUT \
-	"time after which a leased record is redelivered, even if its holder is alive"
-#define DOC_MAX_LEASES \
-	"maximum number of records leased by an open file, or of bytes of a stream by a process"
-#define DOC_TRIES \
-	"after N deliveries, do not return a record to the queue"
+void set_max_leases(struct argp_state *state, const struct setting *setting, char *arg)
+{
+	struct bbuf_set *set = setting->into;
 
-static const struct argp_option limits_options[] = {
-	{ .name = "lease-timeout", .key = KEY_LEASE_TIMEOUT, .arg = "TIME|no",
-	  .doc = DOC_LEASE_TIMEOUT },
-	{ .name = "max-leases", .key = KEY_MAX_LEASES, .arg = "N", .doc = DOC_MAX_LEASES },
-	{ .name = "tries", .key = KEY_TRIES, .arg = "N|no", .doc = DOC_TRIES },
-	{ 0 }
-};
+	set->fields |= BBUF_SET_MAX_LEASES;
+	set->max_leases = arg_count_32(state, setting->name, arg);
+}
 
-static const struct argp_option new_limits_options[] = {
-	{ .name = "lease-timeout", .key = KEY_LEASE_TIMEOUT, .arg = "TIME|no",
-	  .doc = DOC_LEASE_TIMEOUT " (default: no)" },
-	{ .name = "max-leases", .key = KEY_MAX_LEASES, .arg = "N",
-	  .doc = DOC_MAX_LEASES " (default: 1024)" },
-	{ .name = "tries", .key = KEY_TRIES, .arg = "N|no", .doc = DOC_TRIES " (default: no)" },
-	{ 0 }
-};
+void set_tries(struct argp_state *state, const struct setting *setting, char *arg)
+{
+	struct bbuf_set *set = setting->into;
 
-const struct argp limits_argp = {
-	.options = limits_options,
-	.parser = parse_limits,
-};
-
-const struct argp new_limits_argp = {
-	.options = new_limits_options,
-	.parser = parse_limits,
-};
+	set->fields |= BBUF_SET_MAX_DELIVERIES;
+	set->max_deliveries = is_unlimited(arg) ? 0 : arg_count_32(state, setting->name, arg);
+}
 
 /* Parse the optional argument of a switch; no argument means yes. */
 bool arg_bool(struct argp_state *state, const char *what, const char *arg)
@@ -160,13 +98,12 @@ bool arg_bool(struct argp_state *state, const char *what, const char *arg)
 	return false;
 }
 
-size_t arg_jobs(struct argp_state *state, const char *arg, size_t most)
+/* Number of processors, up to @most. */
+uint64_t default_jobs(uint64_t most)
 {
-	uint64_t jobs = arg_count(state, "jobs", arg);
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 
-	if (jobs > most)
-		argp_error(state, "--jobs=%s: must be at most %zu", arg, most);
-	return jobs;
+	return MIN((uint64_t)MAX(processors, 1), most);
 }
 
 /*
@@ -198,21 +135,20 @@ error_t arg_queue(int key, char *arg, struct argp_state *state, const char **que
 	}
 }
 
-static error_t parse_queue(int key, char *arg, struct argp_state *state)
+/* The same for a struct command_line whose input is the variable for the queue. */
+error_t parse_queue(int key, char *arg, struct argp_state *state, void *queue)
 {
-	return arg_queue(key, arg, state, state->input);
+	return arg_queue(key, arg, state, queue);
 }
 
 /* Parse the command line of a command that takes a queue and no options. */
 const char *parse_one_queue(int argc, char **argv, const char *doc)
 {
-	const struct argp argp = {
-		.parser = parse_queue,
-		.args_doc = "QUEUE",
-		.doc = doc,
-	};
 	const char *queue = NULL;
+	const struct command_line line = {
+		.args = "QUEUE", .doc = doc, .parse = parse_queue, .input = &queue,
+	};
 
-	argp_parse(&argp, argc, argv, 0, NULL, &queue);
+	command_line_parse(&line, argc, argv);
 	return queue;
 }

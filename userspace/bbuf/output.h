@@ -5,6 +5,8 @@
 #ifndef BBUF_OUTPUT_H
 #define BBUF_OUTPUT_H
 
+#include <stddef.h>
+
 #include "message.h"
 #include "options.h"
 

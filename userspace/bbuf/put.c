@@ -10,14 +10,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/alloc.h"
 #include "common/arguments.h"
+#include "common/settings.h"
 #include "command.h"
 #include "input.h"
 #include "message.h"
 #include "options.h"
 #include "queue.h"
-
-#define KEY_FILE	'f'
 
 /**
  * struct plan - options of the command
@@ -61,24 +61,11 @@ struct put {
 	int status;
 };
 
-static const struct argp_option option_list[] = {
-	{ .name = "file", .key = KEY_FILE, .doc = "write the contents of files; - is standard "
-						  "input" },
-	{ 0 }
-};
-
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t parse_arguments(int key, char *arg, struct argp_state *state, void *input)
 {
-	struct plan *plan = state->input;
+	struct plan *plan = input;
 
 	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &plan->separator;
-		state->child_inputs[1] = &plan->wait;
-		return 0;
-	case KEY_FILE:
-		plan->files = true;
-		return 0;
 	case ARGP_KEY_ARG:
 		plan->queue = arg;
 		plan->items = state->argv + state->next;
@@ -94,40 +81,42 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static const struct argp_child children[] = {
-	{ .argp = &separator_argp },
-	{ .argp = &wait_argp },
-	{ 0 }
-};
+static void parse(struct plan *plan, int argc, char **argv)
+{
+	const struct setting settings[] = {
+		{ .name = "file", .key = 'f', .yes = &plan->files,
+		  .doc = "write the contents of files; - is standard input" },
+		LINES_SETTING(&plan->separator),
+		NULL_SETTING(&plan->separator),
+		TIMEOUT_SETTING(&plan->wait),
+		NONBLOCK_SETTING(&plan->wait),
+		{ 0 }
+	};
+	const struct command_line line = {
+		.settings = settings,
+		.args = "QUEUE [DATA...]\nQUEUE --file FILE...",
+		.doc = "Writes each DATA, each FILE, or standard input to a queue: to a record "
+		       "queue each as one record, to a stream as bytes, unchanged.\v"
+		       "With --lines or --null each item of standard input or of a FILE becomes a "
+		       "record, without its terminator. A stream keeps the terminator, which is "
+		       "also appended to DATA, and each item is one write.\n\n"
+		       HELP_SIZES "\n" HELP_EXIT_WAIT ".",
+		.parse = parse_arguments,
+		.input = plan,
+	};
 
-static const struct argp argp = {
-	.options = option_list,
-	.parser = parse,
-	.children = children,
-	.args_doc = "QUEUE [DATA...]\nQUEUE --file FILE...",
-	.doc = "Writes each DATA, each FILE, or standard input to a queue: to a record queue "
-	       "each as one record, to a stream as bytes, unchanged.\v"
-	       "With --lines or --null each item of standard input or of a FILE becomes a "
-	       "record, without its terminator. A stream keeps the terminator, which is also "
-	       "appended to DATA, and each item is one write.\n\n"
-	       HELP_SIZES "\n" HELP_EXIT_WAIT ".",
-};
+	command_line_parse(&line, argc, argv);
+}
 
 /* Describe what was queued before an error. Returns an allocated string. */
 static char *progress(const struct put *put)
 {
 	unsigned long long done = put->done;
-	char *text;
-	int ret;
 
-	if (done)
-		ret = asprintf(&text, "queued before that: %llu %s%s", done,
-			       put->records ? "record" : "byte", plural(done));
-	else
-		ret = asprintf(&text, "nothing was queued");
-	if (ret < 0)
-		err(EXIT_FAILURE, "memory for a message");
-	return text;
+	if (!done)
+		return xasprintf("nothing was queued");
+	return xasprintf("queued before that: %llu %s%s", done, put->records ? "record" : "byte",
+			 plural(done));
 }
 
 /* Print why a record, or bytes of a stream, could not be queued. */
@@ -378,7 +367,7 @@ int cmd_put(int argc, char **argv)
 	struct put put = { .plan = &plan, .subject.operation = "put" };
 	struct bbuf_info info;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &plan);
+	parse(&plan, argc, argv);
 	put.subject.queue = plan.queue;
 	put.queue = queue_open(&put.subject, O_WRONLY);
 	if (bbuf_get_info(put.queue, &info))

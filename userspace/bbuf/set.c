@@ -8,106 +8,111 @@
 
 #include "common/arguments.h"
 #include "common/exit.h"
+#include "common/settings.h"
 #include "common/units.h"
 #include "command.h"
 #include "message.h"
 #include "options.h"
 #include "queue.h"
 
-enum option_key {
-	KEY_CAPACITY = 'c',
-	KEY_READ_MARK = 'r',
-	KEY_WRITE_MARK = 'w',
-	KEY_EOF_ON_CLOSE = 'e',
-	KEY_DROP_OLDEST = 'd',
-};
-
 #define LIMITS	(BBUF_SET_LEASE_TIMEOUT | BBUF_SET_MAX_LEASES | BBUF_SET_MAX_DELIVERIES)
 
 /**
  * struct plan - options of the command
  * @queue: name of the queue
- * @set: capacity, marks and limits; its policy holds the bits to set
+ * @capacity: capacity in bytes; 0 if not given
+ * @read_mark: read mark in bytes; 0 if not given
+ * @write_mark: write mark in bytes; 0 if not given
+ * @set: all changes; its policy holds the bits to set
  */
 struct plan {
 	const char *queue;
+	uint64_t capacity;
+	uint64_t read_mark;
+	uint64_t write_mark;
 	struct bbuf_set set;
 };
 
-static const struct argp_option option_list[] = {
-	{ .name = "capacity", .key = KEY_CAPACITY, .arg = "SIZE", .doc = "capacity in bytes" },
-	{ .name = "read-mark", .key = KEY_READ_MARK, .arg = "SIZE",
-	  .doc = "minimum number of queued bytes for a read to return, and for poll to report "
-		 "readable" },
-	{ .name = "write-mark", .key = KEY_WRITE_MARK, .arg = "SIZE",
-	  .doc = "minimum number of free bytes for poll to report writable" },
-	{ .name = "eof-on-close", .key = KEY_EOF_ON_CLOSE, .arg = "yes|no",
-	  .flags = OPTION_ARG_OPTIONAL,
-	  .doc = "report end of file to readers when the last writer closes" },
-	{ .name = "drop-oldest", .key = KEY_DROP_OLDEST, .arg = "yes|no",
-	  .flags = OPTION_ARG_OPTIONAL,
-	  .doc = "drop the oldest data if there is no room for a write" },
-	{ 0 }
-};
-
-static void set_policy(struct plan *plan, uint32_t bit, bool yes)
+static void set_policy(struct bbuf_set *set, uint32_t bit, bool yes)
 {
-	plan->set.policy_mask |= bit;
-	plan->set.policy = (plan->set.policy & ~bit) | (yes ? bit : 0);
+	set->policy_mask |= bit;
+	set->policy = (set->policy & ~bit) | (yes ? bit : 0);
 }
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static void set_eof_on_close(struct argp_state *state, const struct setting *setting, char *arg)
 {
-	struct plan *plan = state->input;
+	set_policy(setting->into, BBUF_EOF_ON_CLOSE, arg_bool(state, setting->name, arg));
+}
+
+static void set_drop_oldest(struct argp_state *state, const struct setting *setting, char *arg)
+{
+	set_policy(setting->into, BBUF_DROP_OLDEST, arg_bool(state, setting->name, arg));
+}
+
+static void set_fields(struct plan *plan)
+{
 	struct bbuf_set *set = &plan->set;
 
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = set;
-		return 0;
-	case KEY_CAPACITY:
+	if (plan->capacity)
 		set->fields |= BBUF_SET_CAPACITY;
-		set->capacity = arg_size(state, "capacity", arg);
-		return 0;
-	case KEY_READ_MARK:
+	if (plan->read_mark)
 		set->fields |= BBUF_SET_READ_MARK;
-		set->read_mark = arg_size(state, "read-mark", arg);
-		return 0;
-	case KEY_WRITE_MARK:
+	if (plan->write_mark)
 		set->fields |= BBUF_SET_WRITE_MARK;
-		set->write_mark = arg_size(state, "write-mark", arg);
-		return 0;
-	case KEY_EOF_ON_CLOSE:
-		set_policy(plan, BBUF_EOF_ON_CLOSE, arg_bool(state, "eof-on-close", arg));
-		return 0;
-	case KEY_DROP_OLDEST:
-		set_policy(plan, BBUF_DROP_OLDEST, arg_bool(state, "drop-oldest", arg));
-		return 0;
-	case ARGP_KEY_SUCCESS:
-		if (!set->fields && !set->policy_mask)
-			argp_error(state, "nothing to change: give at least one option");
-		return 0;
-	default:
-		return arg_queue(key, arg, state, &plan->queue);
-	}
+	set->capacity = plan->capacity;
+	set->read_mark = plan->read_mark;
+	set->write_mark = plan->write_mark;
 }
 
-static const struct argp_child children[] = {
-	{ .argp = &limits_argp },
-	{ 0 }
-};
+static error_t parse_arguments(int key, char *arg, struct argp_state *state, void *input)
+{
+	struct plan *plan = input;
 
-static const struct argp argp = {
-	.options = option_list,
-	.parser = parse,
-	.children = children,
-	.args_doc = "QUEUE",
-	.doc = "Changes a queue while it is in use. Either all changes are made or none.\v"
-	       "Marks are from 1 to the capacity, and their sum is at most the capacity plus 1; "
-	       "marks above a new capacity are lowered to it. Lease limits apply to new leases. Use chown and chmod on the node to change its "
-	       "owner and permissions.\n\n"
-	       HELP_SIZES "\n" HELP_EXIT ".",
-};
+	if (key != ARGP_KEY_SUCCESS)
+		return arg_queue(key, arg, state, &plan->queue);
+	set_fields(plan);
+	if (!plan->set.fields && !plan->set.policy_mask)
+		argp_error(state, "nothing to change: give at least one option");
+	return 0;
+}
+
+static void parse(struct plan *plan, int argc, char **argv)
+{
+	struct bbuf_set *set = &plan->set;
+	const struct setting settings[] = {
+		CAPACITY_SETTING(&plan->capacity, ""),
+		{ .name = "read-mark", .key = 'r', .size = &plan->read_mark,
+		  .doc = "minimum number of queued bytes for a read to return, and for poll to "
+			 "report readable" },
+		{ .name = "write-mark", .key = 'w', .size = &plan->write_mark,
+		  .doc = "minimum number of free bytes for poll to report writable" },
+		{ .name = "eof-on-close", .key = 'e', .arg = "yes|no", .omitted = "yes",
+		  .parse = set_eof_on_close, .into = set,
+		  .doc = "report end of file to readers when the last writer closes" },
+		{ .name = "drop-oldest", .key = 'd', .arg = "yes|no", .omitted = "yes",
+		  .parse = set_drop_oldest, .into = set,
+		  .doc = "drop the oldest data if there is no room for a write" },
+		LEASE_TIMEOUT_SETTING(set, ""),
+		MAX_LEASES_SETTING(set, ""),
+		TRIES_SETTING(set, ""),
+		{ 0 }
+	};
+	const struct command_line line = {
+		.settings = settings,
+		.args = "QUEUE",
+		.doc = "Changes a queue while it is in use. Either all changes are made or "
+		       "none.\v"
+		       "Marks are from 1 to the capacity, and their sum is at most the capacity "
+		       "plus 1; marks above a new capacity are lowered to it. Lease limits apply "
+		       "to new leases. Use chown and chmod on the node to change its owner and "
+		       "permissions.\n\n"
+		       HELP_SIZES "\n" HELP_EXIT ".",
+		.parse = parse_arguments,
+		.input = plan,
+	};
+
+	command_line_parse(&line, argc, argv);
+}
 
 /* Print which of the changes the queue does not permit. */
 static void print_invalid(const struct subject *subject, const struct bbuf_set *set,
@@ -180,7 +185,7 @@ int cmd_set(int argc, char **argv)
 	struct bbuf *queue;
 	int ret = EXIT_SUCCESS;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &plan);
+	parse(&plan, argc, argv);
 	subject.queue = plan.queue;
 	queue = queue_open(&subject, O_RDONLY);
 	if (bbuf_get_info(queue, &info))

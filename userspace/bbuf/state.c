@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "common/exit.h"
 #include "common/macros.h"
+#include "common/settings.h"
 #include "command.h"
 #include "message.h"
 #include "options.h"
@@ -74,44 +75,6 @@ int cmd_reopen(int argc, char **argv)
 	return run(&subject, O_WRONLY, bbuf_reopen);
 }
 
-/**
- * struct drain - options of bbuf drain
- * @queue: name of the queue
- * @timeout_ns: maximum time to wait in nanoseconds; 0 for no limit
- */
-struct drain {
-	const char *queue;
-	uint64_t timeout_ns;
-};
-
-static error_t parse_drain(int key, char *arg, struct argp_state *state)
-{
-	struct drain *drain = state->input;
-
-	switch (key) {
-	case 't':
-		drain->timeout_ns = arg_time(state, "timeout", arg);
-		return 0;
-	default:
-		return arg_queue(key, arg, state, &drain->queue);
-	}
-}
-
-static const struct argp_option drain_options[] = {
-	{ .name = "timeout", .key = 't', .arg = "TIME", .doc = "maximum time to wait (default: "
-							       "no limit)" },
-	{ 0 }
-};
-
-static const struct argp drain_argp = {
-	.options = drain_options,
-	.parser = parse_drain,
-	.args_doc = "QUEUE",
-	.doc = "Waits until all data that is queued now has been consumed; data queued later "
-	       "does not count.\v"
-	       HELP_SIZES "\n" HELP_EXIT ", 4 timed out.",
-};
-
 static void on_alarm(int signal)
 {
 	(void)signal;
@@ -137,15 +100,28 @@ static void set_alarm(uint64_t ns)
 int cmd_drain(int argc, char **argv)
 {
 	struct subject subject = { .operation = "drain" };
-	struct drain drain = { 0 };
+	uint64_t timeout_ns = 0;
+	const struct setting settings[] = {
+		{ .name = "timeout", .key = 't', .time = &timeout_ns,
+		  .doc = "maximum time to wait (default: no limit)" },
+		{ 0 }
+	};
+	const struct command_line line = {
+		.settings = settings,
+		.args = "QUEUE",
+		.doc = "Waits until all data that is queued now has been consumed; data queued "
+		       "later does not count.\v"
+		       HELP_SIZES "\n" HELP_EXIT ", 4 timed out.",
+		.parse = parse_queue,
+		.input = &subject.queue,
+	};
 	struct bbuf *queue;
 	int ret = EXIT_SUCCESS;
 
-	argp_parse(&drain_argp, argc, argv, 0, NULL, &drain);
-	subject.queue = drain.queue;
+	command_line_parse(&line, argc, argv);
 	queue = queue_open(&subject, O_RDONLY);
-	if (drain.timeout_ns)
-		set_alarm(drain.timeout_ns);
+	if (timeout_ns)
+		set_alarm(timeout_ns);
 	if (bbuf_drain(queue)) {
 		if (errno == EINTR)
 			errno = ETIMEDOUT;

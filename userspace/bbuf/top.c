@@ -6,87 +6,62 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/arguments.h"
 #include "common/clock.h"
 #include "common/exit.h"
 #include "common/macros.h"
 #include "common/screen.h"
+#include "common/settings.h"
 #include "command.h"
 #include "live.h"
 #include "message.h"
 
-enum option_key {
-	KEY_INTERVAL = 'i',
-	KEY_COUNT = 'n',
-	KEY_SORT = 's',
-	KEY_REVERSE = 'r',
-	KEY_PLAIN = 'p',
-};
-
-static const struct argp_option option_list[] = {
-	{ .name = "interval", .key = KEY_INTERVAL, .arg = "TIME",
-	  .doc = "refresh interval (default: 1s)" },
-	{ .name = "count", .key = KEY_COUNT, .arg = "N",
-	  .doc = "exit after N refreshes (default: no limit)" },
-	{ .name = "sort", .key = KEY_SORT, .arg = "KEY",
-	  .doc = "sort by name, fill, in, out, waiting or slept (default: name)" },
-	{ .name = "reverse", .key = KEY_REVERSE, .doc = "reverse the sort order" },
-	{ .name = "plain", .key = KEY_PLAIN, .doc = "print text, even on a terminal" },
-	{ 0 }
-};
-
-static enum rate_order arg_order(struct argp_state *state, const char *arg)
+static void set_order(struct argp_state *state, const struct setting *setting, char *arg)
 {
 	static const char *const names[] = {
 		[ORDER_NAME] = "name", [ORDER_FILL] = "fill", [ORDER_IN] = "in",
 		[ORDER_OUT] = "out", [ORDER_WAITING] = "waiting", [ORDER_SLEPT] = "slept",
 	};
-	size_t i;
+	enum rate_order *order = setting->into;
 
-	for (i = 0; i < ARRAY_SIZE(names); i++)
-		if (!strcmp(names[i], arg))
-			return i;
+	for (*order = 0; *order < ARRAY_SIZE(names); ++*order)
+		if (!strcmp(names[*order], arg))
+			return;
 	argp_error(state, "--sort=%s: must be name, fill, in, out, waiting or slept", arg);
-	return ORDER_NAME;
 }
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static void parse(struct top *top, int argc, char **argv)
 {
-	struct top *top = state->input;
+	const struct setting settings[] = {
+		{ .name = "interval", .key = 'i', .time = &top->interval_ns, .initial = "1s",
+		  .doc = "refresh interval" },
+		{ .name = "count", .key = 'n', .count = &top->count,
+		  .doc = "exit after N refreshes (default: no limit)" },
+		{ .name = "sort", .key = 's', .arg = "KEY", .parse = set_order,
+		  .into = &top->order, .initial = "name",
+		  .doc = "sort by name, fill, in, out, waiting or slept" },
+		{ .name = "reverse", .key = 'r', .yes = &top->reverse,
+		  .doc = "reverse the sort order" },
+		{ .name = "plain", .key = 'p', .yes = &top->plain,
+		  .doc = "print text, even on a terminal" },
+		{ 0 }
+	};
+	const struct command_line line = {
+		.settings = settings,
+		.doc = "Monitors all queues: fill level, throughput in records (r) or bytes per "
+		       "second, number of writers and readers that wait now, and the time that "
+		       "they have slept since the queue was created. Statistics that you may not "
+		       "read are shown as -.\v"
+		       "On a terminal: q quits; n, f, i, o, w, s sort by name, fill, in, out, "
+		       "waiting, slept; r reverses; the arrow keys scroll. Elsewhere it prints "
+		       "text.\n\n"
+		       "In the table K, M and G are powers of 1000.\n"
+		       HELP_SIZES "\n" HELP_EXIT ".",
+	};
 
-	switch (key) {
-	case KEY_INTERVAL:
-		top->interval_ns = arg_time(state, "interval", arg);
-		return 0;
-	case KEY_COUNT:
-		top->count = arg_count(state, "count", arg);
-		return 0;
-	case KEY_SORT:
-		top->order = arg_order(state, arg);
-		return 0;
-	case KEY_REVERSE:
-		top->reverse = true;
-		return 0;
-	case KEY_PLAIN:
-		top->plain = true;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	command_line_parse(&line, argc, argv);
 }
-
-static const struct argp argp = {
-	.options = option_list,
-	.parser = parse,
-	.doc = "Monitors all queues: fill level, throughput in records (r) or bytes per second, "
-	       "number of writers and readers that wait now, and the time that they have slept "
-	       "since the queue was created. Statistics that you may not read are shown as -.\v"
-	       "On a terminal: q quits; n, f, i, o, w, s sort by name, fill, in, out, waiting, "
-	       "slept; r reverses; the arrow keys scroll. Elsewhere it prints text.\n\n"
-	       "In the table K, M and G are powers of 1000.\n" HELP_SIZES "\n" HELP_EXIT ".",
-};
 
 static void print_rates(const struct screen *screen, const struct rate *rates, size_t count)
 {
@@ -150,14 +125,10 @@ static int plain_run(const struct top *top)
 
 int cmd_top(int argc, char **argv)
 {
-	struct top top = {
-		.subject.operation = "top",
-		.interval_ns = NSEC_PER_SEC,
-	};
-
+	struct top top = { .subject.operation = "top" };
 	int status;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &top);
+	parse(&top, argc, argv);
 	if (!top.plain && live_run(&top, &status))
 		return status;
 	return plain_run(&top);

@@ -12,6 +12,7 @@
 
 #include <bbuf.h>
 
+#include "common/settings.h"
 #include "user.h"
 
 /* Parse a user or group number. BBUF_ID_CALLER is excluded: it has a special meaning. */
@@ -30,26 +31,24 @@ static bool parse_id(const char *text, uint32_t *id)
 	return true;
 }
 
-uid_t arg_user(struct argp_state *state, const char *arg)
+void set_user(struct argp_state *state, const struct setting *setting, char *arg)
 {
 	const struct passwd *user = getpwnam(arg);
-	uint32_t id = 0;
+	uid_t *uid = setting->into;
 
 	if (user)
-		return user->pw_uid;
-	if (!parse_id(arg, &id))
-		argp_error(state, "--owner=%s: no such user", arg);
-	return id;
+		*uid = user->pw_uid;
+	else if (!parse_id(arg, uid))
+		argp_error(state, "--%s=%s: no such user", setting->name, arg);
 }
 
-gid_t arg_group(struct argp_state *state, const char *arg)
+void set_group(struct argp_state *state, const struct setting *setting, char *arg)
 {
 	const struct group *group = getgrnam(arg);
-	uint32_t id = 0;
+	gid_t *gid = setting->into;
 
 	if (group)
-		return group->gr_gid;
-	if (!parse_id(arg, &id))
-		argp_error(state, "--group=%s: no such group", arg);
-	return id;
+		*gid = group->gr_gid;
+	else if (!parse_id(arg, gid))
+		argp_error(state, "--%s=%s: no such group", setting->name, arg);
 }

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Arguments of options: users and groups, by name or number.
+ * Values of options: users and groups, by name or number.
  */
 #ifndef BBUF_USER_H
 #define BBUF_USER_H
 
 #include <argp.h>
-#include <sys/types.h>
 
-uid_t arg_user(struct argp_state *state, const char *arg);
-gid_t arg_group(struct argp_state *state, const char *arg);
+#include "common/settings.h"
+
+/* For a struct setting: a user goes into a uid_t, a group into a gid_t. */
+void set_user(struct argp_state *state, const struct setting *setting, char *arg);
+void set_group(struct argp_state *state, const struct setting *setting, char *arg);
 
 #endif /* BBUF_USER_H */

@@ -25,6 +25,17 @@ uint64_t arg_count(struct argp_state *state, const char *what, const char *arg)
 	return number;
 }
 
+/* Parse a number that may not exceed @max; 0 for no limit. */
+uint64_t arg_count_to(struct argp_state *state, const char *what, const char *arg, uint64_t max)
+{
+	uint64_t number = arg_count(state, what, arg);
+
+	if (max && number > max)
+		argp_error(state, "--%s=%s: must be at most %llu", what, arg,
+			   (unsigned long long)max);
+	return number;
+}
+
 uint64_t arg_time(struct argp_state *state, const char *what, const char *arg)
 {
 	uint64_t ns = 0;

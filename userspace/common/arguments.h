@@ -14,6 +14,7 @@
 
 uint64_t arg_size(struct argp_state *state, const char *what, const char *arg);
 uint64_t arg_count(struct argp_state *state, const char *what, const char *arg);
+uint64_t arg_count_to(struct argp_state *state, const char *what, const char *arg, uint64_t max);
 uint64_t arg_time(struct argp_state *state, const char *what, const char *arg);
 
 #endif /* BBUF_COMMON_ARGUMENTS_H */

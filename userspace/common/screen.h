@@ -7,8 +7,6 @@
 #define BBUF_COMMON_SCREEN_H
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 
 enum colour {

@@ -38,12 +38,14 @@ struct range {
 /* A worker puts each number that it finds into the queue of results, and this after each range. */
 #define RANGE_DONE	0
 
-static uint64_t workers, whole;
+static uint64_t workers;
+static bool whole;
 
 static const struct setting settings[] = {
-	{ "workers", "2", "number of workers in the comparison with one", &workers, arg_count, RANGES },
-	{ "whole", NULL, "search from 20 to 30 million instead of from 24 to 25 million", &whole,
-	  NULL, 0 },
+	{ .name = "workers", .count = &workers, .initial = "2", .max = RANGES,
+	  .doc = "number of workers in the comparison with one" },
+	{ .name = "whole", .yes = &whole,
+	  .doc = "search from 20 to 30 million instead of from 24 to 25 million" },
 	{ 0 }
 };
 

@@ -27,11 +27,16 @@
 static uint64_t producers, consumers, items, capacity, pause_ns;
 
 static const struct setting settings[] = {
-	{ "producers", "4", "number of producer threads", &producers, arg_count, WORKERS_MAX },
-	{ "consumers", "3", "number of consumer threads", &consumers, arg_count, WORKERS_MAX },
-	{ "items", "100", "number of items of each producer", &items, arg_count, ITEMS_MAX },
-	{ "capacity", "8", "capacity of the queue in items", &capacity, arg_count, ITEMS_MAX },
-	{ "pause", "10ms", "pause of the slow side for each item", &pause_ns, arg_time, 0 },
+	{ .name = "producers", .count = &producers, .initial = "4", .max = WORKERS_MAX,
+	  .doc = "number of producer threads" },
+	{ .name = "consumers", .count = &consumers, .initial = "3", .max = WORKERS_MAX,
+	  .doc = "number of consumer threads" },
+	{ .name = "items", .count = &items, .initial = "100", .max = ITEMS_MAX,
+	  .doc = "number of items of each producer" },
+	{ .name = "capacity", .count = &capacity, .initial = "8", .max = ITEMS_MAX,
+	  .doc = "capacity of the queue in items" },
+	{ .name = "pause", .time = &pause_ns, .initial = "10ms",
+	  .doc = "pause of the slow side for each item" },
 	{ 0 }
 };
 

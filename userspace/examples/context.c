@@ -32,7 +32,8 @@
 static uint64_t rounds;
 
 static const struct setting settings[] = {
-	{ "rounds", "500", "number of rounds", &rounds, arg_count, 0 },
+	{ .name = "rounds", .count = &rounds, .initial = "500",
+	  .doc = "number of rounds" },
 	{ 0 }
 };
 

@@ -29,9 +29,12 @@
 static uint64_t producers, limit, pause_ns;
 
 static const struct setting settings[] = {
-	{ "producers", "80", "number of producer threads", &producers, arg_count, WORKERS_MAX },
-	{ "limit", "100", "count above which an alarm is raised", &limit, arg_count, INT32_MAX },
-	{ "pause", "1s", "maximum pause of a producer", &pause_ns, arg_time, 0 },
+	{ .name = "producers", .count = &producers, .initial = "80", .max = WORKERS_MAX,
+	  .doc = "number of producer threads" },
+	{ .name = "limit", .count = &limit, .initial = "100", .max = INT32_MAX,
+	  .doc = "count above which an alarm is raised" },
+	{ .name = "pause", .time = &pause_ns, .initial = "1s",
+	  .doc = "maximum pause of a producer" },
 	{ 0 }
 };
 

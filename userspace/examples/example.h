@@ -9,7 +9,6 @@
 #ifndef BBUF_EXAMPLES_EXAMPLE_H
 #define BBUF_EXAMPLES_EXAMPLE_H
 
-#include <argp.h>
 #include <err.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,29 +20,12 @@
 #include "common/clock.h"
 #include "common/exit.h"
 #include "common/macros.h"
+#include "common/settings.h"
 #include "common/units.h"
 #include "cost.h"
 #include "queue.h"
 #include "show.h"
 #include "team.h"
-
-/**
- * struct setting - an option of an example, with a number or without an argument
- * @name: name of the option, for --name=VALUE or --name
- * @initial: default value as text; NULL for 0
- * @doc: description for --help, which appends the default
- * @value: variable to set; to 1 if the option takes no argument
- * @read: arg_count, arg_size or arg_time; NULL if the option takes no argument
- * @max: maximum value; 0 for no limit
- */
-struct setting {
-	const char *name;
-	const char *initial;
-	const char *doc;
-	uint64_t *value;
-	uint64_t (*read)(struct argp_state *state, const char *name, const char *arg);
-	uint64_t max;
-};
 
 void example_settings(int argc, char **argv, const char *doc, const struct setting *settings);
 

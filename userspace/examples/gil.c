@@ -36,11 +36,12 @@
 static uint64_t workers, job_count;
 
 static const struct setting settings[] = {
-	{ "workers", "4", "number of workers in the comparison with one", &workers, arg_count, MEMBERS_MAX },
-	{ "jobs", "8", "number of jobs for all workers together", &job_count, arg_count,
-	  JOBS_MAX },
-	{ "interval", "5ms", "time to wait before requesting the lock", &gil_interval_ns, arg_time,
-	  0 },
+	{ .name = "workers", .count = &workers, .initial = "4", .max = MEMBERS_MAX,
+	  .doc = "number of workers in the comparison with one" },
+	{ .name = "jobs", .count = &job_count, .initial = "8", .max = JOBS_MAX,
+	  .doc = "number of jobs for all workers together" },
+	{ .name = "interval", .time = &gil_interval_ns, .initial = "5ms",
+	  .doc = "time to wait before requesting the lock" },
 	{ 0 }
 };
 

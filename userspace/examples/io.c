@@ -30,8 +30,10 @@
 static uint64_t bytes, pause_ns;
 
 static const struct setting settings[] = {
-	{ "bytes", "1M", "number of bytes to move in each way", &bytes, arg_size, 0 },
-	{ "pause", "10ms", "pause between two bytes that are waited for", &pause_ns, arg_time, 0 },
+	{ .name = "bytes", .size = &bytes, .initial = "1M",
+	  .doc = "number of bytes to move in each way" },
+	{ .name = "pause", .time = &pause_ns, .initial = "10ms",
+	  .doc = "pause between two bytes that are waited for" },
 	{ 0 }
 };
 

@@ -28,8 +28,10 @@
 static uint64_t workers, jobs;
 
 static const struct setting settings[] = {
-	{ "workers", "4", "number of threads", &workers, arg_count, WORKERS_MAX },
-	{ "jobs", "4000", "number of jobs for all threads together", &jobs, arg_count, 0 },
+	{ .name = "workers", .count = &workers, .initial = "4", .max = WORKERS_MAX,
+	  .doc = "number of threads" },
+	{ .name = "jobs", .count = &jobs, .initial = "4000",
+	  .doc = "number of jobs for all threads together" },
 	{ 0 }
 };
 

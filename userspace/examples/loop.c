@@ -32,10 +32,12 @@
 static uint64_t pair_count, item_count, room;
 
 static const struct setting settings[] = {
-	{ "pairs", "100", "number of queues, each with a producer and a consumer", &pair_count, arg_count,
-	  PAIRS_MAX },
-	{ "items", "20", "number of items of each producer", &item_count, arg_count, INT32_MAX },
-	{ "room", "8", "capacity of a queue in items", &room, arg_count, ROOM_MAX },
+	{ .name = "pairs", .count = &pair_count, .initial = "100", .max = PAIRS_MAX,
+	  .doc = "number of queues, each with a producer and a consumer" },
+	{ .name = "items", .count = &item_count, .initial = "20", .max = INT32_MAX,
+	  .doc = "number of items of each producer" },
+	{ .name = "room", .count = &room, .initial = "8", .max = ROOM_MAX,
+	  .doc = "capacity of a queue in items" },
 	{ 0 }
 };
 

@@ -28,7 +28,8 @@
 static uint64_t request;
 
 static const struct setting settings[] = {
-	{ "request", "55", "number that the parent sends", &request, arg_count, INT32_MAX / 2 },
+	{ .name = "request", .count = &request, .initial = "55", .max = INT32_MAX / 2,
+	  .doc = "number that the parent sends" },
 	{ 0 }
 };
 

@@ -27,10 +27,14 @@
 static uint64_t workers, tasks, capacity, pause_ns;
 
 static const struct setting settings[] = {
-	{ "workers", "4", "number of threads in the pool", &workers, arg_count, WORKERS_MAX },
-	{ "tasks", "40", "number of tasks", &tasks, arg_count, TASKS_MAX },
-	{ "capacity", "8", "capacity of the queue in tasks", &capacity, arg_count, TASKS_MAX },
-	{ "pause", "10ms", "duration of a task", &pause_ns, arg_time, 0 },
+	{ .name = "workers", .count = &workers, .initial = "4", .max = WORKERS_MAX,
+	  .doc = "number of threads in the pool" },
+	{ .name = "tasks", .count = &tasks, .initial = "40", .max = TASKS_MAX,
+	  .doc = "number of tasks" },
+	{ .name = "capacity", .count = &capacity, .initial = "8", .max = TASKS_MAX,
+	  .doc = "capacity of the queue in tasks" },
+	{ .name = "pause", .time = &pause_ns, .initial = "10ms",
+	  .doc = "duration of a task" },
 	{ 0 }
 };
 

@@ -7,133 +7,101 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "common/alloc.h"
 #include "common/arguments.h"
 #include "common/exit.h"
 #include "common/macros.h"
+#include "common/settings.h"
 #include "verify.h"
 #include "workers.h"
 
 /* Exit code in addition to EXIT_SUCCESS, EXIT_FAILURE and EXIT_USAGE. */
 #define EXIT_BAD_DATA	3
 
-#define PRODUCERS_DEFAULT	1
-
-enum option_key {
-	KEY_VERIFY = 'v',
-	KEY_PRODUCERS = 'p',
-	KEY_DISCARD = 'x',
-	KEY_BYTES = 'n',
-};
-
 /**
  * struct plan - options of consumer
- * @workers: options of the workers
  * @verify: verify items instead of writing bytes to standard output
  * @discard: discard the bytes instead of writing them
- * @producers: number of end markers to wait for
- * @budget: number of bytes that may still be read, if @limited
- * @limited: the number of bytes is limited
+ * @producers: number of end markers to wait for; 0 if not given
+ * @bytes: number of bytes to read; 0 for no limit
+ * @budget: number of bytes that may still be read, if limited by @bytes
  * @verifier: state of the verification
  */
 struct plan {
-	struct worker_options workers;
 	bool verify;
 	bool discard;
 	uint64_t producers;
-	bool limited;
+	uint64_t bytes;
 	atomic_ullong budget;
 	struct verifier verifier;
-};
-
-static const struct argp_option option_list[] = {
-	{ .name = "verify", .key = KEY_VERIFY,
-	  .doc = "verify that all items of `producer --items' arrive intact, once and in order, "
-		 "until all producers have ended" },
-	{ .name = "producers", .key = KEY_PRODUCERS, .arg = "N",
-	  .doc = "with --verify: number of producers to wait for (default: 1)" },
-	{ .name = "discard", .key = KEY_DISCARD, .doc = "discard the data" },
-	{ .name = "bytes", .key = KEY_BYTES, .arg = "SIZE",
-	  .doc = "exit after this number of bytes (default: at end of file)" },
-	{ 0 }
 };
 
 /* Reject combinations that cannot work. */
 static void plan_check(const struct plan *plan, struct argp_state *state)
 {
-	if (plan->verify && (plan->discard || plan->limited))
+	if (plan->verify && (plan->discard || plan->bytes))
 		argp_error(state, "--verify reads complete items until the producers end: leave "
 			   "out --bytes and --discard");
-	if (!plan->verify && plan->producers != PRODUCERS_DEFAULT)
+	if (!plan->verify && plan->producers > 1)
 		argp_error(state, "--producers requires --verify");
-	if (!plan->verify && !plan->discard && plan->workers.jobs > 1)
-		argp_error(state, "--jobs=%u: several workers would mix their output: add "
-			   "--verify or --discard", plan->workers.jobs);
+	if (!plan->verify && !plan->discard && worker_options.jobs > 1)
+		argp_error(state, "--jobs=%llu: several workers would mix their output: add "
+			   "--verify or --discard", (unsigned long long)worker_options.jobs);
 }
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t parse_end(int key, char *arg, struct argp_state *state, void *input)
 {
-	struct plan *plan = state->input;
+	struct plan *plan = input;
 
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &plan->workers;
-		break;
-	case ARGP_KEY_END:
-		plan_check(plan, state);
-		break;
-	case KEY_VERIFY:
-		plan->verify = true;
-		break;
-	case KEY_PRODUCERS:
-		plan->producers = arg_count(state, "producers", arg);
-		break;
-	case KEY_DISCARD:
-		plan->discard = true;
-		break;
-	case KEY_BYTES:
-		plan->budget = arg_size(state, "bytes", arg);
-		plan->limited = true;
-		break;
-	default:
+	(void)arg;
+	if (key != ARGP_KEY_END)
 		return ARGP_ERR_UNKNOWN;
-	}
+	plan_check(plan, state);
+	plan->budget = plan->bytes;
 	return 0;
 }
 
-static const struct argp_child children[] = {
-	{ .argp = &worker_argp, .header = "Options of producer and consumer:" },
-	{ 0 }
-};
+static void parse(struct plan *plan, int argc, char **argv)
+{
+	const struct setting settings[] = {
+		{ .name = "verify", .key = 'v', .yes = &plan->verify,
+		  .doc = "verify that all items of `producer --items' arrive intact, once and in "
+			 "order, until all producers have ended" },
+		{ .name = "producers", .key = 'p', .count = &plan->producers,
+		  .doc = "with --verify: number of producers to wait for (default: 1)" },
+		{ .name = "discard", .key = 'x', .yes = &plan->discard,
+		  .doc = "discard the data" },
+		{ .name = "bytes", .key = 'n', .size = &plan->bytes,
+		  .doc = "exit after this number of bytes (default: at end of file)" },
+		{ 0 }
+	};
+	const struct command_line line = {
+		.settings = settings,
+		.shared = worker_settings,
+		.doc = "Reads a queue and writes the data to standard output, or verifies or "
+		       "discards it. Then prints statistics on standard error.\v"
+		       "A stream has no item boundaries, and a read may end within an item. "
+		       "Therefore the workers of one `consumer --verify' take turns at the device: "
+		       "each reads until its data ends with a complete item, and verifies it while "
+		       "the others read. Another process that reads the same queue meanwhile makes "
+		       "the verification fail.\n\n"
+		       WORKER_REPORT_HELP("read()") "\n\n"
+		       HELP_SIZES "\n" HELP_EXIT ", 3 the verification failed or is incomplete.",
+		.parse = parse_end,
+		.input = plan,
+	};
 
-static const struct argp argp = {
-	.options = option_list,
-	.parser = parse,
-	.children = children,
-	.doc = "Reads a queue and writes the data to standard output, or verifies or discards "
-	       "it. Then prints statistics on standard error.\v"
-	       "A stream has no item boundaries, and a read may end within an item. Therefore "
-	       "the workers of one `consumer --verify' take turns at the device: each reads "
-	       "until its data ends with a complete item, and verifies it while the others read. "
-	       "Another process that reads the same queue meanwhile makes the verification "
-	       "fail.\n\n"
-	       "The report has for each worker: calls of read(); slept, the calls during which "
-	       "the thread yielded its CPU, and the time spent in them; EAGAIN, the calls that "
-	       "moved nothing; polls, the calls of poll() or epoll_wait(); switches, the "
-	       "voluntary context switches in all these calls, from getrusage(). Rates are from "
-	       "the first byte moved to the last; MB are 1,000,000 bytes.\n\n"
-	       HELP_SIZES "\n" HELP_EXIT ", 3 the verification failed or is incomplete.",
-};
+	command_line_parse(&line, argc, argv);
+}
 
 /* Take n bytes, or what is left, from the budget. */
 static size_t budget_take(struct plan *plan, size_t n)
 {
 	unsigned long long left = atomic_load(&plan->budget), take;
 
-	if (!plan->limited)
+	if (!plan->bytes)
 		return n;
 	do {
 		take = MIN(left, n);
@@ -143,7 +111,7 @@ static size_t budget_take(struct plan *plan, size_t n)
 
 static void budget_return(struct plan *plan, size_t n)
 {
-	if (plan->limited)
+	if (plan->bytes)
 		atomic_fetch_add(&plan->budget, n);
 }
 
@@ -207,14 +175,14 @@ static bool work_verify(struct worker *worker)
 /* Returns the exit code. */
 static int plan_result(struct plan *plan, const struct worker_group *group, enum workers_end end)
 {
-	bool verified = !plan->verify || verifier_report(&plan->verifier, plan->workers.json);
+	bool verified = !plan->verify || verifier_report(&plan->verifier, worker_options.json);
 
 	if (workers_failed(group))
 		return EXIT_FAILURE;
 	if (!verified)
 		return EXIT_BAD_DATA;
-	if (end == WORKERS_INTERRUPTED && plan->limited) {
-		warnx("%s: interrupted before all of --bytes had been read", plan->workers.device);
+	if (end == WORKERS_INTERRUPTED && plan->bytes) {
+		warnx("%s: interrupted before all of --bytes had been read", worker_options.device);
 		return EXIT_FAILURE;
 	}
 	return EXIT_SUCCESS;
@@ -222,15 +190,14 @@ static int plan_result(struct plan *plan, const struct worker_group *group, enum
 
 int main(int argc, char **argv)
 {
-	struct plan plan = { .producers = PRODUCERS_DEFAULT };
+	struct plan plan = { 0 };
 	struct worker_group group = { .flags = O_RDONLY, .plan = &plan };
 	enum workers_end end;
 	int result;
 
-	argp_err_exit_status = EXIT_USAGE;
-	argp_parse(&argp, argc, argv, 0, NULL, &plan);
-	verifier_init(&plan.verifier, plan.producers);
-	group.options = plan.workers;
+	parse(&plan, argc, argv);
+	verifier_init(&plan.verifier, plan.producers ?: 1);
+	group.options = worker_options;
 	group.work = plan.verify ? work_verify : work_pass;
 
 	end = workers_run(&group);

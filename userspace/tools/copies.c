@@ -17,11 +17,11 @@
 #include "common/exit.h"
 #include "common/macros.h"
 #include "common/screen.h"
+#include "common/settings.h"
 #include "common/table.h"
 #include "common/units.h"
 #include "device.h"
 
-#define BYTES_DEFAULT	(1024U * 1024)
 #define BYTES_PER_MB	1e6
 
 /* From user to kernel memory and back. */
@@ -30,11 +30,6 @@
 /* Widths of the columns on both sides of the bars. */
 #define LABEL_WIDTH	10
 #define TIME_WIDTH	10
-
-enum option_key {
-	KEY_DEVICE = 'd',
-	KEY_BYTES = 'n',
-};
 
 /**
  * struct run - a run that moves all bytes with one buffer size
@@ -57,17 +52,9 @@ struct run {
  */
 struct plan {
 	const char *device;
-	size_t bytes;
+	uint64_t bytes;
 	struct run *runs;
 	size_t count;
-};
-
-static const struct argp_option option_list[] = {
-	{ .name = "device", .key = KEY_DEVICE, .arg = "PATH",
-	  .doc = "path of the queue (default: " DEFAULT_DEVICE ")" },
-	{ .name = "bytes", .key = KEY_BYTES, .arg = "SIZE",
-	  .doc = "number of bytes to move with each size (default: 1M)" },
-	{ 0 }
 };
 
 static void plan_add(struct plan *plan, size_t size)
@@ -76,44 +63,49 @@ static void plan_add(struct plan *plan, size_t size)
 	plan->runs[plan->count++] = (struct run){ .size = size };
 }
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t parse_sizes(int key, char *arg, struct argp_state *state, void *input)
 {
 	static const size_t defaults[] = { 1, 64, 4096, 65536 };
-	struct plan *plan = state->input;
+	struct plan *plan = input;
 	size_t i;
 
 	switch (key) {
-	case KEY_DEVICE:
-		plan->device = arg;
-		break;
-	case KEY_BYTES:
-		plan->bytes = arg_size(state, "bytes", arg);
-		break;
 	case ARGP_KEY_ARG:
 		plan_add(plan, arg_size(state, "SIZE", arg));
-		break;
+		return 0;
 	case ARGP_KEY_NO_ARGS:
 		for (i = 0; i < ARRAY_SIZE(defaults); i++)
 			plan_add(plan, defaults[i]);
-		break;
+		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
-	return 0;
 }
 
-static const struct argp argp = {
-	.options = option_list,
-	.parser = parse,
-	.args_doc = "[SIZE...]",
-	.doc = "Moves the same bytes through a queue in calls of each SIZE (default: 1, 64, 4096 "
-	       "and 65536 bytes), and shows the cost.\v"
-	       "One thread writes a buffer and reads it back, so that no call blocks: the cost "
-	       "is that of the system calls and of the two copies, from user to kernel memory "
-	       "and back. A size above the capacity is skipped. The queue must be empty, and no "
-	       "other process may use it meanwhile.\n\n"
-	       HELP_SIZES "\n" HELP_EXIT ".",
-};
+static void parse(struct plan *plan, int argc, char **argv)
+{
+	const struct setting settings[] = {
+		DEVICE_SETTING(&plan->device),
+		{ .name = "bytes", .key = 'n', .size = &plan->bytes, .initial = "1M",
+		  .doc = "number of bytes to move with each size" },
+		{ 0 }
+	};
+	const struct command_line line = {
+		.settings = settings,
+		.args = "[SIZE...]",
+		.doc = "Moves the same bytes through a queue in calls of each SIZE (default: 1, 64, "
+		       "4096 and 65536 bytes), and shows the cost.\v"
+		       "One thread writes a buffer and reads it back, so that no call blocks: the "
+		       "cost is that of the system calls and of the two copies, from user to kernel "
+		       "memory and back. A size above the capacity is skipped. The queue must be "
+		       "empty, and no other process may use it meanwhile.\n\n"
+		       HELP_SIZES "\n" HELP_EXIT ".",
+		.parse = parse_sizes,
+		.input = plan,
+	};
+
+	command_line_parse(&line, argc, argv);
+}
 
 /* Check that a call has moved n bytes, or exit. */
 static void must_move(const struct plan *plan, ssize_t ret, size_t n, const char *what)
@@ -261,12 +253,11 @@ static void draw_costs(const struct screen *screen, const struct plan *plan)
 
 int main(int argc, char **argv)
 {
-	struct plan plan = { .device = DEFAULT_DEVICE, .bytes = BYTES_DEFAULT };
+	struct plan plan = { 0 };
 	struct screen screen;
 	char text[TEXT_MAX];
 
-	argp_err_exit_status = EXIT_USAGE;
-	argp_parse(&argp, argc, argv, 0, NULL, &plan);
+	parse(&plan, argc, argv);
 	plan_run(&plan);
 
 	screen_init(&screen, stdout);

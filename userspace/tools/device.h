@@ -7,7 +7,9 @@
 
 #include <stdint.h>
 
-#define DEFAULT_DEVICE	"/dev/bbuf"
+#define DEVICE_SETTING(path)	\
+	{ .name = "device", .key = 'd', .arg = "PATH", .text = (path), .initial = "/dev/bbuf", \
+	  .doc = "path of the queue" }
 
 int device_open(const char *path, int flags);
 uint64_t device_capacity(int fd);

@@ -20,6 +20,7 @@
 
 #include "common/clock.h"
 #include "common/macros.h"
+#include "common/settings.h"
 #include "device.h"
 #include "endpoint.h"
 
@@ -35,15 +36,14 @@ const char *endpoint_mode_name(enum endpoint_mode mode)
 	return mode_names[mode];
 }
 
-enum endpoint_mode arg_mode(struct argp_state *state, const char *arg)
+void set_mode(struct argp_state *state, const struct setting *setting, char *arg)
 {
-	enum endpoint_mode mode;
+	enum endpoint_mode *mode = setting->into;
 
-	for (mode = 0; mode < MODE_COUNT; mode++)
-		if (!strcmp(arg, mode_names[mode]))
-			return mode;
-	argp_error(state, "--mode=%s: must be block, nonblock, poll or epoll", arg);
-	return MODE_BLOCK;
+	for (*mode = 0; *mode < MODE_COUNT; ++*mode)
+		if (!strcmp(arg, mode_names[*mode]))
+			return;
+	argp_error(state, "--%s=%s: must be block, nonblock, poll or epoll", setting->name, arg);
 }
 
 /* Values taken before a call and compared after it. */

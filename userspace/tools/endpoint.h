@@ -8,9 +8,10 @@
 
 #include <argp.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#include "common/settings.h"
 
 /* How a thread waits for room or data. */
 enum endpoint_mode {
@@ -66,7 +67,9 @@ struct endpoint {
 };
 
 const char *endpoint_mode_name(enum endpoint_mode mode);
-enum endpoint_mode arg_mode(struct argp_state *state, const char *arg);
+
+/* For a struct setting. */
+void set_mode(struct argp_state *state, const struct setting *setting, char *arg);
 
 void endpoint_open(struct endpoint *endpoint, const char *path, int flags, enum endpoint_mode mode,
 		   const atomic_bool *stop);

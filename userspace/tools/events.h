@@ -53,7 +53,7 @@ struct event {
  */
 struct schedule {
 	const char *device;
-	size_t size;
+	uint64_t size;
 	uint64_t burst;
 	uint64_t trickle;
 	uint64_t pause_ns;

@@ -26,8 +26,8 @@
 struct worker_options {
 	const char *device;
 	enum endpoint_mode mode;
-	unsigned int jobs;
-	size_t buffer;
+	uint64_t jobs;
+	uint64_t buffer;
 	uint64_t idle_ns;
 	uint64_t watch_ns;
 	bool json;

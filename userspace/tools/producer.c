@@ -7,122 +7,100 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "common/alloc.h"
 #include "common/arguments.h"
 #include "common/clock.h"
 #include "common/exit.h"
+#include "common/settings.h"
 #include "item.h"
 #include "workers.h"
 
 #define SIZE_DEFAULT	64
 
-enum option_key {
-	KEY_ITEMS = 'n',
-	KEY_SIZE = 's',
-	KEY_RATE = 'r',
-};
-
 /**
  * struct plan - options of producer
- * @workers: options of the workers
  * @generate: generate items instead of reading standard input
  * @items: number of items of each worker; UINT64_MAX for no limit
  * @size: size of an item in bytes
  * @rate: items per second of each worker; 0 for no limit
  */
 struct plan {
-	struct worker_options workers;
 	bool generate;
 	uint64_t items;
 	uint32_t size;
 	uint64_t rate;
 };
 
-static const struct argp_option option_list[] = {
-	{ .name = "items", .key = KEY_ITEMS, .arg = "N",
-	  .doc = "number of items that each worker generates (default: no limit)" },
-	{ .name = "size", .key = KEY_SIZE, .arg = "SIZE",
-	  .doc = "size of an item in bytes, at least 24 (default: 64)" },
-	{ .name = "rate", .key = KEY_RATE, .arg = "N",
-	  .doc = "items per second of each worker (default: no limit)" },
-	{ 0 }
-};
-
-static uint32_t arg_item_size(struct argp_state *state, const char *arg)
+static void set_item_size(struct argp_state *state, const struct setting *setting, char *arg)
 {
-	uint64_t size = arg_size(state, "size", arg);
+	uint64_t size = arg_size(state, setting->name, arg);
+	uint32_t *item_size = setting->into;
 
 	if (size < sizeof(struct item) || size > ITEM_SIZE_MAX)
 		argp_error(state, "--size=%s: must be %zu to %u bytes", arg, sizeof(struct item),
 			   ITEM_SIZE_MAX);
-	return size;
+	*item_size = size;
 }
 
 /* Reject combinations that cannot work. */
 static void plan_check(const struct plan *plan, struct argp_state *state)
 {
-	const struct worker_options *options = &plan->workers;
+	unsigned long long jobs = worker_options.jobs;
 
-	if (!plan->generate && options->jobs > 1)
-		argp_error(state, "--jobs=%u: several workers would mix parts of standard input: "
-			   "add --items", options->jobs);
-	if (plan->generate && plan->size > PIPE_BUF && options->jobs > 1 &&
-	    options->mode != MODE_BLOCK)
-		argp_error(state, "--size=%u --mode=%s --jobs=%u: a non-blocking write of more "
+	if (!plan->generate && jobs > 1)
+		argp_error(state, "--jobs=%llu: several workers would mix parts of standard input: "
+			   "add --items", jobs);
+	if (plan->generate && plan->size > PIPE_BUF && jobs > 1 &&
+	    worker_options.mode != MODE_BLOCK)
+		argp_error(state, "--size=%u --mode=%s --jobs=%llu: a non-blocking write of more "
 			   "than %u bytes may be partial, and would be mixed with the items of "
 			   "other workers: use --mode=block", plan->size,
-			   endpoint_mode_name(options->mode), options->jobs, PIPE_BUF);
+			   endpoint_mode_name(worker_options.mode), jobs, PIPE_BUF);
 }
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+/* Each option for items implies that they are generated. */
+static error_t parse_end(int key, char *arg, struct argp_state *state, void *input)
 {
-	struct plan *plan = state->input;
+	struct plan *plan = input;
 
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &plan->workers;
-		return 0;
-	case ARGP_KEY_END:
-		plan_check(plan, state);
-		return 0;
-	case KEY_ITEMS:
-		plan->items = arg_count(state, "items", arg);
-		break;
-	case KEY_SIZE:
-		plan->size = arg_item_size(state, arg);
-		break;
-	case KEY_RATE:
-		plan->rate = arg_count(state, "rate", arg);
-		break;
-	default:
+	(void)arg;
+	if (key != ARGP_KEY_END)
 		return ARGP_ERR_UNKNOWN;
-	}
-	plan->generate = true;
+	plan->generate = plan->items || plan->size || plan->rate;
+	plan->items = plan->items ?: UINT64_MAX;
+	plan->size = plan->size ?: SIZE_DEFAULT;
+	plan_check(plan, state);
 	return 0;
 }
 
-static const struct argp_child children[] = {
-	{ .argp = &worker_argp, .header = "Options of producer and consumer:" },
-	{ 0 }
-};
+static void parse(struct plan *plan, int argc, char **argv)
+{
+	const struct setting settings[] = {
+		{ .name = "items", .key = 'n', .count = &plan->items,
+		  .doc = "number of items that each worker generates (default: no limit)" },
+		{ .name = "size", .key = 's', .arg = "SIZE", .parse = set_item_size,
+		  .into = &plan->size,
+		  .doc = "size of an item in bytes, at least 24 (default: 64)" },
+		{ .name = "rate", .key = 'r', .count = &plan->rate,
+		  .doc = "items per second of each worker (default: no limit)" },
+		{ 0 }
+	};
+	const struct command_line line = {
+		.settings = settings,
+		.shared = worker_settings,
+		.doc = "Writes standard input to a queue; or, with --items, --size or --rate, "
+		       "numbered items that `consumer --verify' can verify, each by one write, "
+		       "and an end marker after the last. Then prints statistics on standard "
+		       "error.\v"
+		       WORKER_REPORT_HELP("write()") "\n\n" HELP_SIZES "\n" HELP_EXIT ".",
+		.parse = parse_end,
+		.input = plan,
+	};
 
-static const struct argp argp = {
-	.options = option_list,
-	.parser = parse,
-	.children = children,
-	.doc = "Writes standard input to a queue; or, with --items, --size or --rate, numbered "
-	       "items that `consumer --verify' can verify, each by one write, and an end marker "
-	       "after the last. Then prints statistics on standard error.\v"
-	       "The report has for each worker: calls of write(); slept, the calls during which "
-	       "the thread yielded its CPU, and the time spent in them; EAGAIN, the calls that "
-	       "moved nothing; polls, the calls of poll() or epoll_wait(); switches, the "
-	       "voluntary context switches in all these calls, from getrusage(). Rates are from "
-	       "the first byte moved to the last; MB are 1,000,000 bytes.\n\n"
-	       HELP_SIZES "\n" HELP_EXIT ".",
-};
+	command_line_parse(&line, argc, argv);
+}
 
 /* Returns false when writing ends; then *good is false after an error. */
 static bool put(struct worker *worker, const void *bytes, size_t n, bool *good)
@@ -200,20 +178,19 @@ static bool ended_early(const struct plan *plan, enum workers_end end)
 {
 	if (end == WORKERS_IDLE)
 		warnx("%s: nothing moved for the time given with --idle: is the queue being read?",
-		      plan->workers.device);
+		      worker_options.device);
 	return end != WORKERS_DONE && plan->items != UINT64_MAX;
 }
 
 int main(int argc, char **argv)
 {
-	struct plan plan = { .items = UINT64_MAX, .size = SIZE_DEFAULT };
+	struct plan plan = { 0 };
 	struct worker_group group = { .flags = O_WRONLY, .plan = &plan };
 	enum workers_end end;
 	bool failed;
 
-	argp_err_exit_status = EXIT_USAGE;
-	argp_parse(&argp, argc, argv, 0, NULL, &plan);
-	group.options = plan.workers;
+	parse(&plan, argc, argv);
+	group.options = worker_options;
 	group.work = plan.generate ? work_generate : work_pass;
 
 	end = workers_run(&group);

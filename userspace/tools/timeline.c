@@ -3,7 +3,6 @@
  * timeline: show one producer and one consumer side by side while they fill and empty a queue:
  * blocking, with O_NONBLOCK, and with poll.
  */
-#include <err.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "common/exit.h"
 #include "common/macros.h"
 #include "common/screen.h"
+#include "common/settings.h"
 #include "common/table.h"
 #include "common/units.h"
 #include "device.h"
@@ -22,8 +22,6 @@
 
 /* Number of items that fill the queue by default. */
 #define SLOTS		4
-#define WAITS_DEFAULT	4
-#define PAUSE_DEFAULT	(10 * NSEC_PER_MSEC)
 
 /* By this factor the pauses are shorter in the run that warms up. */
 #define WARM_UP_SPEED	10
@@ -36,77 +34,63 @@
 /* Size of the description of an event. */
 #define NOTE_MAX	128
 
-enum option_key {
-	KEY_DEVICE = 'd',
-	KEY_MODE = 'm',
-	KEY_SIZE = 's',
-	KEY_WAITS = 'n',
-	KEY_PAUSE = 'p',
-};
-
+/**
+ * struct plan - options of timeline
+ * @schedule: what the producer and the consumer do
+ * @all_modes: show several ways to wait
+ * @mode: the only way to wait, otherwise
+ * @capacity: capacity of the queue in bytes
+ */
 struct plan {
 	struct schedule schedule;
-	bool mode_given;
+	bool all_modes;
 	enum endpoint_mode mode;
 	uint64_t capacity;
 };
 
-static const struct argp_option option_list[] = {
-	{ .name = "device", .key = KEY_DEVICE, .arg = "PATH",
-	  .doc = "path of the queue (default: " DEFAULT_DEVICE ")" },
-	{ .name = "mode", .key = KEY_MODE, .arg = "MODE",
-	  .doc = "show only this way to wait: block, nonblock, poll or epoll (default: the first "
-		 "three, one after another)" },
-	{ .name = "size", .key = KEY_SIZE, .arg = "SIZE",
-	  .doc = "size of an item in bytes (default: a quarter of the capacity)" },
-	{ .name = "waits", .key = KEY_WAITS, .arg = "N",
-	  .doc = "number of items that find the queue full, and that find it empty (default: 4)" },
-	{ .name = "pause", .key = KEY_PAUSE, .arg = "TIME",
-	  .doc = "pause of the slower side before each item (default: 10ms)" },
-	{ 0 }
-};
-
-static error_t parse(int key, char *arg, struct argp_state *state)
+static void set_only_mode(struct argp_state *state, const struct setting *setting, char *arg)
 {
-	struct plan *plan = state->input;
+	struct plan *plan = setting->into;
+	const struct setting mode = { .name = setting->name, .into = &plan->mode };
 
-	switch (key) {
-	case KEY_DEVICE:
-		plan->schedule.device = arg;
-		break;
-	case KEY_MODE:
-		plan->mode = arg_mode(state, arg);
-		plan->mode_given = true;
-		break;
-	case KEY_SIZE:
-		plan->schedule.size = arg_size(state, "size", arg);
-		break;
-	case KEY_WAITS:
-		plan->schedule.trickle = arg_count(state, "waits", arg);
-		break;
-	case KEY_PAUSE:
-		plan->schedule.pause_ns = arg_time(state, "pause", arg);
-		break;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-	return 0;
+	set_mode(state, &mode, arg);
+	plan->all_modes = false;
 }
 
-static const struct argp argp = {
-	.options = option_list,
-	.parser = parse,
-	.doc = "Shows a producer and a consumer of a queue side by side: first the consumer is "
-	       "slow, so that the queue fills; then the producer, so that it becomes empty. They "
-	       "run blocking, with O_NONBLOCK, and with poll(); a table compares the costs.\v"
-	       "Everything shown is measured by the two threads, on one clock. A call is shown "
-	       "when it returned, a wait when it began; a thread that was woken may return "
-	       "before the call that woke it. The fill level was read from the queue just before "
-	       "or after the call. A thread slept if getrusage() counted a voluntary context "
-	       "switch during its call. The queue must be empty, and no other process may use it "
-	       "meanwhile.\n\n"
-	       HELP_SIZES "\n" HELP_EXIT ".",
-};
+static void parse(struct plan *plan, int argc, char **argv)
+{
+	struct schedule *schedule = &plan->schedule;
+	const struct setting settings[] = {
+		DEVICE_SETTING(&schedule->device),
+		{ .name = "mode", .key = 'm', .arg = "MODE", .parse = set_only_mode, .into = plan,
+		  .doc = "show only this way to wait: block, nonblock, poll or epoll (default: the "
+			 "first three, one after another)" },
+		{ .name = "size", .key = 's', .size = &schedule->size,
+		  .doc = "size of an item in bytes (default: a quarter of the capacity)" },
+		{ .name = "waits", .key = 'n', .count = &schedule->trickle, .initial = "4",
+		  .doc = "number of items that find the queue full, and that find it empty" },
+		{ .name = "pause", .key = 'p', .time = &schedule->pause_ns, .initial = "10ms",
+		  .doc = "pause of the slower side before each item" },
+		{ 0 }
+	};
+	const struct command_line line = {
+		.settings = settings,
+		.doc = "Shows a producer and a consumer of a queue side by side: first the consumer "
+		       "is slow, so that the queue fills; then the producer, so that it becomes "
+		       "empty. They run blocking, with O_NONBLOCK, and with poll(); a table "
+		       "compares the costs.\v"
+		       "Everything shown is measured by the two threads, on one clock. A call is "
+		       "shown when it returned, a wait when it began; a thread that was woken may "
+		       "return before the call that woke it. The fill level was read from the queue "
+		       "just before or after the call. A thread slept if getrusage() counted a "
+		       "voluntary context switch during its call. The queue must be empty, and no "
+		       "other process may use it meanwhile.\n\n"
+		       HELP_SIZES "\n" HELP_EXIT ".",
+	};
+
+	*plan = (struct plan){ .all_modes = true };
+	command_line_parse(&line, argc, argv);
+}
 
 /* Set what depends on the queue, and check that the queue can be used. */
 static void plan_fit(struct plan *plan)
@@ -301,27 +285,20 @@ static void warm_up_and_record(struct event_log *log, const struct schedule *sch
 int main(int argc, char **argv)
 {
 	static const enum endpoint_mode all_modes[] = { MODE_BLOCK, MODE_NONBLOCK, MODE_POLL };
-	struct plan plan = {
-		.schedule = {
-			.device = DEFAULT_DEVICE,
-			.trickle = WAITS_DEFAULT,
-			.pause_ns = PAUSE_DEFAULT,
-		},
-	};
 	struct event_log logs[ARRAY_SIZE(all_modes)];
 	enum endpoint_mode mode;
+	struct plan plan;
 	size_t count, i;
 	struct screen screen;
 
-	argp_err_exit_status = EXIT_USAGE;
-	argp_parse(&argp, argc, argv, 0, NULL, &plan);
+	parse(&plan, argc, argv);
 	plan_fit(&plan);
-	count = plan.mode_given ? 1 : ARRAY_SIZE(all_modes);
+	count = plan.all_modes ? ARRAY_SIZE(all_modes) : 1;
 
 	screen_init(&screen, stdout);
 	draw_intent(&screen, &plan);
 	for (i = 0; i < count; i++) {
-		mode = plan.mode_given ? plan.mode : all_modes[i];
+		mode = plan.all_modes ? all_modes[i] : plan.mode;
 		warm_up_and_record(&logs[i], &plan.schedule, mode);
 		draw_log(&screen, &logs[i], &plan);
 	}

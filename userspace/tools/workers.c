@@ -8,8 +8,6 @@
  * worker has finished.
  */
 #include <err.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,100 +15,38 @@
 #include <unistd.h>
 
 #include "common/alloc.h"
-#include "common/arguments.h"
 #include "common/clock.h"
 #include "common/macros.h"
+#include "common/settings.h"
 #include "device.h"
 #include "report.h"
 #include "workers.h"
 
 #define JOBS_MAX	1024
-#define BUFFER_DEFAULT	(64U << 10)
 
 /* Interval at which a worker that should stop is interrupted. */
 #define INTERRUPT_NS	(10 * NSEC_PER_MSEC)
 
-enum option_key {
-	KEY_DEVICE = 'd',
-	KEY_JOBS = 'j',
-	KEY_MODE = 'm',
-	KEY_BUFFER = 'b',
-	KEY_QUIET = 'q',
-	KEY_IDLE = 256,
-	KEY_JSON,
-	KEY_WATCH,
-};
+struct worker_options worker_options;
 
-static const struct argp_option worker_option_list[] = {
-	{ .name = "device", .key = KEY_DEVICE, .arg = "PATH",
-	  .doc = "path of the queue (default: " DEFAULT_DEVICE ")" },
-	{ .name = "jobs", .key = KEY_JOBS, .arg = "N",
-	  .doc = "number of workers, each a thread with its own open file (default: 1)" },
-	{ .name = "mode", .key = KEY_MODE, .arg = "MODE",
-	  .doc = "how to wait: block, nonblock (O_NONBLOCK and retry), poll or epoll (default: "
-		 "block)" },
-	{ .name = "buffer", .key = KEY_BUFFER, .arg = "SIZE",
-	  .doc = "maximum number of bytes moved by one call, unless an item is longer (default: "
-		 "64K)" },
-	{ .name = "idle", .key = KEY_IDLE, .arg = "TIME",
+const struct setting worker_settings[] = {
+	{ .doc = "Options of producer and consumer:" },
+	DEVICE_SETTING(&worker_options.device),
+	{ .name = "jobs", .key = 'j', .count = &worker_options.jobs, .max = JOBS_MAX,
+	  .initial = "1", .doc = "number of workers, each a thread with its own open file" },
+	{ .name = "mode", .key = 'm', .arg = "MODE", .parse = set_mode,
+	  .into = &worker_options.mode, .initial = "block",
+	  .doc = "how to wait: block, nonblock (O_NONBLOCK and retry), poll or epoll" },
+	{ .name = "buffer", .key = 'b', .size = &worker_options.buffer, .initial = "64K",
+	  .doc = "maximum number of bytes moved by one call, unless an item is longer" },
+	{ .name = "idle", .time = &worker_options.idle_ns,
 	  .doc = "exit when nothing has moved for this long" },
-	{ .name = "watch", .key = KEY_WATCH, .arg = "TIME",
+	{ .name = "watch", .time = &worker_options.watch_ns,
 	  .doc = "interval at which to show the fill level on standard error" },
-	{ .name = "json", .key = KEY_JSON, .doc = "print the report as JSON" },
-	{ .name = "quiet", .key = KEY_QUIET, .doc = "print no report" },
+	{ .name = "json", .yes = &worker_options.json, .doc = "print the report as JSON" },
+	{ .name = "quiet", .key = 'q', .yes = &worker_options.quiet, .doc = "print no report" },
 	{ 0 }
 };
-
-static unsigned int arg_jobs(struct argp_state *state, const char *arg)
-{
-	uint64_t jobs = arg_count(state, "jobs", arg);
-
-	if (jobs > JOBS_MAX)
-		argp_error(state, "--jobs=%s: must be at most %d", arg, JOBS_MAX);
-	return jobs;
-}
-
-static error_t worker_options_parse(int key, char *arg, struct argp_state *state)
-{
-	struct worker_options *options = state->input;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		options->device = DEFAULT_DEVICE;
-		options->jobs = 1;
-		options->buffer = BUFFER_DEFAULT;
-		break;
-	case KEY_DEVICE:
-		options->device = arg;
-		break;
-	case KEY_JOBS:
-		options->jobs = arg_jobs(state, arg);
-		break;
-	case KEY_MODE:
-		options->mode = arg_mode(state, arg);
-		break;
-	case KEY_BUFFER:
-		options->buffer = arg_size(state, "buffer", arg);
-		break;
-	case KEY_IDLE:
-		options->idle_ns = arg_time(state, "idle", arg);
-		break;
-	case KEY_WATCH:
-		options->watch_ns = arg_time(state, "watch", arg);
-		break;
-	case KEY_JSON:
-		options->json = true;
-		break;
-	case KEY_QUIET:
-		options->quiet = true;
-		break;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-	return 0;
-}
-
-const struct argp worker_argp = { .options = worker_option_list, .parser = worker_options_parse };
 
 void workers_stop(struct worker_group *group)
 {
@@ -195,8 +131,8 @@ static void workers_start(struct worker_group *group)
 		error = pthread_create(&group->workers[i].thread, NULL, worker_main,
 				       &group->workers[i]);
 		if (error)
-			errx(EXIT_FAILURE, "starting thread %u of %u: %s", i + 1, options->jobs,
-			     strerror(error));
+			errx(EXIT_FAILURE, "starting thread %u of %llu: %s", i + 1,
+			     (unsigned long long)options->jobs, strerror(error));
 	}
 }
 

@@ -17,6 +17,7 @@
 #include "common/exit.h"
 #include "common/macros.h"
 #include "../command.h"
+#include "../file.h"
 #include "../message.h"
 #include "peers.h"
 #include "plan.h"
@@ -167,13 +168,14 @@ static void print_conditions(const struct plan *plan)
 	struct utsname system;
 
 	uname(&system);
-	printf("Linux %s, %ld processors, %zu messages in each of %zu rounds\n\n",
-	       system.release, sysconf(_SC_NPROCESSORS_ONLN), plan->messages, plan->rounds);
+	printf("Linux %s, %ld processors, %llu messages in each of %llu rounds\n\n",
+	       system.release, sysconf(_SC_NPROCESSORS_ONLN), (unsigned long long)plan->messages,
+	       (unsigned long long)plan->rounds);
 }
 
 static void measure_all(const struct plan *plan, struct results *results)
 {
-	bool text = !plan_to_stdout(plan->json) && !plan_to_stdout(plan->csv);
+	bool text = !file_is_stdout(plan->json) && !file_is_stdout(plan->csv);
 	size_t i, first;
 
 	if (text)
@@ -195,7 +197,7 @@ static int write_data(const struct results *results, const char *file, bool json
 
 	if (!file)
 		return EXIT_SUCCESS;
-	out = plan_to_stdout(file) ? stdout : fopen(file, "we");
+	out = file_open(file);
 	if (!out) {
 		warn("bench: %s", file);
 		return EXIT_FAILURE;

@@ -26,8 +26,8 @@ struct plan {
 	unsigned int queues;
 	size_t sizes[SIZES_MAX];
 	struct level levels[SIZES_MAX];
-	size_t messages;
-	size_t rounds;
+	uint64_t messages;
+	uint64_t rounds;
 	uint64_t time_ns;
 	uint64_t timeout_ns;
 	bool free;
@@ -39,6 +39,5 @@ extern const struct pattern *const patterns[];
 extern const size_t pattern_count;
 
 void plan_parse(struct plan *plan, int argc, char **argv);
-bool plan_to_stdout(const char *file);
 
 #endif /* BBUF_BENCH_PLAN_H */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/alloc.h"
+#include "../file.h"
 #include "../program.h"
 #include "job.h"
 
@@ -188,7 +189,7 @@ int job_start(struct job *job, const struct plan *plan, const char *record)
 {
 	bool argument = in_arguments(plan);
 	struct start start = {
-		.errors = work_plan_json_to_stdout(plan), .slot = job->slot, .worker = getpid(),
+		.errors = file_is_stdout(plan->json), .slot = job->slot, .worker = getpid(),
 	};
 	int error;
 

@@ -2,58 +2,14 @@
 /*
  * Options of bbuf work.
  */
-#include <string.h>
-#include <unistd.h>
-
 #include "common/arguments.h"
-#include "common/clock.h"
 #include "common/exit.h"
-#include "common/macros.h"
+#include "common/settings.h"
+#include "../file.h"
 #include "../options.h"
 #include "plan.h"
 
 #define JOBS_MAX	4096
-
-#define DEFAULT_BACKOFF	NSEC_PER_SEC
-#define DEFAULT_KILL	(5 * NSEC_PER_SEC)
-
-/* Default file of --json. */
-#define STDOUT		"-"
-
-enum option_key {
-	KEY_JOBS = 'j',
-	KEY_TRIES = 'T',
-	KEY_BACKOFF = 'b',
-	KEY_TIMEOUT = 't',
-	KEY_KILL = 'k',
-	KEY_GRACE = 'g',
-	KEY_DRAIN = 'd',
-	KEY_QUIET = 'q',
-	KEY_JSON = 'J',
-};
-
-static const struct argp_option option_list[] = {
-	{ .name = "jobs", .key = KEY_JOBS, .arg = "N",
-	  .doc = "maximum number of jobs to run at once (default: number of processors)" },
-	{ .name = "tries", .key = KEY_TRIES, .arg = "N",
-	  .doc = "give up on a record that has failed after N deliveries (default: no limit)" },
-	{ .name = "backoff", .key = KEY_BACKOFF, .arg = "TIME",
-	  .doc = "delay before a failed record is retried, doubled at each further delivery "
-		 "(default: 1s)" },
-	{ .name = "timeout", .key = KEY_TIMEOUT, .arg = "TIME",
-	  .doc = "time limit of a job, which then fails (default: no limit)" },
-	{ .name = "kill-after", .key = KEY_KILL, .arg = "TIME",
-	  .doc = "time from SIGTERM to SIGKILL when a job is terminated (default: 5s)" },
-	{ .name = "grace", .key = KEY_GRACE, .arg = "TIME",
-	  .doc = "time limit of running jobs after a signal (default: wait for them)" },
-	{ .name = "drain", .key = KEY_DRAIN,
-	  .doc = "exit when the queue is empty (default: when it is also shut down)" },
-	{ .name = "quiet", .key = KEY_QUIET,
-	  .doc = "print no progress, no summary and no failed jobs" },
-	{ .name = "json", .key = KEY_JSON, .arg = "FILE", .flags = OPTION_ARG_OPTIONAL,
-	  .doc = "write events to FILE, or to standard output, as lines of JSON" },
-	{ 0 }
-};
 
 static void check(struct argp_state *state, const struct plan *plan)
 {
@@ -63,38 +19,11 @@ static void check(struct argp_state *state, const struct plan *plan)
 		argp_error(state, "missing argument: COMMAND");
 }
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t parse_arguments(int key, char *arg, struct argp_state *state, void *input)
 {
-	struct plan *plan = state->input;
+	struct plan *plan = input;
 
 	switch (key) {
-	case KEY_JOBS:
-		plan->jobs = arg_jobs(state, arg, JOBS_MAX);
-		return 0;
-	case KEY_TRIES:
-		plan->tries = arg_count(state, "tries", arg);
-		return 0;
-	case KEY_BACKOFF:
-		plan->backoff_ns = arg_time(state, "backoff", arg);
-		return 0;
-	case KEY_TIMEOUT:
-		plan->timeout_ns = arg_time(state, "timeout", arg);
-		return 0;
-	case KEY_KILL:
-		plan->kill_ns = arg_time(state, "kill-after", arg);
-		return 0;
-	case KEY_GRACE:
-		plan->grace_ns = arg_time(state, "grace", arg);
-		return 0;
-	case KEY_DRAIN:
-		plan->drain = true;
-		return 0;
-	case KEY_QUIET:
-		plan->quiet = true;
-		return 0;
-	case KEY_JSON:
-		plan->json = arg ?: STDOUT;
-		return 0;
 	case ARGP_KEY_ARG:
 		if (plan->queue)
 			plan->command = arg_command(state);
@@ -109,30 +38,47 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static const struct argp argp = {
-	.options = option_list,
-	.parser = parse,
-	.args_doc = "QUEUE [--] COMMAND [ARGUMENT...]",
-	.doc = "Runs COMMAND for each record of a queue with leases. The record is its standard "
-	       "input or, if an argument contains {}, replaces that. It is consumed when COMMAND "
-	       "succeeds; if this program is killed, it returns to the queue.\v"
-	       "In the code of `sh -c', {} would be executed: use sh -c '... \"$1\"' sh {}.\n\n"
-	       "Exits when the queue is shut down and all records are consumed, or after a "
-	       "signal, when all running jobs have finished.\n\n"
-	       HELP_SIZES "\n" HELP_EXIT ", 6 records were given up.",
-};
-
 void work_plan_parse(struct plan *plan, int argc, char **argv)
 {
-	*plan = (struct plan){
-		.jobs = MIN(MAX(sysconf(_SC_NPROCESSORS_ONLN), 1), JOBS_MAX),
-		.backoff_ns = DEFAULT_BACKOFF,
-		.kill_ns = DEFAULT_KILL,
+	const struct setting settings[] = {
+		JOBS_SETTING(&plan->jobs, JOBS_MAX),
+		{ .name = "tries", .key = 'T', .count = &plan->tries,
+		  .doc = "give up on a record that has failed after N deliveries (default: no "
+			 "limit)" },
+		{ .name = "backoff", .key = 'b', .time = &plan->backoff_ns, .initial = "1s",
+		  .doc = "delay before a failed record is retried, doubled at each further "
+			 "delivery" },
+		{ .name = "timeout", .key = 't', .time = &plan->timeout_ns,
+		  .doc = "time limit of a job, which then fails (default: no limit)" },
+		{ .name = "kill-after", .key = 'k', .time = &plan->kill_ns, .initial = "5s",
+		  .doc = "time from SIGTERM to SIGKILL when a job is terminated" },
+		{ .name = "grace", .key = 'g', .time = &plan->grace_ns,
+		  .doc = "time limit of running jobs after a signal (default: wait for them)" },
+		{ .name = "drain", .key = 'd', .yes = &plan->drain,
+		  .doc = "exit when the queue is empty (default: when it is also shut down)" },
+		{ .name = "quiet", .key = 'q', .yes = &plan->quiet,
+		  .doc = "print no progress, no summary and no failed jobs" },
+		FILE_SETTING("json", 'J', &plan->json,
+			     "write events to FILE, or to standard output, as lines of JSON"),
+		{ 0 }
 	};
-	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, plan);
-}
+	const struct command_line line = {
+		.settings = settings,
+		.args = "QUEUE [--] COMMAND [ARGUMENT...]",
+		.doc = "Runs COMMAND for each record of a queue with leases. The record is its "
+		       "standard input or, if an argument contains {}, replaces that. It is "
+		       "consumed when COMMAND succeeds; if this program is killed, it returns to "
+		       "the queue.\v"
+		       "In the code of `sh -c', {} would be executed: use sh -c '... \"$1\"' sh "
+		       "{}.\n\n"
+		       "Exits when the queue is shut down and all records are consumed, or after a "
+		       "signal, when all running jobs have finished.\n\n"
+		       HELP_SIZES "\n" HELP_EXIT ", 6 records were given up.",
+		.flags = ARGP_IN_ORDER,
+		.parse = parse_arguments,
+		.input = plan,
+	};
 
-bool work_plan_json_to_stdout(const struct plan *plan)
-{
-	return plan->json && !strcmp(plan->json, STDOUT);
+	*plan = (struct plan){ .jobs = default_jobs(JOBS_MAX) };
+	command_line_parse(&line, argc, argv);
 }

@@ -6,7 +6,6 @@
 #define BBUF_WORK_PLAN_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 /* Replaced by the record in arguments. */
@@ -30,7 +29,7 @@
 struct plan {
 	const char *queue;
 	char **command;
-	size_t jobs;
+	uint64_t jobs;
 	uint64_t tries;
 	uint64_t backoff_ns;
 	uint64_t timeout_ns;
@@ -42,6 +41,5 @@ struct plan {
 };
 
 void work_plan_parse(struct plan *plan, int argc, char **argv);
-bool work_plan_json_to_stdout(const struct plan *plan);
 
 #endif /* BBUF_WORK_PLAN_H */

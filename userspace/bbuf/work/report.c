@@ -12,10 +12,12 @@
 
 #include <bbuf.h>
 
+#include "common/alloc.h"
 #include "common/clock.h"
 #include "common/exit.h"
 #include "common/screen.h"
 #include "common/units.h"
+#include "../file.h"
 #include "../message.h"
 #include "report.h"
 
@@ -41,7 +43,7 @@ int report_init(struct report *report, const struct plan *plan, const struct sub
 	screen_init(&report->screen, stderr);
 	if (!plan->json)
 		return 0;
-	report->json = work_plan_json_to_stdout(plan) ? stdout : fopen(plan->json, "we");
+	report->json = file_open(plan->json);
 	if (!report->json) {
 		warn("work: %s", plan->json);
 		return -1;
@@ -64,8 +66,7 @@ void report_message(struct report *report, const char *fmt, ...)
 	char *text;
 
 	va_start(args, fmt);
-	if (vasprintf(&text, fmt, args) < 0)
-		err(EXIT_FAILURE, "memory for a message");
+	text = xvasprintf(fmt, args);
 	va_end(args);
 	report_clear(report);
 	print_message(report->subject, "%s", text);
