@@ -162,8 +162,8 @@ test_timeout()
 
 test_wrong_usage()
 {
-	expect 2 'give one of --number and --follow' bbuf get jobs -n 1 --follow
-	expect 2 'give one of --lines and --null' bbuf get jobs --lines --null
+	expect 2 'give only one of --number and --follow' bbuf get jobs -n 1 --follow
+	expect 2 'give only one of --lines and --null' bbuf get jobs --lines --null
 	expect 2 'must be a size' bbuf get jobs -n 0
 	expect 2 'Too many arguments' bbuf get jobs bytes
 }

@@ -303,7 +303,7 @@ test_info()
 	hold >/dev/null
 	expect 0 '' bbuf info q
 	says 'queued 5 bytes in 1 record, at most 8 bytes so far'
-	says 'leases at most 1024 records of a file, for 90s'
+	says 'leases at most 1024 records per open file, for 90s'
 	says 'tries 2'
 	says 'dead letters go to jobs, 0 so far'
 	says 'leased 3 bytes in 1 record, held by 1'
@@ -326,7 +326,7 @@ test_info_of_tokens()
 	exec 3<>/dev/bbuf-q
 	read -rn 1 token <&3
 	expect 0 '' bbuf info q
-	says 'leases at most 1 byte of a process'
+	says 'leases at most 1 byte per process'
 	says 'leased 1 byte, held by 1'
 	not grep -q '^dead letters' out
 	not grep -q '^tries' out

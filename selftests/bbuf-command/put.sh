@@ -162,7 +162,7 @@ test_timeout()
 	wait $!
 	[ "$(bbuf get small)" = one ]
 	expect 2 'must be a time such as 500ms' bbuf put small --timeout soon x
-	expect 2 'give one of --timeout and --nonblock' bbuf put small --timeout 1s --nonblock x
+	expect 2 'give only one of --timeout and --nonblock' bbuf put small --timeout 1s --nonblock x
 }
 
 test_waits_for_room()

@@ -69,7 +69,7 @@ test_info_hides_counters_without_permission()
 	grep -q '^queue *q, a record queue, open$' out
 	grep -q '^node */dev/bbuf-q, mode 0600, owner root (0), group root (0)$' out
 	grep -q '^capacity *64K$' out
-	grep -q '^leases *at most 1024 records of a file, for 5s$' out
+	grep -q '^leases *at most 1024 records per open file, for 5s$' out
 	grep -q '^tries *3$' out
 	grep -q '^queued *- bytes in - records, at most - bytes so far$' out
 	grep -q '^dropped *- bytes in - records$' out

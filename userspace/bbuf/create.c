@@ -156,7 +156,7 @@ static void parse(struct plan *plan, int argc, char **argv)
 		       "dot.\n\n"
 		       "With --lease a stream is a pool of tokens; of the limits only --max-leases "
 		       "applies.\n\n"
-		       HELP_SIZES "\n" HELP_EXIT ".",
+		       HELP_UNITS "\n" HELP_EXIT ".",
 		.parse = parse_arguments,
 		.input = plan,
 	};

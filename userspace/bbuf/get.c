@@ -67,7 +67,7 @@ static void set_number(struct argp_state *state, const struct setting *setting, 
 	uint64_t *number = setting->into;
 
 	if (*number)
-		argp_error(state, "give one of --number and --follow, once");
+		argp_error(state, "give only one of --number and --follow, and only once");
 	*number = arg ? arg_size(state, setting->name, arg) : WITHOUT_END;
 }
 
@@ -96,7 +96,7 @@ static void parse(struct plan *plan, int argc, char **argv)
 		       "data that was read cannot be written, a message tells how much. With "
 		       "leases, data is acknowledged after it has been written; the rest returns "
 		       "to the queue.\n\n"
-		       HELP_SIZES "\n" HELP_EXIT_WAIT ", 5 end of file before all was read.",
+		       HELP_UNITS "\n" HELP_EXIT_WAIT ", 5 end of file before all was read.",
 		.parse = parse_queue,
 		.input = &plan->queue,
 	};

@@ -82,9 +82,9 @@ static void print_lease_limits(const struct bbuf_info *info)
 {
 	char text[TEXT_MAX];
 
-	printf("leases        at most %s %s%s of %s",
+	printf("leases        at most %s %s%s per %s",
 	       format_number(text, widen(info->max_leases)), unit(info), plural(info->max_leases),
-	       info->type == BBUF_RECORD ? "a file" : "a process");
+	       info->type == BBUF_RECORD ? "open file" : "process");
 	if (info->lease_timeout)
 		printf(", for %s", format_limit(text, info->lease_timeout));
 	putchar('\n');

@@ -105,8 +105,8 @@ static void parse(struct plan *plan, int argc, char **argv)
 		       "Requires GNU make 4.4 or later, or cargo 1.69 or later. Creating a queue "
 		       "requires permission to write to /dev/bbuf-control, which root has; with "
 		       "--queue you can use any queue that you may read and write.\n\n"
-		       "Exit status: 0 success of COMMAND, or else that of COMMAND, or 128 plus "
-		       "the signal that terminated it; 1 failure, 2 wrong usage, 126 and 127 "
+		       "Exit status: 0 success, otherwise that of COMMAND, or 128 plus the number "
+		       "of the signal that terminated it; 1 failure, 2 wrong usage, 126 and 127 "
 		       "COMMAND cannot be run.",
 		.flags = ARGP_IN_ORDER,
 		.parse = parse_arguments,

@@ -16,7 +16,7 @@
 static void set_wait(struct argp_state *state, struct wait_options *wait, uint64_t ns)
 {
 	if (wait->timeout)
-		argp_error(state, "give one of --timeout and --nonblock, once");
+		argp_error(state, "give only one of --timeout and --nonblock, and only once");
 	wait->given.tv_sec = ns / NSEC_PER_SEC;
 	wait->given.tv_nsec = ns % NSEC_PER_SEC;
 	wait->timeout = &wait->given;
@@ -36,7 +36,7 @@ void set_nonblock(struct argp_state *state, const struct setting *setting, char 
 static void set_separator(struct argp_state *state, struct separator *separator, char byte)
 {
 	if (separator->given)
-		argp_error(state, "give one of --lines and --null, once");
+		argp_error(state, "give only one of --lines and --null, and only once");
 	separator->given = true;
 	separator->byte = byte;
 }

@@ -100,7 +100,7 @@ static void parse(struct plan *plan, int argc, char **argv)
 		       "With --lines or --null each item of standard input or of a FILE becomes a "
 		       "record, without its terminator. A stream keeps the terminator, which is "
 		       "also appended to DATA, and each item is one write.\n\n"
-		       HELP_SIZES "\n" HELP_EXIT_WAIT ".",
+		       HELP_TIMES "\n" HELP_EXIT_WAIT ".",
 		.parse = parse_arguments,
 		.input = plan,
 	};

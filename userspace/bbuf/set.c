@@ -106,7 +106,7 @@ static void parse(struct plan *plan, int argc, char **argv)
 		       "plus 1; marks above a new capacity are lowered to it. Lease limits apply "
 		       "to new leases. Use chown and chmod on the node to change its owner and "
 		       "permissions.\n\n"
-		       HELP_SIZES "\n" HELP_EXIT ".",
+		       HELP_UNITS "\n" HELP_EXIT ".",
 		.parse = parse_arguments,
 		.input = plan,
 	};

@@ -111,7 +111,7 @@ int cmd_drain(int argc, char **argv)
 		.args = "QUEUE",
 		.doc = "Waits until all data that is queued now has been consumed; data queued "
 		       "later does not count.\v"
-		       HELP_SIZES "\n" HELP_EXIT ", 4 timed out.",
+		       HELP_TIMES "\n" HELP_EXIT ", 4 timed out.",
 		.parse = parse_queue,
 		.input = &subject.queue,
 	};

@@ -57,7 +57,7 @@ static void parse(struct top *top, int argc, char **argv)
 		       "waiting, slept; r reverses; the arrow keys scroll. Elsewhere it prints "
 		       "text.\n\n"
 		       "In the table K, M and G are powers of 1000.\n"
-		       HELP_SIZES "\n" HELP_EXIT ".",
+		       HELP_TIMES "\n" HELP_EXIT ".",
 	};
 
 	command_line_parse(&line, argc, argv);

@@ -159,7 +159,7 @@ int main(int argc, char **argv)
 	struct libscols_table *table;
 
 	example_settings(argc, argv, "Producers never add to a full buffer, and consumers never "
-			 "take from an empty one.\v" HELP_SIZES "\n" HELP_EXIT ".", settings);
+			 "take from an empty one.\v" HELP_TIMES "\n" HELP_EXIT ".", settings);
 	table = results_new("|PUT|TAKEN|MOST QUEUED|PRODUCERS SLEPT|CONSUMERS SLEPT|WOKEN");
 	round_do(&(struct round){ .name = "nobody is slow" }, table);
 	round_do(&(struct round){ .name = "slow consumers", .get_pause = pause_ns }, table);

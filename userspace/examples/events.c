@@ -170,7 +170,7 @@ int main(int argc, char **argv)
 	pthread_t consumer;
 
 	example_settings(argc, argv, "Adds up numbers from many threads, and raises alarms.\v"
-			 HELP_SIZES "\n" HELP_EXIT ".", settings);
+			 HELP_TIMES "\n" HELP_EXIT ".", settings);
 	srandom(now_ns());
 	watch.queue = queue_new(BBUF_RECORD, CAPACITY);
 	watch.alarm = event_new();

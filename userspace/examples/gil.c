@@ -270,7 +270,7 @@ int main(int argc, char **argv)
 	size_t i;
 
 	example_settings(argc, argv, "Runs the same jobs with one worker and with several, under "
-			 "one lock that they hold in turns.\v" HELP_SIZES "\n" HELP_EXIT ".",
+			 "one lock that they hold in turn.\v" HELP_TIMES "\n" HELP_EXIT ".",
 			 settings);
 	questions = queue_new(BBUF_RECORD, CAPACITY);
 	answers = queue_new(BBUF_RECORD, CAPACITY);

@@ -31,7 +31,7 @@ static uint64_t bytes, pause_ns;
 
 static const struct setting settings[] = {
 	{ .name = "bytes", .size = &bytes, .initial = "1M",
-	  .doc = "number of bytes to move in each way" },
+	  .doc = "number of bytes to move by each method" },
 	{ .name = "pause", .time = &pause_ns, .initial = "10ms",
 	  .doc = "pause between two bytes that are waited for" },
 	{ 0 }
@@ -217,7 +217,7 @@ static void show_waits(void)
 int main(int argc, char **argv)
 {
 	example_settings(argc, argv, "Shows the cost of copying data from the kernel, and of "
-			 "waiting for it.\v" HELP_SIZES "\n" HELP_EXIT ".", settings);
+			 "waiting for it.\v" HELP_UNITS "\n" HELP_EXIT ".", settings);
 	name = queue_new(BBUF_STREAM, CAPACITY);
 	show_copies();
 	putchar('\n');

@@ -174,8 +174,8 @@ int main(int argc, char **argv)
 {
 	struct connection *reports;
 
-	example_settings(argc, argv, "Threads count the jobs of a queue, by variables of their own "
-			 "and by one that they share.\v" HELP_EXIT ".", settings);
+	example_settings(argc, argv, "Threads count the jobs of a queue, in variables of their own "
+			 "and in one that they share.\v" HELP_EXIT ".", settings);
 	jobs_name = queue_new(BBUF_RECORD, CAPACITY);
 	errno = pthread_key_create(&connection_key, connection_close);
 	if (errno)

@@ -318,8 +318,8 @@ int main(int argc, char **argv)
 	struct way in_threads = { .begin = begin_in_thread, .run = run_threads };
 	struct outcome loop, threads;
 
-	example_settings(argc, argv, "Runs many producers and consumers in one thread, by events, "
-			 "and with a thread for each.\v" HELP_EXIT ".", settings);
+	example_settings(argc, argv, "Runs many producers and consumers in one thread, driven by "
+			 "events, and with one thread for each.\v" HELP_EXIT ".", settings);
 	ready = queue_new(BBUF_RECORD, CAPACITY);
 	start = queue_new(BBUF_RECORD, CAPACITY);
 	loop = measure(&in_loop);

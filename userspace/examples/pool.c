@@ -225,7 +225,7 @@ static void show_sharing(void)
 
 int main(int argc, char **argv)
 {
-	example_settings(argc, argv, "Runs tasks on a fixed number of threads.\v" HELP_SIZES "\n"
+	example_settings(argc, argv, "Runs tasks on a fixed number of threads.\v" HELP_TIMES "\n"
 			 HELP_EXIT ".", settings);
 	show_results();
 	show_sharing();

@@ -88,7 +88,7 @@ static void parse(struct plan *plan, int argc, char **argv)
 		       "the others read. Another process that reads the same queue meanwhile makes "
 		       "the verification fail.\n\n"
 		       WORKER_REPORT_HELP("read()") "\n\n"
-		       HELP_SIZES "\n" HELP_EXIT ", 3 the verification failed or is incomplete.",
+		       HELP_UNITS "\n" HELP_EXIT ", 3 the verification failed or is incomplete.",
 		.parse = parse_end,
 		.input = plan,
 	};

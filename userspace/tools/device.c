@@ -32,9 +32,9 @@ static void device_check_node(const char *path)
 static _Noreturn void device_missing(const char *path, const char *what)
 {
 	if (access("/sys/class/bbuf", F_OK))
-		errx(EXIT_FAILURE, "%s: %s: load the module with `insmod bbuf.ko` or `make load`",
+		errx(EXIT_FAILURE, "%s: %s: load the module with `insmod bbuf.ko' or `make load'",
 		     path, what);
-	errx(EXIT_FAILURE, "%s: %s: no such queue: `bbuf list` shows all queues, `bbuf create` "
+	errx(EXIT_FAILURE, "%s: %s: no such queue: `bbuf list' shows all queues, `bbuf create' "
 	     "creates one", path, what);
 }
 
@@ -116,7 +116,7 @@ uint64_t device_require_empty(int fd, const char *path)
 		errx(EXIT_FAILURE, "%s: cannot get its capacity: is it a bbuf device?", path);
 	if (fill)
 		errx(EXIT_FAILURE, "%s: the queue must be empty, but holds %llu bytes: empty it "
-		     "with `consumer --device=%s --discard --idle=100ms`", path,
+		     "with `consumer --device=%s --discard --idle=100ms'", path,
 		     (unsigned long long)fill, path);
 	return capacity;
 }

@@ -177,7 +177,7 @@ bool ledger_report(const struct ledger *ledger, size_t producers, bool json)
 		account_report(&ledger->accounts[i]);
 	if (ledger->lost_track)
 		warnx("the queue contains bytes that are not items; if they are older data, empty "
-		      "it with `consumer --discard --idle 100ms`");
+		      "it with `consumer --discard --idle 100ms'");
 	return verdict.good && verdict.whole;
 }
 

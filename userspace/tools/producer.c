@@ -94,7 +94,7 @@ static void parse(struct plan *plan, int argc, char **argv)
 		       "numbered items that `consumer --verify' can verify, each by one write, "
 		       "and an end marker after the last. Then prints statistics on standard "
 		       "error.\v"
-		       WORKER_REPORT_HELP("write()") "\n\n" HELP_SIZES "\n" HELP_EXIT ".",
+		       WORKER_REPORT_HELP("write()") "\n\n" HELP_UNITS "\n" HELP_EXIT ".",
 		.parse = parse_end,
 		.input = plan,
 	};

@@ -85,7 +85,7 @@ static void parse(struct plan *plan, int argc, char **argv)
 		       "just before or after the call. A thread slept if getrusage() counted a "
 		       "voluntary context switch during its call. The queue must be empty, and no "
 		       "other process may use it meanwhile.\n\n"
-		       HELP_SIZES "\n" HELP_EXIT ".",
+		       HELP_UNITS "\n" HELP_EXIT ".",
 	};
 
 	*plan = (struct plan){ .all_modes = true };

@@ -99,7 +99,8 @@ static error_t parse_arguments(int key, char *arg, struct argp_state *state, voi
 		return 0;
 	case ARGP_KEY_END:
 		if (file_is_stdout(plan->json) && file_is_stdout(plan->csv))
-			argp_error(state, "give one of --json and --csv, or a FILE");
+			argp_error(state, "only one of --json and --csv can go to standard output: give "
+				   "the other one a FILE");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -143,7 +144,7 @@ void plan_parse(struct plan *plan, int argc, char **argv)
 		{ .name = "queues", .key = 'q', .arg = "QUEUE,...", .parse = set_queues,
 		  .into = &plan->queues, .doc = "kinds of queues to measure (default: all)" },
 		{ .name = "messages", .key = 'm', .count = &plan->messages, .initial = "20000",
-		  .doc = "maximum number of messages in a round, up to 128M of bytes" },
+		  .doc = "maximum number of messages in a round, which moves at most 128M bytes" },
 		{ .name = "time", .key = 't', .time = &plan->time_ns, .initial = "500ms",
 		  .doc = "approximate time limit of a round, with fewer messages" },
 		{ .name = "rounds", .key = 'r', .count = &plan->rounds, .initial = "5",
@@ -166,7 +167,7 @@ void plan_parse(struct plan *plan, int argc, char **argv)
 		       "workloads.\v"
 		       "NS, CALLS, SWITCHES and WAKEUPS are per message; /pipe and so on are the "
 		       "time relative to a pipe. bbuf-bench(1) explains the results.\n\n"
-		       HELP_SIZES "\n" HELP_EXIT ".",
+		       HELP_UNITS "\n" HELP_EXIT ".",
 		.parse = parse_arguments,
 		.input = plan,
 		.help_filter = help_filter,

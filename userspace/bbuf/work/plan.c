@@ -65,15 +65,15 @@ void work_plan_parse(struct plan *plan, int argc, char **argv)
 	const struct command_line line = {
 		.settings = settings,
 		.args = "QUEUE [--] COMMAND [ARGUMENT...]",
-		.doc = "Runs COMMAND for each record of a queue with leases. The record is its "
-		       "standard input or, if an argument contains {}, replaces that. It is "
-		       "consumed when COMMAND succeeds; if this program is killed, it returns to "
-		       "the queue.\v"
-		       "In the code of `sh -c', {} would be executed: use sh -c '... \"$1\"' sh "
-		       "{}.\n\n"
+		.doc = "Runs COMMAND for each record of a queue with leases. The record replaces "
+		       "{} in the arguments of COMMAND, or is its standard input if none contains "
+		       "{}. It is consumed when COMMAND succeeds, and returns to the queue if this "
+		       "program is killed.\v"
+		       "A record that replaces {} in the code of `sh -c' would be executed: use "
+		       "sh -c '... \"$1\"' sh {} instead.\n\n"
 		       "Exits when the queue is shut down and all records are consumed, or after a "
 		       "signal, when all running jobs have finished.\n\n"
-		       HELP_SIZES "\n" HELP_EXIT ", 6 records were given up.",
+		       HELP_TIMES "\n" HELP_EXIT ", 6 records were given up.",
 		.flags = ARGP_IN_ORDER,
 		.parse = parse_arguments,
 		.input = plan,
