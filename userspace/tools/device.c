@@ -104,7 +104,7 @@ uint64_t device_fill(int fd, const char *path)
 	if (ioctl(fd, FIONREAD, &bytes))
 		err(EXIT_FAILURE, "%s: cannot get the number of bytes queued: is it a bbuf "
 		    "device?", path);
-	return info.bytes;
+	return bytes;
 }
 
 /* For tools that must not share the queue. Returns its capacity. */
