@@ -56,20 +56,23 @@ void set_lease_timeout(struct argp_state *state, const struct setting *setting, 
 void set_max_leases(struct argp_state *state, const struct setting *setting, char *arg);
 void set_tries(struct argp_state *state, const struct setting *setting, char *arg);
 
-/* Only for a new queue there is a @default to tell in the help. The limits are a struct bbuf_set. */
-#define CAPACITY_SETTING(capacity, default)	\
-	{ .name = "capacity", .key = 'c', .size = (capacity), .doc = "capacity in bytes" default }
-#define LEASE_TIMEOUT_SETTING(set, default)	\
+/*
+ * Properties of a queue; @set is a struct bbuf_set. @default_doc is " (default: VALUE)" for a new
+ * queue, and "" for one that exists: what is not given stays as it is.
+ */
+#define CAPACITY_SETTING(capacity, default_doc)	\
+	{ .name = "capacity", .key = 'c', .size = (capacity), .doc = "capacity in bytes" default_doc }
+#define LEASE_TIMEOUT_SETTING(set, default_doc)	\
 	{ .name = "lease-timeout", .arg = "TIME|no", .parse = set_lease_timeout, .into = (set), \
 	  .doc = "time after which a leased record is redelivered, even if its holder is alive" \
-		 default }
-#define MAX_LEASES_SETTING(set, default)	\
+		 default_doc }
+#define MAX_LEASES_SETTING(set, default_doc)	\
 	{ .name = "max-leases", .arg = "N", .parse = set_max_leases, .into = (set), \
 	  .doc = "maximum number of records leased by an open file, or of bytes of a stream by a " \
-		 "process" default }
-#define TRIES_SETTING(set, default)	\
+		 "process" default_doc }
+#define TRIES_SETTING(set, default_doc)	\
 	{ .name = "tries", .arg = "N|no", .parse = set_tries, .into = (set), \
-	  .doc = "after N deliveries, do not return a record to the queue" default }
+	  .doc = "after N deliveries, do not return a record to the queue" default_doc }
 
 #define JOBS_SETTING(jobs, most)	\
 	{ .name = "jobs", .key = 'j', .count = (jobs), .max = (most), \

@@ -81,14 +81,6 @@ struct channel {
 	struct channel *next;
 };
 
-/* One line for each file with peers. */
-extern const struct peer peer_stream, peer_record, peer_framed;
-extern const struct peer peer_pipe, peer_unix, peer_seqpacket, peer_floor;
-extern const struct peer peer_mq, peer_sysv;
-
-/* Capacity in bytes of bbuf queues opened from now on; 0 for the default. */
-extern size_t queue_capacity;
-
 int channel_open(struct channel *channel, const struct peer *peer, size_t size, bool whole);
 void channel_close(struct channel *channel);
 void channel_forget_all(void);
@@ -96,10 +88,7 @@ void channel_close_all(void);
 void channel_put_last(const struct channel *channel);
 bool channel_got_last(const struct channel *channel, size_t bytes);
 
-/* For peers: exit after a failed call; calls of those that are files. */
+/* For peers: exit after a failed call. */
 _Noreturn void channel_failed(const struct channel *channel, const char *call);
-void file_put(struct channel *channel);
-size_t file_get(struct channel *channel);
-void file_close(struct channel *channel);
 
 #endif /* BBUF_BENCH_CHANNEL_H */

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "channel.h"
+#include "files.h"
 
 void file_put(struct channel *channel)
 {

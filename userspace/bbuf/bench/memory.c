@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "common/units.h"
 #include "measure.h"
+#include "queues.h"
 
 /* Memory is freed with a delay. */
 #define SETTLE_NS	(100 * NSEC_PER_MSEC)

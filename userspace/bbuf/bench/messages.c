@@ -13,7 +13,7 @@
 
 #include "common/macros.h"
 #include "common/units.h"
-#include "channel.h"
+#include "messages.h"
 
 /* Lift the limit of message queues, as far as permitted. */
 static void allow_many(void)

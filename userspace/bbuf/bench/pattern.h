@@ -85,6 +85,7 @@ struct pattern {
 	int (*run)(const struct setup *setup, struct figure *figure);
 };
 
+/* Each is defined in the file of its name; stream is in self.c, idle in epoll.c. */
 extern const struct pattern pattern_self, pattern_stream, pattern_pingpong, pattern_many,
 			    pattern_epoll, pattern_idle, pattern_uring, pattern_splice,
 			    pattern_memory;

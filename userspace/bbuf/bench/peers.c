@@ -3,7 +3,10 @@
  * All kinds of queues.
  */
 #include "common/macros.h"
+#include "files.h"
+#include "messages.h"
 #include "peers.h"
+#include "queues.h"
 
 const struct peer *const peers[] = {
 	&peer_stream, &peer_record, &peer_framed,

@@ -13,7 +13,8 @@
 #include <bbuf.h>
 
 #include "common/macros.h"
-#include "channel.h"
+#include "files.h"
+#include "queues.h"
 
 /* Number of records framed together, if they fit into the queue. */
 #define BATCH		64
