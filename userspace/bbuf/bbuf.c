@@ -2,7 +2,6 @@
 /*
  * bbuf: create, show, change and use queues from the command line.
  */
-#include <argp.h>
 #include <fcntl.h>
 #include <locale.h>
 #include <stdio.h>
@@ -92,7 +91,6 @@ int main(int argc, char **argv)
 
 	reserve_standard_files();
 	setlocale(LC_ALL, "");
-	argp_err_exit_status = EXIT_USAGE;
 	if (argc < 2) {
 		usage(stderr);
 		return EXIT_USAGE;

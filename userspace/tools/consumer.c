@@ -14,6 +14,7 @@
 #include "common/exit.h"
 #include "common/macros.h"
 #include "common/settings.h"
+#include "report.h"
 #include "verify.h"
 #include "workers.h"
 
@@ -87,7 +88,7 @@ static void parse(struct plan *plan, int argc, char **argv)
 		       "each reads until its data ends with a complete item, and verifies it while "
 		       "the others read. Another process that reads the same queue meanwhile makes "
 		       "the verification fail.\n\n"
-		       WORKER_REPORT_HELP("read()") "\n\n"
+		       HELP_REPORT("read()") "\n\n"
 		       HELP_UNITS "\n" HELP_EXIT ", 3 the verification failed or is incomplete.",
 		.parse = parse_end,
 		.input = plan,

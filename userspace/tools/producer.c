@@ -15,6 +15,7 @@
 #include "common/exit.h"
 #include "common/settings.h"
 #include "item.h"
+#include "report.h"
 #include "workers.h"
 
 #define SIZE_DEFAULT	64
@@ -94,7 +95,7 @@ static void parse(struct plan *plan, int argc, char **argv)
 		       "numbered items that `consumer --verify' can verify, each by one write, "
 		       "and an end marker after the last. Then prints statistics on standard "
 		       "error.\v"
-		       WORKER_REPORT_HELP("write()") "\n\n" HELP_UNITS "\n" HELP_EXIT ".",
+		       HELP_REPORT("write()") "\n\n" HELP_UNITS "\n" HELP_EXIT ".",
 		.parse = parse_end,
 		.input = plan,
 	};

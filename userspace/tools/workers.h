@@ -16,14 +16,6 @@
 #include "common/settings.h"
 #include "group.h"
 
-/* Explains report_print() in a --help; @call is "read()" or "write()". */
-#define WORKER_REPORT_HELP(call)	\
-	"The report has for each worker: calls of " call "; slept, the calls during which the " \
-	"thread yielded its CPU, and the time spent in them; EAGAIN, the calls that moved " \
-	"nothing; polls, the calls of poll() or epoll_wait(); switches, the voluntary context " \
-	"switches in all these calls, from getrusage(). Rates are from the first byte moved to " \
-	"the last; MB are 1,000,000 bytes."
-
 /* Options of producer and consumer, and where their values go. */
 extern struct worker_options worker_options;
 extern const struct setting worker_settings[];
