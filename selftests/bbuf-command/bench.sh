@@ -37,7 +37,7 @@ our_queues_are_there()
 	[ -n "$(our_queues)" ]
 }
 
-test_all_patterns()
+test_all_patterns_have_rows_of_each_queue()
 {
 	local pattern
 
@@ -121,7 +121,7 @@ test_sizes_that_do_not_fit_are_left_out()
 }
 
 # 13 messages of 5000 bytes fit into a queue, and a part of one more; of the batches, too.
-test_uring_with_sizes_that_do_not_divide_the_total()
+test_uring_runs_with_sizes_that_do_not_divide_the_total()
 {
 	local queue size
 
@@ -133,7 +133,7 @@ test_uring_with_sizes_that_do_not_divide_the_total()
 	done
 }
 
-test_json()
+test_json_has_the_documented_fields()
 {
 	expect 0 '' "${bench[@]}" self --sizes 64 --json
 	python3 - <<'END'
@@ -145,7 +145,7 @@ assert ours["number"] is None and ours["bytes"] is None
 END
 }
 
-test_tables_and_files_at_once()
+test_tables_are_printed_when_files_are_written()
 {
 	expect 0 '' "${bench[@]}" self --sizes 64 --json=a.json --csv=a.csv
 	grep -q '^self: one process' out
@@ -155,7 +155,7 @@ test_tables_and_files_at_once()
 	[ "$(grep -c . a.csv)" = 10 ]
 }
 
-test_wrong_usage()
+test_wrong_usage_is_refused()
 {
 	expect 2 'frob: unknown pattern' bbuf bench frob
 	expect 2 '--queues=frob: unknown kind of queue' bbuf bench --queues pipe,frob
@@ -166,7 +166,7 @@ test_wrong_usage()
 	expect 2 'one of --json and --csv, or a FILE' bbuf bench --json --csv
 }
 
-test_a_file_that_cannot_be_written()
+test_file_that_cannot_be_written_is_reported()
 {
 	expect 1 'bench: /nowhere/a.csv: No such file' \
 		"${bench[@]}" self --sizes 64 --csv=/nowhere/a.csv
@@ -183,7 +183,7 @@ test_unprivileged_users_can_benchmark_the_others()
 	expect 1 'not permitted by /dev/bbuf-control' "${nobody[@]}" "${bench[@]}" --queues bbuf-record
 }
 
-test_without_the_module()
+test_other_queues_are_benchmarked_without_the_module()
 {
 	bbuf destroy jobs bytes
 	rmmod bbuf
@@ -194,7 +194,7 @@ test_without_the_module()
 }
 
 # Neither queues nor processes; and those have nothing to say about it.
-test_a_signal_leaves_nothing_behind()
+test_signal_leaves_no_queue_behind()
 {
 	local status=0
 

@@ -6,7 +6,7 @@
 # shellcheck disable=SC2317 # run_tests calls all
 . ./lib.sh
 
-test_defaults()
+test_queue_has_the_documented_defaults()
 {
 	expect 0 '' bbuf create q
 	is q type stream
@@ -16,7 +16,7 @@ test_defaults()
 	[ "$(stat -c '%a %u %g' /dev/bbuf-q)" = '600 0 0' ]
 }
 
-test_every_option()
+test_every_option_is_applied()
 {
 	expect 0 '' bbuf create q --records --capacity 1M --mode 0660 --owner user \
 		--group tty --eof-on-close --drop-oldest
@@ -27,13 +27,13 @@ test_every_option()
 	[ "$(stat -c '%a %U %G' /dev/bbuf-q)" = '660 user tty' ]
 }
 
-test_owners_by_number()
+test_owner_may_be_a_number()
 {
 	expect 0 '' bbuf create q --owner 12345 --group 54321
 	[ "$(stat -c '%u %g' /dev/bbuf-q)" = '12345 54321' ]
 }
 
-test_the_owner_can_use_it()
+test_owner_can_use_the_queue()
 {
 	bbuf create q --owner nobody
 	expect 0 '' "${nobody[@]}" bbuf put q hello
@@ -41,7 +41,7 @@ test_the_owner_can_use_it()
 	[ "$(<out)" = hello ]
 }
 
-test_capacities()
+test_capacity_is_limited()
 {
 	local size
 
@@ -61,7 +61,7 @@ test_capacities()
 	[ ! -e /dev/bbuf-q ]
 }
 
-test_the_limit_can_be_raised()
+test_limit_of_the_capacity_can_be_raised()
 {
 	local limit=/sys/module/bbuf/parameters/max_capacity
 
@@ -106,7 +106,7 @@ test_names_in_use_are_refused()
 	is jobs type record
 }
 
-test_wrong_usage()
+test_wrong_usage_is_refused()
 {
 	expect 2 'missing argument: QUEUE' bbuf create
 	expect 2 'Too many arguments' bbuf create q r
@@ -119,7 +119,7 @@ test_wrong_usage()
 	[ ! -e /dev/bbuf-q ]
 }
 
-test_permissions_of_the_control_node_decide()
+test_permissions_of_the_control_node_apply()
 {
 	local refused='not permitted by /dev/bbuf-control, mode 0600, owner root \(0\), group root'
 
@@ -134,14 +134,14 @@ test_permissions_of_the_control_node_decide()
 	[ -c /dev/bbuf-q ]
 }
 
-test_destroy_several()
+test_destroy_continues_after_a_missing_queue()
 {
 	expect 1 'frob: destroy: no such queue' bbuf destroy jobs frob bytes
 	[ ! -e /dev/bbuf-jobs ]
 	[ ! -e /dev/bbuf-bytes ]
 }
 
-test_destroy_refuses()
+test_destroy_refuses_the_default_queue_and_invalid_names()
 {
 	expect 1 'default: destroy: this queue exists as long as the module is loaded' bbuf destroy default
 	expect 1 'invalid name' bbuf destroy ../bbuf

@@ -6,7 +6,7 @@
 # shellcheck disable=SC2317 # run_tests calls all
 . ./lib.sh
 
-test_one_record_unchanged()
+test_record_is_printed_unchanged()
 {
 	head -c 1000 /dev/urandom >in
 	bbuf put jobs <in
@@ -34,7 +34,7 @@ test_count_limits_the_records()
 }
 
 # What one write put in and one read took out are not items of a stream.
-test_a_stream_gets_no_separators()
+test_stream_is_printed_without_separators()
 {
 	local piece
 
@@ -49,7 +49,7 @@ test_a_stream_gets_no_separators()
 	printf 'one\ntwo\nthree\0' | cmp - got
 }
 
-test_exit_status_tells_why_it_ended()
+test_message_says_what_caused_EOF()
 {
 	bbuf create q --eof-on-close
 	printf '' | bbuf put q
@@ -92,7 +92,7 @@ test_follow_ends_at_EOF()
 	seq 5000 | cmp - got
 }
 
-test_follow_a_stream_until_the_last_writer_closes()
+test_follow_ends_when_the_last_writer_closes_a_stream()
 {
 	bbuf create q
 	bbuf set q --eof-on-close
@@ -138,7 +138,7 @@ test_EOF_before_the_count_fails()
 	expect 0 '' bbuf get jobs --follow
 }
 
-test_nonblock()
+test_nonblock_does_not_wait_for_data()
 {
 	expect 3 'jobs: get: no data is available now' bbuf get jobs --nonblock
 	bbuf put jobs one two
@@ -146,7 +146,7 @@ test_nonblock()
 	[ "$(paste -sd+ out)" = one+two ]
 }
 
-test_timeout()
+test_timeout_ends_the_wait()
 {
 	expect 4 'jobs: get: timed out waiting for data' \
 		bbuf get jobs --timeout 100ms
@@ -160,7 +160,7 @@ test_timeout()
 	[ "$(<got)" = two ]
 }
 
-test_wrong_usage()
+test_wrong_usage_is_refused()
 {
 	expect 2 'give only one of --number and --follow' bbuf get jobs -n 1 --follow
 	expect 2 'give only one of --lines and --null' bbuf get jobs --lines --null
@@ -227,7 +227,7 @@ test_full_disk_is_reported_with_what_was_lost()
 	is jobs records 1
 }
 
-test_a_closed_output()
+test_closed_output_is_reported_before_data_is_read()
 {
 	bbuf put jobs one
 	expect 1 'jobs: get: standard output is closed: no data was read' \
@@ -244,7 +244,7 @@ has_grown()
 }
 
 # Whatever the moment: what it took is in its output, and all else in the queue.
-test_a_signal_loses_nothing()
+test_signal_loses_no_data()
 {
 	local signal size
 
@@ -264,7 +264,7 @@ test_a_signal_loses_nothing()
 	seq "$(wc -l <got)" | cmp - got
 }
 
-test_a_signal_ends_it_as_usual()
+test_signal_sets_the_usual_exit_status()
 {
 	local status=0
 
@@ -275,7 +275,7 @@ test_a_signal_ends_it_as_usual()
 	[ "$status" = $((128 + 15)) ]
 }
 
-test_peek()
+test_peek_leaves_the_data_queued()
 {
 	expect 3 'jobs: peek: no data is available now' bbuf peek jobs
 	bbuf put jobs one two

@@ -119,7 +119,7 @@ all_programs()
 	done
 }
 
-test_no_help_is_wider_than_a_terminal()
+test_help_fits_into_a_terminal()
 {
 	local program wide
 
@@ -143,7 +143,7 @@ test_commands_are_in_the_manual()
 		sed -n 's/^\.SY "bbuf \(.*\)"/\1/p' | sort -u)" 'commands, help and bbuf(1)'
 }
 
-test_options_are_in_the_synopsis()
+test_options_are_in_the_synopsis_of_the_manual()
 {
 	local command
 
@@ -153,7 +153,7 @@ test_options_are_in_the_synopsis()
 	done
 }
 
-test_options_are_explained()
+test_options_are_explained_in_the_manual()
 {
 	local command
 
@@ -166,7 +166,7 @@ test_options_are_explained()
 }
 
 # An option that only a new queue has a default for must not tell one elsewhere.
-test_defaults()
+test_defaults_in_help_agree_with_the_manual()
 {
 	local command default
 
@@ -196,7 +196,7 @@ statuses_in_page()
 		sort -un
 }
 
-test_exit_statuses()
+test_exit_statuses_in_help_agree_with_the_manual()
 {
 	local command number
 
@@ -213,7 +213,7 @@ test_exit_statuses()
 }
 
 # "0 success, 1 failure, 2 wrong usage", and nothing that belongs to one of them behind it.
-test_exit_statuses_are_a_list()
+test_exit_statuses_are_listed_in_help()
 {
 	local command
 

@@ -34,7 +34,7 @@ says()
 	}
 }
 
-test_create_defaults()
+test_create_has_the_documented_defaults()
 {
 	expect 0 '' bbuf create q --records --lease
 	is q lease 1
@@ -45,7 +45,7 @@ test_create_defaults()
 	is jobs lease 0
 }
 
-test_create_every_option()
+test_create_applies_every_option()
 {
 	expect 0 '' bbuf create q --records --lease --lease-timeout 30s --max-leases 7 \
 		--tries 3 --dead-letters jobs
@@ -98,7 +98,7 @@ test_create_refuses_missing_dead_letter_queue()
 	[ ! -e /dev/bbuf-q ]
 }
 
-test_set()
+test_set_changes_the_limits()
 {
 	bbuf create q --records --lease
 	expect 0 '' bbuf set q --lease-timeout 2s --max-leases 9 --tries 4
@@ -126,7 +126,7 @@ test_set_refuses_invalid_values()
 	is q drop_oldest 0
 }
 
-test_set_refuses_a_capacity_below_what_is_leased()
+test_set_refuses_a_capacity_below_the_leased_data()
 {
 	bbuf create q --records --lease
 	bbuf put q one three
@@ -139,7 +139,7 @@ test_set_refuses_a_capacity_below_what_is_leased()
 	expect 0 '' bbuf set q --capacity 8
 }
 
-test_get_acknowledges()
+test_get_acknowledges_what_it_has_written()
 {
 	bbuf create q --records --lease
 	bbuf put q one two three four
@@ -187,7 +187,7 @@ get_stuck()
 	stuck=$!
 }
 
-test_get_killed_before_it_has_written()
+test_record_returns_when_get_is_killed_before_writing_it()
 {
 	bbuf create q --records --lease --capacity 1M
 	yes | head -c 200000 | bbuf put q
@@ -202,7 +202,7 @@ test_get_killed_before_it_has_written()
 }
 
 # It takes three of them by one call; the pipe has room for the first three.
-test_get_killed_in_the_middle_of_many()
+test_unwritten_records_return_when_get_is_killed()
 {
 	local i
 
@@ -232,7 +232,7 @@ test_get_with_a_write_error_loses_nothing()
 	[ "$(bbuf get q -n 2 --lines | paste -sd+)" = one+two ]
 }
 
-test_get_that_takes_too_long()
+test_get_warns_of_a_lease_that_timed_out()
 {
 	bbuf create q --records --lease --lease-timeout 100ms --capacity 1M
 	yes | head -c 200000 | bbuf put q
@@ -296,7 +296,7 @@ test_shell_can_hold_tokens()
 	is q returned 1
 }
 
-test_info()
+test_info_shows_leases()
 {
 	bbuf create q --records --lease --lease-timeout 90s --tries 2 --dead-letters jobs
 	bbuf put q one three
@@ -317,7 +317,7 @@ test_info()
 	says 'returned 1 record'
 }
 
-test_info_of_tokens()
+test_info_shows_tokens()
 {
 	local token
 
@@ -356,7 +356,7 @@ test_json_contains_all_lease_fields()
 	grep -qE '"dead_letters": null' out
 }
 
-test_list_shows_what_is_leased()
+test_list_shows_leased_data()
 {
 	expect 0 '' bbuf list
 	not grep -q LEASED out
@@ -370,7 +370,7 @@ test_list_shows_what_is_leased()
 	[ "$(line_of jobs)" = 'jobs record open 64K 0 0 0 0 0 0 0' ]
 }
 
-test_top_counts_what_is_leased_as_full()
+test_top_counts_leased_data_as_used()
 {
 	bbuf create q --records --lease
 	head -c 32768 /dev/zero | bbuf put q

@@ -8,7 +8,7 @@
 
 commands='create destroy list info set put get peek drain flush shutdown reopen work jobserver top bench'
 
-test_help()
+test_help_lists_all_commands()
 {
 	local command
 
@@ -23,13 +23,13 @@ test_help()
 	done
 }
 
-test_no_such_command()
+test_unknown_command_is_refused()
 {
 	expect 2 'Usage: bbuf COMMAND' bbuf
 	expect 2 'bbuf: unknown command .frob.: .bbuf --help' bbuf frob
 }
 
-test_without_the_module()
+test_missing_module_is_reported()
 {
 	local command
 
@@ -45,7 +45,7 @@ test_without_the_module()
 	load_module
 }
 
-test_the_module_can_be_unloaded_while_top_runs()
+test_module_can_be_unloaded_while_top_runs()
 {
 	bbuf top --interval 50ms >out 2>errors &
 	eventually grep -q '^default ' out
@@ -57,7 +57,7 @@ test_the_module_can_be_unloaded_while_top_runs()
 }
 
 # There is no confirmation: queues are in memory only.
-test_unloading_loses_what_is_queued()
+test_unload_discards_what_is_queued()
 {
 	bbuf create leased --records --lease
 	bbuf put jobs one two
@@ -79,7 +79,7 @@ complete_words()
 	printf '%s\n' "${COMPREPLY[@]}" | sort | paste -sd ' '
 }
 
-test_completion()
+test_completion_offers_queues_options_and_values()
 {
 	# shellcheck disable=SC1091 # installed
 	. /usr/share/bash-completion/completions/bbuf

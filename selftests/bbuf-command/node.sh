@@ -91,7 +91,7 @@ says_so()
 	expect 1 "copies: $node: the queue exists, but $pattern" timeout 10 copies --device="$node"
 }
 
-test_missing()
+test_missing_node_is_reported_and_can_be_recreated()
 {
 	bbuf put jobs kept
 	replace missing
@@ -102,7 +102,7 @@ test_missing()
 	unplace
 }
 
-test_replaced()
+test_replaced_node_is_reported_and_can_be_recreated()
 {
 	local kind
 
@@ -119,7 +119,7 @@ test_replaced()
 }
 
 # Nothing was written into what is there.
-test_a_file_in_its_place_stays_as_it_is()
+test_file_in_place_of_the_node_is_not_changed()
 {
 	replace file
 	echo x | expect 1 'is a regular file' bbuf put jobs --lines
@@ -154,7 +154,7 @@ test_info_describes_no_other_file()
 	done
 }
 
-test_without_permission()
+test_replaced_node_is_reported_to_users_without_permission()
 {
 	replace file
 	chmod 0600 "$node"
@@ -167,7 +167,7 @@ test_without_permission()
 	unplace
 }
 
-test_a_queue_by_another_path()
+test_queue_can_be_used_by_another_path()
 {
 	# shellcheck disable=SC2046 # two numbers
 	mknod ./other c $(numbers jobs)
@@ -178,7 +178,7 @@ test_a_queue_by_another_path()
 	[ "$(bbuf get jobs)" = x ]
 }
 
-test_create_says_that_it_has_no_node()
+test_create_reports_a_file_in_place_of_the_node()
 {
 	echo text >/dev/bbuf-q
 	expect 1 'q: create: the queue exists, but /dev/bbuf-q is a regular file' bbuf create q
@@ -196,7 +196,7 @@ test_destroy_removes_a_node_that_was_made_by_hand()
 	[ ! -e "$node" ]
 }
 
-test_destroy_removes_nothing_else()
+test_destroy_leaves_another_device_in_place_of_the_node()
 {
 	replace device
 	expect 0 '' bbuf destroy jobs
@@ -205,7 +205,7 @@ test_destroy_removes_nothing_else()
 }
 
 # Its numbers are those of no queue, or of another one.
-test_a_node_without_its_queue()
+test_node_without_a_queue_is_reported()
 {
 	local major minor
 
@@ -223,7 +223,7 @@ test_a_node_without_its_queue()
 }
 
 # Both remedies of the README, as a user follows them after reading the messages.
-test_before_the_module_is_loaded()
+test_file_made_before_the_module_was_loaded_is_reported()
 {
 	local good=1
 
@@ -258,7 +258,7 @@ control_says()
 		bbuf bench self --queues bbuf-stream --messages 1
 }
 
-test_control_device()
+test_missing_or_replaced_control_node_is_reported()
 {
 	local good=1
 

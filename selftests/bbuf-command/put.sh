@@ -30,7 +30,7 @@ test_arguments_are_bytes_of_a_stream()
 	[ "$(bbuf get bytes; echo .)" = $'onetwothree\nfour\n.' ]
 }
 
-test_an_argument_with_a_dash()
+test_argument_with_a_dash_needs_a_double_dash()
 {
 	expect 2 'invalid option' bbuf put jobs -x
 	expect 0 '' bbuf put jobs -- -x --y
@@ -53,7 +53,7 @@ test_standard_input_is_bytes_of_a_stream()
 	wait $!
 }
 
-test_lines()
+test_lines_are_records()
 {
 	printf 'one\ntwo words\n\nunfinished' >in
 	expect 1 'skipped 1 empty item: a record has at least one byte' \
@@ -63,7 +63,7 @@ test_lines()
 	bbuf get bytes | cmp - in
 }
 
-test_null()
+test_null_terminated_items_are_records()
 {
 	expect 0 '' bbuf put jobs --null < <(printf 'one\0two\nlines\0')
 	is jobs records 2
@@ -71,7 +71,7 @@ test_null()
 	[ "$(bbuf get jobs)" = $'two\nlines' ]
 }
 
-test_files()
+test_each_file_is_a_record()
 {
 	printf one >a
 	printf 'two\nlines' >b
@@ -93,7 +93,7 @@ test_missing_file_is_reported()
 	expect 1 'jobs: put: .: Is a directory; nothing was queued' bbuf put jobs --file .
 }
 
-test_a_hundred_thousand_lines()
+test_hundred_thousand_lines_pass_in_order()
 {
 	seq 100000 >in
 	bbuf put jobs --lines <in &
@@ -127,7 +127,7 @@ test_large_and_small_records_keep_their_order()
 	bbuf get jobs -n 5 --lines | cmp - in
 }
 
-test_a_record_that_is_too_long()
+test_record_longer_than_the_capacity_is_refused()
 {
 	head -c 65537 /dev/zero | tr '\0' x >in
 	expect 1 'jobs: put: standard input: an item is longer than the capacity of 65536 bytes; nothing' \
@@ -140,7 +140,7 @@ test_a_record_that_is_too_long()
 	is small records 1
 }
 
-test_nonblock()
+test_nonblock_does_not_wait_for_room()
 {
 	bbuf create small --records --capacity 8
 	expect 3 'small: put: no room for 5 bytes now; queued before that: 2 records$' \
@@ -150,7 +150,7 @@ test_nonblock()
 	[ "$(value bytes bytes)" -gt 65529 ]
 }
 
-test_timeout()
+test_timeout_ends_the_wait()
 {
 	bbuf create small --records --capacity 5
 	bbuf put small three
@@ -165,7 +165,7 @@ test_timeout()
 	expect 2 'give only one of --timeout and --nonblock' bbuf put small --timeout 1s --nonblock x
 }
 
-test_waits_for_room()
+test_put_waits_for_room()
 {
 	bbuf create small --records --capacity 5
 	bbuf put small three
@@ -195,7 +195,7 @@ has_lines()
 }
 
 # After a shutdown a writer gets an error, and no signal: a loop of echo goes on.
-test_a_producer_that_ignores_errors_goes_on()
+test_producer_that_ignores_errors_continues_after_shutdown()
 {
 	while [ ! -e enough ]; do
 		echo x || :
@@ -211,7 +211,7 @@ test_a_producer_that_ignores_errors_goes_on()
 }
 
 # Such as this one; and put ends at the shutdown.
-test_a_producer_in_a_pipeline_ends()
+test_producer_in_a_pipeline_ends_after_shutdown()
 {
 	{
 		status=0
@@ -226,7 +226,7 @@ test_a_producer_in_a_pipeline_ends()
 	grep -q 'put: the queue is shut down' errors
 }
 
-test_empty_input()
+test_empty_input_queues_nothing()
 {
 	expect 0 '' bbuf put bytes </dev/null
 	expect 0 '' bbuf put jobs --lines </dev/null

@@ -6,7 +6,7 @@
 # shellcheck disable=SC2317 # run_tests calls all
 . ./lib.sh
 
-test_capacity()
+test_capacity_can_be_changed_up_to_the_limit()
 {
 	expect 0 '' bbuf set jobs --capacity 2M
 	is jobs capacity $((2 * 1024 * 1024))
@@ -15,7 +15,7 @@ test_capacity()
 	is jobs capacity $((2 * 1024 * 1024))
 }
 
-test_capacity_keeps_what_is_queued()
+test_change_of_the_capacity_keeps_what_is_queued()
 {
 	bbuf put jobs one two
 	expect 1 'jobs: set: 6 queued exceed the new capacity of 5' bbuf set jobs --capacity 5
@@ -33,7 +33,7 @@ test_more_room_wakes_a_writer()
 	is bytes bytes 65540
 }
 
-test_marks()
+test_marks_can_be_changed_with_the_capacity()
 {
 	expect 0 '' bbuf set bytes --read-mark 10 --write-mark 1K
 	is bytes read_mark 10
@@ -43,7 +43,7 @@ test_marks()
 	is bytes write_mark 100
 }
 
-test_a_read_waits_for_the_mark()
+test_read_waits_for_the_mark()
 {
 	bbuf set bytes --read-mark 3
 	bbuf get bytes >got &
@@ -64,13 +64,13 @@ test_invalid_marks_are_refused()
 	is bytes read_mark 1
 }
 
-test_all_or_nothing()
+test_set_changes_all_or_nothing()
 {
 	expect 1 'a mark must be' bbuf set bytes --capacity 128K --read-mark 1M
 	is bytes capacity 65536
 }
 
-test_policies()
+test_policies_can_be_changed()
 {
 	expect 0 '' bbuf set jobs --drop-oldest
 	expect 0 '' bbuf set jobs --eof-on-close=yes
@@ -91,14 +91,14 @@ test_drop_oldest_never_waits()
 	is q dropped_records 1
 }
 
-test_set_wrong_usage()
+test_wrong_usage_is_refused()
 {
 	expect 2 'nothing to change' bbuf set jobs
 	expect 2 'missing argument: QUEUE' bbuf set --capacity 1M
 	expect 1 'frob: set: no such queue' bbuf set frob --capacity 1M
 }
 
-test_flush()
+test_flush_discards_what_is_queued()
 {
 	bbuf put jobs one two
 	expect 0 '' bbuf flush jobs
@@ -122,7 +122,7 @@ test_drain_waits_until_all_is_read()
 	wait "$waiting"
 }
 
-test_shutdown_and_reopen()
+test_reopen_undoes_a_shutdown()
 {
 	bbuf put jobs last
 	expect 0 '' bbuf shutdown jobs
@@ -154,7 +154,7 @@ test_shutdown_ends_all_waiting_commands()
 	grep -q 'the queue is shut down' errors
 }
 
-test_without_permission()
+test_commands_are_refused_without_permission()
 {
 	local command
 
@@ -166,7 +166,7 @@ test_without_permission()
 	done
 }
 
-test_only_the_owner_changes_it()
+test_only_the_owner_can_change_the_queue()
 {
 	chmod 0666 /dev/bbuf-jobs
 	expect 1 'jobs: set: only the owner of the node and root may change the queue' \
@@ -189,7 +189,7 @@ test_set_does_not_cause_EOF()
 	[ "$(<got)" = here ]
 }
 
-test_reopen_with_eof_on_close()
+test_reopen_restores_eof_on_close()
 {
 	bbuf create q --eof-on-close
 	bbuf put q one
@@ -203,7 +203,7 @@ test_reopen_with_eof_on_close()
 }
 
 # It takes permission to write, and no more than that.
-test_shutdown_and_reopen_of_a_queue_that_one_may_only_write_to()
+test_shutdown_and_reopen_need_write_permission_only()
 {
 	chmod 0622 /dev/bbuf-jobs
 	expect 0 '' "${nobody[@]}" bbuf shutdown jobs

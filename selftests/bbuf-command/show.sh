@@ -12,7 +12,7 @@ line_of()
 	grep "^$1 " out | tr -s ' ' | sed 's/ $//'
 }
 
-test_list()
+test_list_shows_state_and_counters()
 {
 	bbuf put jobs one two
 	bbuf put bytes hello
@@ -32,7 +32,7 @@ test_list_shows_waiters()
 	[ "$(line_of bytes)" = 'bytes stream shut 64K 0 0 0 0 0 0' ]
 }
 
-test_list_of_many_queues()
+test_list_shows_many_queues()
 {
 	local i
 
@@ -119,13 +119,13 @@ test_json_contains_all_fields()
 	grep -qE '"eof_on_close": false' out
 }
 
-test_json_of_all()
+test_list_in_json_has_all_queues()
 {
 	expect 0 '' bbuf list --json
 	[ "$(grep -c '"name": ' out)" = 3 ]
 }
 
-test_info()
+test_info_shows_state_and_counters()
 {
 	bbuf put jobs one two
 	bbuf get jobs >/dev/null
@@ -139,7 +139,7 @@ test_info()
 	grep -q '^when full *writers wait$' out
 }
 
-test_info_opens_nothing()
+test_info_does_not_open_the_queue()
 {
 	bbuf get jobs >/dev/null &
 	waits_in jobs waiting_readers
@@ -147,14 +147,14 @@ test_info_opens_nothing()
 	grep -q '^open files *0 *1$' out
 }
 
-test_info_by_path()
+test_info_accepts_the_path_of_a_node()
 {
 	expect 0 '' bbuf info /dev/bbuf-jobs
 	grep -q '^queue *jobs,' out
 	expect 1 '/dev/null: info: not a bbuf queue' bbuf info /dev/null
 }
 
-test_info_of_a_missing_queue()
+test_info_reports_a_missing_queue()
 {
 	expect 1 'frob: info: no such queue: .bbuf list. shows' bbuf info frob
 	expect 2 'missing argument: QUEUE' bbuf info

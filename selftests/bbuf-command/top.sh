@@ -12,7 +12,7 @@ line_of()
 	grep "^$1 " out | tail -n 1 | sed -E 's/\[[#.]*\]//' | tr -s ' '
 }
 
-test_text()
+test_text_shows_state_and_counters()
 {
 	head -c 32768 /dev/zero | bbuf put bytes
 	bbuf put jobs one two
@@ -44,7 +44,7 @@ test_count_limits_the_refreshes()
 }
 
 # The flow goes on until the last look, and comes often: so nothing large is started for it.
-test_rates()
+test_rates_show_the_flow()
 {
 	bbuf top --count 2 --interval 500ms >out &
 	until ended $!; do
@@ -56,7 +56,7 @@ test_rates()
 	[ "$(line_of jobs | cut -d ' ' -f 5)" = 0r ]
 }
 
-test_waiters()
+test_waiters_are_shown()
 {
 	bbuf get jobs >/dev/null &
 	waits_in jobs waiting_readers
@@ -71,7 +71,7 @@ shows()
 	grep -qE "$1" look
 }
 
-test_queues_come_and_go()
+test_created_and_destroyed_queues_are_noticed()
 {
 	bbuf top --interval 100ms >out &
 	eventually shows '^jobs '
@@ -88,7 +88,7 @@ order_in()
 	grep -oE '^(jobs|bytes|default|seen)' "$1" | paste -sd ' '
 }
 
-test_sorting()
+test_queues_are_sorted_as_requested()
 {
 	bbuf put bytes some
 	expect 0 '' bbuf top --count 1 --interval 20ms --sort fill
@@ -105,7 +105,7 @@ test_long_names_are_cut()
 	grep -q '^a-name-long+ ' out
 }
 
-test_output_that_fails()
+test_failed_output_is_reported()
 {
 	not bbuf top --count 2 --interval 20ms 2>errors >/dev/full
 	grep -q 'standard output: No space left' errors
@@ -189,7 +189,7 @@ test_screen_restores_the_terminal()
 	grep -q $'\e\\[?1049l' screen
 }
 
-test_other_terminals()
+test_screen_works_on_other_terminals()
 {
 	local kind
 

@@ -155,7 +155,7 @@ do {									\
 	ASSERT_LE(0, self->nb);						\
 } while (0)
 
-TEST_F(counters, out_counts_what_was_read)
+TEST_F(counters, records_out_counts_what_was_read)
 {
 	ASSERT_TRUE(put_records(self->fd, 0, 5));
 	ASSERT_TRUE(take_records(self->fd, 0, 3));
@@ -163,7 +163,7 @@ TEST_F(counters, out_counts_what_was_read)
 }
 
 /* A queue that has never been read. */
-TEST_F(counters, out_leaves_out_dropped_records)
+TEST_F(counters, records_out_excludes_dropped_records)
 {
 	RECREATE(BBUF_RECORD, 8 * LEN, BBUF_DROP_OLDEST);
 	ASSERT_TRUE(put_records(self->fd, 0, 20));
@@ -172,7 +172,7 @@ TEST_F(counters, out_leaves_out_dropped_records)
 	ASSERT_EQ(0, sysfs_number("records_out"));
 }
 
-TEST_F(counters, out_leaves_out_dropped_bytes_of_a_stream)
+TEST_F(counters, bytes_out_excludes_dropped_bytes_of_a_stream)
 {
 	RECREATE(BBUF_STREAM, 80, BBUF_DROP_OLDEST);
 	ASSERT_EQ(60, put(self->fd, 0, 60));
@@ -183,7 +183,7 @@ TEST_F(counters, out_leaves_out_dropped_bytes_of_a_stream)
 	ASSERT_EQ(0, sysfs_number("bytes_out"));
 }
 
-TEST_F(counters, out_leaves_out_what_was_flushed)
+TEST_F(counters, records_out_excludes_what_was_flushed)
 {
 	ASSERT_TRUE(put_records(self->fd, 0, 7));
 	ASSERT_EQ(0, queue_flush(self->fd));
@@ -247,7 +247,7 @@ TEST_F(counters, dropped_includes_the_newest_bytes_of_a_stream)
 
 /* Leases */
 
-TEST_F(counters, out_counts_what_was_acknowledged)
+TEST_F(counters, records_out_counts_what_was_acknowledged)
 {
 	RECREATE_FOR_LEASES();
 	ASSERT_TRUE(put_records(self->fd, 0, 9));
@@ -261,7 +261,7 @@ TEST_F(counters, out_counts_what_was_acknowledged)
 	ASSERT_TRUE(sysfs_agrees(self->fd, true));
 }
 
-TEST_F(counters, out_leaves_out_rejected_records)
+TEST_F(counters, records_out_excludes_rejected_records)
 {
 	RECREATE_FOR_LEASES(.dead_letters = DEAD);
 	ASSERT_TRUE(put_records(self->fd, 0, 5));
@@ -273,7 +273,7 @@ TEST_F(counters, out_leaves_out_rejected_records)
 	ASSERT_TRUE(sysfs_agrees(self->fd, true));
 }
 
-TEST_F(counters, out_leaves_out_rejected_records_without_dead_letters)
+TEST_F(counters, records_out_excludes_rejected_records_without_dead_letters)
 {
 	RECREATE_FOR_LEASES();
 	ASSERT_TRUE(put_records(self->fd, 0, 5));
@@ -282,7 +282,7 @@ TEST_F(counters, out_leaves_out_rejected_records_without_dead_letters)
 	ASSERT_LEDGER(self->fd, .in = RECORDS(5), .dead = RECORDS(4), .queued = RECORDS(1));
 }
 
-TEST_F(counters, returned_leaves_out_dead_lettered_records)
+TEST_F(counters, returned_excludes_dead_lettered_records)
 {
 	struct task worker = task_leaser(3);
 
@@ -318,7 +318,7 @@ TEST_F(counters, expired_counts_leases_that_were_returned)
 	ASSERT_TRUE(sysfs_agrees(self->fd, true));
 }
 
-TEST_F(counters, expired_leaves_out_dead_lettered_leases)
+TEST_F(counters, expired_excludes_dead_lettered_leases)
 {
 	RECREATE_FOR_LEASES(.max_deliveries = 1, .dead_letters = DEAD);
 	ASSERT_TRUE(put_records(self->fd, 0, 4));
@@ -330,7 +330,7 @@ TEST_F(counters, expired_leaves_out_dead_lettered_leases)
 	ASSERT_TRUE(sysfs_agrees(self->fd, true));
 }
 
-TEST_F(counters, expired_leaves_out_dropped_leases)
+TEST_F(counters, expired_excludes_dropped_leases)
 {
 	RECREATE_FOR_LEASES(.max_deliveries = 1);
 	ASSERT_TRUE(put_records(self->fd, 0, 4));

@@ -65,7 +65,7 @@ static long write_a_lot(struct task *t)
 	return writev(t->fd, iov, ARRAY_SIZE(iov));
 }
 
-TEST_F(drop, during_a_long_write_admits_other_calls)
+TEST_F(drop, admits_other_calls_during_a_long_write)
 {
 	struct task writer = { .fn = write_a_lot, .nr = SYS_writev, .fd = self->fd };
 
@@ -221,7 +221,7 @@ static long read_numbered(struct task *t)
 	return n ? -1 : count;
 }
 
-TEST_F(drop, during_reads_drops_whole_records_and_counts_each)
+TEST_F(drop, drops_whole_records_and_counts_each_during_reads)
 {
 	struct task writer[WRITERS], reader[READERS];
 	long i, n, count = 0;
@@ -275,7 +275,7 @@ static long read_all(struct task *t)
 	return n ? -1 : count;
 }
 
-TEST_F(drop, during_reads_counts_each_byte)
+TEST_F(drop, counts_each_byte_during_reads)
 {
 	struct task writer = { .fn = write_pattern, .fd = self->fd };
 	struct task reader = { .fn = read_all, .fd = self->fd, .len = CAPACITY };

@@ -839,12 +839,12 @@ do {									\
 	}								\
 } while (0)
 
-TEST_F(workers, in_exclusive_epolls_all_work_while_there_are_jobs)
+TEST_F(workers, all_work_while_there_are_jobs_with_an_exclusive_epoll_each)
 {
 	ASSERT_BUSY(-1);
 }
 
-TEST_F(workers, in_a_shared_epoll_all_work_while_there_are_jobs)
+TEST_F(workers, all_work_while_there_are_jobs_with_one_shared_epoll)
 {
 	ASSERT_BUSY(epoll_on(self->nb, EPOLLIN));
 }
@@ -853,14 +853,14 @@ TEST_F(workers, in_a_shared_epoll_all_work_while_there_are_jobs)
  * A file that may lease no more is no use to wake: neither does it take the place of one that
  * is, nor are others woken in its stead who were not to be.
  */
-FIXTURE(full) {
+FIXTURE(full_files) {
 	int out;
 	int full[2];
 	struct task able[POLLERS];
 	struct task unable[2];
 };
 
-FIXTURE_SETUP(full)
+FIXTURE_SETUP(full_files)
 {
 	size_t i;
 
@@ -878,7 +878,7 @@ FIXTURE_SETUP(full)
 		self->able[i] = task_polling(QUEUE, -1, EPOLLIN | EPOLLEXCLUSIVE);
 }
 
-FIXTURE_TEARDOWN(full)
+FIXTURE_TEARDOWN(full_files)
 {
 	close(self->out);
 	close(self->full[0]);
@@ -886,7 +886,7 @@ FIXTURE_TEARDOWN(full)
 	queue_destroy(QUEUE);
 }
 
-TEST_F(full, files_that_poll_first_take_no_wakeup)
+TEST_F(full_files, take_no_wakeup_if_they_poll_first)
 {
 	ASSERT_TRUE(all_sleep(self->unable, ARRAY_SIZE(self->unable)));
 	ASSERT_TRUE(all_sleep(self->able, POLLERS));
@@ -896,7 +896,7 @@ TEST_F(full, files_that_poll_first_take_no_wakeup)
 }
 
 /* No file is full before the limit is lowered: that is not looked for then. */
-TEST_F(full, files_above_a_lowered_limit_take_no_wakeup)
+TEST_F(full_files, take_no_wakeup_above_a_lowered_limit)
 {
 	ASSERT_EQ(1, settle(self->full[0], 0, BBUF_RETURN));
 	ASSERT_EQ(1, settle(self->full[1], 0, BBUF_ACK));
@@ -910,7 +910,7 @@ TEST_F(full, files_above_a_lowered_limit_take_no_wakeup)
 	ASSERT_EQ(0, count_woken(self->unable, 1));
 }
 
-TEST_F(full, files_that_poll_in_between_take_no_wakeup)
+TEST_F(full_files, take_no_wakeup_if_they_poll_in_between)
 {
 	ASSERT_TRUE(all_sleep(self->able, 1));
 	ASSERT_TRUE(all_sleep(self->unable, ARRAY_SIZE(self->unable)));
@@ -924,7 +924,7 @@ TEST_F(full, files_that_poll_in_between_take_no_wakeup)
  * A file whose refused write needed no more room than the write mark, until that was lowered,
  * and one of which no write was refused.
  */
-TEST_F(workers, with_a_refused_write_above_a_lowered_mark_take_no_wakeup)
+TEST_F(workers, take_no_wakeup_with_a_refused_write_above_a_lowered_mark)
 {
 	struct task *first = &self->worker[0], *second = &self->worker[1];
 	int file = queue_open(QUEUE, O_WRONLY | O_NONBLOCK);

@@ -347,7 +347,7 @@ TEST_F(file, each_fsync_waits_for_its_own_bytes)
 /* More than are woken in one go: each of those wakes some of the others. */
 #define CROWD		200
 
-TEST_F(file, all_of_many_fsyncs_return_when_all_is_read)
+TEST_F(file, many_fsyncs_all_return_when_all_is_read)
 {
 	struct task drainer[CROWD];
 	int i;

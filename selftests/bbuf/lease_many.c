@@ -463,7 +463,7 @@ TEST_F(limit, blocks_a_reader_until_destroy)
 }
 
 /* A file that has all of it would wait for itself. */
-TEST_F(limit, reached_by_one_file_gives_EBUSY)
+TEST_F(limit, gives_EBUSY_when_one_file_reaches_it)
 {
 	struct task reader = task_lease_reader(self->fd);
 
@@ -526,7 +526,7 @@ TEST_F(limit, grows_with_the_capacity)
 }
 
 /* A limit that no file reaches alone. */
-TEST_F(limit, of_a_smaller_capacity_blocks_readers)
+TEST_F(limit, blocks_readers_after_the_capacity_was_lowered)
 {
 	const size_t capacity = variant->capacity / 8 * 5;
 	size_t i;

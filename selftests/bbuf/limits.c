@@ -34,7 +34,7 @@ enum death {
 	TO_SHUT,	/* they take no more */
 };
 
-FIXTURE(fate) {
+FIXTURE(lease_waiters) {
 	int fd;			/* blocking */
 	int nb;			/* O_NONBLOCK, open for reading: that of the lease */
 	int writer;		/* blocking, open for writing */
@@ -44,63 +44,63 @@ FIXTURE(fate) {
 	struct task drains;
 };
 
-FIXTURE_VARIANT(fate) {
+FIXTURE_VARIANT(lease_waiters) {
 	enum death death;
 	enum end end;
 };
 
-FIXTURE_VARIANT_ADD(fate, record) {
+FIXTURE_VARIANT_ADD(lease_waiters, record) {
 };
 
-FIXTURE_VARIANT_ADD(fate, record_after_shutdown) {
+FIXTURE_VARIANT_ADD(lease_waiters, record_after_shutdown) {
 	.end = IS_SHUT,
 };
 
-FIXTURE_VARIANT_ADD(fate, record_after_last_close) {
+FIXTURE_VARIANT_ADD(lease_waiters, record_after_last_close) {
 	.end = IS_LEFT,
 };
 
-FIXTURE_VARIANT_ADD(fate, last_delivery) {
+FIXTURE_VARIANT_ADD(lease_waiters, last_delivery) {
 	.death = TO_NOWHERE,
 };
 
-FIXTURE_VARIANT_ADD(fate, last_delivery_after_shutdown) {
+FIXTURE_VARIANT_ADD(lease_waiters, last_delivery_after_shutdown) {
 	.death = TO_NOWHERE, .end = IS_SHUT,
 };
 
-FIXTURE_VARIANT_ADD(fate, last_delivery_after_last_close) {
+FIXTURE_VARIANT_ADD(lease_waiters, last_delivery_after_last_close) {
 	.death = TO_NOWHERE, .end = IS_LEFT,
 };
 
-FIXTURE_VARIANT_ADD(fate, dead_letter) {
+FIXTURE_VARIANT_ADD(lease_waiters, dead_letter) {
 	.death = TO_ROOM,
 };
 
-FIXTURE_VARIANT_ADD(fate, dead_letter_after_shutdown) {
+FIXTURE_VARIANT_ADD(lease_waiters, dead_letter_after_shutdown) {
 	.death = TO_ROOM, .end = IS_SHUT,
 };
 
-FIXTURE_VARIANT_ADD(fate, dead_letter_after_last_close) {
+FIXTURE_VARIANT_ADD(lease_waiters, dead_letter_after_last_close) {
 	.death = TO_ROOM, .end = IS_LEFT,
 };
 
-FIXTURE_VARIANT_ADD(fate, dead_letter_without_room) {
+FIXTURE_VARIANT_ADD(lease_waiters, dead_letter_without_room) {
 	.death = TO_NO_ROOM,
 };
 
-FIXTURE_VARIANT_ADD(fate, dead_letter_without_room_after_shutdown) {
+FIXTURE_VARIANT_ADD(lease_waiters, dead_letter_without_room_after_shutdown) {
 	.death = TO_NO_ROOM, .end = IS_SHUT,
 };
 
-FIXTURE_VARIANT_ADD(fate, dead_letter_without_room_after_last_close) {
+FIXTURE_VARIANT_ADD(lease_waiters, dead_letter_without_room_after_last_close) {
 	.death = TO_NO_ROOM, .end = IS_LEFT,
 };
 
-FIXTURE_VARIANT_ADD(fate, refused_dead_letter) {
+FIXTURE_VARIANT_ADD(lease_waiters, refused_dead_letter) {
 	.death = TO_SHUT,
 };
 
-FIXTURE_VARIANT_ADD(fate, refused_dead_letter_after_shutdown) {
+FIXTURE_VARIANT_ADD(lease_waiters, refused_dead_letter_after_shutdown) {
 	.death = TO_SHUT, .end = IS_SHUT,
 };
 
@@ -129,7 +129,7 @@ static bool prepare_dead(int dead, enum death death)
 }
 
 /* The file with the lease, and the file of the waiters, are open for reading only. */
-FIXTURE_SETUP(fate)
+FIXTURE_SETUP(lease_waiters)
 {
 	ASSERT_TRUE(make_queues(variant->death));
 	self->fd = queue_open(QUEUE, O_RDONLY);
@@ -144,7 +144,7 @@ FIXTURE_SETUP(fate)
 	ASSERT_EQ(WHOLE, put(self->writer, 0, WHOLE));
 }
 
-FIXTURE_TEARDOWN(fate)
+FIXTURE_TEARDOWN(lease_waiters)
 {
 	close(self->fd);
 	close(self->nb);
@@ -238,28 +238,28 @@ do {									\
 	}								\
 } while (0)
 
-TEST_F(fate, after_acknowledgement)
+TEST_F(lease_waiters, are_served_after_acknowledgement)
 {
 	LEASE_AND_WAIT();
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
 	ASSERT_GONE();
 }
 
-TEST_F(fate, after_return)
+TEST_F(lease_waiters, are_served_after_return)
 {
 	LEASE_AND_WAIT();
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
 	ASSERT_BACK_OR_DEAD();
 }
 
-TEST_F(fate, after_return_to_the_tail)
+TEST_F(lease_waiters, are_served_after_return_to_the_tail)
 {
 	LEASE_AND_WAIT();
 	ASSERT_EQ(1, settle_all(self->nb, BBUF_RETURN_LAST));
 	ASSERT_BACK_OR_DEAD();
 }
 
-TEST_F(fate, after_expiry)
+TEST_F(lease_waiters, are_served_after_expiry)
 {
 	LEASE_AND_WAIT();
 	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_LEASE_TIMEOUT,
@@ -279,7 +279,7 @@ static long lease_and_hold(struct task *t)
 	return lease_deliveries(fd, 0, WHOLE) == 1 ? pause() : -1;
 }
 
-TEST_F(fate, after_kill_of_its_holder)
+TEST_F(lease_waiters, are_served_after_kill_of_its_holder)
 {
 	struct task holder = {
 		.fn = lease_and_hold, .nr = SYS_pause, .fd = -1, .arg = { self->writer },
@@ -291,7 +291,7 @@ TEST_F(fate, after_kill_of_its_holder)
 	ASSERT_BACK_OR_DEAD();
 }
 
-TEST_F(fate, after_rejection)
+TEST_F(lease_waiters, are_served_after_rejection)
 {
 	LEASE_AND_WAIT();
 	if (variant->death >= TO_NO_ROOM) {
@@ -306,7 +306,7 @@ TEST_F(fate, after_rejection)
 }
 
 /* A limit that goes while its record is out does not count, nor does one that comes too late. */
-TEST_F(fate, after_return_with_raised_max_deliveries)
+TEST_F(lease_waiters, get_the_record_after_return_with_raised_max_deliveries)
 {
 	LEASE_AND_WAIT();
 	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_MAX_DELIVERIES, .max_deliveries = 2));
@@ -468,7 +468,7 @@ TEST_F(mark, applies_again_after_a_refused_write)
 	task_kill(&self->reader);
 }
 
-TEST_F(mark, lowered_to_what_is_queued_is_met)
+TEST_F(mark, is_met_when_lowered_to_what_is_queued)
 {
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, FEW + 1));
 	ASSERT_WAITS();
@@ -477,7 +477,7 @@ TEST_F(mark, lowered_to_what_is_queued_is_met)
 }
 
 /* The amount that is waited for is lower then, too. */
-TEST_F(mark, lowered_is_met_by_less)
+TEST_F(mark, is_met_by_less_after_it_was_lowered)
 {
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, FEW + 2));
 	ASSERT_EQ(1, put(self->nb, HELD + FEW, 1));

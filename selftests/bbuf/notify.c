@@ -321,7 +321,7 @@ TEST_F(readers, are_notified_when_another_reader_faults)
 	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
-TEST_F(readers, of_a_stream_are_notified_when_another_reader_faults)
+TEST_F(readers, stream_readers_are_notified_when_another_reader_faults)
 {
 	BEGIN_BEHIND_A_READER(1, .type = BBUF_STREAM);
 	ASSERT_STALLS(self->call);
@@ -877,7 +877,7 @@ TEST_F(writers, are_notified_when_another_writer_faults)
 	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
-TEST_F(writers, of_a_stream_are_notified_when_another_writer_faults)
+TEST_F(writers, stream_writers_are_notified_when_another_writer_faults)
 {
 	BEGIN_BEHIND_A_WRITER(.type = BBUF_STREAM);
 	ASSERT_STALLS(self->call);
@@ -944,7 +944,7 @@ TEST_F(writers, are_notified_of_reopen)
 	ASSERT_NOTIFIED(0, WRITABLE);
 }
 
-TEST_F(writers, of_a_record_are_notified_that_it_can_never_fit)
+TEST_F(writers, record_writers_are_notified_when_the_record_can_never_fit)
 {
 	ONLY_CALLS();
 	self->waiter.len = CAPACITY - LEN;
@@ -956,7 +956,7 @@ TEST_F(writers, of_a_record_are_notified_that_it_can_never_fit)
 }
 
 /* They are written in pieces then, each of half the capacity at least. */
-TEST_F(writers, of_a_stream_are_notified_of_room_for_a_piece_if_all_can_never_fit)
+TEST_F(writers, stream_writers_are_notified_of_room_for_a_piece_if_all_can_never_fit)
 {
 	if (variant->way != CALL)
 		return;

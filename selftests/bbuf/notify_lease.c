@@ -209,28 +209,28 @@ do {									\
 	ASSERT_WAITS();							\
 } while (0)
 
-TEST_F(readers, with_a_full_file_are_notified_of_its_acknowledgement)
+TEST_F(readers, are_notified_of_an_acknowledgement_by_their_full_file)
 {
 	BEGIN_WITH_FULL_FILE(LEASES);
 	ASSERT_EQ(1, settle(self->waiter.fd, 0, BBUF_ACK));
 	ASSERT_NOTIFIED(0, READABLE);
 }
 
-TEST_F(readers, with_a_full_file_are_notified_of_its_return)
+TEST_F(readers, are_notified_of_a_return_by_their_full_file)
 {
 	BEGIN_WITH_FULL_FILE(LEASES);
 	ASSERT_EQ(1, settle_all(self->waiter.fd, BBUF_RETURN));
 	ASSERT_NOTIFIED(0, READABLE);
 }
 
-TEST_F(readers, with_a_full_file_are_notified_of_its_rejection)
+TEST_F(readers, are_notified_of_a_rejection_by_their_full_file)
 {
 	BEGIN_WITH_FULL_FILE(LEASES);
 	ASSERT_EQ(1, settle(self->waiter.fd, 0, BBUF_REJECT));
 	ASSERT_NOTIFIED(0, READABLE);
 }
 
-TEST_F(readers, with_a_full_file_are_notified_when_its_lease_expires)
+TEST_F(readers, are_notified_when_a_lease_of_their_full_file_expires)
 {
 	BEGIN_WITH_FULL_FILE(LEASES);
 	ASSERT_EQ(1, settle(self->waiter.fd, 0, BBUF_RENEW));
@@ -238,14 +238,14 @@ TEST_F(readers, with_a_full_file_are_notified_when_its_lease_expires)
 }
 
 /* Its record is gone instead of going back, so nothing that is queued is new. */
-TEST_F(readers, with_a_full_file_are_notified_when_the_last_delivery_expires)
+TEST_F(readers, are_notified_when_the_last_delivery_to_their_full_file_expires)
 {
 	BEGIN_WITH_FULL_FILE(ONE_DELIVERY);
 	ASSERT_EQ(1, settle(self->waiter.fd, 0, BBUF_RENEW));
 	ASSERT_NOTIFIED(0, READABLE);
 }
 
-TEST_F(readers, with_a_full_file_are_notified_of_a_higher_limit)
+TEST_F(readers, are_notified_of_a_higher_limit_for_their_full_file)
 {
 	BEGIN_WITH_FULL_FILE(LEASES);
 	ASSERT_EQ(0, queue_set(self->nb, .fields = BBUF_SET_MAX_LEASES, .max_leases = 2));
@@ -265,21 +265,21 @@ do {									\
 	ASSERT_WAITS();							\
 } while (0)
 
-TEST_F(readers, at_the_limit_are_notified_of_an_acknowledgement)
+TEST_F(readers, are_notified_of_an_acknowledgement_at_the_limit)
 {
 	BEGIN_AT_THE_LIMIT();
 	ASSERT_EQ(1, settle(self->framed, 0, BBUF_ACK));
 	ASSERT_NOTIFIED(1, READABLE);
 }
 
-TEST_F(readers, at_the_limit_are_notified_of_a_return)
+TEST_F(readers, are_notified_of_a_return_at_the_limit)
 {
 	BEGIN_AT_THE_LIMIT();
 	ASSERT_EQ(1, settle(self->framed, 0, BBUF_RETURN));
 	ASSERT_NOTIFIED(1, READABLE);
 }
 
-TEST_F(readers, at_the_limit_are_notified_of_a_close)
+TEST_F(readers, are_notified_of_a_close_at_the_limit)
 {
 	BEGIN_AT_THE_LIMIT();
 	close(self->framed);
@@ -287,7 +287,7 @@ TEST_F(readers, at_the_limit_are_notified_of_a_close)
 	ASSERT_NOTIFIED(1, READABLE);
 }
 
-TEST_F(readers, at_the_limit_are_notified_of_a_larger_capacity)
+TEST_F(readers, are_notified_of_a_larger_capacity_at_the_limit)
 {
 	BEGIN_AT_THE_LIMIT();
 	ASSERT_EQ(0, queue_resize(self->nb, (LIMIT + 1) * 64));
@@ -459,7 +459,7 @@ do {									\
 	ASSERT_WAITS();							\
 } while (0)
 
-TEST_F(readers, of_dead_letters_are_notified_of_a_rejection)
+TEST_F(readers, dead_letter_readers_are_notified_of_a_rejection)
 {
 	BEGIN_AT_THE_DEAD(LEASES);
 	ASSERT_TRUE(take_records(self->nb, 0, 2));
@@ -469,7 +469,7 @@ TEST_F(readers, of_dead_letters_are_notified_of_a_rejection)
 	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
-TEST_F(readers, of_dead_letters_are_notified_of_the_rejection_of_all)
+TEST_F(readers, dead_letter_readers_are_notified_of_the_rejection_of_all)
 {
 	BEGIN_AT_THE_DEAD(LEASES);
 	ASSERT_TRUE(take_records(self->nb, 0, 2));
@@ -477,7 +477,7 @@ TEST_F(readers, of_dead_letters_are_notified_of_the_rejection_of_all)
 	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
-TEST_F(readers, of_dead_letters_are_notified_of_the_return_of_the_last_delivery)
+TEST_F(readers, dead_letter_readers_are_notified_of_the_return_of_the_last_delivery)
 {
 	BEGIN_AT_THE_DEAD(ONE_DELIVERY);
 	ASSERT_TRUE(take_records(self->nb, 0, 1));
@@ -485,7 +485,7 @@ TEST_F(readers, of_dead_letters_are_notified_of_the_return_of_the_last_delivery)
 	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
-TEST_F(readers, of_dead_letters_are_notified_of_the_return_of_all_last_deliveries)
+TEST_F(readers, dead_letter_readers_are_notified_of_the_return_of_all_last_deliveries)
 {
 	BEGIN_AT_THE_DEAD(ONE_DELIVERY);
 	ASSERT_TRUE(take_records(self->nb, 0, 2));
@@ -493,7 +493,7 @@ TEST_F(readers, of_dead_letters_are_notified_of_the_return_of_all_last_deliverie
 	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
-TEST_F(readers, of_dead_letters_are_notified_of_the_expiry_of_the_last_delivery)
+TEST_F(readers, dead_letter_readers_are_notified_of_the_expiry_of_the_last_delivery)
 {
 	BEGIN_AT_THE_DEAD(ONE_DELIVERY);
 	ASSERT_TRUE(take_records(self->nb, 0, 1));
@@ -501,7 +501,7 @@ TEST_F(readers, of_dead_letters_are_notified_of_the_expiry_of_the_last_delivery)
 	ASSERT_NOTIFIED(LEN, READABLE);
 }
 
-TEST_F(readers, of_dead_letters_are_notified_of_a_close)
+TEST_F(readers, dead_letter_readers_are_notified_of_a_close)
 {
 	BEGIN_AT_THE_DEAD(ONE_DELIVERY);
 	close(lease_holder(1));
@@ -574,7 +574,7 @@ static ssize_t take_tokens(int fd, size_t n)
 	return read(fd, tokens, n);
 }
 
-TEST_F(readers, of_tokens_are_notified_of_a_new_token)
+TEST_F(readers, token_readers_are_notified_of_a_new_token)
 {
 	BEGIN(TOKENS);
 	ASSERT_WAITS();
@@ -582,7 +582,7 @@ TEST_F(readers, of_tokens_are_notified_of_a_new_token)
 	ASSERT_NOTIFIED(1, READABLE);
 }
 
-TEST_F(readers, of_tokens_are_notified_of_a_token_that_is_written_back)
+TEST_F(readers, token_readers_are_notified_of_a_token_that_is_written_back)
 {
 	BEGIN(TOKENS);
 	ASSERT_EQ(2, write(self->nb, "ab", 2));
@@ -592,14 +592,14 @@ TEST_F(readers, of_tokens_are_notified_of_a_token_that_is_written_back)
 	ASSERT_NOTIFIED(1, READABLE);
 }
 
-TEST_F(readers, of_tokens_are_notified_when_another_reader_is_killed)
+TEST_F(readers, token_readers_are_notified_when_another_reader_is_killed)
 {
 	BEGIN_WITH_HOLDER();
 	task_kill(&self->other);
 	ASSERT_NOTIFIED(1, READABLE);
 }
 
-TEST_F(readers, of_tokens_are_notified_when_another_reader_closes_its_file)
+TEST_F(readers, token_readers_are_notified_when_another_reader_closes_its_file)
 {
 	BEGIN_WITH_HOLDER();
 	ASSERT_TRUE(task_signal(&self->other));
@@ -615,28 +615,28 @@ do {									\
 	ASSERT_WAITS();							\
 } while (0)
 
-TEST_F(readers, of_tokens_are_notified_when_they_may_hold_one_again)
+TEST_F(readers, token_readers_are_notified_when_they_may_hold_one_again)
 {
 	BEGIN_WITH_FULL_HOLDER();
 	ASSERT_EQ(1, write(self->nb, "a", 1));
 	ASSERT_NOTIFIED(1, READABLE);
 }
 
-TEST_F(readers, of_tokens_are_notified_when_their_limit_is_raised)
+TEST_F(readers, token_readers_are_notified_when_their_limit_is_raised)
 {
 	BEGIN_WITH_FULL_HOLDER();
 	ASSERT_EQ(0, queue_set(self->nb, .fields = BBUF_SET_MAX_LEASES, .max_leases = 2));
 	ASSERT_NOTIFIED(1, READABLE);
 }
 
-TEST_F(readers, of_tokens_at_their_limit_are_notified_of_destroy)
+TEST_F(readers, token_readers_at_their_limit_are_notified_of_destroy)
 {
 	BEGIN_WITH_FULL_HOLDER();
 	ASSERT_EQ(0, queue_destroy(QUEUE));
 	ASSERT_NOTIFIED(-ENODEV, POLLHUP | POLLERR);
 }
 
-TEST_F(readers, of_tokens_at_the_limit_are_notified_of_a_token_that_is_written_back)
+TEST_F(readers, token_readers_at_the_limit_are_notified_of_a_token_that_is_written_back)
 {
 	char tokens[LIMIT + 1];
 
@@ -660,28 +660,28 @@ do {									\
 	ASSERT_WAITS();							\
 } while (0)
 
-TEST_F(readers, of_tokens_are_notified_when_the_mark_is_reached)
+TEST_F(readers, token_readers_are_notified_when_the_mark_is_reached)
 {
 	BEGIN_BELOW_THE_MARK();
 	ASSERT_EQ(1, write(self->nb, "a", 1));
 	ASSERT_NOTIFIED(3, READABLE);
 }
 
-TEST_F(readers, of_tokens_are_notified_of_a_lower_mark)
+TEST_F(readers, token_readers_are_notified_of_a_lower_mark)
 {
 	BEGIN_BELOW_THE_MARK();
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, 2));
 	ASSERT_NOTIFIED(2, READABLE);
 }
 
-TEST_F(readers, of_tokens_are_notified_of_a_shutdown_below_the_mark)
+TEST_F(readers, token_readers_are_notified_of_a_shutdown_below_the_mark)
 {
 	BEGIN_BELOW_THE_MARK();
 	ASSERT_EQ(0, queue_shutdown(self->fd));
 	ASSERT_NOTIFIED(2, ENDED);
 }
 
-TEST_F(readers, of_tokens_are_notified_of_the_last_close_below_the_mark)
+TEST_F(readers, token_readers_are_notified_of_the_last_close_below_the_mark)
 {
 	BEGIN_BELOW_THE_MARK();
 	ASSERT_EQ(0, queue_set_policy(self->fd, BBUF_EOF_ON_CLOSE));
@@ -690,7 +690,7 @@ TEST_F(readers, of_tokens_are_notified_of_the_last_close_below_the_mark)
 }
 
 /* A refusal ends the wait for the mark, until there is room again. */
-TEST_F(readers, of_tokens_are_notified_of_a_refused_write_below_the_mark)
+TEST_F(readers, token_readers_are_notified_of_a_refused_write_below_the_mark)
 {
 	NOT_IN_URING_CALL();
 	BEGIN(TOKENS);
@@ -704,7 +704,7 @@ TEST_F(readers, of_tokens_are_notified_of_a_refused_write_below_the_mark)
 	ASSERT_NOTIFIED(MARK - 5, READABLE);
 }
 
-TEST_F(readers, of_tokens_are_notified_of_EOF_after_a_flush)
+TEST_F(readers, token_readers_are_notified_of_EOF_after_a_flush)
 {
 	ONLY_POLLERS();
 	NOT_IN_URING_POLL();
@@ -895,7 +895,7 @@ do {									\
 	ASSERT_WAITS();							\
 } while (0)
 
-TEST_F(writers, of_tokens_are_notified_of_a_token_that_can_be_written_back)
+TEST_F(writers, token_writers_are_notified_of_a_token_that_can_be_written_back)
 {
 	ONLY_POLLERS();
 	BEGIN_FULL_POOL();
@@ -903,21 +903,21 @@ TEST_F(writers, of_tokens_are_notified_of_a_token_that_can_be_written_back)
 	ASSERT_NOTIFIED(0, WRITABLE);
 }
 
-TEST_F(writers, of_tokens_are_notified_of_a_flush)
+TEST_F(writers, token_writers_are_notified_of_a_flush)
 {
 	BEGIN_FULL_POOL();
 	ASSERT_EQ(0, queue_flush(self->nb));
 	ASSERT_NOTIFIED(LEN, WRITABLE);
 }
 
-TEST_F(writers, of_tokens_are_notified_of_shutdown)
+TEST_F(writers, token_writers_are_notified_of_shutdown)
 {
 	BEGIN_FULL_POOL();
 	ASSERT_EQ(0, queue_shutdown(self->nb));
 	ASSERT_NOTIFIED(-EPIPE, POLLERR);
 }
 
-TEST_F(writers, of_tokens_are_notified_of_destroy)
+TEST_F(writers, token_writers_are_notified_of_destroy)
 {
 	BEGIN_FULL_POOL();
 	ASSERT_EQ(0, queue_destroy(QUEUE));
@@ -925,7 +925,7 @@ TEST_F(writers, of_tokens_are_notified_of_destroy)
 }
 
 /* A new token was refused; then one that was held is written. */
-TEST_F(writers, of_tokens_are_notified_when_no_refused_write_is_left)
+TEST_F(writers, token_writers_are_notified_when_no_refused_write_is_left)
 {
 	ONLY_POLLERS();
 	BEGIN(TOKENS);

@@ -125,7 +125,7 @@ TEST_F(poll, sleeps_while_full_and_is_woken_by_a_read)
 	ASSERT_EQ(POLLOUT, task_wait(&poller));
 }
 
-TEST_F(poll, for_room_sleeps_until_the_write_mark_is_met)
+TEST_F(poll, sleeps_for_room_until_the_write_mark_is_met)
 {
 	struct task poller = task_poller(self->fd, POLLOUT);
 	int i;
@@ -139,7 +139,7 @@ TEST_F(poll, for_room_sleeps_until_the_write_mark_is_met)
 	ASSERT_EQ(POLLOUT, task_wait(&poller));
 }
 
-TEST_F(poll, for_room_is_not_woken_by_writes)
+TEST_F(poll, poller_for_room_is_not_woken_by_writes)
 {
 	struct task poller = task_poller(self->fd, POLLOUT);
 
@@ -150,7 +150,7 @@ TEST_F(poll, for_room_is_not_woken_by_writes)
 	task_kill(&poller);
 }
 
-TEST_F(poll, for_errors_only_is_not_woken)
+TEST_F(poll, poller_for_errors_only_is_not_woken)
 {
 	struct task poller = task_poller(self->fd, POLLPRI);
 
@@ -211,7 +211,7 @@ TEST_F(poll, wakes_all_plain_pollers)
 
 /* Two ways in which a side is closed to non-blocking calls, and opens again. */
 
-TEST_F(poll, for_room_is_woken_when_a_bypassed_writer_gives_up)
+TEST_F(poll, poller_for_room_is_woken_when_a_bypassed_writer_gives_up)
 {
 	struct task writer = task_writer(self->fd, 0, 6000);
 	struct task poller = task_poller(self->fd, POLLOUT);
@@ -225,7 +225,7 @@ TEST_F(poll, for_room_is_woken_when_a_bypassed_writer_gives_up)
 	ASSERT_EQ(POLLOUT, task_wait(&poller));
 }
 
-TEST_F(poll, for_room_is_woken_when_a_large_write_ends)
+TEST_F(poll, poller_for_room_is_woken_when_a_large_write_ends)
 {
 	struct task writer = task_writer(self->fd, 0, CAPACITY + 1);
 	struct task poller = task_poller(self->fd, POLLOUT);

@@ -287,7 +287,7 @@ TEST_F(pollout, causes_no_busy_loop)
 
 /* Conditions on which POLLOUT depends, and on which not */
 
-TEST_F(pollout, of_another_file_is_not_affected)
+TEST_F(pollout, does_not_depend_on_refused_writes_of_other_files)
 {
 	int other = queue_open(QUEUE, O_WRONLY | O_NONBLOCK), copy = dup(file(self, variant));
 
@@ -549,7 +549,7 @@ static int count_woken(const struct task *poller, const size_t *needs, size_t fr
 	return count;
 }
 
-TEST_F(needs, of_different_size_lose_no_wakeup)
+TEST_F(needs, lose_no_wakeup_if_they_differ)
 {
 	ASSERT_TRUE(discard(self->nb, LITTLE));
 	ASSERT_TRUE(eventually(count_woken(self->poller, variant->needs, 0, LITTLE) > 0));
@@ -561,7 +561,7 @@ TEST_F(needs, of_different_size_lose_no_wakeup)
 }
 
 /* Both records are taken by one read. */
-TEST_F(needs, of_two_pollers_with_smaller_needs_lose_no_wakeup)
+TEST_F(needs, lose_no_wakeup_if_two_pollers_need_less)
 {
 	unsigned char buf[2 * BBUF_FRAME_SPACE(LITTLE)];
 

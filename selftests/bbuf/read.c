@@ -28,7 +28,7 @@ TEST_F(read, returns_a_full_queue_at_once)
 	ASSERT_TRUE(pattern_matches(buf, 0, CAPACITY));
 }
 
-TEST_F(read, of_length_0_returns_0_and_takes_nothing)
+TEST_F(read, returns_0_and_takes_nothing_if_the_length_is_0)
 {
 	char buf[1];
 
@@ -110,7 +110,7 @@ TEST_F(read, returns_what_was_written_before_all_files_were_closed)
 	ASSERT_TRUE(take(self->nb, 0, CAPACITY));
 }
 
-TEST_F(read, to_a_bad_address_fails_with_EFAULT_and_takes_nothing)
+TEST_F(read, fails_with_EFAULT_and_takes_nothing_at_a_bad_address)
 {
 	void *closed = mmap(NULL, 1, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	void *constant = mmap(NULL, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -22,7 +22,7 @@ TEST_F(records, keep_their_boundaries)
 	ASSERT_EQ(0, queued(self->nb));
 }
 
-TEST_F(records, of_length_0_are_not_queued)
+TEST_F(records, are_not_queued_if_empty)
 {
 	char byte;
 
@@ -48,7 +48,7 @@ TEST_F(records, FIONREAD_returns_the_length_of_the_next_record)
 
 /* EMSGSIZE both ways */
 
-TEST_F(records, longer_than_the_buffer_stay_queued)
+TEST_F(records, stay_queued_if_longer_than_the_buffer)
 {
 	char buf[100];
 
@@ -62,7 +62,7 @@ TEST_F(records, longer_than_the_buffer_stay_queued)
 	ASSERT_TRUE(take_record(self->fd, 100, 1));
 }
 
-TEST_F(records, longer_than_the_buffer_of_a_waiting_reader_go_to_the_next)
+TEST_F(records, go_to_the_next_reader_if_longer_than_the_buffer_of_the_head)
 {
 	struct task small = task_reader(self->fd, 9), large = task_reader(self->fd, 10);
 
@@ -74,7 +74,7 @@ TEST_F(records, longer_than_the_buffer_of_a_waiting_reader_go_to_the_next)
 	ASSERT_TRUE(pattern_matches(large.result->data, 0, 10));
 }
 
-TEST_F(records, longer_than_the_capacity_fail_with_EMSGSIZE)
+TEST_F(records, fail_with_EMSGSIZE_if_longer_than_the_capacity)
 {
 	ASSERT_FAILS(EMSGSIZE, put(self->fd, 0, CAPACITY + 1));
 	ASSERT_FAILS(EMSGSIZE, put(self->nb, 0, CAPACITY + 1));
@@ -86,7 +86,7 @@ TEST_F(records, longer_than_the_capacity_fail_with_EMSGSIZE)
 
 /* Sizes */
 
-TEST_F(records, of_exactly_the_capacity_fit)
+TEST_F(records, fit_up_to_exactly_the_capacity)
 {
 	int i;
 
@@ -97,7 +97,7 @@ TEST_F(records, of_exactly_the_capacity_fit)
 	}
 }
 
-TEST_F(records, of_one_byte_fill_the_capacity)
+TEST_F(records, fill_the_capacity_if_each_is_one_byte)
 {
 	int i;
 
@@ -114,7 +114,7 @@ TEST_F(records, of_one_byte_fill_the_capacity)
 /* Around one, and where their length takes another byte. */
 #define SMALL	300
 
-TEST_F(records, of_every_size_wrap_around)
+TEST_F(records, wrap_around_whatever_their_size)
 {
 	size_t before, n;
 
@@ -129,7 +129,7 @@ TEST_F(records, of_every_size_wrap_around)
 	}
 }
 
-TEST_F(records, of_random_sizes_wrap_around_in_order)
+TEST_F(records, wrap_around_in_order_if_their_sizes_are_random)
 {
 	size_t length[SMALL], head = 0, tail = 0, bytes = 0;
 	unsigned int seed = 1;
@@ -210,7 +210,7 @@ TEST_F(records, are_reported_by_poll_one_by_one)
 
 /* Memory */
 
-TEST_F(records, fault_in_a_write_queues_nothing)
+TEST_F(records, are_not_queued_if_the_write_faults)
 {
 	static const size_t valid[] = { 0, 1, 100, 4096, 5000 };
 	size_t i;
@@ -228,7 +228,7 @@ TEST_F(records, fault_in_a_write_queues_nothing)
 	ASSERT_TRUE(take_record(self->nb, 3, 10));
 }
 
-TEST_F(records, read_to_a_bad_address_stay_queued)
+TEST_F(records, stay_queued_if_the_buffer_is_at_a_bad_address)
 {
 	size_t start, n = 5000;
 
@@ -357,7 +357,7 @@ static long read_messages(struct task *t)
 	return n;
 }
 
-TEST_F(records, of_many_writers_are_each_delivered_once_to_one_reader)
+TEST_F(records, are_each_delivered_once_with_many_readers_and_writers)
 {
 	struct task writer[WRITERS], reader[READERS];
 	int i, j;

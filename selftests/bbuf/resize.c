@@ -23,7 +23,7 @@ TEST_F(resize, keeps_what_is_queued)
 	ASSERT_TRUE(take(self->fd, 99900, 100));
 }
 
-TEST_F(resize, below_what_is_queued_fails_and_loses_nothing)
+TEST_F(resize, fails_below_what_is_queued_and_loses_nothing)
 {
 	ASSERT_EQ(500, put(self->fd, 0, 500));
 	ASSERT_FAILS(EBUSY, queue_resize(self->fd, 499));
@@ -36,7 +36,7 @@ TEST_F(resize, below_what_is_queued_fails_and_loses_nothing)
 	ASSERT_FAILS(EAGAIN, put(self->nb, 0, 1));
 }
 
-TEST_F(resize, of_an_unused_queue_works)
+TEST_F(resize, works_on_an_unused_queue)
 {
 	ASSERT_EQ(0, queue_resize(self->fd, 10));
 	ASSERT_EQ(10, put(self->nb, 0, 10));
@@ -111,7 +111,7 @@ TEST_F(resize, keeps_records_of_all_sizes)
 
 /* Waiters */
 
-TEST_F(resize, to_a_larger_capacity_admits_waiting_writers)
+TEST_F(resize, admits_waiting_writers_if_the_capacity_is_raised)
 {
 	struct task writer = task_writer(self->fd, CAPACITY, 100);
 	struct task next = task_writer(self->fd, CAPACITY + 100, 50);
@@ -172,7 +172,7 @@ TEST_F(resize, fails_a_waiting_record_that_can_no_longer_fit)
 	ASSERT_TRUE(take_record(self->nb, 7, 500));
 }
 
-TEST_F(resize, during_a_large_write_keeps_its_order)
+TEST_F(resize, keeps_the_order_of_a_large_write)
 {
 	struct task writer = task_writer(self->fd, 0, 5 * CAPACITY);
 	static const size_t capacities[] = { 3 * CAPACITY, 1500, 10 * CAPACITY };
@@ -252,12 +252,12 @@ do {									\
 	ASSERT_EQ(total, task_wait(&reader));				\
 } while (0)
 
-TEST_F(resize, during_traffic_loses_no_byte)
+TEST_F(resize, loses_no_byte_during_traffic)
 {
 	TRAFFIC(BBUF_STREAM);
 }
 
-TEST_F(resize, during_traffic_loses_no_record)
+TEST_F(resize, loses_no_record_during_traffic)
 {
 	TRAFFIC(BBUF_RECORD);
 }

@@ -14,7 +14,7 @@ deadline=30		# seconds until what must happen counts as lost
 # Each test runs in a shell of its own, in a folder of its own, with the device empty.
 # Every command in it must succeed.
 
-test_echo_and_cat()
+test_echo_writes_and_cat_reads()
 {
 	echo hello >"$device"
 	cat "$device" >out &
@@ -26,7 +26,7 @@ test_cat_waits_until_timeout_ends_it()
 	expect_status 124 timeout "$patience" cat "$device"
 }
 
-test_data_stays_when_nobody_has_it_open()
+test_data_stays_while_no_file_is_open()
 {
 	echo one >"$device"
 	echo two >>"$device"
@@ -35,7 +35,7 @@ test_data_stays_when_nobody_has_it_open()
 	[ "${lines[*]}" = 'one two' ]
 }
 
-test_head_takes_what_it_asks_for()
+test_head_takes_as_much_as_requested()
 {
 	printf 0123456789 >"$device"
 	[ "$(head -c 4 "$device")" = 0123 ]
@@ -48,13 +48,13 @@ test_dd_reads_and_writes_blocks()
 	[ "$(dd if="$device" bs=5 count=3 2>/dev/null)" = 0123456789abcde ]
 }
 
-test_dd_nonblock_says_that_there_is_nothing()
+test_dd_nonblock_reports_an_empty_queue()
 {
 	expect_status 1 dd if="$device" iflag=nonblock count=1 2>errors
 	grep -q 'Resource temporarily unavailable' errors
 }
 
-test_dd_nonblock_fills_it_to_the_brim()
+test_dd_nonblock_fills_the_whole_capacity()
 {
 	expect_status 1 dd if=/dev/zero of="$device" oflag=nonblock bs=4K 2>errors
 	grep -q 'Resource temporarily unavailable' errors
@@ -73,7 +73,7 @@ test_tail_follows_from_the_start()
 }
 
 # Plain tail first looks for the last lines before an end, and there is none.
-test_plain_tail_swallows_and_waits()
+test_tail_without_a_start_discards_data()
 {
 	stdbuf -oL tail -f "$device" >out &
 	echo lost >"$device"
@@ -82,7 +82,7 @@ test_plain_tail_swallows_and_waits()
 	[ ! -s out ]
 }
 
-test_a_file_larger_than_the_queue_comes_out_identical()
+test_file_larger_than_the_queue_is_unchanged()
 {
 	head -c 3000000 /dev/urandom >in
 	cat in >"$device" &
@@ -102,7 +102,7 @@ test_one_descriptor_reads_and_writes()
 	[ "$line" = second ]
 }
 
-test_lines_arrive_in_a_loop()
+test_lines_arrive_in_order()
 {
 	seq 3 >"$device"
 	mapfile -t -n 3 lines <"$device"
@@ -122,7 +122,7 @@ test_lines_of_many_writers_stay_whole()
 	printf '%s\n' {a..d}{10..49} | cmp - out
 }
 
-test_sync_waits_until_all_was_read()
+test_sync_waits_until_all_is_read()
 {
 	sync "$device"
 	echo unread >"$device"
@@ -133,7 +133,7 @@ test_sync_waits_until_all_was_read()
 	kill $!
 }
 
-test_rmmod_says_that_it_is_in_use()
+test_rmmod_reports_that_the_module_is_in_use()
 {
 	exec 3<"$device"
 	expect_status 1 rmmod bbuf 2>errors

@@ -416,7 +416,7 @@ TEST_F(last_close, releases_waiting_readers)
 		ASSERT_EQ(0, task_wait(&reader[i]));
 }
 
-TEST_F(last_close, of_a_duplicate_does_not_count)
+TEST_F(last_close, is_not_the_close_of_one_of_two_duplicates)
 {
 	int copy = dup(self->out);
 

@@ -61,7 +61,7 @@ TEST_F(splice, moves_data_from_the_queue_into_a_pipe)
 	ASSERT_TRUE(take(self->in, 0, 10000));
 }
 
-TEST_F(splice, of_one_byte_leaves_the_rest)
+TEST_F(splice, takes_one_byte_and_leaves_the_rest)
 {
 	ASSERT_EQ(100, put(self->fd, 0, 100));
 	ASSERT_EQ(1, splice(self->fd, NULL, self->out, NULL, 1, 0));
@@ -70,7 +70,7 @@ TEST_F(splice, of_one_byte_leaves_the_rest)
 	ASSERT_TRUE(take(self->nb, 1, 99));
 }
 
-TEST_F(splice, to_a_pipe_with_less_room_loses_nothing)
+TEST_F(splice, loses_nothing_if_the_pipe_has_less_room)
 {
 	long page = sysconf(_SC_PAGESIZE);
 	ssize_t n;
@@ -85,7 +85,7 @@ TEST_F(splice, to_a_pipe_with_less_room_loses_nothing)
 	ASSERT_TRUE(take(self->nb, n, 3 * page - n));
 }
 
-TEST_F(splice, to_a_full_pipe_takes_nothing)
+TEST_F(splice, takes_nothing_if_the_pipe_is_full)
 {
 	ASSERT_TRUE(fill(self->out, fcntl(self->out, F_GETPIPE_SZ)));
 	ASSERT_EQ(100, put(self->fd, 0, 100));
@@ -93,12 +93,12 @@ TEST_F(splice, to_a_full_pipe_takes_nothing)
 	ASSERT_TRUE(take(self->nb, 0, 100));
 }
 
-TEST_F(splice, from_an_empty_nonblocking_queue_fails_with_EAGAIN)
+TEST_F(splice, fails_with_EAGAIN_from_an_empty_nonblocking_queue)
 {
 	ASSERT_FAILS(EAGAIN, splice(self->nb, NULL, self->out, NULL, 100, 0));
 }
 
-TEST_F(splice, to_a_full_nonblocking_queue_fails_with_EAGAIN)
+TEST_F(splice, fails_with_EAGAIN_to_a_full_nonblocking_queue)
 {
 	ASSERT_TRUE(fill(self->fd, CAPACITY));
 	ASSERT_EQ(100, put(self->out, 0, 100));
@@ -116,7 +116,7 @@ static long splice_in(struct task *t)
 	return splice(t->arg[0], NULL, t->arg[1], NULL, t->len, 0);
 }
 
-TEST_F(splice, from_an_empty_queue_sleeps_until_a_write)
+TEST_F(splice, sleeps_from_an_empty_queue_until_a_write)
 {
 	struct task splicer = {
 		.fn = splice_out, .nr = SYS_splice, .fd = self->fd, .arg = { self->out },
@@ -128,7 +128,7 @@ TEST_F(splice, from_an_empty_queue_sleeps_until_a_write)
 	ASSERT_TRUE(take(self->in, 0, 10));
 }
 
-TEST_F(splice, to_a_full_queue_sleeps_until_a_read)
+TEST_F(splice, sleeps_to_a_full_queue_until_a_read)
 {
 	struct task splicer = {
 		.fn = splice_in, .nr = SYS_splice, .fd = -1, .len = 100,
@@ -143,7 +143,7 @@ TEST_F(splice, to_a_full_queue_sleeps_until_a_read)
 	ASSERT_TRUE(take(self->nb, 0, 100));
 }
 
-TEST_F(splice, with_an_offset_fails_with_EINVAL)
+TEST_F(splice, fails_with_EINVAL_if_given_an_offset)
 {
 	loff_t offset = 0;
 

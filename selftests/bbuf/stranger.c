@@ -277,7 +277,7 @@ TEST_F(stranger, cannot_open_or_watch_the_node)
 }
 
 /* A user with write permission is notified of room, but not of queued data. */
-TEST_F(stranger, with_write_permission_gets_only_room_events)
+TEST_F(stranger, gets_only_room_events_with_write_permission)
 {
 	int fd = queue_open(QUEUE, O_WRONLY), bytes;
 

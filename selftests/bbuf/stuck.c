@@ -252,7 +252,7 @@ TEST_F(lease_reader, has_the_full_lease_timeout_after_a_stall)
 }
 
 /* Of records with frames, those before the missing page are leased, and the read ends there. */
-TEST_F(lease_reader, without_a_page_for_the_second_record_gets_the_first)
+TEST_F(lease_reader, gets_the_first_record_without_a_page_for_the_second)
 {
 	REQUIRE_LATE();
 	if (!(variant->flags & BBUF_FRAMED))
@@ -387,7 +387,7 @@ do {									\
 	ASSERT_STALLS(self->call);					\
 } while (0)
 
-TEST_F(timeouts, of_a_stalled_writer_release_nonblocking_calls)
+TEST_F(timeouts, release_nonblocking_calls_from_a_stalled_writer)
 {
 	REQUIRE_LATE();
 	ASSERT_WRITER_STALLS();
@@ -398,7 +398,7 @@ TEST_F(timeouts, of_a_stalled_writer_release_nonblocking_calls)
 	ASSERT_TRUE(take(self->nb, 7, 100));
 }
 
-TEST_F(timeouts, of_a_stalled_writer_release_waiters)
+TEST_F(timeouts, release_waiters_from_a_stalled_writer)
 {
 	struct task behind[] = {
 		task_writer(self->other, 7, 100), task_writer(self->other, 8, 100),
@@ -418,7 +418,7 @@ TEST_F(timeouts, of_a_stalled_writer_release_waiters)
 	ASSERT_TRUE(take(self->nb, 8, 100));
 }
 
-TEST_F(timeouts, of_a_stalled_writer_release_pollers)
+TEST_F(timeouts, release_pollers_from_a_stalled_writer)
 {
 	struct task poller = task_poller(self->nb, POLLOUT);
 
@@ -431,7 +431,7 @@ TEST_F(timeouts, of_a_stalled_writer_release_pollers)
 	ASSERT_EQ(-ETIMEDOUT, FINISH(self->call));
 }
 
-TEST_F(timeouts, of_a_stalled_writer_release_flush_and_resize)
+TEST_F(timeouts, release_flush_and_resize_from_a_stalled_writer)
 {
 	REQUIRE_LATE();
 	ASSERT_EQ(100, put(self->nb, 7, 100));
@@ -446,7 +446,7 @@ TEST_F(timeouts, of_a_stalled_writer_release_flush_and_resize)
 }
 
 /* A write in pieces: the pieces already queued stay, and the write returns their count. */
-TEST_F(timeouts, of_a_stalled_writer_keep_the_pieces_already_queued)
+TEST_F(timeouts, keep_the_pieces_that_a_stalled_writer_has_queued)
 {
 	struct pollfd fault;
 	size_t taken = 0;
@@ -479,7 +479,7 @@ TEST_F(timeouts, of_a_stalled_writer_keep_the_pieces_already_queued)
 }
 
 /* Of records with frames, too: those whose pages were there. */
-TEST_F(timeouts, of_a_stalled_writer_keep_the_records_already_queued)
+TEST_F(timeouts, keep_the_records_that_a_stalled_writer_has_queued)
 {
 	REQUIRE_LATE();
 	if (variant->type == BBUF_STREAM)
@@ -499,7 +499,7 @@ TEST_F(timeouts, of_a_stalled_writer_keep_the_records_already_queued)
 	ASSERT_EQ(0, queued(self->nb));
 }
 
-TEST_F(timeouts, of_a_stalled_writer_come_before_shutdown)
+TEST_F(timeouts, end_a_stalled_writer_although_it_was_shut_down)
 {
 	REQUIRE_LATE();
 	ASSERT_WRITER_STALLS();
@@ -525,7 +525,7 @@ static bool taken_by_now(int nb, size_t position)
 	return read(nb, buf, LENGTH) == LENGTH && pattern_matches(buf, position, LENGTH);
 }
 
-TEST_F(timeouts, of_a_stalled_reader_release_nonblocking_calls)
+TEST_F(timeouts, release_nonblocking_calls_from_a_stalled_reader)
 {
 	REQUIRE_LATE();
 	PUT_TWO();
@@ -539,7 +539,7 @@ TEST_F(timeouts, of_a_stalled_reader_release_nonblocking_calls)
 	ASSERT_EQ(3 * LENGTH, queue_info(self->nb).out.bytes);
 }
 
-TEST_F(timeouts, of_a_stalled_reader_release_waiters)
+TEST_F(timeouts, release_waiters_from_a_stalled_reader)
 {
 	struct task behind = task_reader(self->other, LENGTH);
 
@@ -555,7 +555,7 @@ TEST_F(timeouts, of_a_stalled_reader_release_waiters)
 	ASSERT_EQ(0, queued(self->nb));
 }
 
-TEST_F(timeouts, of_a_stalled_reader_leave_its_data_queued)
+TEST_F(timeouts, leave_the_data_of_a_stalled_reader_queued)
 {
 	unsigned char buf[LENGTH];
 
@@ -571,7 +571,7 @@ TEST_F(timeouts, of_a_stalled_reader_leave_its_data_queued)
 	ASSERT_TRUE(taken_by_now(self->nb, LENGTH));
 }
 
-TEST_F(timeouts, of_a_stalled_reader_release_pollers)
+TEST_F(timeouts, release_pollers_from_a_stalled_reader)
 {
 	struct task poller = task_poller(self->nb, POLLIN);
 
@@ -586,7 +586,7 @@ TEST_F(timeouts, of_a_stalled_reader_release_pollers)
 	ASSERT_TRUE(taken_by_now(self->nb, LENGTH));
 }
 
-TEST_F(timeouts, of_a_stalled_reader_release_flush_and_resize)
+TEST_F(timeouts, release_flush_and_resize_from_a_stalled_reader)
 {
 	REQUIRE_LATE();
 	PUT_TWO();
@@ -604,7 +604,7 @@ TEST_F(timeouts, of_a_stalled_reader_release_flush_and_resize)
  * The newest record is dropped while a reader copies the oldest; after that the oldest is dropped
  * again.
  */
-TEST_F(timeouts, of_a_stalled_reader_release_drop_oldest)
+TEST_F(timeouts, release_drop_oldest_from_a_stalled_reader)
 {
 	int i;
 
@@ -645,7 +645,7 @@ static int count_woken(const struct task *poller)
 	return count;
 }
 
-TEST_F(timeouts, of_a_stalled_reader_wake_one_exclusive_poller_per_record)
+TEST_F(timeouts, wake_one_exclusive_poller_per_record_of_a_stalled_reader)
 {
 	struct task poller[POLLERS];
 	int i, undisturbed = 0;

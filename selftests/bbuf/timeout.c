@@ -27,7 +27,7 @@ static const unsigned long long timeouts[] = {
 	1, 999999, NS_PER_MS, 3999999, 4 * NS_PER_MS, 7900000, 9 * NS_PER_MS, 20500000,
 };
 
-TEST_F(timeout, of_a_read_does_not_end_early)
+TEST_F(timeout, read_does_not_time_out_early)
 {
 	unsigned long long start;
 	char byte;
@@ -41,7 +41,7 @@ TEST_F(timeout, of_a_read_does_not_end_early)
 	}
 }
 
-TEST_F(timeout, of_a_write_does_not_end_early_and_queues_nothing)
+TEST_F(timeout, write_does_not_time_out_early_and_queues_nothing)
 {
 	unsigned long long start;
 	size_t i;
@@ -57,7 +57,7 @@ TEST_F(timeout, of_a_write_does_not_end_early_and_queues_nothing)
 	ASSERT_EQ(1, put(self->fd, 0, 1));
 }
 
-TEST_F(timeout, of_a_record_write_queues_nothing)
+TEST_F(timeout, record_write_that_times_out_queues_nothing)
 {
 	RECREATE(BBUF_RECORD, CAPACITY, 0);
 	ASSERT_EQ(0, queue_set_options(self->fd, .write_timeout = 1, .read_timeout = 1));
@@ -68,7 +68,7 @@ TEST_F(timeout, of_a_record_write_queues_nothing)
 	ASSERT_EQ(ETIMEDOUT, errno);
 }
 
-TEST_F(timeout, of_a_large_write_returns_a_partial_count)
+TEST_F(timeout, large_write_that_times_out_returns_a_partial_count)
 {
 	ASSERT_EQ(0, queue_set_options(self->fd, .write_timeout = NS_PER_MS));
 	ASSERT_EQ(CAPACITY, put(self->fd, 0, CAPACITY + 1));
@@ -200,7 +200,7 @@ TEST_F(timeout, is_changed_atomically)
 	ASSERT_EQ(0, n);
 }
 
-TEST_F(timeout, of_reads_and_of_writes_are_independent)
+TEST_F(timeout, read_timeout_does_not_apply_to_writes)
 {
 	struct task writer = task_writer(self->fd, 0, 1);
 	struct bbuf_options options;
@@ -287,7 +287,7 @@ TEST_F(timeout, covers_all_records_of_a_framed_write)
 	ASSERT_GT(all, task_wait(&writer));
 }
 
-TEST_F(timeout, of_the_head_waiter_lets_the_next_proceed)
+TEST_F(timeout, head_waiter_that_times_out_lets_the_next_proceed)
 {
 	struct task first = task_writer(self->fd, 0, 100), next;
 

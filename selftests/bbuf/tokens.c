@@ -101,7 +101,7 @@ TEST_F(tokens, are_leased_one_or_several_at_a_time)
 	ASSERT_EQ(0, queued(self->fd));
 }
 
-TEST_F(tokens, held_count_against_the_capacity)
+TEST_F(tokens, count_against_the_capacity_while_held)
 {
 	ASSERT_TRUE(got(self->fd, 8, TOKENS));
 	ASSERT_TRUE(fill(self->nb, CAPACITY - N_TOKENS));
@@ -109,7 +109,7 @@ TEST_F(tokens, held_count_against_the_capacity)
 	ASSERT_EQ(N_TOKENS, held(self->fd));
 }
 
-TEST_F(tokens, held_are_hidden_from_peek_and_FIONREAD)
+TEST_F(tokens, are_hidden_from_peek_and_FIONREAD_while_held)
 {
 	ASSERT_TRUE(got(self->fd, 3, "abc"));
 	ASSERT_TRUE(pool_is(self->nb, "defgh"));
@@ -191,7 +191,7 @@ static void *read_one(void *argument)
 }
 
 /* A pool of two: the third read gets what another thread of the process writes back. */
-TEST_F(tokens, all_held_are_waited_for_by_their_holder)
+TEST_F(tokens, are_waited_for_by_their_holder_if_it_holds_all)
 {
 	pthread_t helper;
 	char *token;
@@ -211,7 +211,7 @@ TEST_F(tokens, all_held_are_waited_for_by_their_holder)
 	ASSERT_EQ(2, held(self->fd));
 }
 
-TEST_F(tokens, beyond_the_limit_are_waited_for_until_one_is_written_back)
+TEST_F(tokens, are_waited_for_at_the_limit_until_one_is_written_back)
 {
 	struct task reader[] = { task_reader(self->fd, 1), task_reader(self->fd, 1) };
 	size_t i;
@@ -229,7 +229,7 @@ TEST_F(tokens, beyond_the_limit_are_waited_for_until_one_is_written_back)
 	ASSERT_EQ(2, held(self->fd));
 }
 
-TEST_F(tokens, beyond_the_limit_give_EAGAIN_to_nonblocking_reads)
+TEST_F(tokens, give_EAGAIN_at_the_limit_to_nonblocking_reads)
 {
 	struct iovec iov = { (char[1]){ 0 }, 1 };
 
@@ -241,7 +241,7 @@ TEST_F(tokens, beyond_the_limit_give_EAGAIN_to_nonblocking_reads)
 	ASSERT_EQ(6, queued(self->nb));
 }
 
-TEST_F(tokens, beyond_the_limit_are_leased_when_it_is_raised)
+TEST_F(tokens, are_leased_when_the_limit_is_raised)
 {
 	struct task reader = task_reader(self->fd, 1), poller = task_poller(self->nb, POLLIN);
 
@@ -256,7 +256,7 @@ TEST_F(tokens, beyond_the_limit_are_leased_when_it_is_raised)
 	ASSERT_EMPTY(self->nb);
 }
 
-TEST_F(tokens, beyond_a_lowered_limit_are_waited_for)
+TEST_F(tokens, are_waited_for_after_the_limit_was_lowered)
 {
 	struct task reader = task_reader(self->fd, 1);
 
@@ -271,7 +271,7 @@ TEST_F(tokens, beyond_a_lowered_limit_are_waited_for)
 	ASSERT_EQ(1, task_wait(&reader));
 }
 
-TEST_F(tokens, beyond_the_limit_are_waited_for_until_destroy)
+TEST_F(tokens, are_waited_for_at_the_limit_until_destroy)
 {
 	struct task reader = task_reader(self->fd, 1);
 
@@ -281,7 +281,7 @@ TEST_F(tokens, beyond_the_limit_are_waited_for_until_destroy)
 	ASSERT_EQ(-ENODEV, task_wait(&reader));
 }
 
-TEST_F(tokens, beyond_the_limit_are_waited_for_until_the_timeout)
+TEST_F(tokens, are_waited_for_at_the_limit_until_the_timeout)
 {
 	HOLD_ALL_ONE_MAY();
 	ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = 20 * NS_PER_MS));
@@ -290,7 +290,7 @@ TEST_F(tokens, beyond_the_limit_are_waited_for_until_the_timeout)
 	ASSERT_EQ(6, queued(self->fd));
 }
 
-TEST_F(tokens, beyond_the_limit_are_waited_for_until_a_signal)
+TEST_F(tokens, are_waited_for_at_the_limit_until_a_signal)
 {
 	struct task reader = task_reader(self->fd, 1), killed = task_reader(self->fd, 1);
 
@@ -317,7 +317,7 @@ static long take_one(struct task *t)
 }
 
 /* Tokens in the pool are for other processes, however long a process at its limit has waited. */
-TEST_F(tokens, beyond_the_limit_of_one_process_are_leased_by_others)
+TEST_F(tokens, are_leased_to_others_when_one_process_is_at_the_limit)
 {
 	struct task reader = task_reader(self->fd, 1);
 	struct task other = { .fn = take_one, .nr = SYS_read, .fd = -1, .len = 1 };
@@ -357,7 +357,7 @@ TEST_F(tokens, are_written_back_in_any_order)
 }
 
 /* GNU make's are all alike, and it doesn't matter which of them it was. */
-TEST_F(tokens, of_equal_value_are_counted)
+TEST_F(tokens, are_counted_if_they_have_the_same_value)
 {
 	ASSERT_EQ(0, queue_flush(self->fd));
 	ASSERT_TRUE(gave(self->fd, "+++-"));
@@ -373,7 +373,7 @@ TEST_F(tokens, of_equal_value_are_counted)
 	ASSERT_EQ(5, queued(self->fd));
 }
 
-TEST_F(tokens, written_but_not_held_are_new)
+TEST_F(tokens, are_new_if_written_but_not_held)
 {
 	ASSERT_TRUE(got(self->fd, 2, "ab"));
 	ASSERT_TRUE(gave(self->fd, "x"));
@@ -385,7 +385,7 @@ TEST_F(tokens, written_but_not_held_are_new)
 	ASSERT_EQ(N_TOKENS + 2, queue_info(self->fd).in.bytes);
 }
 
-TEST_F(tokens, written_as_new_need_room)
+TEST_F(tokens, need_room_if_written_as_new)
 {
 	struct task writer = task_writer(self->fd, 0, 1);	/* the pattern's first byte is 0 */
 
@@ -494,7 +494,7 @@ TEST_F(tokens, return_when_the_last_file_of_a_process_is_closed)
 	ASSERT_EQ(N_TOKENS, queued(self->fd));
 }
 
-TEST_F(tokens, returned_wake_waiting_readers)
+TEST_F(tokens, wake_waiting_readers_when_returned)
 {
 	struct task job = task_job(8), reader = task_reader(self->fd, 1);
 	struct task poller = task_poller(self->nb, POLLIN);
@@ -541,7 +541,7 @@ static long take_and_give(struct task *t)
 }
 
 /* A child that has inherited a file reads and writes back tokens for the process that opened it. */
-TEST_F(tokens, taken_by_a_child_belong_to_the_file)
+TEST_F(tokens, belong_to_the_file_if_leased_by_a_child)
 {
 	struct task child = { .fn = take_and_give, .fd = self->fd, .arg = { 1 } };
 	struct task keeper = task_reader(self->fd, 2);
@@ -566,7 +566,7 @@ static long give_other(struct task *t)
 	return write(fd, t->arg, 1);
 }
 
-TEST_F(tokens, of_one_process_cannot_be_written_back_by_another)
+TEST_F(tokens, cannot_be_written_back_by_another_process)
 {
 	struct task other = { .fn = give_other, .fd = -1, .arg = { 0 } };
 
@@ -584,7 +584,7 @@ TEST_F(tokens, of_one_process_cannot_be_written_back_by_another)
 	ASSERT_EQ(-EAGAIN, task_wait(&other));
 }
 
-TEST_F(tokens, of_two_processes_return_independently)
+TEST_F(tokens, return_independently_if_two_processes_hold_some)
 {
 	struct task first = task_job(2), second = task_job(3);
 
@@ -602,7 +602,7 @@ TEST_F(tokens, of_two_processes_return_independently)
 
 /* poll */
 
-TEST_F(tokens, in_the_pool_are_reported_by_poll)
+TEST_F(tokens, are_reported_by_poll_while_in_the_pool)
 {
 	int epoll = epoll_on(self->nb, EPOLLIN | EPOLLET);
 
@@ -620,7 +620,7 @@ TEST_F(tokens, in_the_pool_are_reported_by_poll)
 }
 
 /* A process without write permission cannot write back, either. */
-TEST_F(tokens, held_by_a_read_only_file_are_not_POLLOUT)
+TEST_F(tokens, are_not_POLLOUT_if_held_by_a_read_only_file)
 {
 	int reader = queue_open(QUEUE, O_RDONLY | O_NONBLOCK);
 
@@ -634,7 +634,7 @@ TEST_F(tokens, held_by_a_read_only_file_are_not_POLLOUT)
 
 /* The ends */
 
-TEST_F(tokens, held_are_not_EOF)
+TEST_F(tokens, are_not_EOF_while_held)
 {
 	struct task reader = task_reader(self->fd, 1), drainer = task_drainer(self->fd);
 	struct task job = task_job(8);
@@ -711,7 +711,7 @@ TEST_F(tokens, are_counted_in_info)
 	ASSERT_TRUE(fdinfo_is(self->nb, "bbuf-leased:\t", "2"));
 }
 
-TEST_F(tokens, returned_are_not_counted_as_read)
+TEST_F(tokens, are_not_counted_as_read_when_returned)
 {
 	struct task job = task_job(1);
 	struct bbuf_info info;

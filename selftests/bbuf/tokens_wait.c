@@ -388,7 +388,7 @@ TEST_F(tokens_wait, ends_when_the_reader_is_killed)
 }
 
 /* A token for which the woken reader has no page goes to another reader. */
-TEST_F(tokens_wait, of_a_reader_that_faults_does_not_delay_others)
+TEST_F(tokens_wait, does_not_delay_others_when_the_reader_faults)
 {
 	struct late late;
 	struct call stuck = { .late = &late, .fd = self->fd };
@@ -463,7 +463,7 @@ TEST_F(tokens_wait, loses_no_wakeup_when_a_reader_is_killed)
 /* poll for writing */
 
 /* A new token has no room, though one that is held could go back: to poll must not spin. */
-TEST_F(tokens_wait, in_poll_for_room_ends_after_a_refused_new_token)
+TEST_F(tokens_wait, ends_in_poll_for_room_after_a_refused_new_token)
 {
 	int epoll = epoll_on(self->nb, EPOLLOUT), other;
 
@@ -492,7 +492,7 @@ TEST_F(tokens_wait, in_poll_for_room_ends_after_a_refused_new_token)
 }
 
 /* Every event that makes a file of a full pool writable wakes its pollers. */
-TEST_F(tokens_wait, in_poll_for_POLLOUT_ends_when_a_token_can_be_written_back)
+TEST_F(tokens_wait, ends_in_poll_for_POLLOUT_when_a_token_can_be_written_back)
 {
 	struct task poller = task_poller(self->nb, POLLOUT);
 	int epoll = epoll_on(self->nb, EPOLLOUT | EPOLLET);

@@ -260,7 +260,7 @@ TEST_F(uring_frames, are_all_written_while_task_work_is_pending)
  * There is room for what poll asks for, but not for this record. The kernel tries, polls and
  * tries again: that is not to go round and round, or to end in a worker thread.
  */
-TEST_F(uring_frames, of_a_record_that_does_not_fit_wait_without_a_worker)
+TEST_F(uring_frames, wait_without_a_worker_if_a_record_does_not_fit)
 {
 	static struct { struct bbuf_frame head; unsigned char body[30000]; } frame;
 	const size_t queued_before = CAPACITY - sizeof(frame.body) / 2;

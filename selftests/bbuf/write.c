@@ -11,7 +11,7 @@
 
 BBUF_FIXTURE(write)
 
-TEST_F(write, of_length_0_returns_0_and_queues_nothing)
+TEST_F(write, returns_0_and_queues_nothing_if_the_length_is_0)
 {
 	ASSERT_EQ(0, write(self->fd, "", 0));
 	ASSERT_EQ(0, queued(self->fd));
@@ -44,7 +44,7 @@ TEST_F(write, sleeps_while_full_and_is_woken_by_a_read)
 	ASSERT_EQ(CAPACITY, queued(self->fd));
 }
 
-TEST_F(write, up_to_the_capacity_waits_until_all_of_it_fits)
+TEST_F(write, waits_until_all_of_it_fits_up_to_the_capacity)
 {
 	struct task writer = task_writer(self->fd, 0, 101);
 
@@ -58,7 +58,7 @@ TEST_F(write, up_to_the_capacity_waits_until_all_of_it_fits)
 	ASSERT_TRUE(take(self->nb, 0, 101));
 }
 
-TEST_F(write, of_the_whole_capacity_waits_until_the_queue_is_empty)
+TEST_F(write, waits_until_the_queue_is_empty_if_as_long_as_the_capacity)
 {
 	struct task writer = task_writer(self->fd, 0, CAPACITY);
 
@@ -107,7 +107,7 @@ TEST_F(write, is_atomic_up_to_the_capacity)
 		ASSERT_EQ(MESSAGES, task_wait(&writer[i]));
 }
 
-TEST_F(write, above_the_capacity_is_queued_in_pieces_in_order)
+TEST_F(write, is_queued_in_pieces_in_order_above_the_capacity)
 {
 	struct task writer = task_writer(self->fd, 0, LARGE);
 
@@ -118,7 +118,7 @@ TEST_F(write, above_the_capacity_is_queued_in_pieces_in_order)
 	ASSERT_EQ(0, queued(self->fd));
 }
 
-TEST_F(write, above_the_capacity_excludes_other_writers)
+TEST_F(write, excludes_other_writers_above_the_capacity)
 {
 	struct task large = task_writer(self->fd, 0, LARGE);
 	struct task small = task_writer(self->fd, LARGE, 100);
@@ -173,7 +173,7 @@ TEST_F(write, nonblocking_above_a_small_capacity_is_partial)
 	ASSERT_TRUE(take(self->nb, 0, 100));
 }
 
-TEST_F(write, from_a_bad_address_fails_with_EFAULT_and_queues_nothing)
+TEST_F(write, fails_with_EFAULT_and_queues_nothing_from_a_bad_address)
 {
 	void *closed = mmap(NULL, 1, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	void *bad[] = { closed, NULL, (void *)-4096L };
@@ -240,7 +240,7 @@ static long write_over_a_cliff(struct task *t)
 	return write(t->fd, buf, LARGE);
 }
 
-TEST_F(write, above_the_capacity_that_faults_admits_the_next_writer)
+TEST_F(write, admits_the_next_writer_after_a_fault_above_the_capacity)
 {
 	struct task large = task_writer(self->fd, 0, LARGE);
 	struct task next = task_writer(self->fd, 7, 100);
@@ -259,7 +259,7 @@ TEST_F(write, above_the_capacity_that_faults_admits_the_next_writer)
 	ASSERT_EQ(0, queued(self->fd));
 }
 
-TEST_F(write, from_untouched_memory_succeeds)
+TEST_F(write, succeeds_from_untouched_memory)
 {
 	unsigned char zeros[CAPACITY] = { 0 }, seen[CAPACITY];
 	void *fresh = mmap(NULL, 2 * CAPACITY, PROT_READ | PROT_WRITE,
@@ -274,7 +274,7 @@ TEST_F(write, from_untouched_memory_succeeds)
 	ASSERT_EQ(0, memcmp(zeros, seen, CAPACITY));
 }
 
-TEST_F(write, from_a_file_page_that_is_not_in_memory_succeeds)
+TEST_F(write, succeeds_from_a_file_page_that_is_not_in_memory)
 {
 	char path[] = "/tmp/bbuf.XXXXXX";
 	int file = mkstemp(path);

@@ -14,7 +14,7 @@ at_once()
 	cell "$1" 3
 }
 
-test_answer()
+test_every_worker_finds_the_numbers()
 {
 	run armstrong
 	diff <(grep '^found' out) <(printf 'found by %s: 24678050 24678051\n' "${workers[@]}")
@@ -29,12 +29,12 @@ two_at_once()
 		holds "$(at_once '2 processes') > 1.2 && $(at_once '2 threads') > 1.2"
 }
 
-test_at_once()
+test_workers_run_at_once()
 {
 	in_some_run two_at_once
 }
 
-test_more_workers()
+test_number_of_workers_can_be_chosen()
 {
 	run armstrong --workers=5
 	grep -q '^5 processes ' out

@@ -32,7 +32,7 @@ balanced()
 	[ "$(tail -n 1 out)" = "$verified" ]
 }
 
-test_result()
+test_every_item_is_consumed_and_the_capacity_is_kept()
 {
 	run bounded
 	grep -qx 'producers: 4, consumers: 3, capacity: 8' out
@@ -59,13 +59,13 @@ test_each_sleep_has_one_wakeup()
 	holds "$woken <= 1.5 * ($producers_slept + $consumers_slept)"
 }
 
-test_room_for_one()
+test_capacity_of_one_item_is_enough()
 {
 	run bounded --capacity=1 --producers=1 --consumers=1
 	balanced 100 1
 }
 
-test_many()
+test_many_producers_and_consumers_keep_the_balance()
 {
 	run bounded --producers=50 --consumers=50 --items=20 --capacity=5 --pause=1ms
 	balanced 1000 5

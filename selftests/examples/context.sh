@@ -33,7 +33,7 @@ switches_of_each()
 	done
 }
 
-test_switches()
+test_switches_of_each_way_are_counted()
 {
 	in_some_run switches_of_each
 }
@@ -48,7 +48,7 @@ order_of_cost()
 	holds "$(ns 'thread') < $(ns 'process')"
 }
 
-test_order_of_cost()
+test_costs_are_in_the_expected_order()
 {
 	in_some_run order_of_cost
 }

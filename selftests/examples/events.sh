@@ -23,21 +23,21 @@ alarms_fit()
 	' out
 }
 
-test_result()
+test_sum_and_alarms_are_right()
 {
 	run events
 	grep -qx 'sum 3160' out
 	alarms_fit 100 80
 }
 
-test_other_numbers()
+test_other_numbers_give_the_right_sum_and_alarms()
 {
 	run events --producers=200 --limit=5 --pause=100ms
 	grep -qx 'sum 19900' out
 	alarms_fit 5 200
 }
 
-test_no_alarm()
+test_no_alarm_is_given_below_the_limit()
 {
 	run events --producers=20 --limit=190 --pause=1ms
 	not grep alarm, out
@@ -46,7 +46,7 @@ test_no_alarm()
 }
 
 # A thread that polls in a loop would use all of one CPU.
-test_waiting_takes_no_cpu()
+test_waiting_uses_no_processor_time()
 {
 	local who
 
@@ -58,7 +58,7 @@ test_waiting_takes_no_cpu()
 }
 
 # It is in the middle of a read, which never ends, when the program does.
-test_the_watcher_is_a_daemon()
+test_watcher_thread_does_not_delay_the_exit()
 {
 	expect 0 '' strace -f -o trace -e trace=read,exit_group "$examples/events" --producers=20 \
 		--pause=10ms

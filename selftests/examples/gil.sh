@@ -45,13 +45,13 @@ several_at_once()
 	[ "$(nproc)" = 1 ] || holds "$(at_once 'compute: processes') > 1.2"
 }
 
-test_who_gains()
+test_waiting_threads_and_computing_processes_run_at_once()
 {
 	in_some_run several_at_once
 }
 
 # Threads that exclude each other use at most 1 CPU.
-test_who_does_not_gain()
+test_threads_and_coroutines_that_compute_do_not_run_at_once()
 {
 	run gil
 	results
@@ -62,7 +62,7 @@ test_who_does_not_gain()
 }
 
 # Coroutines take a turn for each 1000 of the 150000 numbers of a job, and none sleeps.
-test_turns()
+test_threads_take_turns_and_coroutines_sleep_less()
 {
 	run gil --interval=2ms --jobs=4
 	holds "0 < $(turns 'compute: threads')"
@@ -77,7 +77,7 @@ test_lock_is_not_requested_before_the_interval()
 	[ "$(turns 'compute: threads')" = 0 ]
 }
 
-test_wrong_use()
+test_wrong_usage_is_refused()
 {
 	expect 2 '--interval=0: must be a time' "$examples/gil" --interval=0
 	expect 2 '--jobs=1000' "$examples/gil" --jobs=1000

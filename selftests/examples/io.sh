@@ -19,7 +19,7 @@ moved()
 }
 
 # Put and got: two calls for each piece, or for each buffer.
-test_system_calls()
+test_number_of_calls_depends_on_the_size_of_the_buffer()
 {
 	local piece
 
@@ -39,7 +39,7 @@ test_system_calls()
 }
 
 # Its counts are those of the kernel.
-test_strace_counts_the_same()
+test_strace_counts_the_same_calls()
 {
 	local told seen
 
@@ -70,12 +70,12 @@ space_for_time()
 	holds "$(moved 64 none 3) > $(moved 64 64K 3)"
 }
 
-test_space_for_time()
+test_larger_buffers_take_less_time()
 {
 	in_some_run space_for_time
 }
 
-test_calls_of_waiting()
+test_busy_waiting_makes_more_calls()
 {
 	run io --bytes=1K
 	holds "$(cell 'blocking read' 1) == $items && $(cell 'blocking read' 2) == 0"
@@ -96,7 +96,7 @@ cpu_time_of_waiting()
 	done
 }
 
-test_cpu_time_of_waiting()
+test_busy_waiting_uses_more_processor_time()
 {
 	in_some_run cpu_time_of_waiting
 }

@@ -16,7 +16,7 @@ of_threads()
 	awk -v column="$1" '/^a thread / { print $(column + 2) }' out
 }
 
-test_own_is_isolated()
+test_thread_local_variables_are_isolated()
 {
 	run local
 	[ "$(of_threads 1 | wc -l)" = "$workers" ]
@@ -35,20 +35,20 @@ shared_loses()
 	holds "$(cell 'all, in one step' 1) == $jobs"
 }
 
-test_shared_loses()
+test_shared_variable_loses_updates()
 {
 	in_some_run shared_loses
 }
 
 # A single thread shares the counter with no other, so that nothing is lost.
-test_one_thread_loses_nothing()
+test_one_thread_loses_no_update()
 {
 	run local --workers=1
 	holds "$(cell 'all, one variable' 1) == $jobs"
 	holds "$(cell 'all, one variable' 2) == 0"
 }
 
-test_destructors_close()
+test_destructors_close_the_files_of_the_threads()
 {
 	run local --workers=7 --jobs=10
 	grep -qx 'open files of the queue: 0; with the threads: 7; after them: 0' out

@@ -38,7 +38,7 @@ memory()
 }
 
 # The items are 0 to 1999.
-test_loop_against_threads()
+test_loop_and_threads_move_the_same_items()
 {
 	run loop
 	grep -qx '100 times a producer and a consumer, of 20 items; each came once, in order:' out
@@ -46,12 +46,12 @@ test_loop_against_threads()
 	who_slept
 }
 
-test_memory()
+test_loop_needs_less_memory_than_threads()
 {
 	in_some_run memory
 }
 
-test_few_and_many()
+test_numbers_of_pairs_and_items_can_be_chosen()
 {
 	run loop --pairs=1 --items=1
 	[ "$(loop 'sum of the items')" = 0 ]

@@ -11,7 +11,7 @@ all()
 	ls "$examples"
 }
 
-test_demo_lists_them()
+test_demo_lists_all_examples()
 {
 	local example
 
@@ -22,7 +22,7 @@ test_demo_lists_them()
 	[ "$(grep -c '^  [a-z]' out)" = "$(all | wc -w)" ]
 }
 
-test_demo_runs_one()
+test_demo_runs_an_example()
 {
 	expect 0 '' demo pipe
 	grep -q 'gets 1000$' out
@@ -31,7 +31,7 @@ test_demo_runs_one()
 	expect 2 'Try .pipe --help.' demo pipe --nosuch
 }
 
-test_help()
+test_help_is_printed_by_each_example()
 {
 	local example
 
@@ -42,7 +42,7 @@ test_help()
 	done
 }
 
-test_wrong_use()
+test_wrong_usage_is_refused_by_each_example()
 {
 	local example
 
@@ -52,7 +52,7 @@ test_wrong_use()
 	done
 }
 
-test_without_the_module()
+test_missing_module_is_reported()
 {
 	local example
 
@@ -64,7 +64,7 @@ test_without_the_module()
 	insmod /lib/bbuf/bbuf.ko
 }
 
-test_not_root()
+test_users_other_than_root_are_refused()
 {
 	local example
 
@@ -73,7 +73,7 @@ test_not_root()
 	done
 }
 
-test_closed_output_is_an_error()
+test_closed_output_leaves_no_queue_behind()
 {
 	local example
 

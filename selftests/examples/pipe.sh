@@ -6,7 +6,7 @@
 # shellcheck disable=SC2317 # run_tests calls all
 . ./examples.sh
 
-test_result()
+test_processes_print_each_step()
 {
 	run pipe
 	sed 's/, process [0-9]*,//' out >roles
@@ -27,14 +27,14 @@ test_result()
 }
 
 # One parent, and three children, one after the other.
-test_they_are_processes()
+test_every_end_is_a_process_of_its_own()
 {
 	run pipe
 	[ "$(sed -n 's/^  parent, process \([0-9]*\), .*/\1/p' out | sort -u | wc -l)" = 1 ]
 	[ "$(sed -n 's/^  .*, process \([0-9]*\), .*/\1/p' out | sort -u | wc -l)" = 4 ]
 }
 
-test_another_request()
+test_other_requests_are_answered()
 {
 	run pipe --request=1000000
 	tail -n 1 out | grep -q 'gets 2000000$'

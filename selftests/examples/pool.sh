@@ -16,7 +16,7 @@ waits_for_room='^.* submit() waited for room \([0-9]*\) times$'
 left_at_the_end='^\([0-9]*\) were in the queue just before it was shut down: .*$'
 at_a_time='^\([0-9.]*\) at a time, .*$'
 
-test_result()
+test_results_and_errors_reach_the_caller()
 {
 	run pool
 	grep -qx 'map: powers over (2, 3, 4) and (4, 5, 6): 16, 243, 4096' out
@@ -36,7 +36,7 @@ test_map_keeps_the_order()
 	in_some_run map_keeps_the_order
 }
 
-test_one_worker()
+test_one_worker_runs_one_task_at_a_time()
 {
 	run pool --workers=1 --tasks=10
 	grep -qx 'map: .* ready in this place: 1, 2, 3' out

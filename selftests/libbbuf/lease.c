@@ -648,7 +648,7 @@ TEST_F(dead_letter, needs_room_in_the_dead_letter_queue)
 	ASSERT_GETS(self->letters, "one");
 }
 
-TEST_F(dead_letter, without_room_goes_to_the_tail)
+TEST_F(dead_letter, goes_to_the_tail_without_room)
 {
 	ASSERT_TRUE(queue_fill(self->letters, 1024));
 	ASSERT_EQ(1, bbuf_settle(self->queue, self->lease.lease, BBUF_RETURN));

@@ -48,7 +48,7 @@ static bool node_stat(const char *name, struct stat *st)
 	return !stat(path, st);
 }
 
-TEST_F(name, without_config_has_the_documented_defaults)
+TEST_F(name, has_the_documented_defaults_without_a_configuration)
 {
 	struct bbuf_info info;
 	struct stat st;
@@ -145,7 +145,7 @@ TEST(longest_name_is_accepted)
 	ASSERT_EQ(0, bbuf_destroy(name));
 }
 
-TEST_F(name, in_use_is_refused)
+TEST_F(name, is_refused_if_in_use)
 {
 	ASSERT_EQ(0, bbuf_create(self->name, NULL));
 	ASSERT_FAILS(EEXIST, bbuf_create(self->name, NULL));

@@ -12,7 +12,7 @@
 
 QUEUE_FIXTURE(open, BBUF_STREAM)
 
-TEST_F(open, by_name_is_the_same_queue)
+TEST_F(open, finds_the_queue_by_name)
 {
 	struct bbuf *other = bbuf_open(self->name, O_RDONLY);
 
@@ -22,7 +22,7 @@ TEST_F(open, by_name_is_the_same_queue)
 	bbuf_close(other);
 }
 
-TEST_F(open, by_path_is_the_same_queue)
+TEST_F(open, finds_the_queue_by_path)
 {
 	char path[BBUF_NAME_SIZE + 16];
 	struct bbuf *other;
@@ -101,7 +101,7 @@ static bool node_of(const struct bbuf *queue, const char *name, char path[NODE_S
 	return !fstat(bbuf_fd(queue), node);
 }
 
-TEST_F(open, without_its_node_fails)
+TEST_F(open, fails_without_the_node)
 {
 	char path[NODE_SIZE];
 	struct stat node;
@@ -113,7 +113,7 @@ TEST_F(open, without_its_node_fails)
 	ASSERT_EQ(0, mknod(path, S_IFCHR | 0600, node.st_rdev));
 }
 
-TEST_F(open, with_another_file_in_place_of_its_node_fails)
+TEST_F(open, fails_if_another_file_is_in_place_of_the_node)
 {
 	char path[NODE_SIZE];
 	struct stat node, other;
@@ -144,7 +144,7 @@ TEST_F(open, with_another_file_in_place_of_its_node_fails)
 	ASSERT_EQ(0, mknod(path, S_IFCHR | 0600, node.st_rdev));
 }
 
-TEST_F(open, with_a_recreated_node_works)
+TEST_F(open, works_with_a_recreated_node)
 {
 	char path[NODE_SIZE];
 	struct bbuf *again;
@@ -162,7 +162,7 @@ TEST_F(open, with_a_recreated_node_works)
 }
 
 /* A stale node of another queue, and the case that no queue of the name exists. */
-TEST_F(open, by_path_of_a_node_with_another_name_works)
+TEST_F(open, works_by_the_path_of_a_node_with_another_name)
 {
 	char path[NODE_SIZE];
 	struct bbuf *same;
@@ -184,7 +184,7 @@ TEST_F(open, refuses_other_flags)
 	ASSERT_NO_HANDLE(EINVAL, bbuf_open(self->name, O_RDWR | O_APPEND));
 }
 
-TEST_F(open, without_permission_fails)
+TEST_F(open, fails_without_permission)
 {
 	ASSERT_EQ(0, seteuid(NOBODY));
 	ASSERT_NO_HANDLE(EACCES, bbuf_open(self->name, O_RDONLY));

@@ -156,7 +156,7 @@ FIXTURE_TEARDOWN(waiting)
 	EXPECT_TRUE(nothing_leaked());
 }
 
-TEST_F(waiting, for_data_succeeds)
+TEST_F(waiting, ends_when_data_is_put)
 {
 	struct call get = {
 		.fn = call_get, .queue = self->other, .len = 10, .timeout = variant->timeout,
@@ -172,7 +172,7 @@ TEST_F(waiting, for_data_succeeds)
 	ASSERT_EQ(0, memcmp("data", get.data, 4));
 }
 
-TEST_F(waiting, for_room_succeeds)
+TEST_F(waiting, ends_when_room_is_made)
 {
 	struct call put = {
 		.fn = call_put, .queue = self->other, .data = "last", .len = 4,

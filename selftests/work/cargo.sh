@@ -80,7 +80,7 @@ all_were_built_with_all_tokens()
 }
 
 # What the queue is compared with, and what shows that the stand-in does.
-test_with_a_fifo()
+test_crate_builds_with_a_fifo()
 {
 	mkfifo fifo
 	exec 5<>fifo
@@ -95,7 +95,7 @@ test_crate_builds_with_pool()
 	all_were_built_with_all_tokens
 }
 
-test_with_a_pool_that_stays()
+test_crate_builds_with_an_existing_pool()
 {
 	make_pool
 	expect 0 Finished bbuf jobserver --queue pool -- "${build[@]}"
@@ -104,7 +104,7 @@ test_with_a_pool_that_stays()
 }
 
 # The compilers that it has started go on.
-test_killed_while_it_has_tokens()
+test_tokens_return_when_cargo_is_killed()
 {
 	make_pool
 	mkfifo pipe

@@ -17,7 +17,7 @@ is_gone()
 	[ ! -e "/sys/class/bbuf/$1" ]
 }
 
-test_tokens_for_all_but_one()
+test_pool_has_tokens_for_all_jobs_but_one()
 {
 	expect 0 '' bbuf jobserver -j 4 --name pool -- sh -c 'echo "$MAKEFLAGS"
 		cd /sys/class/bbuf/pool; cat bytes capacity lease max_leases; bbuf peek pool'
@@ -31,7 +31,7 @@ test_tokens_for_all_but_one()
 }
 
 # A process that holds all tokens and reads once more waits for the next one.
-test_a_read_of_one_token_more_waits()
+test_read_of_one_more_token_waits()
 {
 	expect 0 '' bbuf jobserver -j 3 --name pool -- bash -c 'exec 3<>"${MAKEFLAGS##*fifo:}"
 		read -rn 2 -u 3 held; echo "$held"
@@ -47,7 +47,7 @@ test_default_name_is_unique()
 	[ -z "$(find /sys/class/bbuf/ -name 'jobserver-*')" ]
 }
 
-test_default_is_the_number_of_processors()
+test_default_number_of_jobs_is_that_of_processors()
 {
 	expect 0 '' bbuf jobserver -- sh -c 'echo "$MAKEFLAGS"'
 	grep -q "^ -j$(nproc)" out
@@ -68,7 +68,7 @@ test_existing_MAKEFLAGS_are_kept()
 -j --jobserver-auth=3,4 -j2 --jobserver-auth=fifo:/dev/bbuf-pool' ]
 }
 
-test_the_exit_status()
+test_exit_status_is_that_of_the_command()
 {
 	expect 42 '' bbuf jobserver -j 2 -- sh -c 'exit 42'
 	expect 137 '' bbuf jobserver -j 2 -- sh -c 'kill -KILL $$'
@@ -104,7 +104,7 @@ test_pool_outlives_a_killed_jobserver()
 	[ "$(<peeked)" = + ]
 }
 
-test_a_name_that_is_taken()
+test_name_in_use_is_refused()
 {
 	bbuf create pool --records
 	expect 1 'pool: jobserver: a queue of this name exists' bbuf jobserver -j 2 --name pool -- touch ran
@@ -131,7 +131,7 @@ test_users_can_share_a_pool()
 	[ "$(<out)" = ' -j4 --jobserver-auth=fifo:/dev/bbuf-pool' ]
 }
 
-test_other_queues_are_no_pools()
+test_queues_that_are_no_pools_are_refused()
 {
 	bbuf create q
 	bbuf create records --records --lease
@@ -161,7 +161,7 @@ END
 	rm -f ran asked
 }
 
-test_an_old_make_is_refused()
+test_old_make_is_refused()
 {
 	local version
 
@@ -196,7 +196,7 @@ test_recent_make_is_accepted()
 }
 
 # Nothing is known of what they do with the option.
-test_other_programs_are_not_asked()
+test_other_programs_are_not_asked_for_their_version()
 {
 	make_says cmake 'GNU Make 4.3'
 	expect 0 '' bbuf jobserver -j 2 -- ./cmake all
@@ -209,7 +209,7 @@ test_other_programs_are_not_asked()
 	expect 0 '' bbuf jobserver -j 2 -- ./make all
 }
 
-test_one_job_takes_any_make()
+test_one_job_accepts_any_make()
 {
 	make_says make 'GNU Make 4.3'
 	expect 0 '' bbuf jobserver -j 1 -- ./make all
@@ -217,7 +217,7 @@ test_one_job_takes_any_make()
 	[ ! -e asked ]
 }
 
-test_wrong_usage()
+test_wrong_usage_is_refused()
 {
 	expect 2 'missing argument: COMMAND' bbuf jobserver -j 2
 	expect 2 'must be a number' bbuf jobserver -j 0 -- true

@@ -70,13 +70,13 @@ let_go()
 	exec 6>&-
 }
 
-test_the_version()
+test_make_is_recent_enough()
 {
 	./make --version | grep -qE '^GNU Make (4\.[4-9]|[5-9])'
 }
 
 # The make of this machine, whichever that is, and one that another program starts.
-test_another_make()
+test_make_by_another_path_is_checked()
 {
 	printf 'all: a b\na b:\n\t@echo $@\n' >other
 	if make --version | grep -qE '^GNU Make ([0-3]|4\.[0-3])\b'; then
@@ -114,7 +114,7 @@ test_two_builds_share_the_pool()
 }
 
 # Commands that were started go on without it, as no signal ends them.
-test_killed_while_it_has_tokens()
+test_tokens_return_when_make_is_killed()
 {
 	: >started
 	"${with_queue[@]}" held &

@@ -27,7 +27,7 @@ run()
 	is jobs leased_records 0
 }
 
-test_each_record_on_standard_input()
+test_record_is_on_standard_input_of_its_command()
 {
 	head -c 50000 /dev/urandom >in
 	bbuf put jobs <in
@@ -79,7 +79,7 @@ test_plain_arguments_are_not_warned_about()
 }
 
 # They have failed, and nothing else.
-test_records_that_cannot_be_arguments()
+test_record_that_cannot_be_an_argument_is_rejected()
 {
 	printf 'a\0b' | bbuf put jobs
 	bbuf set jobs --capacity 1M
@@ -123,7 +123,7 @@ test_jobs_run_in_parallel_up_to_the_limit()
 }
 
 # It does not ask for more than it may have.
-test_no_more_leases_than_a_file_may_have()
+test_jobs_are_limited_to_the_leases_of_a_file()
 {
 	bbuf create few --records --lease --max-leases 1
 	seq 5 | bbuf put few --lines
@@ -212,7 +212,7 @@ test_full_dead_letter_queue_keeps_the_job()
 	not wait $!
 }
 
-test_a_timeout()
+test_timeout_ends_the_command()
 {
 	bbuf put jobs one
 	bbuf shutdown jobs
@@ -222,7 +222,7 @@ test_a_timeout()
 }
 
 # Even if the command ends with status 0 on the signal.
-test_a_timeout_is_a_failure()
+test_timeout_counts_as_a_failure()
 {
 	bbuf put jobs one
 	bbuf shutdown jobs
@@ -304,7 +304,7 @@ test_second_signal_ends_running_commands()
 	[ "$(bbuf get jobs -n 2 --lines | paste -sd+)" = one+two ]
 }
 
-test_grace_period()
+test_grace_period_ends_with_SIGKILL()
 {
 	bbuf put jobs one two
 	"${work[@]}" -j 1 --grace 200ms --kill-after 100ms -- \
@@ -346,7 +346,7 @@ test_worker_ends_at_EOF()
 	wait "${pids[1]}"
 }
 
-test_other_worker_takes_over_after_a_kill()
+test_another_worker_takes_over_after_a_kill()
 {
 	local killed
 
@@ -368,7 +368,7 @@ test_empty_queue_ends_the_worker()
 	expect 0 ' 0 done' "${work[@]}" --drain -- true
 }
 
-test_many_share_a_queue()
+test_workers_share_a_queue()
 {
 	local pids=()
 
@@ -385,7 +385,7 @@ test_many_share_a_queue()
 }
 
 # With all that it has started.
-test_a_job_dies_with_its_worker()
+test_command_is_killed_with_its_worker()
 {
 	bbuf put jobs one
 	"${work[@]}" -- sh -c 'sleep 100 & sleep 100 & wait' &
@@ -427,7 +427,7 @@ of_event()
 	sed -n "$1{s/.*\"$2\":\"\\?\\([^,\"}]*\\).*/\\1/p}" events
 }
 
-test_events()
+test_events_describe_each_job()
 {
 	bbuf put jobs one
 	bbuf shutdown jobs
@@ -443,7 +443,7 @@ test_events()
 for line in open("events"): json.loads(line)'
 }
 
-test_events_on_standard_output()
+test_events_on_standard_output_are_not_mixed_with_output()
 {
 	bbuf put jobs one
 	bbuf shutdown jobs
@@ -453,14 +453,14 @@ test_events_on_standard_output()
 	[ "$(wc -l <out)" = 3 ]
 }
 
-test_quiet()
+test_quiet_prints_nothing()
 {
 	bbuf put jobs one
 	bbuf shutdown jobs
 	expect 6 '' "${work[@]}" --quiet --tries 1 -- sh -c 'exit 3'
 }
 
-test_progress_on_a_terminal()
+test_progress_is_shown_on_a_terminal()
 {
 	seq 4 | bbuf put jobs --lines
 	bbuf shutdown jobs
@@ -481,7 +481,7 @@ test_missing_command_is_reported()
 	is jobs records 1
 }
 
-test_queues_without_leases()
+test_queues_without_leases_are_refused()
 {
 	bbuf create q --records
 	bbuf create stream --lease
@@ -491,7 +491,7 @@ test_queues_without_leases()
 	expect 1 'not permitted by' "${nobody[@]}" bbuf work jobs -- true
 }
 
-test_a_queue_is_destroyed()
+test_worker_fails_when_the_queue_is_destroyed()
 {
 	local status=0
 
@@ -503,7 +503,7 @@ test_a_queue_is_destroyed()
 	grep -q 'jobs: work: the queue was destroyed' errors
 }
 
-test_wrong_usage()
+test_wrong_usage_is_refused()
 {
 	expect 2 'missing argument: QUEUE' bbuf work
 	expect 2 'missing argument: COMMAND' bbuf work jobs
@@ -513,7 +513,7 @@ test_wrong_usage()
 }
 
 # Arguments after the command belong to it, also without a "--".
-test_options_of_the_command()
+test_options_of_the_command_are_passed_on()
 {
 	bbuf put jobs one
 	run 1 "${work[@]}" printf '%s' -j -- 5
