@@ -403,7 +403,7 @@ TEST_F(abi, ten_thousand_random_lease_requests_do_no_harm)
 	close(self->in);
 	self->nb = queue_open(QUEUE, O_RDWR | O_NONBLOCK);
 	self->in = -1;
-	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_MAX_LEASES, .max_leases = 1));
+	ASSERT_EQ(0, queue_set_max_leases(self->fd, 1));
 	ASSERT_TRUE(serves(self));
 }
 

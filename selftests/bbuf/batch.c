@@ -263,27 +263,6 @@ do {									\
 
 /* Many leases */
 
-struct framed {
-	struct bbuf_frame head;
-	__u64 number;
-};
-
-static bool put_numbers(int fd, size_t n)
-{
-	struct framed *frames = calloc(n, sizeof(*frames));
-	ssize_t size = n * sizeof(*frames);
-	bool good;
-	size_t i;
-
-	for (i = 0; frames && i < n; i++) {
-		frames[i].head.len = sizeof(frames[i].number);
-		frames[i].number = i;
-	}
-	good = frames && write(fd, frames, size) == size;
-	free(frames);
-	return good;
-}
-
 /* Takes n, which are the numbers from 0 on. */
 static bool take_numbers(int fd, size_t n)
 {
@@ -325,7 +304,7 @@ FIXTURE_SETUP(leases)
 	ASSERT_LE(0, self->fd);
 	ASSERT_LE(0, self->other);
 	self->prober.nb = self->other;
-	ASSERT_TRUE(put_numbers(self->fd, MANY));
+	ASSERT_TRUE(put_numbers(self->fd, 0, MANY));
 	ASSERT_TRUE(take_numbers(self->fd, MANY));
 	if (self->trace.batches) {
 		ASSERT_EQ(0, trace_clear(&self->trace));
@@ -388,15 +367,14 @@ TEST_F_TIMEOUT(leases, return_in_batches_when_their_holder_is_killed, TEST_SECON
 TEST_F_TIMEOUT(leases, expire_in_batches, TEST_SECONDS)
 {
 	REQUIRE_TRACEFS();
-	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_LEASE_TIMEOUT,
-			       .lease_timeout = SOON_MS * NS_PER_MS));
+	ASSERT_EQ(0, queue_set_lease_timeout(self->fd, SOON_MS * NS_PER_MS));
 	self->prober.consistent = none_is_lost;
 	PROBED(self->prober, ({
 		ASSERT_EQ(MANY, settle_all(self->fd, BBUF_RENEW));
 		ASSERT_TRUE(eventually(queue_info(self->other).expired == MANY));
 	}));
 	ASSERT_BATCHES("expire", MANY);
-	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_LEASE_TIMEOUT));
+	ASSERT_EQ(0, queue_set_lease_timeout(self->fd, 0));
 	ASSERT_TRUE(take_numbers(self->other, MANY));
 }
 
@@ -464,7 +442,7 @@ TEST_F_TIMEOUT(leases, are_granted_and_written_in_batches, TEST_SECONDS)
 	ASSERT_EQ(MANY, settle_all(self->fd, BBUF_ACK));
 	ASSERT_EQ(0, trace_clear(&self->trace));
 	PROBED(self->prober, ({
-		ASSERT_TRUE(put_numbers(self->fd, MANY));
+		ASSERT_TRUE(put_numbers(self->fd, 0, MANY));
 		ASSERT_TRUE(take_numbers(self->fd, MANY));
 	}));
 	ASSERT_BOUNDED();

@@ -8,7 +8,6 @@
 #include "leased.h"
 
 #define CAPACITY	1000
-#define DEAD		QUEUE "-dead"
 #define SOON_MS		30	/* a lease timeout */
 #define LENGTH		5000	/* of a call that stalls: its first page is there, the last is not */
 
@@ -301,8 +300,7 @@ TEST_F(counters, returned_excludes_dead_lettered_records)
 /* All n that a file has leased have the same time left. */
 static bool expire_soon(int fd, int n)
 {
-	return !queue_set(fd, .fields = BBUF_SET_LEASE_TIMEOUT,
-			  .lease_timeout = SOON_MS * NS_PER_MS) &&
+	return !queue_set_lease_timeout(fd, SOON_MS * NS_PER_MS) &&
 	       settle_all(fd, BBUF_RENEW) == n;
 }
 

@@ -14,7 +14,6 @@
 #define SERVED		5	/* pollers that most events can serve: fewer than there are */
 #define ALL		POLLERS
 #define RECORDS		20	/* of a full queue */
-#define DEAD		QUEUE "-dead"
 #define SOON_MS		30	/* a lease timeout */
 #define LATER_MS	4000	/* a write timeout: all pollers sleep before it ends */
 
@@ -158,8 +157,7 @@ static bool other_is_signalled(SELF)
 
 static bool leases_expire(SELF)
 {
-	return !queue_set(self->fd, .fields = BBUF_SET_LEASE_TIMEOUT,
-			  .lease_timeout = SOON_MS * NS_PER_MS) &&
+	return !queue_set_lease_timeout(self->fd, SOON_MS * NS_PER_MS) &&
 	       settle_all(self->framed, BBUF_RENEW) == SERVED;
 }
 
@@ -900,9 +898,9 @@ TEST_F(full_files, take_no_wakeup_above_a_lowered_limit)
 {
 	ASSERT_EQ(1, settle(self->full[0], 0, BBUF_RETURN));
 	ASSERT_EQ(1, settle(self->full[1], 0, BBUF_ACK));
-	ASSERT_EQ(0, queue_set(self->out, .fields = BBUF_SET_MAX_LEASES, .max_leases = 2));
+	ASSERT_EQ(0, queue_set_max_leases(self->out, 2));
 	ASSERT_EQ(LEN, read(self->full[0], (char[LEN]){ 0 }, LEN));
-	ASSERT_EQ(0, queue_set(self->out, .fields = BBUF_SET_MAX_LEASES, .max_leases = 1));
+	ASSERT_EQ(0, queue_set_max_leases(self->out, 1));
 	ASSERT_TRUE(all_sleep(self->unable, 1));
 	ASSERT_TRUE(all_sleep(self->able, 1));
 	ASSERT_TRUE(batch_put(self->out, LEN, 1));

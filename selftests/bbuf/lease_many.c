@@ -19,31 +19,10 @@
 
 /* Records are numbers. */
 
-struct framed {
-	struct bbuf_frame head;
-	__u64 number;
-};
-
 struct leased {
 	struct bbuf_lease_frame head;
 	__u64 number;
 };
-
-static bool put_numbers(int fd, __u64 first, size_t n)
-{
-	struct framed *frames = calloc(n, sizeof(*frames));
-	ssize_t size = n * sizeof(*frames);
-	bool good;
-	size_t i;
-
-	for (i = 0; frames && i < n; i++) {
-		frames[i].head.len = sizeof(frames[i].number);
-		frames[i].number = first + i;
-	}
-	good = frames && write(fd, frames, size) == size;
-	free(frames);
-	return good;
-}
 
 /* Leases up to n: how many, or -1 and errno. */
 static ssize_t lease_some(int fd, struct leased *leased, size_t n)
@@ -78,9 +57,6 @@ static int open_framed(int flags)
 	return fd >= 0 && queue_set_options(fd, .flags = BBUF_FRAMED | BBUF_LEASE_FRAMED) ?
 	       -1 : fd;
 }
-
-#define set_timeout_ms(fd, ms) \
-	queue_set(fd, .fields = BBUF_SET_LEASE_TIMEOUT, .lease_timeout = (ms) * NS_PER_MS)
 
 /* ALL leases */
 
@@ -144,7 +120,7 @@ static bool lease_all(int fd, struct leased *leased)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(timeouts); i++)
-		if (set_timeout_ms(fd, timeouts[i]) ||
+		if (queue_set_lease_timeout_ms(fd, timeouts[i]) ||
 		    !lease_numbers(fd, leased + i * PART, i * PART, PART))
 			return false;
 	return true;
@@ -159,11 +135,11 @@ do {									\
 	unsigned int *o = self->order + (first), i;			\
 	unsigned long long before = queue_info(self->fd).expired;	\
 									\
-	ASSERT_EQ(0, set_timeout_ms(self->fd, SOON_MS));		\
+	ASSERT_EQ(0, queue_set_lease_timeout_ms(self->fd, SOON_MS));		\
 	for (i = 0; i < (n); i++)					\
 		ASSERT_EQ(1, settle(self->fd, self->leased[o[i]].head.lease, BBUF_RENEW));\
 	ASSERT_TRUE(eventually(queue_info(self->fd).expired == before + (n)));\
-	ASSERT_EQ(0, set_timeout_ms(self->fd, 0));			\
+	ASSERT_EQ(0, queue_set_lease_timeout_ms(self->fd, 0));			\
 	for (i = 0; i < (n); i++)					\
 		ASSERT_FAILS(ESTALE, settle(self->fd, self->leased[o[i]].head.lease, BBUF_ACK));\
 } while (0)
@@ -419,9 +395,9 @@ TEST_F(limit, blocks_a_reader_until_an_expiry)
 
 	REACH_LIMIT();
 	ASSERT_TRUE(task_blocks(&reader));
-	ASSERT_EQ(0, set_timeout_ms(self->a, SOON_MS));
+	ASSERT_EQ(0, queue_set_lease_timeout_ms(self->a, SOON_MS));
 	ASSERT_EQ(1, settle(self->a, self->leased[5].head.lease, BBUF_RENEW));
-	ASSERT_EQ(0, set_timeout_ms(self->a, 0));
+	ASSERT_EQ(0, queue_set_lease_timeout_ms(self->a, 0));
 	ASSERT_READER_LEASES(&reader, 5);
 }
 

@@ -6,6 +6,15 @@
 
 #include "leased.h"
 
+int dead_make(size_t capacity, unsigned int policy)
+{
+	queue_destroy(DEAD);
+	return queue_create(&(struct bbuf_create){
+		.name = DEAD, .type = BBUF_RECORD, .capacity = capacity, .policy = policy,
+		.mode = 0600, .uid = BBUF_ID_CALLER, .gid = BBUF_ID_CALLER,
+	});
+}
+
 ssize_t lease_read(int fd, void *buf, size_t n, struct bbuf_lease *lease)
 {
 	*lease = (struct bbuf_lease){ .buffer = (uintptr_t)buf, .size = n };
@@ -88,6 +97,32 @@ bool records_are(const size_t *numbers, size_t n)
 bool nothing_queued(void)
 {
 	return records_are(NULL, 0);
+}
+
+bool nothing_was_read(int fd, size_t n)
+{
+	struct bbuf_info info = queue_info(fd);
+
+	return info.records == n && info.bytes == n * LEN && !info.leased_records &&
+	       !info.out.records && !info.out.bytes && !sysfs_number("records_out") &&
+	       !sysfs_number("bytes_out") && sysfs_number("records") == n &&
+	       sysfs_number("bytes") == n * LEN;
+}
+
+bool put_numbers(int fd, __u64 first, size_t n)
+{
+	struct framed *frames = calloc(n, sizeof(*frames));
+	ssize_t size = n * sizeof(*frames);
+	bool good;
+	size_t i;
+
+	for (i = 0; frames && i < n; i++) {
+		frames[i].head.len = sizeof(frames[i].number);
+		frames[i].number = first + i;
+	}
+	good = frames && write(fd, frames, size) == size;
+	free(frames);
+	return good;
 }
 
 static long lease_and_hold(struct task *t)

@@ -14,6 +14,12 @@
 		.name = QUEUE, .policy = BBUF_LEASE, .mode = 0600,	\
 		.uid = BBUF_ID_CALLER, .gid = BBUF_ID_CALLER, __VA_ARGS__ }))
 
+/* A queue for dead letters, new and empty: 0 or -errno. */
+#define DEAD		QUEUE "-dead"
+int dead_make(size_t capacity, unsigned int policy);
+/* Fields of struct bbuf_create: records that were delivered twice go there. */
+#define TWO_DELIVERIES	.max_deliveries = 2, .dead_letters = DEAD
+
 /* As read(), of a record: -1 and errno, or its bytes; *lease is as the kernel leaves it. */
 ssize_t lease_read(int fd, void *buf, size_t n, struct bbuf_lease *lease);
 
@@ -37,11 +43,88 @@ bool records_are(const size_t *numbers, size_t n);
 #define RECORDS_ARE(...) \
 	records_are((size_t[]){ __VA_ARGS__ }, sizeof((size_t[]){ __VA_ARGS__ }) / sizeof(size_t))
 bool nothing_queued(void);
+/* Do the counters say that n records of LEN bytes are queued, and that none was ever read? */
+bool nothing_was_read(int fd, size_t n);
+
+/* Records that are numbers, in the frames of a call: one write of n of them. */
+struct framed {
+	struct bbuf_frame head;
+	__u64 number;
+};
+
+bool put_numbers(int fd, __u64 first, size_t n);
 
 /* A process that has a file of its own, leases n records through it, and waits to be killed. */
 struct task task_leaser(size_t n);
 
 #define ASSERT_LEASES(fd, number)	ASSERT_NE(0, lease_take(fd, number, LEN))
 #define ASSERT_NOTHING(fd)		ASSERT_FAILS(EAGAIN, read(fd, (char[LEN]){ 0 }, LEN))
+#define EOF_EVENTS			(READABLE | POLLRDHUP | POLLHUP)
+#define ASSERT_EOF(fd)			ASSERT_EQ(0, read(fd, (char[LEN]){ 0 }, LEN))
+
+/*
+ * Tests of QUEUE with leases of records, which is new for each of them: with CAPACITY, and further
+ * fields of struct bbuf_create by name. DEAD is there whether the queue uses it or not.
+ */
+#define RECORD_LEASES	.type = BBUF_RECORD, .capacity = CAPACITY
+
+#define LEASE_FIXTURE(subject, ...)					\
+FIXTURE(subject) {							\
+	int fd;		/* blocking */					\
+	int nb;		/* O_NONBLOCK, as the next two */		\
+	int other;	/* O_RDONLY */					\
+	int dead;	/* the dead letters */				\
+};									\
+									\
+FIXTURE_SETUP(subject)							\
+{									\
+	ASSERT_EQ(0, dead_make(CAPACITY, 0));				\
+	ASSERT_EQ(0, lease_make(RECORD_LEASES, __VA_ARGS__));		\
+	LEASES_OPEN();							\
+	ASSERT_LE(0, self->dead);					\
+}									\
+									\
+FIXTURE_TEARDOWN(subject)						\
+{									\
+	LEASES_CLOSE();							\
+	queue_destroy(QUEUE);						\
+	queue_destroy(DEAD);						\
+}
+
+#define LEASES_OPEN()							\
+do {									\
+	self->fd = queue_open(QUEUE, O_RDWR);				\
+	self->nb = queue_open(QUEUE, O_RDWR | O_NONBLOCK);		\
+	self->other = queue_open(QUEUE, O_RDONLY | O_NONBLOCK);		\
+	self->dead = queue_open(DEAD, O_RDWR | O_NONBLOCK);		\
+	ASSERT_LE(0, self->fd);						\
+	ASSERT_LE(0, self->nb);						\
+	ASSERT_LE(0, self->other);					\
+} while (0)
+
+#define LEASES_CLOSE()							\
+do {									\
+	close(self->fd);						\
+	close(self->nb);						\
+	close(self->other);						\
+	close(self->dead);						\
+	self->fd = self->nb = self->other = self->dead = -1;		\
+} while (0)
+
+/* For a test that needs another queue. */
+#define RECREATE_LEASES(...)						\
+do {									\
+	LEASES_CLOSE();							\
+	ASSERT_EQ(0, lease_make(__VA_ARGS__));				\
+	LEASES_OPEN();							\
+} while (0)
+
+/* Its leases return. */
+#define REOPEN_NB()							\
+do {									\
+	close(self->nb);						\
+	self->nb = queue_open(QUEUE, O_RDWR | O_NONBLOCK);		\
+	ASSERT_LE(0, self->nb);						\
+} while (0)
 
 #endif /* BBUF_SELFTEST_LEASED_H */

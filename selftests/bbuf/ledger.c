@@ -17,7 +17,6 @@
 #include "fixture.h"
 #include "twin.h"
 
-#define DEAD		QUEUE "-dead"
 #define DEAD_CAPACITY	150
 #define LARGEST		80000	/* of all that is written or read at once */
 #define FRAMES		8	/* maximum number in one write */
@@ -932,6 +931,14 @@ FIXTURE_VARIANT_ADD(ledger, leases) {
 	.plan = {
 		.type = BBUF_RECORD, .policy = BBUF_LEASE, .capacity = 300, .longest = 320,
 		.max_leases = 5, .changes = BBUF_EOF_ON_CLOSE,
+	},
+};
+
+/* A hundred records and more, so that there is something to find a lease among. */
+FIXTURE_VARIANT_ADD(ledger, many_leases) {
+	.plan = {
+		.type = BBUF_RECORD, .policy = BBUF_LEASE, .capacity = 1000, .longest = 40,
+		.max_leases = 100,
 	},
 };
 

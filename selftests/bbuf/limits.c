@@ -8,7 +8,6 @@
 #include "fixture.h"
 #include "leased.h"
 
-#define DEAD		QUEUE "-dead"
 #define CAPACITY	100
 #define SOON_NS		(20 * NS_PER_MS)
 #define LATE_NS		(500 * NS_PER_MS)	/* before that some things happen */
@@ -262,11 +261,10 @@ TEST_F(lease_waiters, are_served_after_return_to_the_tail)
 TEST_F(lease_waiters, are_served_after_expiry)
 {
 	LEASE_AND_WAIT();
-	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_LEASE_TIMEOUT,
-			       .lease_timeout = SOON_NS));
+	ASSERT_EQ(0, queue_set_lease_timeout(self->fd, SOON_NS));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RENEW));
 	/* The next one has it for as long as it likes. */
-	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_LEASE_TIMEOUT));
+	ASSERT_EQ(0, queue_set_lease_timeout(self->fd, 0));
 	ASSERT_BACK_OR_DEAD();
 }
 
@@ -309,7 +307,7 @@ TEST_F(lease_waiters, are_served_after_rejection)
 TEST_F(lease_waiters, get_the_record_after_return_with_raised_max_deliveries)
 {
 	LEASE_AND_WAIT();
-	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_MAX_DELIVERIES, .max_deliveries = 2));
+	ASSERT_EQ(0, queue_set_max_deliveries(self->fd, 2));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
 	ASSERT_BACK();
 	ASSERT_EQ(0, queue_info(self->fd).dead_lettered);
@@ -323,11 +321,11 @@ TEST(renewal_without_timeout_cancels_the_lease_timeout)
 
 	ASSERT_EQ(0, queue_begin(BBUF_RECORD, CAPACITY, BBUF_LEASE, &fd, &nb));
 	ASSERT_TRUE(put_records(nb, 0, 2));
-	ASSERT_EQ(0, queue_set(fd, .fields = BBUF_SET_LEASE_TIMEOUT, .lease_timeout = LATE_NS));
+	ASSERT_EQ(0, queue_set_lease_timeout(fd, LATE_NS));
 	lease = lease_take(nb, 0, LEN);
 	ASSERT_NE(0, lease);
 	ASSERT_NE(0, lease_take(nb, 1, LEN));
-	ASSERT_EQ(0, queue_set(fd, .fields = BBUF_SET_LEASE_TIMEOUT));
+	ASSERT_EQ(0, queue_set_lease_timeout(fd, 0));
 	ASSERT_EQ(1, settle(nb, lease, BBUF_RENEW));
 	ASSERT_TRUE(eventually(queue_info(fd).expired == 1));
 	ASSERT_EQ(1, queue_info(fd).leased_records);

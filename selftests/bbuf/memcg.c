@@ -16,7 +16,6 @@
 #include "leased.h"
 
 #define CAPACITY	(4 * 1024 * 1024)
-#define DEAD		QUEUE "-dead"
 #define LESS_THAN_CAPACITY "3M"
 #define FILES		5000
 #define LINE_LENGTH	256

@@ -43,6 +43,13 @@ int queue_events(int fd);
 	queue_set(fd, .fields = BBUF_SET_READ_MARK, .read_mark = (bytes))
 #define queue_set_write_mark(fd, bytes) \
 	queue_set(fd, .fields = BBUF_SET_WRITE_MARK, .write_mark = (bytes))
+#define queue_set_lease_timeout(fd, ns) \
+	queue_set(fd, .fields = BBUF_SET_LEASE_TIMEOUT, .lease_timeout = (ns))
+#define queue_set_lease_timeout_ms(fd, ms)	queue_set_lease_timeout(fd, (ms) * NS_PER_MS)
+#define queue_set_max_leases(fd, n) \
+	queue_set(fd, .fields = BBUF_SET_MAX_LEASES, .max_leases = (n))
+#define queue_set_max_deliveries(fd, n) \
+	queue_set(fd, .fields = BBUF_SET_MAX_DELIVERIES, .max_deliveries = (n))
 #define queue_set_policy(fd, bits) \
 	queue_set(fd, .policy = (bits), .policy_mask = BBUF_EOF_ON_CLOSE | BBUF_DROP_OLDEST)
 #define queue_shutdown(fd)	ioctl(fd, BBUF_IOC_SHUTDOWN)

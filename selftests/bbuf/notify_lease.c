@@ -9,7 +9,6 @@
 #include "fixture.h"
 #include "waiter.h"
 
-#define DEAD		QUEUE "-dead"
 #define SOON_MS		10	/* a lease timeout */
 #define LIMIT		4096	/* records of a small queue that may be leased or returned */
 #define LIMIT_CAPACITY	(2 * LIMIT)
@@ -19,8 +18,7 @@
 /* For leases from now on. */
 static int make_short(int fd)
 {
-	return queue_set(fd, .fields = BBUF_SET_LEASE_TIMEOUT,
-			 .lease_timeout = SOON_MS * NS_PER_MS);
+	return queue_set_lease_timeout(fd, SOON_MS * NS_PER_MS);
 }
 
 /* Leases of a file are over soon: it has n. */
@@ -192,7 +190,7 @@ TEST_F(readers, are_not_notified_of_records_that_stay_leased_or_are_consumed)
 	ASSERT_EQ(0, queue_flush(self->nb));
 	ASSERT_EQ(0, queue_reopen(self->nb));
 	ASSERT_WAITS_ON();
-	ASSERT_EQ(0, queue_set(self->nb, .fields = BBUF_SET_MAX_DELIVERIES));
+	ASSERT_EQ(0, queue_set_max_deliveries(self->nb, 0));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
 	ASSERT_NOTIFIED(LEN, READABLE);
 }
@@ -248,7 +246,7 @@ TEST_F(readers, are_notified_when_the_last_delivery_to_their_full_file_expires)
 TEST_F(readers, are_notified_of_a_higher_limit_for_their_full_file)
 {
 	BEGIN_WITH_FULL_FILE(LEASES);
-	ASSERT_EQ(0, queue_set(self->nb, .fields = BBUF_SET_MAX_LEASES, .max_leases = 2));
+	ASSERT_EQ(0, queue_set_max_leases(self->nb, 2));
 	ASSERT_NOTIFIED(0, READABLE);
 }
 
@@ -625,7 +623,7 @@ TEST_F(readers, token_readers_are_notified_when_they_may_hold_one_again)
 TEST_F(readers, token_readers_are_notified_when_their_limit_is_raised)
 {
 	BEGIN_WITH_FULL_HOLDER();
-	ASSERT_EQ(0, queue_set(self->nb, .fields = BBUF_SET_MAX_LEASES, .max_leases = 2));
+	ASSERT_EQ(0, queue_set_max_leases(self->nb, 2));
 	ASSERT_NOTIFIED(1, READABLE);
 }
 
@@ -868,7 +866,7 @@ TEST_F(writers, are_not_notified_of_calls_that_make_no_room)
 	ASSERT_TRUE(expire_soon(self->nb, 1));
 	ASSERT_TRUE(eventually(queue_info(self->nb).expired == 1));
 	ASSERT_WAITS_ON();
-	ASSERT_EQ(0, queue_set(self->nb, .fields = BBUF_SET_LEASE_TIMEOUT));
+	ASSERT_EQ(0, queue_set_lease_timeout(self->nb, 0));
 	ASSERT_TRUE(take_records(self->nb, 0, 1));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
 	ASSERT_NOTIFIED(LEN, WRITABLE);
@@ -975,7 +973,7 @@ FIXTURE_TEARDOWN(fsync)
 /* From now on no record is delivered again. */
 static int make_mortal(int fd)
 {
-	return queue_set(fd, .fields = BBUF_SET_MAX_DELIVERIES, .max_deliveries = 1);
+	return queue_set_max_deliveries(fd, 1);
 }
 
 TEST_F(fsync, ends_on_the_last_acknowledgement)
@@ -1064,7 +1062,7 @@ TEST_F(fsync, does_not_end_on_a_return)
 	ASSERT_TRUE(expire_soon(self->nb, 1));
 	ASSERT_TRUE(eventually(queue_info(self->nb).expired == 1));
 	ASSERT_NOT_DRAINED();
-	ASSERT_EQ(0, queue_set(self->nb, .fields = BBUF_SET_LEASE_TIMEOUT));
+	ASSERT_EQ(0, queue_set_lease_timeout(self->nb, 0));
 	ASSERT_TRUE(take_records(self->nb, 0, 1));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
 	ASSERT_DRAINED();

@@ -145,7 +145,7 @@ TEST_F(tokens, stay_queued_when_a_read_faults)
 
 TEST_F(tokens, are_leased_up_to_a_limit)
 {
-	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_MAX_LEASES, .max_leases = 3));
+	ASSERT_EQ(0, queue_set_max_leases(self->fd, 3));
 	ASSERT_TRUE(got(self->fd, 8, "abc"));
 	ASSERT_FAILS(EAGAIN, read(self->nb, (char[1]){ 0 }, 1));
 	ASSERT_EQ(0, queue_events(self->fd) & READABLE);
@@ -179,7 +179,7 @@ TEST_F(tokens, are_spliced)
 
 #define HOLD_ALL_ONE_MAY()						\
 do {									\
-	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_MAX_LEASES, .max_leases = 2));\
+	ASSERT_EQ(0, queue_set_max_leases(self->fd, 2));\
 	ASSERT_TRUE(got(self->fd, 2, "ab"));				\
 } while (0)
 
@@ -198,7 +198,7 @@ TEST_F(tokens, are_waited_for_by_their_holder_if_it_holds_all)
 
 	ASSERT_EQ(0, queue_flush(self->fd));
 	ASSERT_TRUE(gave(self->fd, "++"));
-	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_MAX_LEASES, .max_leases = 2));
+	ASSERT_EQ(0, queue_set_max_leases(self->fd, 2));
 	ASSERT_TRUE(got(self->fd, 1, "+"));
 	ASSERT_TRUE(got(self->fd, 1, "+"));
 	ASSERT_EQ(0, pthread_create(&helper, NULL, read_one, &self->fd));
@@ -248,7 +248,7 @@ TEST_F(tokens, are_leased_when_the_limit_is_raised)
 	HOLD_ALL_ONE_MAY();
 	ASSERT_TRUE(task_blocks(&reader));
 	ASSERT_TRUE(task_blocks(&poller));
-	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_MAX_LEASES, .max_leases = 4));
+	ASSERT_EQ(0, queue_set_max_leases(self->fd, 4));
 	ASSERT_EQ(1, task_wait(&reader));
 	ASSERT_EQ('c', reader.result->data[0]);
 	ASSERT_EQ(POLLIN, task_wait(&poller));
@@ -261,7 +261,7 @@ TEST_F(tokens, are_waited_for_after_the_limit_was_lowered)
 	struct task reader = task_reader(self->fd, 1);
 
 	ASSERT_TRUE(got(self->fd, 3, "abc"));
-	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_MAX_LEASES, .max_leases = 2));
+	ASSERT_EQ(0, queue_set_max_leases(self->fd, 2));
 	ASSERT_EMPTY(self->nb);
 	ASSERT_TRUE(task_blocks(&reader));
 	ASSERT_TRUE(gave(self->nb, "a"));

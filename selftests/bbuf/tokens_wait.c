@@ -45,7 +45,7 @@ static unsigned long long held(int fd)
 
 static int set_max_leases(int fd, unsigned int n)
 {
-	return queue_set(fd, .fields = BBUF_SET_MAX_LEASES, .max_leases = n);
+	return queue_set_max_leases(fd, n);
 }
 
 FIXTURE_SETUP(tokens_wait)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Nothing counts as read before it is acknowledged: the end, fsync, resize, flush, destroy. */
+/* Data is consumed when it is acknowledged: EOF, fsync, resize, flush and the counters. */
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
@@ -8,34 +8,12 @@
 #include "leased.h"
 
 #define CAPACITY	1000
-#define ENDED		(READABLE | POLLRDHUP | POLLHUP)
 
-FIXTURE(lease_end) {
-	int fd;		/* blocking */
-	int nb;		/* O_NONBLOCK, as the next */
-	int in;		/* O_RDONLY */
-};
-
-FIXTURE_SETUP(lease_end)
-{
-	ASSERT_EQ(0, queue_begin(BBUF_RECORD, CAPACITY, BBUF_LEASE, &self->fd, &self->nb));
-	self->in = queue_open(QUEUE, O_RDONLY | O_NONBLOCK);
-	ASSERT_LE(0, self->in);
-}
-
-FIXTURE_TEARDOWN(lease_end)
-{
-	close(self->fd);
-	close(self->nb);
-	close(self->in);
-	queue_destroy(QUEUE);
-}
-
-#define ASSERT_END(fd) ASSERT_EQ(0, read(fd, (char[LEN]){ 0 }, LEN))
+LEASE_FIXTURE(lease)
 
 /* End of file */
 
-TEST_F(lease_end, EOF_comes_after_the_last_acknowledgement)
+TEST_F(lease, EOF_comes_after_the_last_acknowledgement)
 {
 	struct bbuf_lease lease;
 	char buf[LEN];
@@ -43,43 +21,43 @@ TEST_F(lease_end, EOF_comes_after_the_last_acknowledgement)
 	ASSERT_TRUE(put_records(self->fd, 0, 2));
 	ASSERT_TRUE(take_records(self->nb, 0, 2));
 	ASSERT_EQ(0, queue_shutdown(self->fd));
-	ASSERT_NOTHING(self->in);
+	ASSERT_NOTHING(self->other);
 	ASSERT_NOTHING(self->nb);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
-	ASSERT_NOTHING(self->in);
+	ASSERT_NOTHING(self->other);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
-	ASSERT_END(self->in);
-	ASSERT_END(self->nb);
-	ASSERT_END(self->fd);
+	ASSERT_EOF(self->other);
+	ASSERT_EOF(self->nb);
+	ASSERT_EOF(self->fd);
 	ASSERT_EQ(0, lease_read(self->nb, buf, LEN, &lease));
 	ASSERT_EQ(0, lease.lease);
 }
 
-TEST_F(lease_end, EOF_comes_after_returned_records)
+TEST_F(lease, EOF_comes_after_returned_records)
 {
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
 	ASSERT_LEASES(self->nb, 0);
 	ASSERT_EQ(0, queue_shutdown(self->fd));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
-	ASSERT_LEASES(self->in, 0);
-	ASSERT_EQ(1, settle(self->in, 0, BBUF_RETURN_LAST));
-	ASSERT_LEASES(self->in, 0);
+	ASSERT_LEASES(self->other, 0);
+	ASSERT_EQ(1, settle(self->other, 0, BBUF_RETURN_LAST));
+	ASSERT_LEASES(self->other, 0);
 	ASSERT_NOTHING(self->nb);
-	ASSERT_EQ(1, settle(self->in, 0, BBUF_ACK));
-	ASSERT_END(self->nb);
+	ASSERT_EQ(1, settle(self->other, 0, BBUF_ACK));
+	ASSERT_EOF(self->nb);
 }
 
-TEST_F(lease_end, EOF_comes_after_a_rejection)
+TEST_F(lease, EOF_comes_after_a_rejection)
 {
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
 	ASSERT_LEASES(self->nb, 0);
 	ASSERT_EQ(0, queue_shutdown(self->fd));
-	ASSERT_NOTHING(self->in);
+	ASSERT_NOTHING(self->other);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_REJECT));
-	ASSERT_END(self->in);
+	ASSERT_EOF(self->other);
 }
 
-TEST_F(lease_end, EOF_is_delayed_by_leases_of_others)
+TEST_F(lease, EOF_is_delayed_by_leases_of_others)
 {
 	struct task reader[3], drainer = task_drainer(self->fd);
 	size_t i;
@@ -101,7 +79,7 @@ TEST_F(lease_end, EOF_is_delayed_by_leases_of_others)
 	ASSERT_EQ(0, task_wait(&drainer));
 }
 
-TEST_F(lease_end, reader_that_comes_after_shutdown_waits_for_EOF)
+TEST_F(lease, reader_that_comes_after_shutdown_waits_for_EOF)
 {
 	struct task reader = task_reader(self->fd, LEN);
 
@@ -113,39 +91,20 @@ TEST_F(lease_end, reader_that_comes_after_shutdown_waits_for_EOF)
 	ASSERT_EQ(0, task_wait(&reader));
 }
 
-/* One reader gets the record of the killed one, the others wait for it; then all see EOF. */
-TEST_F(lease_end, killed_holder_delays_EOF)
+TEST_F(lease, poll_reports_EOF_after_the_last_acknowledgement)
 {
-	struct task holder = task_leaser(1), first = task_reader(self->fd, LEN);
-	struct task second = task_reader(self->fd, LEN);
-
-	ASSERT_TRUE(put_records(self->fd, 0, 1));
-	ASSERT_TRUE(task_blocks(&holder));
-	ASSERT_EQ(0, queue_shutdown(self->fd));
-	ASSERT_TRUE(task_blocks(&first));
-	ASSERT_TRUE(task_blocks(&second));
-	task_kill(&holder);
-	ASSERT_EQ(LEN, task_wait(&first));
-	ASSERT_TRUE(pattern_matches(first.result->data, 0, LEN));
-	ASSERT_TRUE(task_undisturbed(&second));
-	ASSERT_EQ(1, settle(self->fd, 0, BBUF_ACK));
-	ASSERT_EQ(0, task_wait(&second));
-}
-
-TEST_F(lease_end, poll_reports_EOF_after_the_last_acknowledgement)
-{
-	struct task poller = task_poller(self->in, POLLIN), hup = task_poller(self->in, 0);
+	struct task poller = task_poller(self->other, POLLIN), hup = task_poller(self->other, 0);
 
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
 	ASSERT_EQ(0, queue_shutdown(self->fd));
-	ASSERT_EQ(READABLE | POLLRDHUP, queue_events(self->in));
+	ASSERT_EQ(READABLE | POLLRDHUP, queue_events(self->other));
 	ASSERT_LEASES(self->nb, 0);
-	ASSERT_EQ(POLLRDHUP, queue_events(self->in));
+	ASSERT_EQ(POLLRDHUP, queue_events(self->other));
 	ASSERT_TRUE(task_blocks(&poller));
 	ASSERT_TRUE(task_blocks(&hup));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
 	ASSERT_EQ(POLLIN, task_wait(&poller));
-	ASSERT_EQ(READABLE | POLLRDHUP, queue_events(self->in));
+	ASSERT_EQ(READABLE | POLLRDHUP, queue_events(self->other));
 	ASSERT_FALSE(task_done(&hup));
 
 	ASSERT_LEASES(self->nb, 0);
@@ -153,12 +112,12 @@ TEST_F(lease_end, poll_reports_EOF_after_the_last_acknowledgement)
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
 	ASSERT_EQ(POLLIN | POLLHUP, task_wait(&poller));
 	ASSERT_EQ(POLLHUP, task_wait(&hup));
-	ASSERT_EQ(ENDED, queue_events(self->in));
+	ASSERT_EQ(EOF_EVENTS, queue_events(self->other));
 }
 
-TEST_F(lease_end, EOF_is_an_epoll_edge)
+TEST_F(lease, EOF_is_an_epoll_edge)
 {
-	int epoll = epoll_on(self->in, EPOLLIN | EPOLLET);
+	int epoll = epoll_on(self->other, EPOLLIN | EPOLLET);
 
 	ASSERT_LE(0, epoll);
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
@@ -172,7 +131,7 @@ TEST_F(lease_end, EOF_is_an_epoll_edge)
 	close(epoll);
 }
 
-TEST_F(lease_end, reopen_cancels_EOF_with_leases_in_flight)
+TEST_F(lease, reopen_cancels_EOF_with_leases_in_flight)
 {
 	struct task reader = task_reader(self->fd, LEN);
 
@@ -189,61 +148,27 @@ TEST_F(lease_end, reopen_cancels_EOF_with_leases_in_flight)
 	ASSERT_NOTHING(self->nb);
 }
 
-TEST_F(lease_end, EOF_comes_again_after_a_reopen)
+TEST_F(lease, EOF_comes_again_after_a_reopen)
 {
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
 	ASSERT_EQ(0, queue_shutdown(self->fd));
 	ASSERT_LEASES(self->nb, 0);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
-	ASSERT_END(self->in);
+	ASSERT_EOF(self->other);
 	ASSERT_EQ(0, queue_reopen(self->fd));
 	ASSERT_TRUE(put_records(self->fd, 1, 1));
 	ASSERT_LEASES(self->nb, 1);
 	ASSERT_EQ(0, queue_shutdown(self->fd));
-	ASSERT_NOTHING(self->in);
-	close(self->nb);
-	self->nb = queue_open(QUEUE, O_RDWR | O_NONBLOCK);
+	ASSERT_NOTHING(self->other);
+	REOPEN_NB();
 	ASSERT_LEASES(self->nb, 1);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
-	ASSERT_END(self->in);
-}
-
-TEST_F(lease_end, EOF_on_last_close_comes_after_the_last_acknowledgement)
-{
-	ASSERT_EQ(0, queue_set_policy(self->fd, BBUF_EOF_ON_CLOSE));
-	ASSERT_TRUE(put_records(self->fd, 0, 2));
-	ASSERT_TRUE(take_records(self->in, 0, 2));
-	close(self->fd);
-	close(self->nb);
-	self->fd = queue_open(QUEUE, O_RDONLY | O_NONBLOCK);
-	self->nb = -1;
-	ASSERT_EQ(BBUF_LEFT, queue_info(self->in).state);
-	ASSERT_NOTHING(self->fd);
-	ASSERT_EQ(POLLRDHUP, queue_events(self->fd));
-	ASSERT_EQ(2, settle_all(self->in, BBUF_ACK));
-	ASSERT_END(self->fd);
-	ASSERT_EQ(ENDED, queue_events(self->fd));
-}
-
-/* The file is closed for writing and reading at once: its records return before EOF. */
-TEST_F(lease_end, EOF_on_last_close_comes_after_leases_of_the_writer)
-{
-	ASSERT_EQ(0, queue_set_policy(self->fd, BBUF_EOF_ON_CLOSE));
-	ASSERT_TRUE(put_records(self->fd, 0, 1));
-	ASSERT_LEASES(self->fd, 0);
-	close(self->nb);
-	self->nb = -1;
-	close(self->fd);
-	self->fd = -1;
-	ASSERT_EQ(READABLE | POLLRDHUP, queue_events(self->in));
-	ASSERT_LEASES(self->in, 0);
-	ASSERT_EQ(1, settle(self->in, 0, BBUF_ACK));
-	ASSERT_END(self->in);
+	ASSERT_EOF(self->other);
 }
 
 /* fsync */
 
-TEST_F(lease_end, fsync_ends_with_the_acknowledgement)
+TEST_F(lease, fsync_ends_with_the_acknowledgement)
 {
 	struct task drainer = task_drainer(self->fd);
 
@@ -259,7 +184,7 @@ TEST_F(lease_end, fsync_ends_with_the_acknowledgement)
 	ASSERT_EQ(0, fsync(self->fd));
 }
 
-TEST_F(lease_end, fsync_ends_after_acknowledgements_in_any_order)
+TEST_F(lease, fsync_ends_after_acknowledgements_in_any_order)
 {
 	struct task drainer = task_drainer(self->fd), late = task_drainer(self->fd);
 	unsigned long long lease[3];
@@ -282,7 +207,7 @@ TEST_F(lease_end, fsync_ends_after_acknowledgements_in_any_order)
 	ASSERT_EQ(0, task_wait(&late));
 }
 
-TEST_F(lease_end, fsync_ignores_acknowledgement_of_later_records)
+TEST_F(lease, fsync_ignores_acknowledgement_of_later_records)
 {
 	struct task drainer = task_drainer(self->fd);
 
@@ -290,14 +215,14 @@ TEST_F(lease_end, fsync_ignores_acknowledgement_of_later_records)
 	ASSERT_LEASES(self->nb, 0);
 	ASSERT_TRUE(task_blocks(&drainer));
 	ASSERT_TRUE(put_records(self->fd, 1, 2));
-	ASSERT_TRUE(take_records(self->in, 1, 2));
-	ASSERT_EQ(2, settle_all(self->in, BBUF_ACK));
+	ASSERT_TRUE(take_records(self->other, 1, 2));
+	ASSERT_EQ(2, settle_all(self->other, BBUF_ACK));
 	ASSERT_TRUE(task_undisturbed(&drainer));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
 	ASSERT_EQ(0, task_wait(&drainer));
 }
 
-TEST_F(lease_end, fsync_waits_for_records_returned_to_the_tail)
+TEST_F(lease, fsync_waits_for_records_returned_to_the_tail)
 {
 	struct task drainer = task_drainer(self->fd);
 
@@ -321,7 +246,7 @@ TEST_F(lease_end, fsync_waits_for_records_returned_to_the_tail)
 }
 
 /* Records that were written after the call are not waited for, whatever follows them. */
-TEST_F(lease_end, fsync_does_not_depend_on_later_records)
+TEST_F(lease, fsync_does_not_depend_on_later_records)
 {
 	struct task drainer = task_drainer(self->fd);
 
@@ -329,28 +254,28 @@ TEST_F(lease_end, fsync_does_not_depend_on_later_records)
 	ASSERT_TRUE(task_blocks(&drainer));
 	ASSERT_TRUE(put_records(self->fd, 1, 1));
 	ASSERT_LEASES(self->nb, 0);
-	ASSERT_LEASES(self->in, 1);
-	ASSERT_EQ(1, settle(self->in, 0, BBUF_RETURN));
+	ASSERT_LEASES(self->other, 1);
+	ASSERT_EQ(1, settle(self->other, 0, BBUF_RETURN));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
 	ASSERT_EQ(0, task_wait(&drainer));
 }
 
-TEST_F(lease_end, fsync_ends_when_the_rest_is_rejected_or_flushed)
+TEST_F(lease, fsync_ends_when_the_rest_is_rejected_or_flushed)
 {
 	struct task drainer = task_drainer(self->fd);
 
 	ASSERT_TRUE(put_records(self->fd, 0, 3));
 	ASSERT_LEASES(self->nb, 0);
-	ASSERT_LEASES(self->in, 1);
+	ASSERT_LEASES(self->other, 1);
 	ASSERT_TRUE(task_blocks(&drainer));
-	ASSERT_EQ(1, settle(self->in, 0, BBUF_RETURN));
+	ASSERT_EQ(1, settle(self->other, 0, BBUF_RETURN));
 	ASSERT_EQ(0, queue_flush(self->fd));
 	ASSERT_TRUE(task_undisturbed(&drainer));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_REJECT));
 	ASSERT_EQ(0, task_wait(&drainer));
 }
 
-TEST_F(lease_end, fsync_ends_when_interrupted_or_killed)
+TEST_F(lease, fsync_ends_when_interrupted_or_killed)
 {
 	struct task drainer = task_drainer(self->fd), killed = task_drainer(self->fd);
 
@@ -386,7 +311,7 @@ static bool pass_mebibytes(int fd, size_t n)
 
 /* The difference of two positions that are 2 GiB apart does not fit into a signed 32-bit number. */
 
-TEST_F(lease_end, fsync_waits_for_a_lease_while_gigabytes_pass)
+TEST_F(lease, fsync_waits_for_a_lease_while_gigabytes_pass)
 {
 	struct task drainer;
 
@@ -401,7 +326,7 @@ TEST_F(lease_end, fsync_waits_for_a_lease_while_gigabytes_pass)
 	ASSERT_EQ(0, task_wait(&drainer));
 }
 
-TEST_F(lease_end, fsync_ends_after_gigabytes_have_passed)
+TEST_F(lease, fsync_ends_after_gigabytes_have_passed)
 {
 	struct task drainer;
 
@@ -419,7 +344,7 @@ TEST_F(lease_end, fsync_ends_after_gigabytes_have_passed)
 
 /* Resize */
 
-TEST_F(lease_end, resize_is_limited_by_queued_and_leased_data)
+TEST_F(lease, resize_is_limited_by_queued_and_leased_data)
 {
 	ASSERT_TRUE(put_records(self->fd, 0, 5));
 	ASSERT_TRUE(take_records(self->nb, 0, 3));
@@ -439,7 +364,7 @@ TEST_F(lease_end, resize_is_limited_by_queued_and_leased_data)
 }
 
 /* Wherever in the ring they are, and whatever is still in it between them. */
-TEST_F(lease_end, resize_loses_no_record)
+TEST_F(lease, resize_loses_no_record)
 {
 	unsigned long long lease[4];
 	size_t start, i;
@@ -465,7 +390,7 @@ TEST_F(lease_end, resize_loses_no_record)
 	}
 }
 
-TEST_F(lease_end, resize_wakes_waiting_writers)
+TEST_F(lease, resize_wakes_waiting_writers)
 {
 	struct task writer = task_writer(self->fd, 7, LEN);
 
@@ -480,12 +405,12 @@ TEST_F(lease_end, resize_wakes_waiting_writers)
 
 /* Flush */
 
-TEST_F(lease_end, flush_leaves_leases_alone)
+TEST_F(lease, flush_leaves_leases_alone)
 {
 	ASSERT_TRUE(put_records(self->fd, 0, 5));
 	ASSERT_TRUE(take_records(self->nb, 0, 2));
-	ASSERT_LEASES(self->in, 2);
-	ASSERT_EQ(1, settle(self->in, 0, BBUF_RETURN));
+	ASSERT_LEASES(self->other, 2);
+	ASSERT_EQ(1, settle(self->other, 0, BBUF_RETURN));
 	ASSERT_EQ(0, queue_flush(self->fd));
 	ASSERT_EQ(3 * LEN, queue_info(self->fd).flushed_bytes);
 	ASSERT_EQ(2 * LEN, queue_info(self->fd).leased_bytes);
@@ -500,7 +425,7 @@ TEST_F(lease_end, flush_leaves_leases_alone)
 	ASSERT_NE(0, lease_take(self->nb, 0, CAPACITY - 2 * LEN));
 }
 
-TEST_F(lease_end, flush_lets_writers_proceed)
+TEST_F(lease, flush_lets_writers_proceed)
 {
 	struct task writer = task_writer(self->fd, 7, LEN);
 
@@ -515,92 +440,15 @@ TEST_F(lease_end, flush_lets_writers_proceed)
 	ASSERT_TRUE(RECORDS_ARE(1, 7));
 }
 
-/* Destroy */
-
-TEST_F(lease_end, destroy_ends_all_leases)
-{
-	struct task reader = task_reader(self->fd, LEN), drainer = task_drainer(self->fd);
-	struct bbuf_lease again;
-	unsigned long long lease;
-	char buf[LEN];
-
-	ASSERT_TRUE(put_records(self->fd, 0, 2));
-	lease = lease_take(self->nb, 0, LEN);
-	ASSERT_LEASES(self->in, 1);
-	ASSERT_TRUE(task_blocks(&reader));
-	ASSERT_TRUE(task_blocks(&drainer));
-	ASSERT_EQ(0, queue_destroy(QUEUE));
-	ASSERT_EQ(-ENODEV, task_wait(&reader));
-	ASSERT_EQ(-ENODEV, task_wait(&drainer));
-	ASSERT_FAILS(ENODEV, settle(self->nb, lease, BBUF_ACK));
-	ASSERT_FAILS(ENODEV, settle(self->nb, lease, BBUF_RETURN));
-	ASSERT_FAILS(ENODEV, settle(self->nb, 0, BBUF_REJECT));
-	ASSERT_FAILS(ENODEV, settle_all(self->in, BBUF_RENEW));
-	ASSERT_FAILS(ENODEV, settle_all(self->fd, BBUF_ACK));
-	ASSERT_FAILS(ENODEV, lease_read(self->nb, buf, LEN, &again));
-	ASSERT_EQ(POLLHUP | POLLERR, queue_events(self->nb));
-}
-
-TEST_F(lease_end, peek_fails_with_ENODEV_after_destroy)
-{
-	char buf[LEN];
-
-	ASSERT_TRUE(put_records(self->fd, 0, 1));
-	ASSERT_EQ(LEN, queue_peek(self->nb, buf, LEN));
-	ASSERT_EQ(0, queue_destroy(QUEUE));
-	ASSERT_FAILS(ENODEV, queue_peek(self->nb, buf, LEN));
-}
-
-TEST_F(lease_end, destroy_works_while_processes_hold_leases)
-{
-	struct task holder = task_leaser(2), other = task_leaser(1);
-
-	ASSERT_TRUE(put_records(self->fd, 0, 5));
-	ASSERT_TRUE(task_blocks(&holder));
-	ASSERT_TRUE(task_blocks(&other));
-	ASSERT_TRUE(take_records(self->nb, 3, 1));
-	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
-	task_kill(&holder);
-	ASSERT_EQ(0, queue_destroy(QUEUE));
-	task_kill(&other);
-	close(self->nb);
-	close(self->in);
-	self->nb = self->in = -1;
-	ASSERT_EQ(BBUF_DESTROYED, queue_info(self->fd).state);
-}
-
-/* Nothing of it keeps the module, or is left in it. */
-TEST_F(lease_end, destroy_frees_leased_records)
-{
-	ASSERT_TRUE(put_records(self->fd, 0, 5));
-	ASSERT_TRUE(take_records(self->nb, 0, 2));
-	ASSERT_TRUE(take_records(self->in, 2, 2));
-	ASSERT_EQ(1, settle(self->in, 0, BBUF_RETURN));
-	ASSERT_EQ(0, queue_destroy(QUEUE));
-	close(self->nb);
-	close(self->in);
-	close(self->fd);
-	self->fd = self->nb = self->in = -1;
-	ASSERT_EQ(0, module_reload(DEFAULT_CAPACITY));
-	ASSERT_EQ(0, queue_begin(BBUF_RECORD, CAPACITY, BBUF_LEASE, &self->fd, &self->nb));
-	ASSERT_TRUE(put_records(self->fd, 0, 5));
-	ASSERT_TRUE(take_records(self->nb, 0, 2));
-	close(self->nb);
-	close(self->fd);
-	self->fd = self->nb = -1;
-	ASSERT_EQ(0, module_reload(DEFAULT_CAPACITY));
-	ASSERT_FAILS(ENOENT, access(QUEUE_NODE, F_OK));
-}
-
 /* Numbers */
 
-TEST_F(lease_end, lease_is_not_counted_as_read_before_its_acknowledgement)
+TEST_F(lease, lease_is_not_counted_as_read_before_its_acknowledgement)
 {
 	struct bbuf_info info;
 
 	ASSERT_TRUE(put_records(self->fd, 0, 5));
 	ASSERT_TRUE(take_records(self->nb, 0, 3));
-	ASSERT_LEASES(self->in, 3);
+	ASSERT_LEASES(self->other, 3);
 	info = queue_info(self->fd);
 	ASSERT_EQ(BBUF_LEASE, info.policy);
 	ASSERT_EQ(5 * LEN, info.in.bytes);
@@ -618,7 +466,7 @@ TEST_F(lease_end, lease_is_not_counted_as_read_before_its_acknowledgement)
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN_LAST));
-	ASSERT_EQ(1, settle(self->in, 0, BBUF_REJECT));
+	ASSERT_EQ(1, settle(self->other, 0, BBUF_REJECT));
 	info = queue_info(self->fd);
 	ASSERT_EQ(LEN, info.out.bytes);		/* without what is dead */
 	ASSERT_EQ(1, info.out.records);
@@ -634,18 +482,7 @@ TEST_F(lease_end, lease_is_not_counted_as_read_before_its_acknowledgement)
 	ASSERT_EQ(0, info.dropped_records);
 }
 
-/* True if the counters are those of a queue with n records that were never read. */
-static bool nothing_was_read(int fd, size_t n)
-{
-	struct bbuf_info info = queue_info(fd);
-
-	return info.records == n && info.bytes == n * LEN && !info.leased_records &&
-	       !info.out.records && !info.out.bytes && !sysfs_number("records_out") &&
-	       !sysfs_number("bytes_out") && sysfs_number("records") == n &&
-	       sysfs_number("bytes") == n * LEN;
-}
-
-TEST_F(lease_end, return_restores_the_counters)
+TEST_F(lease, return_restores_the_counters)
 {
 	ASSERT_TRUE(put_records(self->fd, 0, 4));
 	ASSERT_TRUE(take_records(self->nb, 0, 4));
@@ -656,26 +493,7 @@ TEST_F(lease_end, return_restores_the_counters)
 	ASSERT_EQ(4, queue_info(self->fd).returned);
 }
 
-TEST_F(lease_end, close_restores_the_counters)
-{
-	ASSERT_TRUE(put_records(self->fd, 0, 4));
-	ASSERT_TRUE(take_records(self->nb, 0, 3));
-	close(self->nb);
-	self->nb = -1;
-	ASSERT_TRUE(nothing_was_read(self->fd, 4));
-}
-
-TEST_F(lease_end, expiry_restores_the_counters)
-{
-	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_LEASE_TIMEOUT,
-			       .lease_timeout = NS_PER_MS));
-	ASSERT_TRUE(put_records(self->fd, 0, 1));
-	ASSERT_LEASES(self->nb, 0);
-	ASSERT_TRUE(eventually(queue_info(self->fd).expired == 1));
-	ASSERT_TRUE(nothing_was_read(self->fd, 1));
-}
-
-TEST_F(lease_end, record_is_counted_once_after_returns)
+TEST_F(lease, record_is_counted_once_after_returns)
 {
 	struct bbuf_info info;
 	int i;
@@ -695,7 +513,7 @@ TEST_F(lease_end, record_is_counted_once_after_returns)
 	ASSERT_EQ(15, info.returned);
 }
 
-TEST_F(lease_end, leases_are_shown_in_sysfs)
+TEST_F(lease, leases_are_shown_in_sysfs)
 {
 	struct bbuf_info info;
 
@@ -704,7 +522,7 @@ TEST_F(lease_end, leases_are_shown_in_sysfs)
 			       .max_leases = 77, .max_deliveries = 88));
 	ASSERT_TRUE(put_records(self->fd, 0, 9));
 	ASSERT_TRUE(take_records(self->nb, 0, 5));
-	ASSERT_TRUE(take_records(self->in, 5, 1));
+	ASSERT_TRUE(take_records(self->other, 5, 1));
 	ASSERT_TRUE(take_records(self->fd, 6, 1));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_REJECT));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
@@ -728,12 +546,12 @@ TEST_F(lease_end, leases_are_shown_in_sysfs)
 	ASSERT_FAILS(ENOENT, access(QUEUE_SYSFS "leased_bytes", F_OK));
 }
 
-TEST_F(lease_end, leases_of_a_file_are_shown_in_fdinfo)
+TEST_F(lease, leases_of_a_file_are_shown_in_fdinfo)
 {
 	ASSERT_TRUE(put_records(self->fd, 0, 3));
 	ASSERT_TRUE(take_records(self->nb, 0, 2));
 	ASSERT_TRUE(fdinfo_is(self->nb, "bbuf-leased:\t", "2"));
-	ASSERT_TRUE(fdinfo_is(self->in, "bbuf-leased:\t", "0"));
+	ASSERT_TRUE(fdinfo_is(self->other, "bbuf-leased:\t", "0"));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
 	ASSERT_TRUE(fdinfo_is(self->nb, "bbuf-leased:\t", "1"));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
