@@ -379,7 +379,7 @@ TEST_F(abi, ten_thousand_random_requests_do_no_harm)
 
 	TH_LOG("seed %ld", task.arg[1]);
 	prepare(self);
-	ASSERT_EQ(0, task_start(&task));
+	ASSERT_STARTS(task);
 	ASSERT_NE(-ETIME, task_wait(&task));
 	ASSERT_TRUE(serves(self));
 }
@@ -397,7 +397,7 @@ TEST_F(abi, ten_thousand_random_lease_requests_do_no_harm)
 	task.arg[1] = time(NULL);
 	TH_LOG("seed %ld", task.arg[1]);
 	prepare(self);
-	ASSERT_EQ(0, task_start(&task));
+	ASSERT_STARTS(task);
 	ASSERT_NE(-ETIME, task_wait(&task));
 	close(self->nb);
 	close(self->in);

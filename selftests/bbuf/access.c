@@ -332,7 +332,7 @@ TEST_F(access, sandbox_without_read_and_write_denies_calls_that_need_them)
 	NEED_LANDLOCK(1);
 	ASSERT_TRUE(put_records(self->fd, 0, 2));
 	before = queue_info(self->fd);
-	ASSERT_EQ(0, task_start(&task));
+	ASSERT_STARTS(task);
 	EXPECT_EQ(0, task_wait(&task)) {
 		if (task.result->data[0])
 			TH_LOG("%s works", rights[task.result->data[0] - 1].name);
@@ -351,8 +351,8 @@ TEST_F(access, sandbox_without_device_ioctls_denies_the_others)
 	};
 
 	NEED_LANDLOCK(ABI_WITH_IOCTL_DEV);
-	ASSERT_EQ(0, task_start(&task));
-	ASSERT_EQ(4, task_wait(&task));		/* EACCES where EBADF would come */
+	ASSERT_STARTS(task);
+	ASSERT_RETURNS(4, task);		/* EACCES where EBADF would come */
 }
 
 BBUF_HARNESS_MAIN

@@ -46,12 +46,7 @@ FIXTURE_SETUP(attack)
 	ASSERT_EQ(0, open_to_all(BBUF_STREAM, &self->fd, &self->nb));
 }
 
-FIXTURE_TEARDOWN(attack)
-{
-	close(self->fd);
-	close(self->nb);
-	queue_destroy(QUEUE);
-}
+QUEUE_TEARDOWN(attack)
 
 static bool limit_to(int resource, rlim_t limit)
 {
@@ -261,7 +256,7 @@ TEST_F(attack, many_readers_are_served_one_by_one_and_released_at_once)
 	ASSERT_TRUE(eventually(queue_info(self->fd).out.waiters == all - ROUNDS));
 	ASSERT_EQ(ROUNDS, queue_info(self->fd).out.wakeups);
 	ASSERT_EQ(0, queue_shutdown(self->fd));
-	ASSERT_EQ(ROUNDS, task_wait(&crowd));
+	ASSERT_RETURNS(ROUNDS, crowd);
 	ASSERT_EQ(0, queue_info(self->fd).out.waiters);
 }
 
@@ -306,7 +301,7 @@ TEST_F(attack, many_open_files_are_freed_when_their_process_exits)
 	unsigned int before = queue_info(self->fd).in.files;
 	int *files;
 
-	ASSERT_EQ(0, task_start(&opener));
+	ASSERT_STARTS(opener);
 	files = (int *)opener.result->data;
 	ASSERT_TRUE(eventually(load(*files)));
 	ASSERT_LT(FILES / 2, *files);
@@ -394,8 +389,8 @@ TEST_F(attack, invalid_requests_do_not_fill_the_log)
 	ASSERT_EQ(0, open_to_all(BBUF_RECORD, &self->fd, &self->nb));
 	before = log_sequence();
 	ASSERT_LE(0, before);
-	ASSERT_EQ(0, task_start(&fool));
-	ASSERT_EQ(NONSENSE, task_wait(&fool));
+	ASSERT_STARTS(fool);
+	ASSERT_RETURNS(NONSENSE, fool);
 	ASSERT_GT(before + FEW_LINES, log_sequence());
 }
 

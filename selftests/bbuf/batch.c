@@ -353,7 +353,7 @@ TEST_F_TIMEOUT(leases, return_in_batches_when_their_holder_is_killed, TEST_SECON
 
 	REQUIRE_TRACEFS();
 	ASSERT_EQ(MANY, settle_all(self->fd, BBUF_RETURN));
-	ASSERT_TRUE(task_blocks(&holder));
+	ASSERT_BLOCKS(holder);
 	ASSERT_EQ(0, trace_clear(&self->trace));
 	self->prober.consistent = none_is_lost;
 	PROBED(self->prober, ({
@@ -462,8 +462,7 @@ FIXTURE_SETUP(pool)
 {
 	trace_begin(&self->trace);
 	ASSERT_EQ(0, lease_make(.type = BBUF_STREAM, .capacity = LARGE, .max_leases = 2 * MANY));
-	self->nb = queue_open(QUEUE, O_RDWR | O_NONBLOCK);
-	ASSERT_LE(0, self->nb);
+	ASSERT_OPENS(self->nb, O_RDWR | O_NONBLOCK);
 	self->prober.nb = self->nb;
 	self->tokens = malloc(MANY);
 	ASSERT_NE(NULL, self->tokens);
@@ -498,7 +497,7 @@ TEST_F_TIMEOUT(pool, is_leased_and_returned_in_batches, TEST_SECONDS)
 	REQUIRE_TRACEFS();
 	self->prober.consistent = no_token_is_lost;
 	PROBED(self->prober, ({
-		ASSERT_TRUE(task_blocks(&holder));
+		ASSERT_BLOCKS(holder);
 		ASSERT_EQ(MANY, queue_info(self->nb).leased_bytes);
 	}));
 	ASSERT_BOUNDED();
@@ -572,7 +571,7 @@ FIXTURE_VARIANT_ADD(batch, leased_record) {
 FIXTURE_SETUP(batch)
 {
 	trace_begin(&self->trace);
-	ASSERT_EQ(0, queue_begin(variant->type, LARGE, variant->policy, &self->fd, &self->nb));
+	QUEUE_BEGIN(variant->type, LARGE, variant->policy);
 	if (variant->nowait) {
 		ASSERT_EQ(0, fcntl(self->fd, F_SETFL, O_NONBLOCK));
 	}

@@ -27,9 +27,8 @@ FIXTURE_SETUP(between)
 {
 	int i;
 
-	ASSERT_EQ(0, queue_begin(BBUF_STREAM, CAPACITY, 0, &self->fd, &self->nb));
-	self->other = queue_open(QUEUE, O_RDWR);
-	ASSERT_LE(0, self->other);
+	QUEUE_BEGIN(BBUF_STREAM, CAPACITY, 0);
+	ASSERT_OPENS(self->other, O_RDWR);
 	ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = TIMEOUT_MS * NS_PER_MS,
 				       .write_timeout = TIMEOUT_MS * NS_PER_MS));
 	for (i = 0; i < 2; i++)
@@ -149,8 +148,7 @@ static long change_for_ever(struct task *t)
 FIXTURE_SETUP(changes)
 {
 	ASSERT_EQ(0, queue_make(variant->type, SMALL, variant->policy));
-	self->fd = queue_open(QUEUE, O_RDWR);
-	ASSERT_LE(0, self->fd);
+	ASSERT_OPENS(self->fd, O_RDWR);
 	self->buf = malloc(RECORD);
 	ASSERT_TRUE(self->buf);
 	self->writer = (struct task){ .fn = write_for_ever, .fd = self->fd };
@@ -158,8 +156,8 @@ FIXTURE_SETUP(changes)
 		.fn = change_for_ever, .fd = self->fd, .len = sizeof(int),
 		.arg = { variant->flushes },
 	};
-	ASSERT_EQ(0, task_start(&self->writer));
-	ASSERT_EQ(0, task_start(&self->changer));
+	ASSERT_STARTS(self->writer);
+	ASSERT_STARTS(self->changer);
 }
 
 FIXTURE_TEARDOWN(changes)

@@ -506,7 +506,32 @@ void task_kill(struct task *t)
 	waitpid(t->pid, NULL, 0);
 }
 
-/* epoll */
+/* Notification */
+
+static sigset_t sigio(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGIO);
+	return set;
+}
+
+bool sigio_on(int fd)
+{
+	const sigset_t set = sigio();
+
+	return !sigprocmask(SIG_BLOCK, &set, NULL) && !fcntl(fd, F_SETOWN, getpid()) &&
+	       !fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_ASYNC);
+}
+
+bool sigio_sent(void)
+{
+	const struct timespec none = { 0 };
+	const sigset_t set = sigio();
+
+	return sigtimedwait(&set, NULL, &none) == SIGIO;
+}
 
 int epoll_on(int fd, unsigned int events)
 {

@@ -137,6 +137,10 @@ bool task_signal(struct task *t);
 /* kill -9, and waits until it is gone */
 void task_kill(struct task *t);
 
+/* From now on SIGIO, blocked, reports events on fd. Was it sent since the last time? */
+bool sigio_on(int fd);
+bool sigio_sent(void);
+
 /* An epoll set with one file in it, or -1. */
 int epoll_on(int fd, unsigned int events);
 /* The events that it reports without waiting, 0 if none. */

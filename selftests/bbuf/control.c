@@ -376,15 +376,15 @@ TEST_F(control, create_refuses_invalid_owners)
 	struct task task = { .fn = create_for_nobody, .fd = self->fd };
 
 	task.arg[0] = OTHER_UID;
-	ASSERT_EQ(0, task_start(&task));
-	ASSERT_EQ(-EINVAL, task_wait(&task));
+	ASSERT_STARTS(task);
+	ASSERT_RETURNS(-EINVAL, task);
 	task.arg[0] = 0;
 	task.arg[1] = OTHER_UID;
-	ASSERT_EQ(0, task_start(&task));
-	ASSERT_EQ(-EINVAL, task_wait(&task));
+	ASSERT_STARTS(task);
+	ASSERT_RETURNS(-EINVAL, task);
 	task.arg[1] = 0;
-	ASSERT_EQ(0, task_start(&task));
-	ASSERT_EQ(0, task_wait(&task));
+	ASSERT_STARTS(task);
+	ASSERT_RETURNS(0, task);
 }
 
 TEST_F(control, create_makes_the_caller_the_owner)
@@ -485,8 +485,8 @@ TEST_F(control, mode_lets_no_other_user_change_the_queue)
 	struct task task = { .fn = change_as_other_user };
 
 	ASSERT_CREATES();
-	ASSERT_EQ(0, task_start(&task));
-	ASSERT_EQ(0, task_wait(&task));
+	ASSERT_STARTS(task);
+	ASSERT_RETURNS(0, task);
 }
 
 BBUF_HARNESS_MAIN

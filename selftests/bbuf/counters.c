@@ -125,11 +125,8 @@ FIXTURE(counters) {
 
 FIXTURE_SETUP(counters)
 {
-	queue_destroy(DEAD);
-	ASSERT_EQ(0, queue_create(&(struct bbuf_create){
-		.name = DEAD, .type = BBUF_RECORD, .capacity = CAPACITY, .mode = 0600,
-	}));
-	ASSERT_EQ(0, queue_begin(BBUF_RECORD, CAPACITY, 0, &self->fd, &self->nb));
+	ASSERT_EQ(0, dead_make(CAPACITY, 0));
+	QUEUE_BEGIN(BBUF_RECORD, CAPACITY, 0);
 	self->dead = queue_open(DEAD, O_RDWR | O_NONBLOCK);
 	ASSERT_LE(0, self->dead);
 }
@@ -291,7 +288,7 @@ TEST_F(counters, returned_excludes_dead_lettered_records)
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN_LAST));
 	ASSERT_LEDGER(self->fd, .in = RECORDS(6), .dead = RECORDS(2), .queued = RECORDS(4));
-	ASSERT_TRUE(task_blocks(&worker));
+	ASSERT_BLOCKS(worker);
 	task_kill(&worker);
 	ASSERT_TRUE(eventually(queue_info(self->fd).dead_lettered == 5));
 	ASSERT_LEDGER(self->fd, .in = RECORDS(6), .dead = RECORDS(5), .queued = RECORDS(1));

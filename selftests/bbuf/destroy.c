@@ -16,18 +16,22 @@ NAMED_FIXTURE(destroy, BBUF_STREAM, CAPACITY, 0)
 
 /* Waiters */
 
-TEST_F(destroy, releases_readers)
+NAMED_FIXTURE(waiters, BBUF_STREAM, CAPACITY, 0)
+SIDES(waiters);
+
+TEST_F(waiters, are_released_by_destroy)
 {
-	struct task reader[3];
+	struct task caller[3];
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(reader); i++) {
-		reader[i] = task_reader(self->fd, 10);
-		ASSERT_TRUE(task_blocks(&reader[i]));
+	CLOSE_SIDE(CAPACITY);
+	for (i = 0; i < ARRAY_SIZE(caller); i++) {
+		caller[i] = CALLER(0, 10);
+		ASSERT_BLOCKS(caller[i]);
 	}
 	ASSERT_EQ(0, queue_destroy(QUEUE));
-	for (i = 0; i < ARRAY_SIZE(reader); i++)
-		ASSERT_EQ(-ENODEV, task_wait(&reader[i]));
+	for (i = 0; i < ARRAY_SIZE(caller); i++)
+		ASSERT_RETURNS(-ENODEV, caller[i]);
 }
 
 TEST_F(destroy, releases_readers_below_the_read_mark)
@@ -36,33 +40,18 @@ TEST_F(destroy, releases_readers_below_the_read_mark)
 
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, 10));
 	ASSERT_EQ(5, put(self->fd, 0, 5));
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	ASSERT_EQ(0, queue_destroy(QUEUE));
-	ASSERT_EQ(-ENODEV, task_wait(&reader));
-}
-
-TEST_F(destroy, releases_writers)
-{
-	struct task writer[3];
-	size_t i;
-
-	ASSERT_TRUE(fill(self->fd, CAPACITY));
-	for (i = 0; i < ARRAY_SIZE(writer); i++) {
-		writer[i] = task_writer(self->fd, 0, 10);
-		ASSERT_TRUE(task_blocks(&writer[i]));
-	}
-	ASSERT_EQ(0, queue_destroy(QUEUE));
-	for (i = 0; i < ARRAY_SIZE(writer); i++)
-		ASSERT_EQ(-ENODEV, task_wait(&writer[i]));
+	ASSERT_RETURNS(-ENODEV, reader);
 }
 
 TEST_F(destroy, ends_a_large_write_with_a_partial_count)
 {
 	struct task writer = task_writer(self->fd, 0, 2 * CAPACITY);
 
-	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_BLOCKS(writer);
 	ASSERT_EQ(0, queue_destroy(QUEUE));
-	ASSERT_EQ(CAPACITY, task_wait(&writer));
+	ASSERT_RETURNS(CAPACITY, writer);
 }
 
 TEST_F(destroy, releases_readers_and_writers_of_records)
@@ -71,16 +60,16 @@ TEST_F(destroy, releases_readers_and_writers_of_records)
 
 	RECREATE(BBUF_RECORD, CAPACITY, 0);
 	reader = task_reader(self->fd, 10);
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	ASSERT_EQ(0, queue_destroy(QUEUE));
-	ASSERT_EQ(-ENODEV, task_wait(&reader));
+	ASSERT_RETURNS(-ENODEV, reader);
 
 	RECREATE(BBUF_RECORD, CAPACITY, 0);
 	ASSERT_EQ(CAPACITY, put(self->fd, 0, CAPACITY));
 	writer = task_writer(self->fd, 0, 10);
-	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_BLOCKS(writer);
 	ASSERT_EQ(0, queue_destroy(QUEUE));
-	ASSERT_EQ(-ENODEV, task_wait(&writer));
+	ASSERT_RETURNS(-ENODEV, writer);
 }
 
 TEST_F(destroy, releases_fsync)
@@ -88,9 +77,9 @@ TEST_F(destroy, releases_fsync)
 	struct task drainer = task_drainer(self->fd);
 
 	ASSERT_TRUE(fill(self->fd, 10));
-	ASSERT_TRUE(task_blocks(&drainer));
+	ASSERT_BLOCKS(drainer);
 	ASSERT_EQ(0, queue_destroy(QUEUE));
-	ASSERT_EQ(-ENODEV, task_wait(&drainer));
+	ASSERT_RETURNS(-ENODEV, drainer);
 }
 
 TEST_F(destroy, wakes_poll_for_any_event)
@@ -98,22 +87,22 @@ TEST_F(destroy, wakes_poll_for_any_event)
 	struct task in = task_poller(self->fd, POLLIN), out = task_poller(self->fd, POLLOUT);
 	struct task none = task_poller(self->fd, 0);
 
-	ASSERT_TRUE(task_blocks(&in));
-	ASSERT_TRUE(task_blocks(&none));
+	ASSERT_BLOCKS(in);
+	ASSERT_BLOCKS(none);
 	ASSERT_TRUE(fill(self->fd, CAPACITY));
-	ASSERT_EQ(POLLIN, task_wait(&in));
+	ASSERT_RETURNS(POLLIN, in);
 	ASSERT_TRUE(discard(self->fd, CAPACITY));
-	ASSERT_TRUE(task_blocks(&in));
+	ASSERT_BLOCKS(in);
 	ASSERT_EQ(0, queue_destroy(QUEUE));
-	ASSERT_EQ(GONE, task_wait(&in));
-	ASSERT_EQ(GONE, task_wait(&none));
+	ASSERT_RETURNS(GONE, in);
+	ASSERT_RETURNS(GONE, none);
 
 	RECREATE(BBUF_STREAM, CAPACITY, 0);
 	ASSERT_TRUE(fill(self->fd, CAPACITY));
 	out.arg[0] = queue_open(QUEUE, O_WRONLY);
-	ASSERT_TRUE(task_blocks(&out));
+	ASSERT_BLOCKS(out);
 	ASSERT_EQ(0, queue_destroy(QUEUE));
-	ASSERT_EQ(GONE, task_wait(&out));
+	ASSERT_RETURNS(GONE, out);
 	close(out.arg[0]);
 }
 
@@ -127,25 +116,18 @@ TEST_F(destroy, wakes_epoll_level_edge_and_exclusive)
 
 	for (i = 0; i < ARRAY_SIZE(events); i++) {
 		sleeper[i] = task_epoller(epoll_on(self->fd, events[i]));
-		ASSERT_TRUE(task_blocks(&sleeper[i]));
+		ASSERT_BLOCKS(sleeper[i]);
 	}
 	ASSERT_EQ(0, queue_destroy(QUEUE));
 	for (i = 0; i < ARRAY_SIZE(events); i++)
-		ASSERT_EQ(EPOLLHUP | EPOLLERR, task_wait(&sleeper[i]));
+		ASSERT_RETURNS(EPOLLHUP | EPOLLERR, sleeper[i]);
 }
 
 TEST_F(destroy, raises_SIGIO)
 {
-	struct timespec none = { 0 };
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGIO);
-	ASSERT_EQ(0, sigprocmask(SIG_BLOCK, &set, NULL));
-	ASSERT_EQ(0, fcntl(self->fd, F_SETOWN, getpid()));
-	ASSERT_EQ(0, fcntl(self->fd, F_SETFL, O_ASYNC));
+	ASSERT_TRUE(sigio_on(self->fd));
 	ASSERT_EQ(0, queue_destroy(QUEUE));
-	ASSERT_EQ(SIGIO, sigtimedwait(&set, NULL, &none));
+	ASSERT_TRUE(sigio_sent());
 }
 
 /* Calls after the destruction */
@@ -293,7 +275,7 @@ TEST_F(destroy, happens_to_all_queues_when_the_module_is_unloaded)
 	close(self->fd);
 	ASSERT_EQ(0, module_reload(DEFAULT_CAPACITY));
 	ASSERT_FAILS(ENOENT, access(QUEUE_NODE, F_OK));
-	ASSERT_EQ(0, queue_begin(BBUF_RECORD, CAPACITY, 0, &self->fd, &self->nb));
+	QUEUE_BEGIN(BBUF_RECORD, CAPACITY, 0);
 	ASSERT_EQ(0, queued(self->fd));
 }
 
@@ -393,14 +375,14 @@ TEST_F(destroy, races_with_create_and_users_without_harm)
 		user[i] = (struct task){
 			.fn = use_until_shut, .position = i, .arg = { self->fd },
 		};
-		ASSERT_EQ(0, task_start(&user[i]));
+		ASSERT_STARTS(user[i]);
 	}
 	for (i = 0; i < MAKERS; i++) {
 		maker[i] = (struct task){ .fn = make_and_destroy, .position = i };
-		ASSERT_EQ(0, task_start(&maker[i]));
+		ASSERT_STARTS(maker[i]);
 	}
 	for (i = 0; i < MAKERS; i++)
-		ASSERT_EQ(0, task_wait(&maker[i]));
+		ASSERT_RETURNS(0, maker[i]);
 	/* Tasks that still sleep in one of the queues are released. */
 	ASSERT_EQ(1, put(self->nb, 0, 1));
 	for (i = 0; i < NAMES; i++) {

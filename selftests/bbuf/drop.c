@@ -69,7 +69,7 @@ TEST_F(drop, admits_other_calls_during_a_long_write)
 {
 	struct task writer = { .fn = write_a_lot, .nr = SYS_writev, .fd = self->fd };
 
-	ASSERT_EQ(0, task_start(&writer));
+	ASSERT_STARTS(writer);
 	ASSERT_TRUE(eventually(queue_info(self->fd).in.bytes > 0));
 	ASSERT_EQ(0, queue_info(self->fd).in.bytes >> 30);
 	ASSERT_EQ(0, queue_shutdown(self->fd));
@@ -139,11 +139,11 @@ TEST_F(drop, releases_waiting_writers_when_the_policy_is_set)
 	ASSERT_EQ(CAPACITY, put(self->nb, 0, CAPACITY));
 	for (i = 0; i < ARRAY_SIZE(writer); i++) {
 		writer[i] = task_writer(self->fd, CAPACITY + 10 * i, 10);
-		ASSERT_TRUE(task_blocks(&writer[i]));
+		ASSERT_BLOCKS(writer[i]);
 	}
 	ASSERT_EQ(0, queue_set_policy(self->fd, BBUF_DROP_OLDEST));
 	for (i = 0; i < ARRAY_SIZE(writer); i++)
-		ASSERT_EQ(10, task_wait(&writer[i]));
+		ASSERT_RETURNS(10, writer[i]);
 	ASSERT_TRUE(take(self->nb, 20, CAPACITY));
 }
 
@@ -160,11 +160,11 @@ TEST_F(drop, counts_as_read_for_fsync)
 	struct task drainer = task_drainer(self->fd);
 
 	ASSERT_EQ(10, put(self->fd, 0, 10));
-	ASSERT_TRUE(task_blocks(&drainer));
+	ASSERT_BLOCKS(drainer);
 	ASSERT_EQ(CAPACITY - 1, put(self->fd, 10, CAPACITY - 1));
-	ASSERT_TRUE(task_undisturbed(&drainer));
+	ASSERT_UNDISTURBED(drainer);
 	ASSERT_EQ(1, put(self->fd, 0, 1));
-	ASSERT_EQ(0, task_wait(&drainer));
+	ASSERT_RETURNS(0, drainer);
 }
 
 /*
@@ -229,14 +229,14 @@ TEST_F(drop, drops_whole_records_and_counts_each_during_reads)
 	RECREATE(BBUF_RECORD, 3 * sizeof(struct numbered), BBUF_DROP_OLDEST);
 	for (i = 0; i < READERS; i++) {
 		reader[i] = (struct task){ .fn = read_numbered, .fd = self->fd };
-		ASSERT_EQ(0, task_start(&reader[i]));
+		ASSERT_STARTS(reader[i]);
 	}
 	for (i = 0; i < WRITERS; i++) {
 		writer[i] = (struct task){ .fn = write_numbered, .fd = self->fd, .position = i };
-		ASSERT_EQ(0, task_start(&writer[i]));
+		ASSERT_STARTS(writer[i]);
 	}
 	for (i = 0; i < WRITERS; i++)
-		ASSERT_EQ(RECORDS, task_wait(&writer[i]));
+		ASSERT_RETURNS(RECORDS, writer[i]);
 	ASSERT_EQ(0, queue_shutdown(self->fd));
 	for (i = 0; i < READERS; i++) {
 		n = task_wait(&reader[i]);
@@ -281,8 +281,8 @@ TEST_F(drop, counts_each_byte_during_reads)
 	struct task reader = { .fn = read_all, .fd = self->fd, .len = CAPACITY };
 	long written, count;
 
-	ASSERT_EQ(0, task_start(&reader));
-	ASSERT_EQ(0, task_start(&writer));
+	ASSERT_STARTS(reader);
+	ASSERT_STARTS(writer);
 	written = task_wait(&writer);
 	ASSERT_LE(STREAM_BYTES, written);
 	ASSERT_EQ(0, queue_shutdown(self->fd));

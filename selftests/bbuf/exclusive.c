@@ -81,21 +81,16 @@ static bool write_bytes(SELF)
 #define STREAM_QUEUE	.create = { .type = BBUF_STREAM }
 #define TOKEN_POOL	.create = { .type = BBUF_STREAM, .policy = BBUF_LEASE }
 
-FIXTURE_VARIANT_ADD(exclusive, framed_write) {
-	RECORD_QUEUE, .events = EPOLLIN, .event = write_records_with_frames, .served = SERVED,
-};
+#define VARIANT(name, queue, side, before, what, number)			\
+FIXTURE_VARIANT_ADD(exclusive, name) {					\
+	queue, .events = side, .prepare = before, .event = what, .served = number,\
+}
 
-FIXTURE_VARIANT_ADD(exclusive, framed_write_of_leased_records) {
-	LEASE_QUEUE, .events = EPOLLIN, .event = write_records_with_frames, .served = SERVED,
-};
-
-FIXTURE_VARIANT_ADD(exclusive, write_of_single_records) {
-	RECORD_QUEUE, .events = EPOLLIN, .event = write_records_one_by_one, .served = SERVED,
-};
-
-FIXTURE_VARIANT_ADD(exclusive, write_of_bytes) {
-	STREAM_QUEUE, .events = EPOLLIN, .event = write_bytes, .served = 1,
-};
+VARIANT(framed_write, RECORD_QUEUE, EPOLLIN, NULL, write_records_with_frames, SERVED);
+VARIANT(framed_write_of_leased_records, LEASE_QUEUE, EPOLLIN, NULL,
+	write_records_with_frames, SERVED);
+VARIANT(write_of_single_records, RECORD_QUEUE, EPOLLIN, NULL, write_records_one_by_one, SERVED);
+VARIANT(write_of_bytes, STREAM_QUEUE, EPOLLIN, NULL, write_bytes, 1);
 
 /* A read mark is the amount that one of them takes. */
 
@@ -109,10 +104,7 @@ static bool write_marks(SELF)
 	return put(self->nb, 0, SERVED * LEN) == SERVED * LEN;
 }
 
-FIXTURE_VARIANT_ADD(exclusive, write_of_several_read_marks) {
-	STREAM_QUEUE, .events = EPOLLIN, .prepare = set_read_mark, .event = write_marks,
-	.served = SERVED,
-};
+VARIANT(write_of_several_read_marks, STREAM_QUEUE, EPOLLIN, set_read_mark, write_marks, SERVED);
 
 /* Leases that return */
 
@@ -186,35 +178,13 @@ static bool reject_all(SELF)
 	return settle_all(self->framed, BBUF_REJECT) == SERVED;
 }
 
-FIXTURE_VARIANT_ADD(exclusive, kill_of_a_worker) {
-	LEASE_QUEUE, .events = EPOLLIN, .prepare = have_worker, .event = kill_worker,
-	.served = SERVED,
-};
-
-FIXTURE_VARIANT_ADD(exclusive, close_of_a_worker) {
-	LEASE_QUEUE, .events = EPOLLIN, .prepare = have_worker_that_closes,
-	.event = other_is_signalled, .served = SERVED,
-};
-
-FIXTURE_VARIANT_ADD(exclusive, expiry) {
-	LEASE_QUEUE, .events = EPOLLIN, .prepare = put_and_lease, .event = leases_expire,
-	.served = SERVED,
-};
-
-FIXTURE_VARIANT_ADD(exclusive, return_of_all) {
-	LEASE_QUEUE, .events = EPOLLIN, .prepare = put_and_lease, .event = return_all,
-	.served = SERVED,
-};
-
-FIXTURE_VARIANT_ADD(exclusive, return_of_all_to_the_tail) {
-	LEASE_QUEUE, .events = EPOLLIN, .prepare = put_and_lease, .event = return_all_last,
-	.served = SERVED,
-};
-
-FIXTURE_VARIANT_ADD(exclusive, return_of_each) {
-	LEASE_QUEUE, .events = EPOLLIN, .prepare = put_and_lease, .event = return_each,
-	.served = SERVED,
-};
+VARIANT(kill_of_a_worker, LEASE_QUEUE, EPOLLIN, have_worker, kill_worker, SERVED);
+VARIANT(close_of_a_worker, LEASE_QUEUE, EPOLLIN, have_worker_that_closes,
+	other_is_signalled, SERVED);
+VARIANT(expiry, LEASE_QUEUE, EPOLLIN, put_and_lease, leases_expire, SERVED);
+VARIANT(return_of_all, LEASE_QUEUE, EPOLLIN, put_and_lease, return_all, SERVED);
+VARIANT(return_of_all_to_the_tail, LEASE_QUEUE, EPOLLIN, put_and_lease, return_all_last, SERVED);
+VARIANT(return_of_each, LEASE_QUEUE, EPOLLIN, put_and_lease, return_each, SERVED);
 
 /* The records that are there have woken whom they can serve. */
 static bool write_one_and_close_others(SELF)
@@ -228,9 +198,7 @@ static bool write_one_and_close_others(SELF)
 	return true;
 }
 
-FIXTURE_VARIANT_ADD(exclusive, close_of_files_without_leases) {
-	LEASE_QUEUE, .events = EPOLLIN, .event = write_one_and_close_others, .served = 1,
-};
+VARIANT(close_of_files_without_leases, LEASE_QUEUE, EPOLLIN, NULL, write_one_and_close_others, 1);
 
 /* Pollers of the dead letters */
 FIXTURE_VARIANT_ADD(exclusive, rejection_of_all) {
@@ -277,19 +245,9 @@ static bool have_holder(SELF)
 	return put_tokens(self) && task_blocks(&self->other);
 }
 
-FIXTURE_VARIANT_ADD(exclusive, new_tokens) {
-	TOKEN_POOL, .events = EPOLLIN, .event = put_tokens, .served = SERVED,
-};
-
-FIXTURE_VARIANT_ADD(exclusive, write_back_of_tokens) {
-	TOKEN_POOL, .events = EPOLLIN, .prepare = hold_tokens, .event = put_tokens,
-	.served = SERVED,
-};
-
-FIXTURE_VARIANT_ADD(exclusive, kill_of_a_token_holder) {
-	TOKEN_POOL, .events = EPOLLIN, .prepare = have_holder, .event = kill_worker,
-	.served = SERVED,
-};
+VARIANT(new_tokens, TOKEN_POOL, EPOLLIN, NULL, put_tokens, SERVED);
+VARIANT(write_back_of_tokens, TOKEN_POOL, EPOLLIN, hold_tokens, put_tokens, SERVED);
+VARIANT(kill_of_a_token_holder, TOKEN_POOL, EPOLLIN, have_holder, kill_worker, SERVED);
 
 /* Room: all pollers wait for the room of one record, which is the write mark. */
 
@@ -378,54 +336,20 @@ static bool enlarge(SELF)
 	return !queue_resize(self->fd, (RECORDS + SERVED) * self->len);
 }
 
-FIXTURE_VARIANT_ADD(exclusive, framed_read) {
-	RECORD_QUEUE, .events = EPOLLOUT, .prepare = fill_up, .event = read_records_with_frames,
-	.served = SERVED,
-};
-
-FIXTURE_VARIANT_ADD(exclusive, read_of_single_records) {
-	RECORD_QUEUE, .events = EPOLLOUT, .prepare = fill_up, .event = read_records_one_by_one,
-	.served = SERVED,
-};
-
-FIXTURE_VARIANT_ADD(exclusive, read_of_bytes) {
-	STREAM_QUEUE, .events = EPOLLOUT, .prepare = fill_stream, .event = read_bytes, .served = 1,
-};
-
-FIXTURE_VARIANT_ADD(exclusive, read_of_many_bytes) {
-	STREAM_QUEUE, .events = EPOLLOUT, .prepare = fill_stream, .event = read_many_bytes,
-	.served = SERVED,
-};
-
-FIXTURE_VARIANT_ADD(exclusive, read_of_a_long_record) {
-	RECORD_QUEUE, .events = EPOLLOUT, .prepare = fill_with_long_record,
-	.event = read_many_bytes, .served = SERVED,
-};
-
-FIXTURE_VARIANT_ADD(exclusive, read_after_close_of_a_file_with_a_refused_write) {
-	STREAM_QUEUE, .events = EPOLLOUT, .prepare = fill_stream_and_refuse,
-	.event = read_bytes, .served = 1,
-};
-
-FIXTURE_VARIANT_ADD(exclusive, acknowledgement_of_a_long_record) {
-	LEASE_QUEUE, .events = EPOLLOUT, .prepare = fill_and_lease_long_record,
-	.event = acknowledge, .served = SERVED,
-};
-
-FIXTURE_VARIANT_ADD(exclusive, acknowledgement_of_all) {
-	LEASE_QUEUE, .events = EPOLLOUT, .prepare = fill_up_and_lease, .event = acknowledge_all,
-	.served = SERVED,
-};
-
-FIXTURE_VARIANT_ADD(exclusive, acknowledgement_of_each) {
-	LEASE_QUEUE, .events = EPOLLOUT, .prepare = fill_up_and_lease, .event = acknowledge_each,
-	.served = SERVED,
-};
-
-FIXTURE_VARIANT_ADD(exclusive, rejection_that_makes_room) {
-	LEASE_QUEUE, .events = EPOLLOUT, .prepare = fill_up_and_lease, .event = reject_all,
-	.served = SERVED,
-};
+VARIANT(framed_read, RECORD_QUEUE, EPOLLOUT, fill_up, read_records_with_frames, SERVED);
+VARIANT(read_of_single_records, RECORD_QUEUE, EPOLLOUT, fill_up, read_records_one_by_one, SERVED);
+VARIANT(read_of_bytes, STREAM_QUEUE, EPOLLOUT, fill_stream, read_bytes, 1);
+VARIANT(read_of_many_bytes, STREAM_QUEUE, EPOLLOUT, fill_stream, read_many_bytes, SERVED);
+VARIANT(read_of_a_long_record, RECORD_QUEUE, EPOLLOUT, fill_with_long_record,
+	read_many_bytes, SERVED);
+VARIANT(read_after_close_of_a_file_with_a_refused_write, STREAM_QUEUE, EPOLLOUT,
+	fill_stream_and_refuse, read_bytes, 1);
+VARIANT(acknowledgement_of_a_long_record, LEASE_QUEUE, EPOLLOUT, fill_and_lease_long_record,
+	acknowledge, SERVED);
+VARIANT(acknowledgement_of_all, LEASE_QUEUE, EPOLLOUT, fill_up_and_lease, acknowledge_all, SERVED);
+VARIANT(acknowledgement_of_each, LEASE_QUEUE, EPOLLOUT, fill_up_and_lease,
+	acknowledge_each, SERVED);
+VARIANT(rejection_that_makes_room, LEASE_QUEUE, EPOLLOUT, fill_up_and_lease, reject_all, SERVED);
 
 FIXTURE_VARIANT_ADD(exclusive, expiry_that_makes_room) {
 	.create = { .type = BBUF_RECORD, .policy = BBUF_LEASE, .max_deliveries = 1 },
@@ -442,10 +366,8 @@ static bool lower_mark_and_fill_up(SELF)
 	       fill_up(self);
 }
 
-FIXTURE_VARIANT_ADD(exclusive, framed_read_after_the_write_mark_was_lowered) {
-	RECORD_QUEUE, .events = EPOLLOUT, .prepare = lower_mark_and_fill_up,
-	.event = read_records_with_frames, .served = SERVED,
-};
+VARIANT(framed_read_after_the_write_mark_was_lowered, RECORD_QUEUE, EPOLLOUT,
+	lower_mark_and_fill_up, read_records_with_frames, SERVED);
 
 FIXTURE_VARIANT_ADD(exclusive, flush) {
 	RECORD_QUEUE, .events = EPOLLOUT, .prepare = fill_up, .event = flush,
@@ -494,20 +416,11 @@ static bool room_for_the_head(SELF)
 	       task_wait(&self->other) == (ssize_t)(2 * SERVED * self->len);
 }
 
-FIXTURE_VARIANT_ADD(exclusive, kill_of_the_head_writer) {
-	RECORD_QUEUE, .events = EPOLLOUT, .prepare = have_head_writer, .event = kill_worker,
-	.served = SERVED,
-};
-
-FIXTURE_VARIANT_ADD(exclusive, signal_to_the_head_writer) {
-	RECORD_QUEUE, .events = EPOLLOUT, .prepare = have_head_writer,
-	.event = other_is_signalled, .served = SERVED,
-};
-
-FIXTURE_VARIANT_ADD(exclusive, timeout_of_the_head_writer) {
-	RECORD_QUEUE, .events = EPOLLOUT, .prepare = have_head_writer_with_a_timeout,
-	.event = other_times_out, .served = SERVED,
-};
+VARIANT(kill_of_the_head_writer, RECORD_QUEUE, EPOLLOUT, have_head_writer, kill_worker, SERVED);
+VARIANT(signal_to_the_head_writer, RECORD_QUEUE, EPOLLOUT, have_head_writer,
+	other_is_signalled, SERVED);
+VARIANT(timeout_of_the_head_writer, RECORD_QUEUE, EPOLLOUT, have_head_writer_with_a_timeout,
+	other_times_out, SERVED);
 
 FIXTURE_VARIANT_ADD(exclusive, success_of_the_head_writer) {
 	RECORD_QUEUE, .events = EPOLLOUT, .prepare = have_head_writer,
@@ -548,20 +461,12 @@ static bool head_reader_takes_one(SELF)
 	return batch_put(self->framed, self->len, SERVED + 1) && task_wait(&self->other) == LEN;
 }
 
-FIXTURE_VARIANT_ADD(exclusive, kill_of_the_head_reader) {
-	RECORD_QUEUE, .events = EPOLLIN, .prepare = have_head_reader,
-	.event = head_reader_is_killed_as_it_is_woken, .served = SERVED,
-};
-
-FIXTURE_VARIANT_ADD(exclusive, success_of_the_head_reader) {
-	RECORD_QUEUE, .events = EPOLLIN, .prepare = have_head_reader,
-	.event = head_reader_takes_one, .served = SERVED,
-};
-
-FIXTURE_VARIANT_ADD(exclusive, kill_of_the_head_lease_reader) {
-	LEASE_QUEUE, .events = EPOLLIN, .prepare = have_head_reader,
-	.event = head_reader_is_killed_as_it_is_woken, .served = SERVED,
-};
+VARIANT(kill_of_the_head_reader, RECORD_QUEUE, EPOLLIN, have_head_reader,
+	head_reader_is_killed_as_it_is_woken, SERVED);
+VARIANT(success_of_the_head_reader, RECORD_QUEUE, EPOLLIN, have_head_reader,
+	head_reader_takes_one, SERVED);
+VARIANT(kill_of_the_head_lease_reader, LEASE_QUEUE, EPOLLIN, have_head_reader,
+	head_reader_is_killed_as_it_is_woken, SERVED);
 
 /* EOF wakes all pollers. */
 
@@ -581,55 +486,29 @@ static bool lease_the_last(SELF)
 	return put_and_lease(self) && !queue_shutdown(self->fd);
 }
 
-FIXTURE_VARIANT_ADD(exclusive, shutdown_for_readers) {
-	RECORD_QUEUE, .events = EPOLLIN, .event = shut_down, .served = ALL,
-};
-
-FIXTURE_VARIANT_ADD(exclusive, shutdown_for_writers) {
-	RECORD_QUEUE, .events = EPOLLOUT, .prepare = fill_up, .event = shut_down, .served = ALL,
-};
-
-FIXTURE_VARIANT_ADD(exclusive, acknowledgement_of_the_last_records) {
-	LEASE_QUEUE, .events = EPOLLIN, .prepare = lease_the_last, .event = acknowledge_all,
-	.served = ALL,
-};
-
-FIXTURE_VARIANT_ADD(exclusive, destroy_for_readers) {
-	STREAM_QUEUE, .events = EPOLLIN, .event = destroy, .served = ALL,
-};
-
-FIXTURE_VARIANT_ADD(exclusive, destroy_for_writers) {
-	LEASE_QUEUE, .events = EPOLLOUT, .prepare = fill_up_and_lease, .event = destroy,
-	.served = ALL,
-};
+VARIANT(shutdown_for_readers, RECORD_QUEUE, EPOLLIN, NULL, shut_down, ALL);
+VARIANT(shutdown_for_writers, RECORD_QUEUE, EPOLLOUT, fill_up, shut_down, ALL);
+VARIANT(acknowledgement_of_the_last_records, LEASE_QUEUE, EPOLLIN, lease_the_last,
+	acknowledge_all, ALL);
+VARIANT(destroy_for_readers, STREAM_QUEUE, EPOLLIN, NULL, destroy, ALL);
+VARIANT(destroy_for_writers, LEASE_QUEUE, EPOLLOUT, fill_up_and_lease, destroy, ALL);
 
 /* The queue, with what was named */
 
 static int make(struct bbuf_create create, size_t capacity)
 {
-	strcpy(create.name, QUEUE);
 	create.capacity = capacity;
-	create.mode = 0600;
-	create.uid = BBUF_ID_CALLER;
-	create.gid = BBUF_ID_CALLER;
-	queue_destroy(QUEUE);
-	return queue_create(&create);
+	return queue_make_as(create);
 }
 
 FIXTURE_SETUP(exclusive)
 {
 	self->len = variant->events & EPOLLIN ? LEN : ATOMIC_MAX;
-	queue_destroy(DEAD);
-	ASSERT_EQ(0, queue_create(&(struct bbuf_create){
-		.name = DEAD, .type = BBUF_RECORD, .capacity = RECORDS * LEN, .mode = 0600,
-	}));
+	ASSERT_EQ(0, dead_make(RECORDS * LEN, 0));
 	ASSERT_EQ(0, make(variant->create, RECORDS * self->len));
-	self->fd = queue_open(QUEUE, O_RDWR);
-	self->nb = queue_open(QUEUE, O_RDWR | O_NONBLOCK);
-	self->framed = queue_open(QUEUE, O_RDWR | O_NONBLOCK);
-	ASSERT_LE(0, self->fd);
-	ASSERT_LE(0, self->nb);
-	ASSERT_LE(0, self->framed);
+	ASSERT_OPENS(self->fd, O_RDWR);
+	ASSERT_OPENS(self->nb, O_RDWR | O_NONBLOCK);
+	ASSERT_OPENS(self->framed, O_RDWR | O_NONBLOCK);
 	if (variant->create.type == BBUF_RECORD) {
 		ASSERT_EQ(0, queue_set_options(self->framed, .flags = BBUF_FRAMED));
 	}
@@ -758,7 +637,7 @@ TEST_F(exclusive, wakes_as_many_as_it_serves_and_all_plain_pollers)
 	ASSERT_TRUE(!variant->prepare || variant->prepare(self));
 	for (i = 0; i < ARRAY_SIZE(plain); i++) {
 		plain[i] = task_polling(variant->poll ?: QUEUE, -1, variant->events);
-		ASSERT_TRUE(task_blocks(&plain[i]));
+		ASSERT_BLOCKS(plain[i]);
 	}
 	for (i = 0; i < POLLERS; i++)
 		self->poller[i] = task_polling(variant->poll ?: QUEUE, -1,
@@ -783,16 +662,11 @@ FIXTURE(workers) {
 
 FIXTURE_SETUP(workers)
 {
-	ASSERT_EQ(0, queue_begin(BBUF_RECORD, RECORDS * LEN, 0, &self->fd, &self->nb));
+	QUEUE_BEGIN(BBUF_RECORD, RECORDS * LEN, 0);
 	ASSERT_EQ(0, queue_set_options(self->fd, .flags = BBUF_FRAMED));
 }
 
-FIXTURE_TEARDOWN(workers)
-{
-	close(self->fd);
-	close(self->nb);
-	queue_destroy(QUEUE);
-}
+QUEUE_TEARDOWN(workers)
 
 /* In an epoll of its own, or in one that is given. Another may have been faster. */
 static long take_one(struct task *t)
@@ -827,7 +701,7 @@ do {									\
 		self->worker[i] = (struct task){			\
 			.fn = take_one, .nr = SYS_epoll_wait, .fd = epoll, .len = 1,\
 		};							\
-		ASSERT_TRUE(task_blocks(&self->worker[i]));		\
+		ASSERT_BLOCKS(self->worker[i]);				\
 	}								\
 	for (n = 1, i = 0; i < POLLERS; i += n, n++) {			\
 		n = n < POLLERS - i ? n : POLLERS - i;			\
@@ -863,8 +737,7 @@ FIXTURE_SETUP(full_files)
 	size_t i;
 
 	ASSERT_EQ(0, lease_make(.type = BBUF_RECORD, .capacity = RECORDS * LEN, .max_leases = 1));
-	self->out = queue_open(QUEUE, O_WRONLY | O_NONBLOCK);
-	ASSERT_LE(0, self->out);
+	ASSERT_OPENS(self->out, O_WRONLY | O_NONBLOCK);
 	ASSERT_EQ(0, queue_set_options(self->out, .flags = BBUF_FRAMED));
 	ASSERT_TRUE(batch_put(self->out, LEN, ARRAY_SIZE(self->full)));
 	for (i = 0; i < ARRAY_SIZE(self->full); i++) {

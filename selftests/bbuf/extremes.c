@@ -131,10 +131,10 @@ TEST_F(extremes, timeout_of_centuries_does_not_end_early)
 		struct task reader = task_reader(self->fd, 1);
 
 		ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = long_times[i]));
-		ASSERT_TRUE(task_blocks(&reader));
-		ASSERT_TRUE(task_undisturbed(&reader));
+		ASSERT_BLOCKS(reader);
+		ASSERT_UNDISTURBED(reader);
 		ASSERT_EQ(1, put(self->nb, 0, 1));
-		ASSERT_EQ(1, task_wait(&reader));
+		ASSERT_RETURNS(1, reader);
 	}
 }
 

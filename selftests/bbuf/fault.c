@@ -69,9 +69,9 @@ TEST_F(fault, poller_is_woken_when_a_stalled_reader_leaves_data)
 	REQUIRE_USERFAULTFD(&self->late);
 	ASSERT_EQ(LENGTH + 1, put(self->fd, 0, LENGTH + 1));
 	ASSERT_STALLS(reader);
-	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_BLOCKS(poller);
 	ASSERT_EQ(LENGTH, FINISH(reader));
-	ASSERT_EQ(POLLIN, task_wait(&poller));
+	ASSERT_RETURNS(POLLIN, poller);
 }
 
 TEST_F(fault, writers_proceed_while_a_reader_is_stalled)
@@ -107,9 +107,9 @@ TEST_F(fault, blocking_writer_waits_behind_a_stalled_writer)
 
 	REQUIRE_USERFAULTFD(&self->late);
 	ASSERT_STALLS(writer);
-	ASSERT_TRUE(task_blocks(&next));
+	ASSERT_BLOCKS(next);
 	ASSERT_EQ(LENGTH, FINISH(writer));
-	ASSERT_EQ(100, task_wait(&next));
+	ASSERT_RETURNS(100, next);
 	ASSERT_TRUE(take(self->nb, 0, LENGTH + 100));
 }
 
@@ -129,10 +129,10 @@ TEST_F(fault, writer_killed_while_stalled_queues_nothing)
 	struct task next = task_writer(self->fd, 0, 100);
 
 	REQUIRE_USERFAULTFD(&self->late);
-	ASSERT_TRUE(task_blocks(&stalled));
-	ASSERT_TRUE(task_blocks(&next));
+	ASSERT_BLOCKS(stalled);
+	ASSERT_BLOCKS(next);
 	task_kill(&stalled);
-	ASSERT_EQ(100, task_wait(&next));
+	ASSERT_RETURNS(100, next);
 	ASSERT_TRUE(take(self->nb, 0, 100));
 	ASSERT_EQ(0, queued(self->nb));
 }

@@ -210,43 +210,28 @@ static long next_band(int fd)
 	return info.si_fd == fd ? info.si_band : -1;
 }
 
-TEST_F(file, SIGIO_is_sent_on_a_write)
+BBUF_FIXTURE(signal_io)
+SIDES(signal_io);
+
+TEST_F(signal_io, is_sent_when_the_side_can_proceed)
 {
-	int in = open(BBUF_DEVICE, O_RDONLY);
+	int fd = open(BBUF_DEVICE, variant->writes ? O_WRONLY : O_RDONLY);
 
-	ASSERT_LE(0, in);
-	ASSERT_EQ(0, signal_on(in));
-	ASSERT_EQ(0, next_band(in));
-	ASSERT_EQ(1, put(self->fd, 0, 1));
-	ASSERT_EQ(POLLIN | POLLRDNORM, next_band(in));
-	close(in);
-}
-
-TEST_F(file, SIGIO_is_sent_on_a_read)
-{
-	int out = open(BBUF_DEVICE, O_WRONLY);
-
-	ASSERT_LE(0, out);
-	ASSERT_TRUE(fill(self->fd, CAPACITY));
-	ASSERT_EQ(0, signal_on(out));
-	ASSERT_EQ(0, next_band(out));
-	ASSERT_TRUE(discard(self->fd, CAPACITY));
-	ASSERT_EQ(POLLOUT | POLLWRNORM | POLLWRBAND, next_band(out));
-	close(out);
+	ASSERT_LE(0, fd);
+	CLOSE_SIDE(CAPACITY);
+	ASSERT_EQ(0, signal_on(fd));
+	ASSERT_EQ(0, next_band(fd));
+	SERVE_SIDE(0, variant->writes ? CAPACITY : 1);
+	ASSERT_EQ(variant->writes ? POLLOUT | POLLWRNORM | POLLWRBAND : POLLIN | POLLRDNORM,
+		  next_band(fd));
+	close(fd);
 }
 
 TEST_F(file, SIGIO_is_the_default_signal)
 {
-	struct timespec none = { 0 };
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGIO);
-	ASSERT_EQ(0, sigprocmask(SIG_BLOCK, &set, NULL));
-	ASSERT_EQ(0, fcntl(self->fd, F_SETOWN, getpid()));
-	ASSERT_EQ(0, fcntl(self->fd, F_SETFL, O_ASYNC));
+	ASSERT_TRUE(sigio_on(self->fd));
 	ASSERT_EQ(1, put(self->nb, 0, 1));
-	ASSERT_EQ(SIGIO, sigtimedwait(&set, NULL, &none));
+	ASSERT_TRUE(sigio_sent());
 }
 
 TEST_F(file, SIGIO_stops_when_O_ASYNC_is_cleared_or_the_file_closed)
@@ -293,11 +278,11 @@ TEST_F(file, fsync_sleeps_until_all_is_read)
 	struct task drainer = task_drainer(self->fd);
 
 	ASSERT_EQ(10, put(self->fd, 0, 10));
-	ASSERT_TRUE(task_blocks(&drainer));
+	ASSERT_BLOCKS(drainer);
 	ASSERT_TRUE(discard(self->nb, 9));
-	ASSERT_TRUE(task_undisturbed(&drainer));
+	ASSERT_UNDISTURBED(drainer);
 	ASSERT_TRUE(discard(self->nb, 1));
-	ASSERT_EQ(0, task_wait(&drainer));
+	ASSERT_RETURNS(0, drainer);
 }
 
 TEST_F(file, fdatasync_sleeps_until_all_is_read)
@@ -307,9 +292,9 @@ TEST_F(file, fdatasync_sleeps_until_all_is_read)
 	};
 
 	ASSERT_EQ(10, put(self->fd, 0, 10));
-	ASSERT_TRUE(task_blocks(&drainer));
+	ASSERT_BLOCKS(drainer);
 	ASSERT_TRUE(discard(self->nb, 10));
-	ASSERT_EQ(0, task_wait(&drainer));
+	ASSERT_RETURNS(0, drainer);
 }
 
 TEST_F(file, fsync_does_not_wait_for_later_writes)
@@ -317,10 +302,10 @@ TEST_F(file, fsync_does_not_wait_for_later_writes)
 	struct task drainer = task_drainer(self->fd);
 
 	ASSERT_EQ(10, put(self->fd, 0, 10));
-	ASSERT_TRUE(task_blocks(&drainer));
+	ASSERT_BLOCKS(drainer);
 	ASSERT_EQ(20, put(self->fd, 10, 20));
 	ASSERT_TRUE(take(self->nb, 0, 10));
-	ASSERT_EQ(0, task_wait(&drainer));
+	ASSERT_RETURNS(0, drainer);
 	ASSERT_EQ(20, queued(self->fd));
 }
 
@@ -333,13 +318,13 @@ TEST_F(file, each_fsync_waits_for_its_own_bytes)
 
 	for (i = 0; i < ARRAY_SIZE(drainer); i++) {
 		ASSERT_EQ(10, put(self->fd, 0, 10));
-		ASSERT_TRUE(task_blocks(&drainer[i]));
+		ASSERT_BLOCKS(drainer[i]);
 	}
 	for (i = 0; i < ARRAY_SIZE(drainer); i++) {
 		ASSERT_TRUE(discard(self->nb, 10));
-		ASSERT_EQ(0, task_wait(&drainer[i]));
+		ASSERT_RETURNS(0, drainer[i]);
 		if (i + 1 < ARRAY_SIZE(drainer)) {
-			ASSERT_TRUE(task_undisturbed(&drainer[i + 1]));
+			ASSERT_UNDISTURBED(drainer[i + 1]);
 		}
 	}
 }
@@ -355,11 +340,11 @@ TEST_F(file, many_fsyncs_all_return_when_all_is_read)
 	ASSERT_EQ(10, put(self->fd, 0, 10));
 	for (i = 0; i < CROWD; i++) {
 		drainer[i] = task_drainer(self->fd);
-		ASSERT_TRUE(task_blocks(&drainer[i]));
+		ASSERT_BLOCKS(drainer[i]);
 	}
 	ASSERT_TRUE(discard(self->nb, 10));
 	for (i = 0; i < CROWD; i++)
-		ASSERT_EQ(0, task_wait(&drainer[i]));
+		ASSERT_RETURNS(0, drainer[i]);
 }
 
 TEST_F(file, interrupted_fsync_fails_with_EINTR)
@@ -367,9 +352,9 @@ TEST_F(file, interrupted_fsync_fails_with_EINTR)
 	struct task drainer = task_drainer(self->fd);
 
 	ASSERT_EQ(10, put(self->fd, 0, 10));
-	ASSERT_TRUE(task_blocks(&drainer));
+	ASSERT_BLOCKS(drainer);
 	ASSERT_TRUE(task_signal(&drainer));
-	ASSERT_EQ(-EINTR, task_wait(&drainer));
+	ASSERT_RETURNS(-EINTR, drainer);
 	ASSERT_EQ(10, queued(self->fd));
 }
 
@@ -378,12 +363,12 @@ TEST_F(file, killed_fsync_leaves_the_others_waiting)
 	struct task first = task_drainer(self->fd), second = task_drainer(self->fd);
 
 	ASSERT_EQ(10, put(self->fd, 0, 10));
-	ASSERT_TRUE(task_blocks(&first));
-	ASSERT_TRUE(task_blocks(&second));
+	ASSERT_BLOCKS(first);
+	ASSERT_BLOCKS(second);
 	task_kill(&first);
-	ASSERT_TRUE(task_undisturbed(&second));
+	ASSERT_UNDISTURBED(second);
 	ASSERT_TRUE(discard(self->nb, 10));
-	ASSERT_EQ(0, task_wait(&second));
+	ASSERT_RETURNS(0, second);
 }
 
 BBUF_HARNESS_MAIN

@@ -155,9 +155,9 @@ TEST_F(frames, read_waits_for_one_record_only)
 	struct task reader = task_reader(self->fd, 1000);
 
 	ASSERT_FAILS(EAGAIN, read(self->nb, self->buf, ROOM));
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	ASSERT_EQ(20, put(self->plain, 0, 20));
-	ASSERT_EQ(SPACE(20), task_wait(&reader));
+	ASSERT_RETURNS(SPACE(20), reader);
 	ASSERT_TRUE(frame_is(reader.result->data, 0, 20));
 }
 
@@ -322,10 +322,10 @@ TEST_F(frames, write_waits_for_room_in_the_middle_of_a_call)
 
 	SMALLER(1000);
 	writer = task_writer_of_three(self->fd);
-	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_BLOCKS(writer);
 	ASSERT_EQ(2, queue_info(self->fd).records);
 	ASSERT_TRUE(take_record(self->plain, 0, 400));
-	ASSERT_EQ(3 * SPACE(400), task_wait(&writer));
+	ASSERT_RETURNS(3 * SPACE(400), writer);
 	ASSERT_TRUE(take_record(self->plain, 1, 400));
 	ASSERT_TRUE(take_record(self->plain, 2, 400));
 }
@@ -340,9 +340,9 @@ TEST_F(frames, interrupted_write_returns_the_count_of_whole_records)
 		struct task writer = task_writer_of_three(self->fd);
 
 		writer.restart = restart[i];
-		ASSERT_TRUE(task_blocks(&writer));
+		ASSERT_BLOCKS(writer);
 		ASSERT_TRUE(task_signal(&writer));
-		ASSERT_EQ(2 * SPACE(400), task_wait(&writer));
+		ASSERT_RETURNS(2 * SPACE(400), writer);
 		ASSERT_TRUE(take_record(self->plain, 0, 400));
 		ASSERT_TRUE(take_record(self->plain, 1, 400));
 		ASSERT_EQ(0, queue_info(self->fd).records);
@@ -356,9 +356,9 @@ TEST_F(frames, write_interrupted_before_the_first_record_fails_with_EINTR)
 	SMALLER(1000);
 	ASSERT_EQ(1000, put(self->plain, 0, 1000));
 	writer = task_writer_of_three(self->fd);
-	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_BLOCKS(writer);
 	ASSERT_TRUE(task_signal(&writer));
-	ASSERT_EQ(-EINTR, task_wait(&writer));
+	ASSERT_RETURNS(-EINTR, writer);
 	ASSERT_EQ(1, queue_info(self->fd).records);
 }
 
@@ -368,9 +368,9 @@ TEST_F(frames, write_ended_by_shutdown_returns_a_partial_count)
 
 	SMALLER(1000);
 	writer = task_writer_of_three(self->fd);
-	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_BLOCKS(writer);
 	ASSERT_EQ(0, queue_shutdown(self->fd));
-	ASSERT_EQ(2 * SPACE(400), task_wait(&writer));
+	ASSERT_RETURNS(2 * SPACE(400), writer);
 }
 
 TEST_F(frames, write_that_faults_returns_a_partial_count)
@@ -651,14 +651,14 @@ TEST_F(frames, framed_and_plain_calls_mix)
 		writer[i] = (struct task){
 			.fn = write_numbers, .fd = fd, .position = i, .len = ROOM, .arg = { i, 2 },
 		};
-		ASSERT_EQ(0, task_start(&reader[i]));
-		ASSERT_EQ(0, task_start(&writer[i]));
+		ASSERT_STARTS(reader[i]);
+		ASSERT_STARTS(writer[i]);
 	}
 	for (i = 0; i < 2; i++)
-		ASSERT_EQ(EACH, task_wait(&writer[i]));
+		ASSERT_RETURNS(EACH, writer[i]);
 	ASSERT_EQ(0, queue_shutdown(self->fd));
 	for (i = 0; i < 2; i++)
-		ASSERT_EQ(0, task_wait(&reader[i]));
+		ASSERT_RETURNS(0, reader[i]);
 	for (i = 0; i < 2 * EACH; i++)
 		ASSERT_EQ(1, seen[i]);
 }

@@ -102,8 +102,8 @@ TEST_F(info, counts_waiting_readers_and_how_long_they_waited)
 	struct bbuf_info info;
 	long start = now_ms();
 
-	ASSERT_TRUE(task_blocks(&reader[0]));
-	ASSERT_TRUE(task_blocks(&reader[1]));
+	ASSERT_BLOCKS(reader[0]);
+	ASSERT_BLOCKS(reader[1]);
 	info = queue_info(self->fd);
 	ASSERT_EQ(2, info.out.waiters);
 	ASSERT_EQ(2, info.out.blocked);
@@ -111,8 +111,8 @@ TEST_F(info, counts_waiting_readers_and_how_long_they_waited)
 	ASSERT_EQ(0, info.in.waiters);
 	pause_ms(NAP_MS);
 	ASSERT_EQ(2, put(self->nb, 0, 2));
-	ASSERT_EQ(1, task_wait(&reader[0]));
-	ASSERT_EQ(1, task_wait(&reader[1]));
+	ASSERT_RETURNS(1, reader[0]);
+	ASSERT_RETURNS(1, reader[1]);
 	info = queue_info(self->fd);
 	ASSERT_EQ(0, info.out.waiters);
 	ASSERT_EQ(2, info.out.wakeups);
@@ -129,13 +129,13 @@ TEST_F(info, counts_waiting_writers_and_how_long_they_waited)
 	int i;
 
 	ASSERT_TRUE(fill(self->fd, CAPACITY));
-	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_BLOCKS(writer);
 	ASSERT_EQ(1, queue_info(self->fd).in.waiters);
 	pause_ms(NAP_MS);
 	/* It is woken once, when there is room enough. */
 	for (i = 0; i < 10; i++)
 		ASSERT_TRUE(discard(self->nb, 1));
-	ASSERT_EQ(10, task_wait(&writer));
+	ASSERT_RETURNS(10, writer);
 	info = queue_info(self->fd);
 	ASSERT_EQ(0, info.in.waiters);
 	ASSERT_EQ(1, info.in.blocked);
@@ -149,11 +149,11 @@ TEST_F(info, does_not_count_waiters_that_gave_up)
 {
 	struct task killed = task_reader(self->fd, 1), interrupted = task_reader(self->fd, 1);
 
-	ASSERT_TRUE(task_blocks(&killed));
-	ASSERT_TRUE(task_blocks(&interrupted));
+	ASSERT_BLOCKS(killed);
+	ASSERT_BLOCKS(interrupted);
 	task_kill(&killed);
 	ASSERT_TRUE(task_signal(&interrupted));
-	ASSERT_EQ(-EINTR, task_wait(&interrupted));
+	ASSERT_RETURNS(-EINTR, interrupted);
 	ASSERT_EQ(0, queue_info(self->fd).out.waiters);
 }
 
@@ -183,14 +183,14 @@ TEST_F(info, agrees_with_sysfs)
 	ASSERT_EQ(5, put(self->fd, 0, 5));
 	ASSERT_EQ(0, queue_flush(self->fd));
 	reader = task_reader(self->fd, 10);
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	ASSERT_EQ(9, put(self->nb, 0, 9));
-	ASSERT_EQ(9, task_wait(&reader));
+	ASSERT_RETURNS(9, reader);
 	ASSERT_EQ(0, queue_set_policy(self->fd, 0));
 	for (i = 0; i < 3; i++)
 		ASSERT_EQ(333, put(self->fd, 0, 333));
 	writer = task_writer(self->fd, 0, 2);
-	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_BLOCKS(writer);
 
 	info = queue_info(self->fd);
 	{

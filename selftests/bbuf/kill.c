@@ -22,7 +22,7 @@ TEST_F(kill, blocked_reader_takes_nothing)
 {
 	struct task reader = task_reader(self->fd, 100);
 
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	task_kill(&reader);
 	ASSERT_EQ(10, put(self->fd, 0, 10));
 	ASSERT_TRUE(take(self->nb, 0, 10));
@@ -33,7 +33,7 @@ TEST_F(kill, blocked_writer_queues_nothing)
 	struct task writer = task_writer(self->fd, 0, 100);
 
 	ASSERT_TRUE(fill(self->fd, CAPACITY - 99));
-	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_BLOCKS(writer);
 	task_kill(&writer);
 	ASSERT_EQ(CAPACITY - 99, queued(self->fd));
 	ASSERT_TRUE(fill(self->nb, 99));
@@ -46,11 +46,11 @@ TEST_F(kill, writer_in_a_large_write_leaves_what_it_had_queued)
 	struct task next = task_writer(self->fd, 7, 100);
 	int left;
 
-	ASSERT_TRUE(task_blocks(&large));
-	ASSERT_TRUE(task_blocks(&next));
+	ASSERT_BLOCKS(large);
+	ASSERT_BLOCKS(next);
 	ASSERT_TRUE(take(self->nb, 0, 1000));
 	task_kill(&large);
-	ASSERT_EQ(100, task_wait(&next));
+	ASSERT_RETURNS(100, next);
 	left = queued(self->nb) - 100;
 	ASSERT_LE(CAPACITY - 1000, left);
 	ASSERT_TRUE(take(self->nb, 1000, left));
@@ -63,7 +63,7 @@ TEST_F(kill, woken_waiter_lets_the_next_proceed)
 	struct task writer = task_writer(self->fd, 0, 6000);
 
 	ASSERT_TRUE(fill(self->fd, CAPACITY - 5000));
-	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_BLOCKS(writer);
 	while (put(self->nb, 0, 1) == 1)
 		continue;
 	task_kill(&writer);
@@ -119,7 +119,7 @@ TEST_F(kill, active_writers_tear_and_lose_no_item)
 		writer[i] = (struct task){
 			.fn = write_items, .fd = self->fd, .arg = { started++ },
 		};
-		ASSERT_EQ(0, task_start(&writer[i]));
+		ASSERT_STARTS(writer[i]);
 	}
 	while (kills < KILLS) {
 		if (until_kill--) {
@@ -131,7 +131,7 @@ TEST_F(kill, active_writers_tear_and_lose_no_item)
 		i = rand_r(&seed) % PRODUCERS;
 		task_kill(&writer[i]);
 		writer[i].arg[0] = started++;
-		ASSERT_EQ(0, task_start(&writer[i]));
+		ASSERT_STARTS(writer[i]);
 		until_kill = rand_r(&seed) % 40;
 		kills++;
 	}
@@ -175,7 +175,7 @@ TEST_F(kill, any_process_at_any_point_leaves_the_queue_consistent)
 			.fn = act_for_ever, .fd = i % 3 ? self->fd : self->nb,
 			.len = 3 * 4099, .arg = { i % 2, i },
 		};
-		ASSERT_EQ(0, task_start(&actor[i]));
+		ASSERT_STARTS(actor[i]);
 	}
 	for (kills = 0; kills < KILLS; kills++) {
 		i = rand_r(&seed) % ACTORS;
@@ -183,7 +183,7 @@ TEST_F(kill, any_process_at_any_point_leaves_the_queue_consistent)
 		ASSERT_FALSE(task_done(&actor[i]));
 		task_kill(&actor[i]);
 		actor[i].arg[1]++;
-		ASSERT_EQ(0, task_start(&actor[i]));
+		ASSERT_STARTS(actor[i]);
 	}
 	for (i = 0; i < ACTORS; i++)
 		task_kill(&actor[i]);

@@ -170,17 +170,6 @@ ssize_t call_finish(struct call *call)
 	return error ?: call_end(call);
 }
 
-ssize_t call_fail(struct call *call)
-{
-	struct late *late = call->late;
-	struct uffdio_range range = { (unsigned long)late->missing, late->page };
-
-	if (mprotect(late->missing, late->page, PROT_NONE) ||
-	    ioctl(late->uffd, UFFDIO_WAKE, &range))
-		return -errno;
-	return call_end(call);
-}
-
 ssize_t call_end(struct call *call)
 {
 	pthread_join(call->thread, NULL);

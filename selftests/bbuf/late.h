@@ -59,8 +59,6 @@ int call_bring(struct call *call);
 ssize_t call_spoil(struct call *call);
 /* Brings it, and returns what the call returned. */
 ssize_t call_finish(struct call *call);
-/* There is no such page after all: returns what the call returned. */
-ssize_t call_fail(struct call *call);
 /* Returns that of a call that needs no page. */
 ssize_t call_end(struct call *call);
 
@@ -82,8 +80,7 @@ FIXTURE(subject) {							\
 									\
 FIXTURE_SETUP(subject)							\
 {									\
-	ASSERT_EQ(0, queue_begin(BBUF_STREAM, capacity, 0, &self->fd,	\
-				 &self->nb));				\
+	QUEUE_BEGIN(BBUF_STREAM, capacity, 0);				\
 	ASSERT_EQ(0, late_map(&self->late, length));			\
 }									\
 									\

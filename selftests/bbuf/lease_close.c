@@ -48,7 +48,7 @@ TEST_F(lease, returns_when_the_last_process_with_the_file_is_killed)
 
 	ASSERT_TRUE(put_records(self->fd, 0, 2));
 	ASSERT_LEASES(self->nb, 0);
-	ASSERT_TRUE(task_blocks(&holder));
+	ASSERT_BLOCKS(holder);
 	REOPEN_NB();
 	ASSERT_TRUE(RECORDS_ARE(1));
 	task_kill(&holder);
@@ -157,10 +157,10 @@ TEST_F(lease, close_wakes_readers)
 	reader.arg[0] = self->nb;
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
 	ASSERT_LEASES(self->nb, 0);
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	REOPEN_NB();
-	ASSERT_EQ(LEN, task_wait(&reader));
-	ASSERT_TRUE(pattern_matches(reader.result->data, 0, LEN));
+	ASSERT_RETURNS(LEN, reader);
+	ASSERT_DATA(reader, 0, LEN);
 }
 
 TEST_F(lease, close_restores_the_counters)
@@ -212,7 +212,7 @@ TEST_F(lease, returns_when_its_holder_is_killed)
 	struct task holder = task_leaser(2);
 
 	ASSERT_TRUE(put_records(self->fd, 0, 3));
-	ASSERT_TRUE(task_blocks(&holder));
+	ASSERT_BLOCKS(holder);
 	ASSERT_TRUE(RECORDS_ARE(2));
 	task_kill(&holder);
 	ASSERT_TRUE(eventually(queue_info(self->fd).leased_records == 0));
@@ -229,16 +229,16 @@ TEST_F(lease, delays_EOF_when_its_holder_is_killed)
 	struct task second = task_reader(self->fd, LEN);
 
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
-	ASSERT_TRUE(task_blocks(&holder));
+	ASSERT_BLOCKS(holder);
 	ASSERT_EQ(0, queue_shutdown(self->fd));
-	ASSERT_TRUE(task_blocks(&first));
-	ASSERT_TRUE(task_blocks(&second));
+	ASSERT_BLOCKS(first);
+	ASSERT_BLOCKS(second);
 	task_kill(&holder);
-	ASSERT_EQ(LEN, task_wait(&first));
-	ASSERT_TRUE(pattern_matches(first.result->data, 0, LEN));
-	ASSERT_TRUE(task_undisturbed(&second));
+	ASSERT_RETURNS(LEN, first);
+	ASSERT_DATA(first, 0, LEN);
+	ASSERT_UNDISTURBED(second);
 	ASSERT_EQ(1, settle(self->fd, 0, BBUF_ACK));
-	ASSERT_EQ(0, task_wait(&second));
+	ASSERT_RETURNS(0, second);
 }
 
 /* Destroy */
@@ -253,11 +253,11 @@ TEST_F(lease, is_ended_by_destroy)
 	ASSERT_TRUE(put_records(self->fd, 0, 2));
 	lease = lease_take(self->nb, 0, LEN);
 	ASSERT_LEASES(self->other, 1);
-	ASSERT_TRUE(task_blocks(&reader));
-	ASSERT_TRUE(task_blocks(&drainer));
+	ASSERT_BLOCKS(reader);
+	ASSERT_BLOCKS(drainer);
 	ASSERT_EQ(0, queue_destroy(QUEUE));
-	ASSERT_EQ(-ENODEV, task_wait(&reader));
-	ASSERT_EQ(-ENODEV, task_wait(&drainer));
+	ASSERT_RETURNS(-ENODEV, reader);
+	ASSERT_RETURNS(-ENODEV, drainer);
 	ASSERT_FAILS(ENODEV, settle(self->nb, lease, BBUF_ACK));
 	ASSERT_FAILS(ENODEV, settle(self->nb, lease, BBUF_RETURN));
 	ASSERT_FAILS(ENODEV, settle(self->nb, 0, BBUF_REJECT));
@@ -282,8 +282,8 @@ TEST_F(lease, destroy_works_while_processes_hold_leases)
 	struct task holder = task_leaser(2), other = task_leaser(1);
 
 	ASSERT_TRUE(put_records(self->fd, 0, 5));
-	ASSERT_TRUE(task_blocks(&holder));
-	ASSERT_TRUE(task_blocks(&other));
+	ASSERT_BLOCKS(holder);
+	ASSERT_BLOCKS(other);
 	ASSERT_TRUE(take_records(self->nb, 3, 1));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
 	task_kill(&holder);

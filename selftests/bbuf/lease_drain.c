@@ -66,17 +66,17 @@ TEST_F(lease, EOF_is_delayed_by_leases_of_others)
 	ASSERT_TRUE(take_records(self->nb, 0, 2));
 	for (i = 0; i < ARRAY_SIZE(reader); i++) {
 		reader[i] = task_reader(self->fd, LEN);
-		ASSERT_TRUE(task_blocks(&reader[i]));
+		ASSERT_BLOCKS(reader[i]);
 	}
-	ASSERT_TRUE(task_blocks(&drainer));
+	ASSERT_BLOCKS(drainer);
 	ASSERT_EQ(0, queue_shutdown(self->fd));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
 	for (i = 0; i < ARRAY_SIZE(reader); i++)
-		ASSERT_TRUE(task_undisturbed(&reader[i]));
+		ASSERT_UNDISTURBED(reader[i]);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
 	for (i = 0; i < ARRAY_SIZE(reader); i++)
-		ASSERT_EQ(0, task_wait(&reader[i]));
-	ASSERT_EQ(0, task_wait(&drainer));
+		ASSERT_RETURNS(0, reader[i]);
+	ASSERT_RETURNS(0, drainer);
 }
 
 TEST_F(lease, reader_that_comes_after_shutdown_waits_for_EOF)
@@ -86,9 +86,9 @@ TEST_F(lease, reader_that_comes_after_shutdown_waits_for_EOF)
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
 	ASSERT_LEASES(self->nb, 0);
 	ASSERT_EQ(0, queue_shutdown(self->fd));
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
-	ASSERT_EQ(0, task_wait(&reader));
+	ASSERT_RETURNS(0, reader);
 }
 
 TEST_F(lease, poll_reports_EOF_after_the_last_acknowledgement)
@@ -100,18 +100,18 @@ TEST_F(lease, poll_reports_EOF_after_the_last_acknowledgement)
 	ASSERT_EQ(READABLE | POLLRDHUP, queue_events(self->other));
 	ASSERT_LEASES(self->nb, 0);
 	ASSERT_EQ(POLLRDHUP, queue_events(self->other));
-	ASSERT_TRUE(task_blocks(&poller));
-	ASSERT_TRUE(task_blocks(&hup));
+	ASSERT_BLOCKS(poller);
+	ASSERT_BLOCKS(hup);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
-	ASSERT_EQ(POLLIN, task_wait(&poller));
+	ASSERT_RETURNS(POLLIN, poller);
 	ASSERT_EQ(READABLE | POLLRDHUP, queue_events(self->other));
 	ASSERT_FALSE(task_done(&hup));
 
 	ASSERT_LEASES(self->nb, 0);
-	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_BLOCKS(poller);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
-	ASSERT_EQ(POLLIN | POLLHUP, task_wait(&poller));
-	ASSERT_EQ(POLLHUP, task_wait(&hup));
+	ASSERT_RETURNS(POLLIN | POLLHUP, poller);
+	ASSERT_RETURNS(POLLHUP, hup);
 	ASSERT_EQ(EOF_EVENTS, queue_events(self->other));
 }
 
@@ -138,12 +138,12 @@ TEST_F(lease, reopen_cancels_EOF_with_leases_in_flight)
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
 	ASSERT_LEASES(self->nb, 0);
 	ASSERT_EQ(0, queue_shutdown(self->fd));
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	ASSERT_EQ(0, queue_reopen(self->fd));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
-	ASSERT_TRUE(task_undisturbed(&reader));
+	ASSERT_UNDISTURBED(reader);
 	ASSERT_TRUE(put_records(self->nb, 1, 1));
-	ASSERT_EQ(LEN, task_wait(&reader));
+	ASSERT_RETURNS(LEN, reader);
 	ASSERT_EQ(1, settle(self->fd, 0, BBUF_ACK));
 	ASSERT_NOTHING(self->nb);
 }
@@ -173,14 +173,14 @@ TEST_F(lease, fsync_ends_with_the_acknowledgement)
 	struct task drainer = task_drainer(self->fd);
 
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
-	ASSERT_TRUE(task_blocks(&drainer));
+	ASSERT_BLOCKS(drainer);
 	ASSERT_LEASES(self->nb, 0);
-	ASSERT_TRUE(task_undisturbed(&drainer));
+	ASSERT_UNDISTURBED(drainer);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
 	ASSERT_LEASES(self->nb, 0);
-	ASSERT_TRUE(task_undisturbed(&drainer));
+	ASSERT_UNDISTURBED(drainer);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
-	ASSERT_EQ(0, task_wait(&drainer));
+	ASSERT_RETURNS(0, drainer);
 	ASSERT_EQ(0, fsync(self->fd));
 }
 
@@ -193,18 +193,18 @@ TEST_F(lease, fsync_ends_after_acknowledgements_in_any_order)
 	ASSERT_TRUE(put_records(self->fd, 0, 3));
 	for (i = 0; i < ARRAY_SIZE(lease); i++)
 		lease[i] = lease_take(self->nb, i, LEN);
-	ASSERT_TRUE(task_blocks(&drainer));
+	ASSERT_BLOCKS(drainer);
 	ASSERT_TRUE(put_records(self->fd, 3, 1));
-	ASSERT_TRUE(task_blocks(&late));
+	ASSERT_BLOCKS(late);
 	ASSERT_EQ(1, settle(self->nb, lease[2], BBUF_ACK));
 	ASSERT_EQ(1, settle(self->nb, lease[0], BBUF_ACK));
-	ASSERT_TRUE(task_undisturbed(&drainer));
+	ASSERT_UNDISTURBED(drainer);
 	ASSERT_EQ(1, settle(self->nb, lease[1], BBUF_ACK));
-	ASSERT_EQ(0, task_wait(&drainer));
-	ASSERT_TRUE(task_undisturbed(&late));
+	ASSERT_RETURNS(0, drainer);
+	ASSERT_UNDISTURBED(late);
 	ASSERT_LEASES(self->nb, 3);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
-	ASSERT_EQ(0, task_wait(&late));
+	ASSERT_RETURNS(0, late);
 }
 
 TEST_F(lease, fsync_ignores_acknowledgement_of_later_records)
@@ -213,13 +213,13 @@ TEST_F(lease, fsync_ignores_acknowledgement_of_later_records)
 
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
 	ASSERT_LEASES(self->nb, 0);
-	ASSERT_TRUE(task_blocks(&drainer));
+	ASSERT_BLOCKS(drainer);
 	ASSERT_TRUE(put_records(self->fd, 1, 2));
 	ASSERT_TRUE(take_records(self->other, 1, 2));
 	ASSERT_EQ(2, settle_all(self->other, BBUF_ACK));
-	ASSERT_TRUE(task_undisturbed(&drainer));
+	ASSERT_UNDISTURBED(drainer);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
-	ASSERT_EQ(0, task_wait(&drainer));
+	ASSERT_RETURNS(0, drainer);
 }
 
 TEST_F(lease, fsync_waits_for_records_returned_to_the_tail)
@@ -227,22 +227,22 @@ TEST_F(lease, fsync_waits_for_records_returned_to_the_tail)
 	struct task drainer = task_drainer(self->fd);
 
 	ASSERT_TRUE(put_records(self->fd, 0, 2));
-	ASSERT_TRUE(task_blocks(&drainer));
+	ASSERT_BLOCKS(drainer);
 	ASSERT_LEASES(self->nb, 0);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN_LAST));
 	ASSERT_TRUE(put_records(self->fd, 2, 1));
 	ASSERT_LEASES(self->nb, 1);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
-	ASSERT_TRUE(task_undisturbed(&drainer));
+	ASSERT_UNDISTURBED(drainer);
 	ASSERT_LEASES(self->nb, 0);
-	ASSERT_TRUE(task_undisturbed(&drainer));
+	ASSERT_UNDISTURBED(drainer);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN_LAST));
 	ASSERT_LEASES(self->nb, 2);
 	ASSERT_LEASES(self->nb, 0);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RENEW));
-	ASSERT_TRUE(task_undisturbed(&drainer));
+	ASSERT_UNDISTURBED(drainer);
 	ASSERT_EQ(2, settle_all(self->nb, BBUF_ACK));
-	ASSERT_EQ(0, task_wait(&drainer));
+	ASSERT_RETURNS(0, drainer);
 }
 
 /* Records that were written after the call are not waited for, whatever follows them. */
@@ -251,13 +251,13 @@ TEST_F(lease, fsync_does_not_depend_on_later_records)
 	struct task drainer = task_drainer(self->fd);
 
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
-	ASSERT_TRUE(task_blocks(&drainer));
+	ASSERT_BLOCKS(drainer);
 	ASSERT_TRUE(put_records(self->fd, 1, 1));
 	ASSERT_LEASES(self->nb, 0);
 	ASSERT_LEASES(self->other, 1);
 	ASSERT_EQ(1, settle(self->other, 0, BBUF_RETURN));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
-	ASSERT_EQ(0, task_wait(&drainer));
+	ASSERT_RETURNS(0, drainer);
 }
 
 TEST_F(lease, fsync_ends_when_the_rest_is_rejected_or_flushed)
@@ -267,12 +267,12 @@ TEST_F(lease, fsync_ends_when_the_rest_is_rejected_or_flushed)
 	ASSERT_TRUE(put_records(self->fd, 0, 3));
 	ASSERT_LEASES(self->nb, 0);
 	ASSERT_LEASES(self->other, 1);
-	ASSERT_TRUE(task_blocks(&drainer));
+	ASSERT_BLOCKS(drainer);
 	ASSERT_EQ(1, settle(self->other, 0, BBUF_RETURN));
 	ASSERT_EQ(0, queue_flush(self->fd));
-	ASSERT_TRUE(task_undisturbed(&drainer));
+	ASSERT_UNDISTURBED(drainer);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_REJECT));
-	ASSERT_EQ(0, task_wait(&drainer));
+	ASSERT_RETURNS(0, drainer);
 }
 
 TEST_F(lease, fsync_ends_when_interrupted_or_killed)
@@ -281,11 +281,11 @@ TEST_F(lease, fsync_ends_when_interrupted_or_killed)
 
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
 	ASSERT_LEASES(self->nb, 0);
-	ASSERT_TRUE(task_blocks(&drainer));
-	ASSERT_TRUE(task_blocks(&killed));
+	ASSERT_BLOCKS(drainer);
+	ASSERT_BLOCKS(killed);
 	task_kill(&killed);
 	ASSERT_TRUE(task_signal(&drainer));
-	ASSERT_EQ(-EINTR, task_wait(&drainer));
+	ASSERT_RETURNS(-EINTR, drainer);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
 	ASSERT_EQ(0, fsync(self->fd));
 }
@@ -320,10 +320,10 @@ TEST_F(lease, fsync_waits_for_a_lease_while_gigabytes_pass)
 	ASSERT_LEASES(self->nb, 0);
 	ASSERT_TRUE(pass_mebibytes(self->nb, MANY_MEBIBYTES));
 	drainer = task_drainer(self->fd);
-	ASSERT_TRUE(task_blocks(&drainer));
-	ASSERT_TRUE(task_undisturbed(&drainer));
+	ASSERT_BLOCKS(drainer);
+	ASSERT_UNDISTURBED(drainer);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
-	ASSERT_EQ(0, task_wait(&drainer));
+	ASSERT_RETURNS(0, drainer);
 }
 
 TEST_F(lease, fsync_ends_after_gigabytes_have_passed)
@@ -334,11 +334,11 @@ TEST_F(lease, fsync_ends_after_gigabytes_have_passed)
 	ASSERT_TRUE(put_records(self->fd, 0, 1));
 	ASSERT_LEASES(self->nb, 0);
 	drainer = task_drainer(self->fd);
-	ASSERT_TRUE(task_blocks(&drainer));
+	ASSERT_BLOCKS(drainer);
 	ASSERT_TRUE(pass_mebibytes(self->nb, MANY_MEBIBYTES));
-	ASSERT_TRUE(task_undisturbed(&drainer));
+	ASSERT_UNDISTURBED(drainer);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
-	ASSERT_EQ(0, task_wait(&drainer));
+	ASSERT_RETURNS(0, drainer);
 	ASSERT_EQ(0, fsync(self->fd));
 }
 
@@ -396,11 +396,11 @@ TEST_F(lease, resize_wakes_waiting_writers)
 
 	ASSERT_EQ(CAPACITY, put(self->nb, 0, CAPACITY));
 	ASSERT_NE(0, lease_take(self->nb, 0, CAPACITY));
-	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_BLOCKS(writer);
 	ASSERT_EQ(0, queue_resize(self->nb, CAPACITY + LEN - 1));
-	ASSERT_TRUE(task_undisturbed(&writer));
+	ASSERT_UNDISTURBED(writer);
 	ASSERT_EQ(0, queue_resize(self->nb, CAPACITY + LEN));
-	ASSERT_EQ(LEN, task_wait(&writer));
+	ASSERT_RETURNS(LEN, writer);
 }
 
 /* Flush */
@@ -431,11 +431,11 @@ TEST_F(lease, flush_lets_writers_proceed)
 
 	ASSERT_TRUE(put_records(self->nb, 0, CAPACITY / LEN));
 	ASSERT_TRUE(take_records(self->nb, 0, 2));
-	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_BLOCKS(writer);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN_LAST));
-	ASSERT_TRUE(task_undisturbed(&writer));
+	ASSERT_UNDISTURBED(writer);
 	ASSERT_EQ(0, queue_flush(self->nb));
-	ASSERT_EQ(LEN, task_wait(&writer));
+	ASSERT_RETURNS(LEN, writer);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
 	ASSERT_TRUE(RECORDS_ARE(1, 7));
 }

@@ -44,11 +44,11 @@ TEST_F(lease_timeout, wakes_readers)
 	ASSERT_EQ(EPOLLIN, epoll_now(epoll));
 	ASSERT_EQ(0, queue_set_lease_timeout_ms(self->nb, LATER_MS));
 	ASSERT_TRUE(take_records(self->nb, 0, 2));
-	ASSERT_TRUE(task_blocks(&reader));
-	ASSERT_TRUE(task_blocks(&poller));
-	ASSERT_EQ(LEN, task_wait(&reader));
-	ASSERT_TRUE(pattern_matches(reader.result->data, 0, LEN));
-	ASSERT_EQ(POLLIN, task_wait(&poller));
+	ASSERT_BLOCKS(reader);
+	ASSERT_BLOCKS(poller);
+	ASSERT_RETURNS(LEN, reader);
+	ASSERT_DATA(reader, 0, LEN);
+	ASSERT_RETURNS(POLLIN, poller);
 	ASSERT_TRUE(eventually(epoll_now(epoll) == EPOLLIN));
 	close(epoll);
 }
@@ -145,8 +145,8 @@ TEST_F(lease_timeout, brings_EOF_after_shutdown_with_the_last_delivery)
 	ASSERT_EQ(0, queue_set_lease_timeout_ms(self->fd, LATER_MS));
 	ASSERT_LEASES(self->nb, 0);
 	ASSERT_EQ(0, queue_shutdown(self->fd));
-	ASSERT_TRUE(task_blocks(&reader));
-	ASSERT_EQ(0, task_wait(&reader));
+	ASSERT_BLOCKS(reader);
+	ASSERT_RETURNS(0, reader);
 	ASSERT_EQ(1, queue_info(self->fd).dead_lettered);
 }
 

@@ -336,7 +336,7 @@ static struct task task_lease_reader(int fd)
 
 #define ASSERT_READER_LEASES(task, n)					\
 do {									\
-	ASSERT_EQ(sizeof(struct leased), task_wait(task));		\
+	ASSERT_RETURNS(sizeof(struct leased), *task);			\
 	ASSERT_EQ((__u64)(n), ((struct leased *)(task)->result->data)->number);\
 } while (0)
 
@@ -361,12 +361,12 @@ TEST_F(limit, blocks_a_reader_until_an_acknowledgement)
 	struct task reader = task_lease_reader(self->fd), poller = task_poller(self->a, POLLIN);
 
 	REACH_LIMIT();
-	ASSERT_TRUE(task_blocks(&reader));
-	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_BLOCKS(reader);
+	ASSERT_BLOCKS(poller);
 	ASSERT_EQ(1, settle(self->b, 0, BBUF_ACK));
 	ASSERT_READER_LEASES(&reader, self->limit);
 	ASSERT_EQ(2, settle(self->b, 0, BBUF_ACK) + settle(self->b, 0, BBUF_REJECT));
-	ASSERT_EQ(POLLIN, task_wait(&poller));
+	ASSERT_RETURNS(POLLIN, poller);
 	ASSERT_LEASES_NUMBER(self->a, self->limit + 1);
 	ASSERT_LEASES_NUMBER(self->a, self->limit + 2);
 	ASSERT_NO_MORE(self->a);
@@ -378,13 +378,13 @@ TEST_F(limit, blocks_a_reader_until_a_return)
 	struct task reader = task_lease_reader(self->fd), poller = task_poller(self->a, POLLIN);
 
 	REACH_LIMIT();
-	ASSERT_TRUE(task_blocks(&reader));
-	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_BLOCKS(reader);
+	ASSERT_BLOCKS(poller);
 	ASSERT_EQ(1, settle(self->a, self->leased[7].head.lease, BBUF_RETURN));
 	ASSERT_READER_LEASES(&reader, 7);
 	ASSERT_NO_MORE(self->a);
 	ASSERT_EQ(1, settle(self->a, self->leased[8].head.lease, BBUF_RETURN));
-	ASSERT_EQ(POLLIN, task_wait(&poller));
+	ASSERT_RETURNS(POLLIN, poller);
 	ASSERT_LEASES_NUMBER(self->b, 8);
 	ASSERT_NO_MORE(self->a);
 }
@@ -394,7 +394,7 @@ TEST_F(limit, blocks_a_reader_until_an_expiry)
 	struct task reader = task_lease_reader(self->fd);
 
 	REACH_LIMIT();
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	ASSERT_EQ(0, queue_set_lease_timeout_ms(self->a, SOON_MS));
 	ASSERT_EQ(1, settle(self->a, self->leased[5].head.lease, BBUF_RENEW));
 	ASSERT_EQ(0, queue_set_lease_timeout_ms(self->a, 0));
@@ -414,7 +414,7 @@ TEST_F(limit, blocks_a_reader_until_a_close)
 	reader.fn = close_and_lease;
 	reader.arg[0] = self->b;
 	REACH_LIMIT();
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	close(self->b);
 	self->b = open_framed(O_RDWR | O_NONBLOCK);
 	ASSERT_READER_LEASES(&reader, self->limit / 2);
@@ -433,9 +433,9 @@ TEST_F(limit, blocks_a_reader_until_destroy)
 	struct task reader = task_lease_reader(self->fd);
 
 	REACH_LIMIT();
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	ASSERT_EQ(0, queue_destroy(QUEUE));
-	ASSERT_EQ(-ENODEV, task_wait(&reader));
+	ASSERT_RETURNS(-ENODEV, reader);
 }
 
 /* A file that has all of it would wait for itself. */
@@ -448,7 +448,7 @@ TEST_F(limit, gives_EBUSY_when_one_file_reaches_it)
 	ASSERT_EQ(0, fcntl(self->a, F_SETFL, 0));
 	ASSERT_FAILS(EBUSY, lease_some(self->a, self->leased + self->limit, 1));
 	ASSERT_NO_MORE(self->b);
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	ASSERT_EQ(1, settle(self->a, 0, BBUF_ACK));
 	ASSERT_READER_LEASES(&reader, self->limit);
 }
@@ -495,7 +495,7 @@ TEST_F(limit, grows_with_the_capacity)
 	struct task reader = task_lease_reader(self->fd);
 
 	REACH_LIMIT();
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	ASSERT_EQ(0, queue_resize(self->fd, 8 << 20));
 	ASSERT_READER_LEASES(&reader, self->limit);
 	ASSERT_LEASES_NUMBER(self->a, self->limit + 1);
@@ -541,18 +541,12 @@ FIXTURE_SETUP(token_limit)
 {
 	ASSERT_EQ(0, lease_make(.type = BBUF_STREAM, .capacity = 65536, .max_leases = 10000));
 	self->fd = queue_open(QUEUE, O_RDWR);
-	self->nb = queue_open(QUEUE, O_RDWR | O_NONBLOCK);
+	ASSERT_OPENS(self->nb, O_RDWR | O_NONBLOCK);
 	ASSERT_LE(0, self->fd);
-	ASSERT_LE(0, self->nb);
 	ASSERT_TRUE(fill(self->nb, 5000));
 }
 
-FIXTURE_TEARDOWN(token_limit)
-{
-	close(self->fd);
-	close(self->nb);
-	queue_destroy(QUEUE);
-}
+QUEUE_TEARDOWN(token_limit)
 
 static unsigned char tokens[5000];
 
@@ -575,11 +569,11 @@ TEST_F(token_limit, blocks_readers_until_a_token_is_written_back)
 	TAKE_ALL();
 	ASSERT_FAILS(EAGAIN, read(self->nb, tokens, 1));
 	ASSERT_EQ(0, queue_events(self->nb) & READABLE);
-	ASSERT_EQ(0, task_start(&other));
-	ASSERT_EQ(-EAGAIN, task_wait(&other));
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_STARTS(other);
+	ASSERT_RETURNS(-EAGAIN, other);
+	ASSERT_BLOCKS(reader);
 	ASSERT_EQ(1, write(self->nb, tokens, 1));
-	ASSERT_EQ(1, task_wait(&reader));
+	ASSERT_RETURNS(1, reader);
 	ASSERT_FAILS(EAGAIN, read(self->nb, tokens, 1));
 }
 

@@ -96,17 +96,17 @@ TEST_F(lease, makes_no_room_for_a_waiting_writer)
 	struct task writer = task_writer(self->fd, 7, LEN);
 
 	ASSERT_EQ(CAPACITY, put(self->nb, 0, CAPACITY));
-	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_BLOCKS(writer);
 	ASSERT_NE(0, lease_take(self->nb, 0, CAPACITY));
-	ASSERT_TRUE(task_undisturbed(&writer));
+	ASSERT_UNDISTURBED(writer);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
-	ASSERT_TRUE(task_undisturbed(&writer));
+	ASSERT_UNDISTURBED(writer);
 	ASSERT_NE(0, lease_take(self->nb, 0, CAPACITY));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN_LAST));
-	ASSERT_TRUE(task_undisturbed(&writer));
+	ASSERT_UNDISTURBED(writer);
 	ASSERT_NE(0, lease_take(self->nb, 0, CAPACITY));
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
-	ASSERT_EQ(LEN, task_wait(&writer));
+	ASSERT_RETURNS(LEN, writer);
 	ASSERT_TRUE(RECORDS_ARE(7));
 }
 
@@ -197,18 +197,18 @@ TEST_F(lease, ioctl_waits_like_a_read)
 	struct task first = task_lease(self->fd), second = task_lease(self->fd);
 	struct task interrupted = task_lease(self->fd);
 
-	ASSERT_TRUE(task_blocks(&interrupted));
-	ASSERT_TRUE(task_blocks(&first));
-	ASSERT_TRUE(task_blocks(&second));
+	ASSERT_BLOCKS(interrupted);
+	ASSERT_BLOCKS(first);
+	ASSERT_BLOCKS(second);
 	ASSERT_TRUE(task_signal(&interrupted));
-	ASSERT_EQ(-EINTR, task_wait(&interrupted));
+	ASSERT_RETURNS(-EINTR, interrupted);
 	ASSERT_TRUE(put_records(self->nb, 0, 1));
-	ASSERT_EQ(LEN, task_wait(&first));
-	ASSERT_TRUE(pattern_matches(first.result->data, 0, LEN));
-	ASSERT_TRUE(task_undisturbed(&second));
+	ASSERT_RETURNS(LEN, first);
+	ASSERT_DATA(first, 0, LEN);
+	ASSERT_UNDISTURBED(second);
 	ASSERT_TRUE(put_records(self->nb, 1, 1));
-	ASSERT_EQ(LEN, task_wait(&second));
-	ASSERT_TRUE(pattern_matches(second.result->data, 1, LEN));
+	ASSERT_RETURNS(LEN, second);
+	ASSERT_DATA(second, 1, LEN);
 }
 
 TEST_F(lease, ioctl_does_not_wait_with_NOWAIT)
@@ -345,7 +345,7 @@ TEST_F(lease, is_not_granted_to_a_reader_killed_during_the_copy)
 	RECREATE(BBUF_RECORD, 2 * len, BBUF_LEASE);
 	ASSERT_EQ(len, put(self->fd, 0, len));
 	ASSERT_EQ(len, put(self->fd, 1, len));
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	task_kill(&reader);
 	ASSERT_TRUE(eventually(queue_info(self->fd).out.files == 2));
 	ASSERT_EQ(0, queue_info(self->fd).leased_records);
@@ -667,25 +667,25 @@ TEST_F(max_leases, full_file_polls_no_data)
 	ASSERT_LEASES(self->nb, 0);
 	ASSERT_EQ(0, queue_events(self->nb) & READABLE);
 	ASSERT_EQ(READABLE, queue_events(self->other) & READABLE);
-	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_BLOCKS(poller);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
-	ASSERT_EQ(POLLIN, task_wait(&poller));
+	ASSERT_RETURNS(POLLIN, poller);
 
 	ASSERT_LEASES(self->nb, 1);
-	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_BLOCKS(poller);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
-	ASSERT_EQ(POLLIN, task_wait(&poller));
+	ASSERT_RETURNS(POLLIN, poller);
 
 	ASSERT_LEASES(self->nb, 1);
-	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_BLOCKS(poller);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_REJECT));
-	ASSERT_EQ(POLLIN, task_wait(&poller));
+	ASSERT_RETURNS(POLLIN, poller);
 
 	ASSERT_LEASES(self->nb, 2);
 	ASSERT_TRUE(put_records(self->fd, 3, 1));
-	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_BLOCKS(poller);
 	ASSERT_EQ(0, queue_set_max_leases(self->fd, 2));
-	ASSERT_EQ(POLLIN, task_wait(&poller));
+	ASSERT_RETURNS(POLLIN, poller);
 }
 
 TEST_F(max_leases, full_file_gets_an_epoll_edge_when_it_may_lease_again)
@@ -709,11 +709,11 @@ TEST_F(max_leases, applies_to_waiting_readers)
 	struct task first = task_reader(self->fd, LEN), second = task_reader(self->fd, LEN);
 
 	ASSERT_EQ(0, queue_set_max_leases(self->nb, 1));
-	ASSERT_TRUE(task_blocks(&first));
-	ASSERT_TRUE(task_blocks(&second));
+	ASSERT_BLOCKS(first);
+	ASSERT_BLOCKS(second);
 	ASSERT_TRUE(put_records(self->nb, 0, 2));
-	ASSERT_EQ(LEN, task_wait(&first));
-	ASSERT_EQ(-EBUSY, task_wait(&second));
+	ASSERT_RETURNS(LEN, first);
+	ASSERT_RETURNS(-EBUSY, second);
 	ASSERT_LEASES(self->other, 1);
 }
 
@@ -724,14 +724,14 @@ TEST_F(max_leases, full_file_does_not_delay_others)
 
 	ASSERT_EQ(0, fcntl(self->other, F_SETFL, 0));
 	ASSERT_EQ(0, queue_set_max_leases(self->nb, 1));
-	ASSERT_TRUE(task_blocks(&first));
-	ASSERT_TRUE(task_blocks(&second));
-	ASSERT_TRUE(task_blocks(&other));
+	ASSERT_BLOCKS(first);
+	ASSERT_BLOCKS(second);
+	ASSERT_BLOCKS(other);
 	ASSERT_TRUE(put_records(self->nb, 0, 2));
-	ASSERT_EQ(LEN, task_wait(&first));
-	ASSERT_EQ(-EBUSY, task_wait(&second));
-	ASSERT_EQ(LEN, task_wait(&other));
-	ASSERT_TRUE(pattern_matches(other.result->data, 1, LEN));
+	ASSERT_RETURNS(LEN, first);
+	ASSERT_RETURNS(-EBUSY, second);
+	ASSERT_RETURNS(LEN, other);
+	ASSERT_DATA(other, 1, LEN);
 }
 
 /* Poll by two files that may lease one record each */
@@ -765,10 +765,10 @@ TEST_F(lease_poll, full_file_does_not_consume_a_wakeup)
 	ASSERT_EQ(1, put(self->fd, 0, 1));
 	ASSERT_EQ(1, read(self->nb, &byte, 1));
 	for (first = 0; first < 2; first++) {
-		ASSERT_TRUE(task_blocks(tasks[first]));
-		ASSERT_TRUE(task_blocks(tasks[!first]));
+		ASSERT_BLOCKS(*tasks[first]);
+		ASSERT_BLOCKS(*tasks[!first]);
 		ASSERT_EQ(1, put(self->fd, 1, 1));
-		ASSERT_EQ(1, task_wait(&able));
+		ASSERT_RETURNS(1, able);
 		ASSERT_FALSE(task_done(&full));
 		task_kill(&full);
 		ASSERT_EQ(1, read(self->other, &byte, 1));
@@ -797,10 +797,10 @@ TEST_F(lease_poll, EOF_is_not_reported_while_the_last_record_is_in_transit)
 
 	ASSERT_EQ(1, put(self->fd, 0, 1));
 	ASSERT_EQ(0, queue_shutdown(self->fd));
-	ASSERT_EQ(0, task_start(&t));
+	ASSERT_STARTS(t);
 	while (!task_done(&t))
 		hangups += !!(queue_events(self->other) & POLLHUP);
-	ASSERT_EQ(ROUNDS, task_wait(&t));
+	ASSERT_RETURNS(ROUNDS, t);
 	ASSERT_EQ(0, hangups);
 }
 

@@ -151,22 +151,22 @@ TEST_F(lease, return_wakes_readers)
 
 	ASSERT_TRUE(put_records(self->nb, 0, 1));
 	lease = lease_take(self->nb, 0, LEN);
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	ASSERT_EQ(1, settle(self->nb, lease, BBUF_RETURN));
-	ASSERT_EQ(LEN, task_wait(&reader));
-	ASSERT_TRUE(pattern_matches(reader.result->data, 0, LEN));
+	ASSERT_RETURNS(LEN, reader);
+	ASSERT_DATA(reader, 0, LEN);
 	ASSERT_EQ(1, settle(self->fd, 0, BBUF_RETURN_LAST));
 
-	ASSERT_TRUE(task_blocks(&holder));
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(holder);
+	ASSERT_BLOCKS(reader);
 	task_kill(&holder);
-	ASSERT_EQ(LEN, task_wait(&reader));
+	ASSERT_RETURNS(LEN, reader);
 	ASSERT_EQ(1, settle(self->fd, 0, BBUF_RETURN));
 
 	ASSERT_LEASES(self->other, 0);
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	ASSERT_EQ(1, settle(self->other, 0, BBUF_RETURN_LAST));
-	ASSERT_EQ(LEN, task_wait(&reader));
+	ASSERT_RETURNS(LEN, reader);
 }
 
 TEST_F(lease, returned_records_go_to_waiting_readers_in_order)
@@ -178,12 +178,12 @@ TEST_F(lease, returned_records_go_to_waiting_readers_in_order)
 	ASSERT_TRUE(take_records(self->nb, 0, 3));
 	for (i = 0; i < ARRAY_SIZE(reader); i++) {
 		reader[i] = task_reader(self->fd, LEN);
-		ASSERT_TRUE(task_blocks(&reader[i]));
+		ASSERT_BLOCKS(reader[i]);
 	}
 	ASSERT_EQ(3, settle_all(self->nb, BBUF_RETURN));
 	for (i = 0; i < ARRAY_SIZE(reader); i++) {
-		ASSERT_EQ(LEN, task_wait(&reader[i]));
-		ASSERT_TRUE(pattern_matches(reader[i].result->data, i, LEN));
+		ASSERT_RETURNS(LEN, reader[i]);
+		ASSERT_DATA(reader[i], i, LEN);
 	}
 }
 
@@ -219,16 +219,16 @@ TEST_F(lease, return_and_acknowledgement_wake_only_their_own_side)
 	room = task_poller(self->fd, POLLOUT);
 	ASSERT_TRUE(put_records(self->nb, 0, 1));
 	ASSERT_LEASES(self->nb, 0);
-	ASSERT_TRUE(task_blocks(&data));
-	ASSERT_TRUE(task_blocks(&room));
+	ASSERT_BLOCKS(data);
+	ASSERT_BLOCKS(room);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_RETURN));
-	ASSERT_EQ(POLLIN, task_wait(&data));
-	ASSERT_TRUE(task_undisturbed(&room));
+	ASSERT_RETURNS(POLLIN, data);
+	ASSERT_UNDISTURBED(room);
 	ASSERT_LEASES(self->nb, 0);
-	ASSERT_TRUE(task_blocks(&data));
+	ASSERT_BLOCKS(data);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_ACK));
-	ASSERT_EQ(POLLOUT, task_wait(&room));
-	ASSERT_TRUE(task_undisturbed(&data));
+	ASSERT_RETURNS(POLLOUT, room);
+	ASSERT_UNDISTURBED(data);
 	task_kill(&data);
 }
 
@@ -400,7 +400,7 @@ TEST_F(max_deliveries, counts_returns_of_all_kinds)
 
 	ASSERT_TRUE(put_records(self->fd, 2, 1));
 	DELIVER_AND(self->nb, 2, BBUF_RETURN);
-	ASSERT_TRUE(task_blocks(&holder));
+	ASSERT_BLOCKS(holder);
 	task_kill(&holder);
 	ASSERT_TRUE(eventually(queue_info(self->fd).dead_lettered == 3));
 	ASSERT_TRUE(take_record(self->dead, 2, LEN));
@@ -562,14 +562,14 @@ TEST_F(dead_letters, wake_their_readers)
 	struct task reader = task_reader(blocking, LEN);
 	struct task poller = task_poller(self->dead, POLLIN);
 
-	ASSERT_TRUE(task_blocks(&reader));
-	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_BLOCKS(reader);
+	ASSERT_BLOCKS(poller);
 	ASSERT_TRUE(put_records(self->fd, 0, 2));
 	DELIVER_AND(self->nb, 0, BBUF_REJECT);
-	ASSERT_EQ(LEN, task_wait(&reader));
-	ASSERT_TRUE(pattern_matches(reader.result->data, 0, LEN));
+	ASSERT_RETURNS(LEN, reader);
+	ASSERT_DATA(reader, 0, LEN);
 	DELIVER_AND(self->nb, 1, BBUF_REJECT);
-	ASSERT_EQ(POLLIN, task_wait(&poller));
+	ASSERT_RETURNS(POLLIN, poller);
 	ASSERT_TRUE(take_record(self->dead, 1, LEN));
 	close(blocking);
 }
@@ -741,7 +741,7 @@ TEST_F(limits, are_refused_by_set_without_leases)
 
 	for (i = 0; i < ARRAY_SIZE(types); i++) {
 		LEASES_CLOSE();
-		ASSERT_EQ(0, queue_begin(types[i], CAPACITY, 0, &self->fd, &self->nb));
+		QUEUE_BEGIN(types[i], CAPACITY, 0);
 		self->other = self->dead = -1;
 		ASSERT_FAILS(EINVAL, queue_set_lease_timeout_ms(self->fd, 1));
 		ASSERT_FAILS(EINVAL, queue_set_max_leases(self->fd, 1));

@@ -109,6 +109,23 @@ bool nothing_was_read(int fd, size_t n)
 	       sysfs_number("bytes") == n * LEN;
 }
 
+bool pool_read(int fd, size_t n, const char *tokens)
+{
+	ssize_t len = strlen(tokens);
+	char *buf = malloc(n + 1);
+	bool good = buf && read(fd, buf, n) == len && !memcmp(buf, tokens, len);
+
+	free(buf);
+	return good;
+}
+
+bool pool_write(int fd, const char *tokens)
+{
+	ssize_t len = strlen(tokens);
+
+	return write(fd, tokens, len) == len;
+}
+
 bool put_numbers(int fd, __u64 first, size_t n)
 {
 	struct framed *frames = calloc(n, sizeof(*frames));

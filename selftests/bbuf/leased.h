@@ -9,10 +9,8 @@
 #define NO_SUCH_LEASE	0x123456789abcdefULL
 
 /* Recreate QUEUE, with fields of struct bbuf_create by name: 0 or -errno. */
-#define lease_make(...)							\
-	(queue_destroy(QUEUE), queue_create(&(struct bbuf_create){	\
-		.name = QUEUE, .policy = BBUF_LEASE, .mode = 0600,	\
-		.uid = BBUF_ID_CALLER, .gid = BBUF_ID_CALLER, __VA_ARGS__ }))
+#define lease_make(...) \
+	queue_make_as((struct bbuf_create){ .policy = BBUF_LEASE, __VA_ARGS__ })
 
 /* A queue for dead letters, new and empty: 0 or -errno. */
 #define DEAD		QUEUE "-dead"
@@ -45,6 +43,10 @@ bool records_are(const size_t *numbers, size_t n);
 bool nothing_queued(void);
 /* Do the counters say that n records of LEN bytes are queued, and that none was ever read? */
 bool nothing_was_read(int fd, size_t n);
+
+/* One read of n tokens: true if it returns these. One write of these. */
+bool pool_read(int fd, size_t n, const char *tokens);
+bool pool_write(int fd, const char *tokens);
 
 /* Records that are numbers, in the frames of a call: one write of n of them. */
 struct framed {
@@ -93,13 +95,10 @@ FIXTURE_TEARDOWN(subject)						\
 
 #define LEASES_OPEN()							\
 do {									\
-	self->fd = queue_open(QUEUE, O_RDWR);				\
-	self->nb = queue_open(QUEUE, O_RDWR | O_NONBLOCK);		\
-	self->other = queue_open(QUEUE, O_RDONLY | O_NONBLOCK);		\
+	ASSERT_OPENS(self->fd, O_RDWR);					\
+	ASSERT_OPENS(self->nb, O_RDWR | O_NONBLOCK);			\
+	ASSERT_OPENS(self->other, O_RDONLY | O_NONBLOCK);		\
 	self->dead = queue_open(DEAD, O_RDWR | O_NONBLOCK);		\
-	ASSERT_LE(0, self->fd);						\
-	ASSERT_LE(0, self->nb);						\
-	ASSERT_LE(0, self->other);					\
 } while (0)
 
 #define LEASES_CLOSE()							\
@@ -123,8 +122,7 @@ do {									\
 #define REOPEN_NB()							\
 do {									\
 	close(self->nb);						\
-	self->nb = queue_open(QUEUE, O_RDWR | O_NONBLOCK);		\
-	ASSERT_LE(0, self->nb);						\
+	ASSERT_OPENS(self->nb, O_RDWR | O_NONBLOCK);			\
 } while (0)
 
 #endif /* BBUF_SELFTEST_LEASED_H */

@@ -106,18 +106,13 @@ FIXTURE_VARIANT_ADD(lease_waiters, refused_dead_letter_after_shutdown) {
 static bool make_queues(enum death death)
 {
 	struct bbuf_create create = {
-		.name = QUEUE, .type = BBUF_RECORD, .policy = BBUF_LEASE | BBUF_EOF_ON_CLOSE,
-		.capacity = CAPACITY, .mode = 0600, .uid = BBUF_ID_CALLER, .gid = BBUF_ID_CALLER,
-		.max_deliveries = death != UNDYING,
+		.type = BBUF_RECORD, .policy = BBUF_LEASE | BBUF_EOF_ON_CLOSE,
+		.capacity = CAPACITY, .max_deliveries = death != UNDYING,
 	};
 
-	queue_destroy(QUEUE);
-	queue_destroy(DEAD);
 	if (death > TO_NOWHERE)
 		strcpy(create.dead_letters, DEAD);
-	return !queue_create(&(struct bbuf_create){
-		.name = DEAD, .type = BBUF_RECORD, .capacity = WHOLE, .mode = 0600 }) &&
-	       !queue_create(&create);
+	return !dead_make(WHOLE, 0) && !queue_make_as(create);
 }
 
 static bool prepare_dead(int dead, enum death death)
@@ -131,13 +126,10 @@ static bool prepare_dead(int dead, enum death death)
 FIXTURE_SETUP(lease_waiters)
 {
 	ASSERT_TRUE(make_queues(variant->death));
-	self->fd = queue_open(QUEUE, O_RDONLY);
-	self->nb = queue_open(QUEUE, O_RDONLY | O_NONBLOCK);
-	self->writer = queue_open(QUEUE, O_WRONLY);
+	ASSERT_OPENS(self->fd, O_RDONLY);
+	ASSERT_OPENS(self->nb, O_RDONLY | O_NONBLOCK);
+	ASSERT_OPENS(self->writer, O_WRONLY);
 	self->dead = queue_open(DEAD, O_RDWR | O_NONBLOCK);
-	ASSERT_LE(0, self->fd);
-	ASSERT_LE(0, self->nb);
-	ASSERT_LE(0, self->writer);
 	ASSERT_LE(0, self->dead);
 	ASSERT_TRUE(prepare_dead(self->dead, variant->death));
 	ASSERT_EQ(WHOLE, put(self->writer, 0, WHOLE));
@@ -164,16 +156,16 @@ do {									\
 	self->drains = task_drainer(self->fd);				\
 	if (variant->end == IS_LEFT)					\
 		close(self->writer);					\
-	ASSERT_TRUE(task_blocks(&self->reads));				\
-	ASSERT_TRUE(task_blocks(&self->drains));			\
+	ASSERT_BLOCKS(self->reads);					\
+	ASSERT_BLOCKS(self->drains);					\
 	if (variant->end == IS_SHUT) {					\
 		ASSERT_EQ(0, queue_shutdown(self->writer));		\
 	}								\
 	if (variant->end == STAYS_OPEN) {				\
-		ASSERT_TRUE(task_blocks(&self->writes));		\
+		ASSERT_BLOCKS(self->writes);				\
 	}								\
-	ASSERT_TRUE(task_undisturbed(&self->reads));			\
-	ASSERT_TRUE(task_undisturbed(&self->drains));			\
+	ASSERT_UNDISTURBED(self->reads);				\
+	ASSERT_UNDISTURBED(self->drains);				\
 } while (0)
 
 #define LEASE_AND_WAIT()						\
@@ -185,24 +177,24 @@ do {									\
 /* Nothing is left: there is room, and all was consumed; no more comes, or what was waited for. */
 #define ASSERT_GONE()							\
 do {									\
-	ASSERT_EQ(0, task_wait(&self->drains));				\
+	ASSERT_RETURNS(0, self->drains);				\
 	if (variant->end == STAYS_OPEN) {				\
-		ASSERT_EQ(1, task_wait(&self->writes));			\
-		ASSERT_EQ(1, task_wait(&self->reads));			\
-		ASSERT_TRUE(pattern_matches(self->reads.result->data, 7, 1));\
+		ASSERT_RETURNS(1, self->writes);			\
+		ASSERT_RETURNS(1, self->reads);				\
+		ASSERT_DATA(self->reads, 7, 1);				\
 	} else {							\
-		ASSERT_EQ(0, task_wait(&self->reads));			\
+		ASSERT_RETURNS(0, self->reads);				\
 	}								\
 } while (0)
 
 /* The reader has it, and no other file has a lease. */
 #define ASSERT_BACK()							\
 do {									\
-	ASSERT_EQ(WHOLE, task_wait(&self->reads));			\
-	ASSERT_TRUE(pattern_matches(self->reads.result->data, 0, WHOLE));\
-	ASSERT_TRUE(task_undisturbed(&self->drains));			\
+	ASSERT_RETURNS(WHOLE, self->reads);				\
+	ASSERT_DATA(self->reads, 0, WHOLE);				\
+	ASSERT_UNDISTURBED(self->drains);				\
 	if (variant->end == STAYS_OPEN) {				\
-		ASSERT_TRUE(task_undisturbed(&self->writes));		\
+		ASSERT_UNDISTURBED(self->writes);			\
 		task_kill(&self->writes);				\
 	}								\
 	task_kill(&self->drains);					\
@@ -210,10 +202,10 @@ do {									\
 
 #define ASSERT_NONE_NOTIFIED()						\
 do {									\
-	ASSERT_TRUE(task_undisturbed(&self->reads));			\
-	ASSERT_TRUE(task_undisturbed(&self->drains));			\
+	ASSERT_UNDISTURBED(self->reads);				\
+	ASSERT_UNDISTURBED(self->drains);				\
 	if (variant->end == STAYS_OPEN) {				\
-		ASSERT_TRUE(task_undisturbed(&self->writes));		\
+		ASSERT_UNDISTURBED(self->writes);			\
 		task_kill(&self->writes);				\
 	}								\
 	task_kill(&self->reads);					\
@@ -283,7 +275,7 @@ TEST_F(lease_waiters, are_served_after_kill_of_its_holder)
 		.fn = lease_and_hold, .nr = SYS_pause, .fd = -1, .arg = { self->writer },
 	};
 
-	ASSERT_TRUE(task_blocks(&holder));
+	ASSERT_BLOCKS(holder);
 	ALL_WAIT();
 	task_kill(&holder);
 	ASSERT_BACK_OR_DEAD();
@@ -347,7 +339,7 @@ TEST(dead_letters_bypass_a_waiting_writer_only_once)
 	dead = queue_open(DEAD, O_RDWR);
 	ASSERT_EQ(WHOLE / 2, put(dead, 0, WHOLE / 2));
 	writer = task_writer(dead, 7, WHOLE);
-	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_BLOCKS(writer);
 	ASSERT_TRUE(put_records(fd, 0, 3));
 	ASSERT_TRUE(take_records(fd, 0, 3));
 	ASSERT_EQ(1, settle(fd, 0, BBUF_REJECT));
@@ -356,9 +348,9 @@ TEST(dead_letters_bypass_a_waiting_writer_only_once)
 	ASSERT_EQ(2, settle_all(fd, BBUF_RETURN));
 	ASSERT_TRUE(RECORDS_ARE(1, 2));
 	ASSERT_TRUE(take(dead, 0, WHOLE / 2));
-	ASSERT_TRUE(task_undisturbed(&writer));
+	ASSERT_UNDISTURBED(writer);
 	ASSERT_TRUE(take_record(dead, 0, LEN));
-	ASSERT_EQ(WHOLE, task_wait(&writer));
+	ASSERT_RETURNS(WHOLE, writer);
 	close(fd);
 	close(dead);
 	queue_destroy(QUEUE);
@@ -396,29 +388,24 @@ FIXTURE_SETUP(mark)
 {
 	char buf[HELD];
 
-	ASSERT_EQ(0, queue_begin(BBUF_STREAM, POOL, variant->policy, &self->fd, &self->nb));
+	QUEUE_BEGIN(BBUF_STREAM, POOL, variant->policy);
 	ASSERT_EQ(HELD + FEW, put(self->nb, 0, HELD + FEW));
 	ASSERT_EQ(HELD, read(self->nb, buf, HELD));
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, MARK));
 	self->reader = task_reader(self->fd, POOL);
-	ASSERT_TRUE(task_blocks(&self->reader));
+	ASSERT_BLOCKS(self->reader);
 }
 
-FIXTURE_TEARDOWN(mark)
-{
-	close(self->fd);
-	close(self->nb);
-	queue_destroy(QUEUE);
-}
+QUEUE_TEARDOWN(mark)
 
 /* The reader has all that there is. */
 #define ASSERT_READ(n)							\
 do {									\
-	ASSERT_EQ(n, task_wait(&self->reader));				\
-	ASSERT_TRUE(pattern_matches(self->reader.result->data, HELD, n));\
+	ASSERT_RETURNS(n, self->reader);				\
+	ASSERT_DATA(self->reader, HELD, n);				\
 } while (0)
 
-#define ASSERT_WAITS()	ASSERT_TRUE(task_undisturbed(&self->reader))
+#define ASSERT_WAITS()	ASSERT_UNDISTURBED(self->reader)
 
 /* The part of the capacity that is left for new bytes. */
 #define ROOM	(POOL - FEW - (variant->policy & BBUF_LEASE ? HELD : 0))
@@ -447,7 +434,7 @@ TEST_F(mark, is_ignored_while_a_writer_waits)
 {
 	struct task writer = task_writer(self->fd, HELD + FEW, ROOM + 1);
 
-	ASSERT_EQ(0, task_start(&writer));
+	ASSERT_STARTS(writer);
 	ASSERT_READ(FEW);
 	task_kill(&writer);
 }
@@ -461,7 +448,7 @@ TEST_F(mark, applies_again_after_a_refused_write)
 	ASSERT_TRUE(eventually(queue_info(self->nb).bytes == 0));
 	ASSERT_EQ(FEW, put(self->nb, 0, FEW));
 	self->reader = task_reader(self->fd, POOL);
-	ASSERT_TRUE(task_blocks(&self->reader));
+	ASSERT_BLOCKS(self->reader);
 	ASSERT_EQ(0, queue_events(self->nb) & READABLE);
 	task_kill(&self->reader);
 }
@@ -500,7 +487,7 @@ TEST_F(mark, is_lowered_with_the_capacity)
 	 * first.
 	 */
 	ASSERT_EQ(HELD, put(self->nb, 0, HELD));
-	ASSERT_EQ((long)least, task_wait(&self->reader));
+	ASSERT_RETURNS((long)least, self->reader);
 }
 
 TEST_F(mark, is_not_met_by_a_flush)
@@ -514,7 +501,7 @@ TEST_F(mark, is_not_met_by_a_flush)
 TEST_F(mark, is_ignored_after_destroy)
 {
 	ASSERT_EQ(0, queue_destroy(QUEUE));
-	ASSERT_EQ(-ENODEV, task_wait(&self->reader));
+	ASSERT_RETURNS(-ENODEV, self->reader);
 }
 
 /* Room that is waited for changes with the capacity: a write that no longer fits goes in pieces. */
@@ -527,7 +514,7 @@ TEST(smaller_capacity_lowers_the_room_that_a_refused_write_needs)
 	ASSERT_EQ(0, queue_begin(BBUF_STREAM, CAPACITY, 0, &fd, &nb));
 	ASSERT_EQ(40, put(nb, 0, 40));
 	writer = task_writer(fd, 40, 90);
-	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_BLOCKS(writer);
 	ASSERT_EQ(0, queue_resize(nb, 50));
 	ASSERT_TRUE(eventually(queue_info(nb).in.waiters == 1));
 	ASSERT_EQ(40, queued(nb));
@@ -535,7 +522,7 @@ TEST(smaller_capacity_lowers_the_room_that_a_refused_write_needs)
 	ASSERT_TRUE(eventually(queued(nb) == 50));
 	ASSERT_TRUE(take(nb, 15, 50));
 	ASSERT_TRUE(take(fd, 65, 65));
-	ASSERT_EQ(90, task_wait(&writer));
+	ASSERT_RETURNS(90, writer);
 	close(fd);
 	close(nb);
 	queue_destroy(QUEUE);
@@ -578,7 +565,7 @@ FIXTURE_VARIANT_ADD(waiter, record_writer) {
 
 FIXTURE_SETUP(waiter)
 {
-	ASSERT_EQ(0, queue_begin(variant->type, CAPACITY, variant->policy, &self->fd, &self->nb));
+	QUEUE_BEGIN(variant->type, CAPACITY, variant->policy);
 	self->task = task_reader(self->fd, LEN);
 	if (variant->writes) {
 		ASSERT_EQ(CAPACITY, put(self->nb, 0, CAPACITY));
@@ -586,12 +573,7 @@ FIXTURE_SETUP(waiter)
 	}
 }
 
-FIXTURE_TEARDOWN(waiter)
-{
-	close(self->fd);
-	close(self->nb);
-	queue_destroy(QUEUE);
-}
+QUEUE_TEARDOWN(waiter)
 
 static bool is_counted(SLEEPER, unsigned int waiters, unsigned int blocked, unsigned int wakeups)
 {
@@ -608,7 +590,7 @@ static bool is_counted(SLEEPER, unsigned int waiters, unsigned int blocked, unsi
 #define ASSERT_COUNTED(...)	ASSERT_TRUE(is_counted(self, variant, __VA_ARGS__))
 #define ASSERT_SLEEPS()							\
 do {									\
-	ASSERT_TRUE(task_blocks(&self->task));				\
+	ASSERT_BLOCKS(self->task);					\
 	ASSERT_COUNTED(1, 1, 0);					\
 } while (0)
 
@@ -621,7 +603,7 @@ TEST_F(waiter, is_counted_as_woken_when_served)
 {
 	ASSERT_SLEEPS();
 	ASSERT_TRUE(is_served(self, variant));
-	ASSERT_EQ(LEN, task_wait(&self->task));
+	ASSERT_RETURNS(LEN, self->task);
 	ASSERT_COUNTED(0, 1, 1);
 }
 
@@ -629,8 +611,8 @@ TEST_F(waiter, is_not_counted_as_woken_by_its_timeout)
 {
 	ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = SOON_NS,
 				       .write_timeout = SOON_NS));
-	ASSERT_EQ(0, task_start(&self->task));
-	ASSERT_EQ(-ETIMEDOUT, task_wait(&self->task));
+	ASSERT_STARTS(self->task);
+	ASSERT_RETURNS(-ETIMEDOUT, self->task);
 	ASSERT_COUNTED(0, 1, 0);
 }
 
@@ -638,7 +620,7 @@ TEST_F(waiter, is_not_counted_as_woken_by_a_signal)
 {
 	ASSERT_SLEEPS();
 	ASSERT_TRUE(task_signal(&self->task));
-	ASSERT_EQ(-EINTR, task_wait(&self->task));
+	ASSERT_RETURNS(-EINTR, self->task);
 	ASSERT_COUNTED(0, 1, 0);
 }
 
@@ -653,7 +635,7 @@ TEST_F(waiter, is_not_counted_as_woken_by_shutdown)
 {
 	ASSERT_SLEEPS();
 	ASSERT_EQ(0, queue_shutdown(self->nb));
-	ASSERT_EQ(variant->writes ? -EPIPE : 0, task_wait(&self->task));
+	ASSERT_RETURNS(variant->writes ? -EPIPE : 0, self->task);
 	ASSERT_COUNTED(0, 1, 0);
 }
 
@@ -661,7 +643,7 @@ TEST_F(waiter, is_not_counted_as_woken_by_destroy)
 {
 	ASSERT_SLEEPS();
 	ASSERT_EQ(0, queue_destroy(QUEUE));
-	ASSERT_EQ(-ENODEV, task_wait(&self->task));
+	ASSERT_RETURNS(-ENODEV, self->task);
 	ASSERT_COUNTED(0, 1, 0);
 }
 

@@ -213,8 +213,8 @@ TEST_F(many, queues_of_all_kinds_carry_a_mixed_load)
 		reader[i] = (struct task){ .fn = read_mixed, .position = i };
 	}
 	for (i = 0; i < MIXED; i++) {
-		ASSERT_EQ(0, task_start(&reader[i]));
-		ASSERT_EQ(0, task_start(&writer[i]));
+		ASSERT_STARTS(reader[i]);
+		ASSERT_STARTS(writer[i]);
 	}
 	for (i = 0; i < RESIZES; i++) {
 		size_t capacity = PIECE_MAX + rand_r(&seed) % MIXED_CAPACITY;
@@ -229,7 +229,7 @@ TEST_F(many, queues_of_all_kinds_carry_a_mixed_load)
 		ASSERT_LE(MIXED_BYTES, written);
 		if (!ends_by_itself(i))
 			ASSERT_EQ(0, queue_shutdown(fd[i]));
-		ASSERT_EQ(written, task_wait(&reader[i]));
+		ASSERT_RETURNS(written, reader[i]);
 		ASSERT_EQ(0, destroy_numbered(i));
 	}
 }

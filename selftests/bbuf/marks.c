@@ -33,12 +33,12 @@ TEST_F(marks, read_mark_keeps_poll_asleep_until_met)
 	int i;
 
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, MARK));
-	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_BLOCKS(poller);
 	for (i = 0; i < MARK - 1; i++)
 		ASSERT_EQ(1, put(self->fd, i, 1));
-	ASSERT_TRUE(task_undisturbed(&poller));
+	ASSERT_UNDISTURBED(poller);
 	ASSERT_EQ(1, put(self->fd, i, 1));
-	ASSERT_EQ(POLLIN, task_wait(&poller));
+	ASSERT_RETURNS(POLLIN, poller);
 }
 
 TEST_F(marks, read_mark_is_waited_for_by_reads)
@@ -47,13 +47,13 @@ TEST_F(marks, read_mark_is_waited_for_by_reads)
 	int i;
 
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, MARK));
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	for (i = 0; i < MARK - 1; i++)
 		ASSERT_EQ(1, put(self->fd, i, 1));
-	ASSERT_TRUE(task_undisturbed(&reader));
+	ASSERT_UNDISTURBED(reader);
 	ASSERT_EQ(50, put(self->fd, i, 50));
-	ASSERT_EQ(MARK + 49, task_wait(&reader));
-	ASSERT_TRUE(pattern_matches(reader.result->data, 0, MARK + 49));
+	ASSERT_RETURNS(MARK + 49, reader);
+	ASSERT_DATA(reader, 0, MARK + 49);
 }
 
 TEST_F(marks, read_mark_does_not_apply_to_nonblocking_reads)
@@ -72,9 +72,9 @@ TEST_F(marks, read_mark_is_limited_to_the_length_of_the_read)
 
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, MARK));
 	ASSERT_EQ(9, put(self->nb, 0, 9));
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	ASSERT_EQ(1, put(self->nb, 9, 1));
-	ASSERT_EQ(10, task_wait(&reader));
+	ASSERT_RETURNS(10, reader);
 }
 
 TEST_F(marks, read_mark_is_lowered_with_the_capacity)
@@ -83,9 +83,9 @@ TEST_F(marks, read_mark_is_lowered_with_the_capacity)
 
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, MARK));
 	ASSERT_EQ(20, put(self->nb, 0, 20));
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	ASSERT_EQ(0, queue_resize(self->fd, 20));
-	ASSERT_EQ(20, task_wait(&reader));
+	ASSERT_RETURNS(20, reader);
 	ASSERT_EQ(20, queue_info(self->fd).read_mark);
 	ASSERT_EQ(1, queue_info(self->fd).write_mark);
 }
@@ -100,12 +100,12 @@ TEST_F(marks, read_mark_is_met_when_a_writer_begins_to_wait)
 
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, CAPACITY));
 	ASSERT_EQ(CAPACITY - 10, put(self->nb, 0, CAPACITY - 10));
-	ASSERT_TRUE(task_blocks(&poller));
-	ASSERT_TRUE(task_blocks(&reader));
-	ASSERT_EQ(0, task_start(&writer));
-	ASSERT_EQ(CAPACITY - 10, task_wait(&reader));
-	ASSERT_TRUE(pattern_matches(reader.result->data, 0, CAPACITY - 10));
-	ASSERT_EQ(11, task_wait(&writer));
+	ASSERT_BLOCKS(poller);
+	ASSERT_BLOCKS(reader);
+	ASSERT_STARTS(writer);
+	ASSERT_RETURNS(CAPACITY - 10, reader);
+	ASSERT_DATA(reader, 0, CAPACITY - 10);
+	ASSERT_RETURNS(11, writer);
 	task_kill(&poller);
 }
 
@@ -116,10 +116,10 @@ TEST_F(marks, read_mark_is_met_while_a_writer_waits)
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, CAPACITY));
 	ASSERT_EQ(CAPACITY - 10, put(self->nb, 0, CAPACITY - 10));
 	ASSERT_EQ(0, queue_events(self->fd) & READABLE);
-	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_BLOCKS(writer);
 	ASSERT_EQ(READABLE, queue_events(self->fd) & READABLE);
 	ASSERT_TRUE(take(self->nb, 0, CAPACITY - 10));
-	ASSERT_EQ(11, task_wait(&writer));
+	ASSERT_RETURNS(11, writer);
 }
 
 TEST_F(marks, read_mark_wakes_pollers_when_a_writer_begins_to_wait)
@@ -129,9 +129,9 @@ TEST_F(marks, read_mark_wakes_pollers_when_a_writer_begins_to_wait)
 
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, CAPACITY));
 	ASSERT_TRUE(fill(self->nb, CAPACITY - 10));
-	ASSERT_TRUE(task_blocks(&poller));
-	ASSERT_TRUE(task_blocks(&writer));
-	ASSERT_EQ(POLLIN, task_wait(&poller));
+	ASSERT_BLOCKS(poller);
+	ASSERT_BLOCKS(writer);
+	ASSERT_RETURNS(POLLIN, poller);
 	task_kill(&writer);
 }
 
@@ -141,9 +141,9 @@ TEST_F(marks, read_mark_is_met_when_a_nonblocking_write_is_refused)
 
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, CAPACITY));
 	ASSERT_TRUE(fill(self->nb, CAPACITY - 10));
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	ASSERT_FAILS(EAGAIN, put(self->nb, 0, 11));
-	ASSERT_EQ(CAPACITY - 10, task_wait(&reader));
+	ASSERT_RETURNS(CAPACITY - 10, reader);
 	ASSERT_EQ(11, put(self->nb, 0, 11));
 	ASSERT_EQ(0, queue_events(self->fd) & READABLE);
 }
@@ -174,12 +174,12 @@ TEST_F(marks, write_mark_keeps_poll_asleep_until_met)
 
 	ASSERT_EQ(0, queue_set_write_mark(self->fd, MARK));
 	ASSERT_TRUE(fill(self->fd, CAPACITY));
-	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_BLOCKS(poller);
 	for (i = 0; i < MARK - 1; i++)
 		ASSERT_TRUE(discard(self->fd, 1));
-	ASSERT_TRUE(task_undisturbed(&poller));
+	ASSERT_UNDISTURBED(poller);
 	ASSERT_TRUE(discard(self->fd, 1));
-	ASSERT_EQ(POLLOUT, task_wait(&poller));
+	ASSERT_RETURNS(POLLOUT, poller);
 }
 
 TEST_F(marks, write_mark_does_not_block_writes)
@@ -198,33 +198,33 @@ TEST_F(marks, lowered_marks_let_waiters_proceed)
 
 	ASSERT_EQ(0, queue_set_write_mark(self->fd, CAPACITY));
 	ASSERT_EQ(10, put(self->nb, 0, 10));
-	ASSERT_TRUE(task_blocks(&out));
+	ASSERT_BLOCKS(out);
 	ASSERT_EQ(0, queue_set_write_mark(self->fd, CAPACITY - 10));
-	ASSERT_EQ(POLLOUT, task_wait(&out));
+	ASSERT_RETURNS(POLLOUT, out);
 
 	ASSERT_EQ(0, queue_set(self->fd, .fields = BBUF_SET_READ_MARK | BBUF_SET_WRITE_MARK,
 			       .read_mark = MARK, .write_mark = 1));
-	ASSERT_TRUE(task_blocks(&in));
+	ASSERT_BLOCKS(in);
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, 10));
-	ASSERT_EQ(POLLIN, task_wait(&in));
+	ASSERT_RETURNS(POLLIN, in);
 
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, MARK));
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, 10));
-	ASSERT_EQ(10, task_wait(&reader));
+	ASSERT_RETURNS(10, reader);
 }
 
 TEST_F(marks, raised_marks_apply_to_waiters)
 {
 	struct task reader = task_reader(self->fd, MARK);
 
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, MARK));
 	ASSERT_EQ(MARK - 1, put(self->nb, 0, MARK - 1));
 	ASSERT_TRUE(task_sleeps(&reader));
 	ASSERT_EQ(MARK - 1, queued(self->fd));
 	ASSERT_EQ(1, put(self->nb, MARK - 1, 1));
-	ASSERT_EQ(MARK, task_wait(&reader));
+	ASSERT_RETURNS(MARK, reader);
 }
 
 TEST_F(marks, are_changed_all_or_none)

@@ -136,9 +136,8 @@ static bool put_before(MIDWAY)
 
 FIXTURE_SETUP(midway)
 {
-	ASSERT_EQ(0, queue_begin(variant->type, CAPACITY, 0, &self->fd, &self->nb));
-	self->other = queue_open(QUEUE, O_RDWR);
-	ASSERT_LE(0, self->other);
+	QUEUE_BEGIN(variant->type, CAPACITY, 0);
+	ASSERT_OPENS(self->other, O_RDWR);
 	if (variant->framed) {
 		ASSERT_EQ(0, queue_set_options(self->fd, .flags = BBUF_FRAMED));
 		self->done = BBUF_FRAME_SPACE(LATE_SHORT) + sizeof(struct bbuf_frame);
@@ -218,11 +217,11 @@ do {									\
 
 #define MEET_OTHERS()							\
 do {									\
-	ASSERT_TRUE(task_blocks(&self->behind));			\
+	ASSERT_BLOCKS(self->behind);					\
 	ASSERT_TRUE(keeps_others_off(self, variant));			\
 	ASSERT_TRUE(lets_the_other_side_on(self, variant));		\
 	ASSERT_TRUE(counts_who_waits(self, variant, 2));		\
-	ASSERT_TRUE(task_undisturbed(&self->behind));			\
+	ASSERT_UNDISTURBED(self->behind);				\
 } while (0)
 
 /* The reader behind gets the next LENGTH bytes, which are the pattern's from position on. */
@@ -266,7 +265,7 @@ TEST_F(midway, leaves_the_data_queued_when_its_page_faults)
 	ssize_t value;
 
 	STALL();
-	value = call_fail(&self->call);
+	value = call_spoil(&self->call);
 	if (variant->framed) {
 		ASSERT_EQ(BBUF_FRAME_SPACE(LATE_SHORT), value);
 	} else if (variant->type == BBUF_STREAM && value > 0) {
@@ -288,7 +287,7 @@ TEST_F(midway, undoes_the_copy_when_killed)
 	struct task stalled = task_stalled(&self->call, variant->writes ? SYS_write : SYS_read);
 
 	REQUIRE_LATE();
-	ASSERT_TRUE(task_blocks(&stalled));
+	ASSERT_BLOCKS(stalled);
 	MEET_OTHERS();
 	task_kill(&stalled);
 	if (variant->writes) {
@@ -305,12 +304,12 @@ TEST_F(midway, sees_shutdown)
 	STALL();
 	ASSERT_EQ(0, queue_shutdown(self->nb));
 	if (variant->writes) {
-		ASSERT_EQ(-EPIPE, task_wait(&self->behind));
+		ASSERT_RETURNS(-EPIPE, self->behind);
 		ASSERT_EQ(0, read(self->nb, (char[1]){ 0 }, 1));
 		ASSERT_EQ(variant->framed ? (ssize_t)BBUF_FRAME_SPACE(LATE_SHORT) : -EPIPE,
 			  FINISH(self->call));
 	} else {
-		ASSERT_TRUE(task_undisturbed(&self->behind));
+		ASSERT_UNDISTURBED(self->behind);
 		ASSERT_TRUE(keeps_others_off(self, variant));
 		ASSERT_EQ(ALL_OF_IT, FINISH(self->call));
 		ASSERT_TRUE(behind_reads(self, variant, self->done + LENGTH));
@@ -325,7 +324,7 @@ TEST_F(midway, sees_destroy)
 {
 	STALL();
 	ASSERT_EQ(0, queue_destroy(QUEUE));
-	ASSERT_EQ(-ENODEV, task_wait(&self->behind));
+	ASSERT_RETURNS(-ENODEV, self->behind);
 	ASSERT_EQ(POLLHUP | POLLERR, queue_events(self->nb));
 	ASSERT_EQ(variant->framed ? (ssize_t)BBUF_FRAME_SPACE(LATE_SHORT) : -ENODEV,
 		  FINISH(self->call));
@@ -340,9 +339,9 @@ TEST_F(midway, times_out)
 	ASSERT_EQ(0, queue_set_options(self->fd, .flags = variant->framed ? BBUF_FRAMED : 0,
 				       .read_timeout = timeout, .write_timeout = timeout));
 	ASSERT_STALLS(self->call);
-	ASSERT_EQ(0, task_start(&self->behind));
+	ASSERT_STARTS(self->behind);
 	if (variant->writes) {
-		ASSERT_EQ(50, task_wait(&self->behind));
+		ASSERT_RETURNS(50, self->behind);
 	} else {
 		ASSERT_TRUE(behind_reads(self, variant, self->done));
 	}
@@ -359,10 +358,10 @@ TEST_F(midway, delays_a_resize)
 	struct task resizer = task_resizer(self->other, 2 * CAPACITY);
 
 	STALL();
-	ASSERT_TRUE(task_blocks(&resizer));
+	ASSERT_BLOCKS(resizer);
 	ASSERT_EQ(CAPACITY, queue_info(self->nb).capacity);
 	ASSERT_EQ(ALL_OF_IT, FINISH(self->call));
-	ASSERT_EQ(0, task_wait(&resizer));
+	ASSERT_RETURNS(0, resizer);
 	if (variant->writes) {
 		ASSERT_TRUE(behind_writes(self, variant, self->done, LENGTH));
 	} else {
@@ -383,10 +382,10 @@ TEST_F(midway, does_not_count_as_a_waiting_writer)
 	ASSERT_EQ(0, queue_set_read_mark(self->nb, 101));
 	ASSERT_STALLS(self->call);
 	ASSERT_EQ(0, queue_events(self->nb) & POLLIN);
-	ASSERT_TRUE(task_blocks(&reader));
-	ASSERT_TRUE(task_undisturbed(&reader));
+	ASSERT_BLOCKS(reader);
+	ASSERT_UNDISTURBED(reader);
 	ASSERT_EQ(ALL_OF_IT, FINISH(self->call));
-	ASSERT_EQ(100 + LENGTH, task_wait(&reader));
+	ASSERT_RETURNS(100 + LENGTH, reader);
 	ASSERT_EQ(0, queue_set_read_mark(self->nb, 1));
 	ASSERT_TRUE(is_sound(self->nb));
 }
@@ -450,7 +449,7 @@ FIXTURE_VARIANT_ADD(onlooker, leases_with_lease_frames) {
 
 FIXTURE_SETUP(onlooker)
 {
-	ASSERT_EQ(0, queue_begin(variant->type, CAPACITY, variant->policy, &self->fd, &self->nb));
+	QUEUE_BEGIN(variant->type, CAPACITY, variant->policy);
 	ASSERT_EQ(0, queue_set_options(self->fd, .flags = variant->flags));
 	if (variant->flags & BBUF_FRAMED)
 		self->frame = sizeof(struct bbuf_frame);
@@ -525,7 +524,7 @@ TEST_F(onlooker, takes_nothing_when_its_page_faults)
 	REQUIRE_LATE();
 	ASSERT_STALLS(self->call);
 	ASSERT_TRUE(others_go_on(self->nb));
-	value = call_fail(&self->call);
+	value = call_spoil(&self->call);
 	if (variant->type == BBUF_STREAM && value > 0) {
 		ASSERT_GE(self->late.page, (size_t)value);
 		ASSERT_TRUE(pattern_matches(self->late.buf, 2, value));
@@ -543,7 +542,7 @@ TEST_F(onlooker, takes_nothing_when_killed)
 	struct task stalled = task_stalled(&self->call, self->nr);
 
 	REQUIRE_LATE();
-	ASSERT_TRUE(task_blocks(&stalled));
+	ASSERT_BLOCKS(stalled);
 	ASSERT_TRUE(others_go_on(self->nb));
 	task_kill(&stalled);
 	ASSERT_EQ(0, queue_info(self->nb).leased_records);
@@ -594,7 +593,7 @@ FIXTURE_SETUP(tokens)
 {
 	unsigned char bytes[3];
 
-	ASSERT_EQ(0, queue_begin(BBUF_STREAM, CAPACITY, BBUF_LEASE, &self->fd, &self->nb));
+	QUEUE_BEGIN(BBUF_STREAM, CAPACITY, BBUF_LEASE);
 	ASSERT_EQ(3, put(self->nb, 0, 3));
 	if (variant->writes) {
 		ASSERT_EQ(3, read(self->nb, bytes, 3));
@@ -644,7 +643,7 @@ TEST_F(tokens, stay_queued_when_the_page_faults)
 	REQUIRE_LATE();
 	ASSERT_STALLS(self->call);
 	ASSERT_TRUE(tokens_go_round(self->nb, variant->writes));
-	ASSERT_EQ(-EFAULT, call_fail(&self->call));
+	ASSERT_EQ(-EFAULT, call_spoil(&self->call));
 	ASSERT_EQ(variant->writes ? 2 : 0, queue_info(self->nb).leased_bytes);
 	ASSERT_EQ(variant->writes ? 1 : 3, queued(self->nb));
 	ASSERT_EQ(0, queue_info(self->nb).returned);
@@ -656,7 +655,7 @@ TEST_F(tokens, stay_queued_when_the_call_is_killed)
 	struct task stalled = task_stalled(&self->call, nr);
 
 	REQUIRE_LATE();
-	ASSERT_TRUE(task_blocks(&stalled));
+	ASSERT_BLOCKS(stalled);
 	ASSERT_TRUE(tokens_go_round(self->nb, variant->writes));
 	task_kill(&stalled);
 	ASSERT_EQ(variant->writes ? 2 : 0, queue_info(self->nb).leased_bytes);

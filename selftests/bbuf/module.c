@@ -141,10 +141,10 @@ TEST_F(module, unload_is_refused_while_a_process_sleeps_in_a_call)
 	ASSERT_EQ(0, module_load(""));
 	fd = open(BBUF_DEVICE, O_RDWR);
 	reader = task_reader(fd, 10);
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	close(fd);
 	ASSERT_EQ(-EWOULDBLOCK, module_unload());
-	ASSERT_TRUE(task_undisturbed(&reader));
+	ASSERT_UNDISTURBED(reader);
 	task_kill(&reader);
 }
 
@@ -251,8 +251,8 @@ TEST_F(module, log_does_not_mention_nodes_that_cannot_be_seen)
 {
 	struct task loader = { .fn = load_in_container };
 
-	ASSERT_EQ(0, task_start(&loader));
-	ASSERT_EQ(0, task_wait(&loader));
+	ASSERT_STARTS(loader);
+	ASSERT_RETURNS(0, loader);
 	ASSERT_EQ(0, access(BBUF_DEVICE, F_OK));
 	ASSERT_FALSE(was_logged(self->log, "bbuf: device"));
 }
@@ -373,8 +373,8 @@ TEST_F(module, device_is_accessible_to_root_only)
 	struct task opener = { .fn = open_as_nobody, .arg = { O_RDONLY } };
 
 	ASSERT_EQ(0, module_load(""));
-	ASSERT_EQ(0, task_start(&opener));
-	ASSERT_EQ(-EACCES, task_wait(&opener));
+	ASSERT_STARTS(opener);
+	ASSERT_RETURNS(-EACCES, opener);
 }
 
 TEST_F(module, mode_gives_access_to_other_users)
@@ -387,10 +387,10 @@ TEST_F(module, mode_gives_access_to_other_users)
 	ASSERT_EQ(0, stat(BBUF_DEVICE, &stat_buf));
 	ASSERT_EQ(0604, stat_buf.st_mode & 07777);
 	ASSERT_EQ(0604, file_number(BBUF_PARAMETERS "mode"));
-	ASSERT_EQ(0, task_start(&reader));
+	ASSERT_STARTS(reader);
 	ASSERT_LE(0, task_wait(&reader));
-	ASSERT_EQ(0, task_start(&writer));
-	ASSERT_EQ(-EACCES, task_wait(&writer));
+	ASSERT_STARTS(writer);
+	ASSERT_RETURNS(-EACCES, writer);
 }
 
 BBUF_HARNESS_MAIN

@@ -37,15 +37,22 @@ int queue_destroy(const char *name)
 	return control(BBUF_IOC_DESTROY, &destroy);
 }
 
-int queue_make(enum bbuf_type type, size_t capacity, unsigned int policy)
+int queue_make_as(struct bbuf_create create)
 {
-	struct bbuf_create create = {
-		.name = QUEUE, .type = type, .capacity = capacity, .policy = policy,
-		.mode = 0600, .uid = BBUF_ID_CALLER, .gid = BBUF_ID_CALLER,
-	};
 	int error = queue_destroy(QUEUE);
 
+	snprintf(create.name, sizeof(create.name), "%s", QUEUE);
+	create.mode = 0600;
+	create.uid = BBUF_ID_CALLER;
+	create.gid = BBUF_ID_CALLER;
 	return error && error != -ENOENT ? error : queue_create(&create);
+}
+
+int queue_make(enum bbuf_type type, size_t capacity, unsigned int policy)
+{
+	return queue_make_as((struct bbuf_create){
+		.type = type, .capacity = capacity, .policy = policy,
+	});
 }
 
 int queue_open(const char *name, int flags)

@@ -18,7 +18,8 @@
 /* Each returns 0 or -errno. */
 int queue_create(const struct bbuf_create *create);
 int queue_destroy(const char *name);
-/* A new QUEUE, whatever was there under that name. */
+/* A new QUEUE, whatever was there under that name; it belongs to the caller, with mode 0600. */
+int queue_make_as(struct bbuf_create create);
 int queue_make(enum bbuf_type type, size_t capacity, unsigned int policy);
 
 /* Open the queue with this name: a file descriptor, or -1. */
@@ -86,6 +87,24 @@ bool fdinfo_is(int fd, const char *key, const char *value);
 
 #define OTHER_UID		12345	/* an id without any privilege */
 
+/* QUEUE, new, as the fixtures below open it; one more file of it; the end of such a fixture. */
+#define QUEUE_BEGIN(type, capacity, policy) \
+	ASSERT_EQ(0, queue_begin(type, capacity, policy, &self->fd, &self->nb))
+
+#define ASSERT_OPENS(fd, flags)						\
+do {									\
+	fd = queue_open(QUEUE, flags);					\
+	ASSERT_LE(0, fd);						\
+} while (0)
+
+#define QUEUE_TEARDOWN(subject)						\
+FIXTURE_TEARDOWN(subject)						\
+{									\
+	close(self->fd);						\
+	close(self->nb);						\
+	queue_destroy(QUEUE);						\
+}
+
 /* Tests of QUEUE: new for each of them. */
 #define NAMED_FIXTURE(subject, type, capacity, policy)			\
 FIXTURE(subject) {							\
@@ -95,24 +114,17 @@ FIXTURE(subject) {							\
 									\
 FIXTURE_SETUP(subject)							\
 {									\
-	ASSERT_EQ(0, queue_begin(type, capacity, policy, &self->fd,	\
-				 &self->nb));				\
+	QUEUE_BEGIN(type, capacity, policy);				\
 }									\
 									\
-FIXTURE_TEARDOWN(subject)						\
-{									\
-	close(self->fd);						\
-	close(self->nb);						\
-	queue_destroy(QUEUE);						\
-}
+QUEUE_TEARDOWN(subject)
 
 /* For a test that needs another queue. */
 #define RECREATE(type, capacity, policy)				\
 do {									\
 	close(self->fd);						\
 	close(self->nb);						\
-	ASSERT_EQ(0, queue_begin(type, capacity, policy, &self->fd,	\
-				 &self->nb));				\
+	QUEUE_BEGIN(type, capacity, policy);				\
 } while (0)
 
 #endif /* BBUF_SELFTEST_NAMED_H */

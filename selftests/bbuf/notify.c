@@ -146,7 +146,7 @@ TEST_F(readers, are_notified_of_the_first_piece_of_a_write)
 	BEGIN(.type = BBUF_STREAM);
 	ASSERT_WAITS();
 	self->other = task_writer(self->fd, 0, CAPACITY + LEN);
-	ASSERT_EQ(0, task_start(&self->other));
+	ASSERT_STARTS(self->other);
 	ASSERT_NOTIFIED(CAPACITY, READABLE);
 }
 
@@ -257,7 +257,7 @@ TEST_F(readers, are_notified_when_a_writer_waits)
 	BEGIN_BELOW_THE_MARK();
 	ASSERT_WAITS();
 	self->other = task_writer(self->fd, 0, 2 * LEN);
-	ASSERT_EQ(0, task_start(&self->other));
+	ASSERT_STARTS(self->other);
 	ASSERT_NOTIFIED(MARK - 5, READABLE);
 }
 
@@ -288,7 +288,7 @@ TEST_F(readers, are_notified_when_a_writer_waits_behind_one_that_faults)
 	self->call.writes = true;
 	ASSERT_STALLS(self->call);
 	self->other = task_writer(self->fd, 0, 2 * LEN);
-	ASSERT_TRUE(task_blocks(&self->other));
+	ASSERT_BLOCKS(self->other);
 	ASSERT_WAITS();
 	ASSERT_EQ(-EFAULT, call_spoil(&self->call));
 	ASSERT_NOTIFIED(MARK - 5, READABLE);
@@ -336,7 +336,7 @@ TEST_F(readers, are_notified_when_another_reader_is_killed)
 	self->other = (struct task){
 		.fn = read_late, .nr = SYS_read, .fd = self->fd, .stalls = true,
 	};
-	ASSERT_TRUE(task_blocks(&self->other));
+	ASSERT_BLOCKS(self->other);
 	ASSERT_WAITS();
 	task_kill(&self->other);
 	ASSERT_NOTIFIED(LEN, READABLE);
@@ -706,7 +706,7 @@ TEST_F(writers, are_notified_when_the_first_mark_lowered_with_the_capacity_is_re
 	BEGIN(.type = BBUF_STREAM);
 	CLOSE_WRITERS();
 	close(self->waiter.fd);
-	ASSERT_EQ(0, queue_begin(BBUF_STREAM, 2 * ATOMIC_MAX, 0, &self->fd, &self->nb));
+	QUEUE_BEGIN(BBUF_STREAM, 2 * ATOMIC_MAX, 0);
 	self->waiter.fd = queue_open(QUEUE, O_WRONLY);
 	ASSERT_TRUE(fill(self->nb, 2 * LEN));
 	ASSERT_EQ(0, queue_resize(self->fd, 2 * LEN));
@@ -809,7 +809,7 @@ do {									\
 
 #define ASSERT_HEAD_IS_PASSED()						\
 do {									\
-	ASSERT_TRUE(task_blocks(&self->other));				\
+	ASSERT_BLOCKS(self->other);					\
 	ASSERT_TRUE(put_records(self->nb, 8, 1));			\
 	ASSERT_FAILS(EAGAIN, put(self->nb, 0, LEN));			\
 } while (0)
@@ -845,7 +845,7 @@ TEST_F(writers, are_notified_when_the_head_times_out)
 {
 	BEGIN_BEHIND_A_HEAD();
 	ASSERT_EQ(0, queue_set_options(self->fd, .write_timeout = TIMEOUT_MS * NS_PER_MS));
-	ASSERT_EQ(0, task_start(&self->other));
+	ASSERT_STARTS(self->other);
 	ASSERT_TRUE(eventually(queue_info(self->nb).in.waiters || task_done(&self->other)));
 	ASSERT_TRUE(put_records(self->nb, 8, 1));
 	ASSERT_BEGINS();
@@ -892,7 +892,7 @@ TEST_F(writers, are_notified_when_another_writer_is_killed)
 	self->other = (struct task){
 		.fn = write_late, .nr = SYS_write, .fd = self->fd, .stalls = true,
 	};
-	ASSERT_TRUE(task_blocks(&self->other));
+	ASSERT_BLOCKS(self->other);
 	ASSERT_WAITS();
 	task_kill(&self->other);
 	ASSERT_NOTIFIED(LEN, WRITABLE);
@@ -983,12 +983,12 @@ FIXTURE(fsync) {
 
 FIXTURE_SETUP(fsync)
 {
-	ASSERT_EQ(0, queue_begin(BBUF_RECORD, CAPACITY, 0, &self->fd, &self->nb));
+	QUEUE_BEGIN(BBUF_RECORD, CAPACITY, 0);
 	self->framed = queue_open(QUEUE, O_RDWR | O_NONBLOCK);
 	ASSERT_EQ(0, queue_set_options(self->framed, .flags = BBUF_FRAMED));
 	ASSERT_TRUE(put_records(self->nb, 0, 2));
 	self->drainer = task_drainer(self->fd);
-	ASSERT_TRUE(task_blocks(&self->drainer));
+	ASSERT_BLOCKS(self->drainer);
 }
 
 FIXTURE_TEARDOWN(fsync)
@@ -1002,48 +1002,48 @@ FIXTURE_TEARDOWN(fsync)
 TEST_F(fsync, ends_on_the_last_read)
 {
 	ASSERT_TRUE(take_records(self->nb, 0, 1));
-	ASSERT_TRUE(task_undisturbed(&self->drainer));
+	ASSERT_UNDISTURBED(self->drainer);
 	ASSERT_TRUE(take_records(self->nb, 1, 1));
-	ASSERT_EQ(0, task_wait(&self->drainer));
+	ASSERT_RETURNS(0, self->drainer);
 }
 
 TEST_F(fsync, ends_on_a_framed_read)
 {
 	ASSERT_TRUE(batch_take(self->framed, LEN, 2));
-	ASSERT_EQ(0, task_wait(&self->drainer));
+	ASSERT_RETURNS(0, self->drainer);
 }
 
 TEST_F(fsync, ends_on_a_flush)
 {
 	ASSERT_EQ(0, queue_flush(self->nb));
-	ASSERT_EQ(0, task_wait(&self->drainer));
+	ASSERT_RETURNS(0, self->drainer);
 }
 
 TEST_F(fsync, ends_on_destroy)
 {
 	ASSERT_EQ(0, queue_destroy(QUEUE));
-	ASSERT_EQ(-ENODEV, task_wait(&self->drainer));
+	ASSERT_RETURNS(-ENODEV, self->drainer);
 }
 
 TEST_F(fsync, ends_when_the_last_byte_is_dropped)
 {
 	ASSERT_EQ(0, queue_set_policy(self->fd, BBUF_DROP_OLDEST));
 	ASSERT_TRUE(put_records(self->nb, 2, CAPACITY / LEN - 1));
-	ASSERT_TRUE(task_undisturbed(&self->drainer));
+	ASSERT_UNDISTURBED(self->drainer);
 	ASSERT_TRUE(put_records(self->nb, 0, 1));
-	ASSERT_EQ(0, task_wait(&self->drainer));
+	ASSERT_RETURNS(0, self->drainer);
 }
 
 TEST_F(fsync, ends_when_all_that_was_queued_at_the_call_is_read)
 {
 	ASSERT_TRUE(put_records(self->nb, 2, 1));
 	self->late = task_drainer(self->fd);
-	ASSERT_TRUE(task_blocks(&self->late));
+	ASSERT_BLOCKS(self->late);
 	ASSERT_TRUE(take_records(self->nb, 0, 2));
-	ASSERT_EQ(0, task_wait(&self->drainer));
-	ASSERT_TRUE(task_undisturbed(&self->late));
+	ASSERT_RETURNS(0, self->drainer);
+	ASSERT_UNDISTURBED(self->late);
 	ASSERT_TRUE(take_records(self->nb, 2, 1));
-	ASSERT_EQ(0, task_wait(&self->late));
+	ASSERT_RETURNS(0, self->late);
 }
 
 /* More than one task wakes. */
@@ -1055,14 +1055,14 @@ TEST_F(fsync, ends_for_many_callers)
 	for (i = 0; i < ARRAY_SIZE(crowd); i++) {
 		crowd[i] = task_drainer(self->fd);
 		crowd[i].is_thread = true;
-		ASSERT_EQ(0, task_start(&crowd[i]));
+		ASSERT_STARTS(crowd[i]);
 	}
 	for (i = 0; i < ARRAY_SIZE(crowd); i++)
 		ASSERT_TRUE(task_sleeps(&crowd[i]));
 	ASSERT_TRUE(take_records(self->nb, 0, 2));
 	for (i = 0; i < ARRAY_SIZE(crowd); i++)
-		ASSERT_EQ(0, task_wait(&crowd[i]));
-	ASSERT_EQ(0, task_wait(&self->drainer));
+		ASSERT_RETURNS(0, crowd[i]);
+	ASSERT_RETURNS(0, self->drainer);
 }
 
 TEST_F(fsync, does_not_end_on_calls_that_take_nothing)
@@ -1072,9 +1072,9 @@ TEST_F(fsync, does_not_end_on_calls_that_take_nothing)
 	ASSERT_FAILS(EFAULT, read_partly(self->nb, LEN - 1));
 	ASSERT_EQ(0, queue_shutdown(self->fd));
 	ASSERT_EQ(0, queue_reopen(self->fd));
-	ASSERT_TRUE(task_undisturbed(&self->drainer));
+	ASSERT_UNDISTURBED(self->drainer);
 	ASSERT_TRUE(take_records(self->nb, 0, 2));
-	ASSERT_EQ(0, task_wait(&self->drainer));
+	ASSERT_RETURNS(0, self->drainer);
 }
 
 BBUF_HARNESS_MAIN

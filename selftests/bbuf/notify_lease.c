@@ -27,14 +27,6 @@ static bool expire_soon(int fd, int n)
 	return !make_short(fd) && settle_all(fd, BBUF_RENEW) == n;
 }
 
-static int dead_letters(void)
-{
-	queue_destroy(DEAD);
-	return queue_create(&(struct bbuf_create){
-		.name = DEAD, .type = BBUF_RECORD, .capacity = CAPACITY, .mode = 0600,
-	});
-}
-
 /* No room for one record more. */
 static bool dead_letters_are_full(void)
 {
@@ -134,7 +126,7 @@ TEST_F(readers, are_notified_when_another_reader_is_killed)
 	BEGIN(LEASES);
 	ASSERT_TRUE(put_records(self->nb, 0, 1));
 	self->other = task_leaser(1);
-	ASSERT_TRUE(task_blocks(&self->other));
+	ASSERT_BLOCKS(self->other);
 	ASSERT_WAITS();
 	task_kill(&self->other);
 	ASSERT_NOTIFIED(LEN, READABLE);
@@ -336,7 +328,7 @@ TEST_F(readers, are_notified_of_EOF_after_a_rejection)
 
 TEST_F(readers, are_notified_of_EOF_after_a_move_to_the_dead_letters)
 {
-	ASSERT_EQ(0, dead_letters());
+	ASSERT_EQ(0, dead_make(CAPACITY, 0));
 	BEGIN_LAST_LEASED(LEASES, .dead_letters = DEAD);
 	ASSERT_EQ(1, settle(self->nb, 0, BBUF_REJECT));
 	ASSERT_NOTIFIED(0, ENDED | POLLHUP);
@@ -449,7 +441,7 @@ TEST_F(readers, are_notified_of_destroy)
 
 #define BEGIN_AT_THE_DEAD(...)						\
 do {									\
-	ASSERT_EQ(0, dead_letters());					\
+	ASSERT_EQ(0, dead_make(CAPACITY, 0));				\
 	BEGIN(.dead_letters = DEAD, __VA_ARGS__);			\
 	close(self->waiter.fd);						\
 	self->waiter.fd = queue_open(DEAD, O_RDONLY);			\
@@ -510,7 +502,7 @@ TEST_F(readers, dead_letter_readers_are_notified_of_a_close)
 
 #define BEGIN_WITH_FULL_DEAD(...)					\
 do {									\
-	ASSERT_EQ(0, dead_letters());					\
+	ASSERT_EQ(0, dead_make(CAPACITY, 0));				\
 	ASSERT_TRUE(dead_letters_are_full());				\
 	BEGIN_LEASED(1, .dead_letters = DEAD, __VA_ARGS__);		\
 	ASSERT_WAITS();							\
@@ -561,7 +553,7 @@ do {									\
 	self->other = task_holder();					\
 	self->other.fn = hold_token;					\
 	self->other.len = 1;						\
-	ASSERT_TRUE(task_blocks(&self->other));				\
+	ASSERT_BLOCKS(self->other);					\
 	ASSERT_WAITS();							\
 } while (0)
 
@@ -751,7 +743,7 @@ TEST_F(writers, are_notified_of_a_rejection)
 
 TEST_F(writers, are_notified_of_a_move_to_the_dead_letters)
 {
-	ASSERT_EQ(0, dead_letters());
+	ASSERT_EQ(0, dead_make(CAPACITY, 0));
 	BEGIN_FULL(LEASES, .dead_letters = DEAD);
 	ASSERT_EQ(2, settle_all(self->nb, BBUF_REJECT));
 	ASSERT_NOTIFIED(LEN, WRITABLE);
@@ -766,7 +758,7 @@ TEST_F(writers, are_notified_of_the_return_of_the_last_delivery)
 
 TEST_F(writers, are_notified_of_the_return_of_the_last_delivery_to_the_dead_letters)
 {
-	ASSERT_EQ(0, dead_letters());
+	ASSERT_EQ(0, dead_make(CAPACITY, 0));
 	BEGIN_FULL(ONE_DELIVERY, .dead_letters = DEAD);
 	ASSERT_EQ(2, settle_all(self->nb, BBUF_RETURN));
 	ASSERT_NOTIFIED(LEN, WRITABLE);
@@ -792,7 +784,7 @@ TEST_F(writers, are_notified_of_a_kill_after_the_last_delivery)
 	BEGIN(ONE_DELIVERY);
 	ASSERT_TRUE(put_records(self->nb, 0, CAPACITY / LEN));
 	self->other = task_leaser(1);
-	ASSERT_TRUE(task_blocks(&self->other));
+	ASSERT_BLOCKS(self->other);
 	ASSERT_WAITS();
 	task_kill(&self->other);
 	ASSERT_NOTIFIED(LEN, WRITABLE);
@@ -852,7 +844,7 @@ TEST_F(writers, are_not_notified_of_calls_that_make_no_room)
 {
 	int other;
 
-	ASSERT_EQ(0, dead_letters());
+	ASSERT_EQ(0, dead_make(CAPACITY, 0));
 	ASSERT_TRUE(dead_letters_are_full());
 	BEGIN_FULL(LEASES, .dead_letters = DEAD);
 	ASSERT_TRUE(take_records(self->nb, 2, 1));
@@ -948,7 +940,7 @@ FIXTURE(fsync) {
 /* Two records; the first is leased. */
 FIXTURE_SETUP(fsync)
 {
-	ASSERT_EQ(0, dead_letters());
+	ASSERT_EQ(0, dead_make(CAPACITY, 0));
 	ASSERT_EQ(0, waiter_queue((struct bbuf_create){ LEASES, .dead_letters = DEAD }));
 	self->fd = queue_open(QUEUE, O_RDWR);
 	self->nb = queue_open(QUEUE, O_RDWR | O_NONBLOCK);
@@ -956,7 +948,7 @@ FIXTURE_SETUP(fsync)
 	ASSERT_TRUE(take_records(self->nb, 0, 1));
 	self->drainer = task_drainer(self->fd);
 	self->drainer.is_thread = true;
-	ASSERT_TRUE(task_blocks(&self->drainer));
+	ASSERT_BLOCKS(self->drainer);
 }
 
 FIXTURE_TEARDOWN(fsync)
@@ -967,8 +959,8 @@ FIXTURE_TEARDOWN(fsync)
 	queue_destroy(DEAD);
 }
 
-#define ASSERT_DRAINED()	ASSERT_EQ(0, task_wait(&self->drainer))
-#define ASSERT_NOT_DRAINED()	ASSERT_TRUE(task_undisturbed(&self->drainer))
+#define ASSERT_DRAINED()	ASSERT_RETURNS(0, self->drainer)
+#define ASSERT_NOT_DRAINED()	ASSERT_UNDISTURBED(self->drainer)
 
 /* From now on no record is delivered again. */
 static int make_mortal(int fd)
@@ -1044,7 +1036,7 @@ TEST_F(fsync, ends_on_a_flush_of_returned_records)
 TEST_F(fsync, ends_on_destroy)
 {
 	ASSERT_EQ(0, queue_destroy(QUEUE));
-	ASSERT_EQ(-ENODEV, task_wait(&self->drainer));
+	ASSERT_RETURNS(-ENODEV, self->drainer);
 }
 
 /* Records that are queued again, or leased, do not count as read. */

@@ -12,77 +12,65 @@
 
 BBUF_FIXTURE(order)
 
+BBUF_FIXTURE(line)
+SIDES(line);
+
+#define EACH		10	/* bytes that each of them reads or writes */
+
+#define ASSERT_LINE_BLOCKS(caller)					\
+do {									\
+	int __i;							\
+									\
+	CLOSE_SIDE(CAPACITY);						\
+	for (__i = 0; __i < LINE; __i++) {				\
+		(caller)[__i] = CALLER(EACH * __i, EACH);		\
+		ASSERT_BLOCKS((caller)[__i]);				\
+	}								\
+} while (0)
+
+/* The pattern went to the readers, or came from the writers, in their order. */
+#define ASSERT_LINE_IN_ORDER(caller)					\
+do {									\
+	int __i;							\
+									\
+	for (__i = 0; __i < LINE && !variant->writes; __i++)		\
+		ASSERT_DATA((caller)[__i], EACH * __i, EACH);		\
+	if (variant->writes) {						\
+		ASSERT_TRUE(discard(self->nb, CAPACITY - EACH * LINE));	\
+		ASSERT_TRUE(take(self->nb, 0, EACH * LINE));		\
+	}								\
+} while (0)
+
+TEST_F(line, is_served_in_order_of_arrival)
+{
+	struct task caller[LINE];
+	int i;
+
+	ASSERT_LINE_BLOCKS(caller);
+	for (i = 0; i < LINE; i++) {
+		SERVE_SIDE(EACH * i, EACH);
+		ASSERT_RETURNS(EACH, caller[i]);
+	}
+	ASSERT_LINE_IN_ORDER(caller);
+}
+
+TEST_F(line, shares_one_event_in_order_of_arrival)
+{
+	struct task caller[LINE];
+	int i;
+
+	ASSERT_LINE_BLOCKS(caller);
+	SERVE_SIDE(0, EACH * LINE);
+	for (i = 0; i < LINE; i++)
+		ASSERT_RETURNS(EACH, caller[i]);
+	ASSERT_LINE_IN_ORDER(caller);
+}
+
 static bool is_writable(int fd)
 {
 	struct pollfd pollfd = { .fd = fd, .events = POLLOUT };
 
 	return poll(&pollfd, 1, 0) == 1;
-}
-
-TEST_F(order, blocked_readers_are_served_in_order_of_arrival)
-{
-	struct task reader[LINE];
-	int i;
-
-	for (i = 0; i < LINE; i++) {
-		reader[i] = task_reader(self->fd, 1);
-		ASSERT_TRUE(task_blocks(&reader[i]));
-	}
-	for (i = 0; i < LINE; i++) {
-		ASSERT_EQ(1, put(self->fd, i, 1));
-		ASSERT_EQ(1, task_wait(&reader[i]));
-		ASSERT_TRUE(pattern_matches(reader[i].result->data, i, 1));
-	}
-}
-
-TEST_F(order, one_write_is_shared_by_blocked_readers_in_order_of_arrival)
-{
-	struct task reader[LINE];
-	int i;
-
-	for (i = 0; i < LINE; i++) {
-		reader[i] = task_reader(self->fd, 10);
-		ASSERT_TRUE(task_blocks(&reader[i]));
-	}
-	ASSERT_EQ(10 * LINE, put(self->fd, 0, 10 * LINE));
-	for (i = 0; i < LINE; i++) {
-		ASSERT_EQ(10, task_wait(&reader[i]));
-		ASSERT_TRUE(pattern_matches(reader[i].result->data, 10 * i, 10));
-	}
-}
-
-TEST_F(order, blocked_writers_are_served_in_order_of_arrival)
-{
-	struct task writer[LINE];
-	int i;
-
-	ASSERT_TRUE(fill(self->fd, CAPACITY));
-	for (i = 0; i < LINE; i++) {
-		writer[i] = task_writer(self->fd, 10 * i, 10);
-		ASSERT_TRUE(task_blocks(&writer[i]));
-	}
-	for (i = 0; i < LINE; i++) {
-		ASSERT_TRUE(discard(self->nb, 10));
-		ASSERT_EQ(10, task_wait(&writer[i]));
-	}
-	ASSERT_TRUE(discard(self->nb, CAPACITY - 10 * LINE));
-	ASSERT_TRUE(take(self->nb, 0, 10 * LINE));
-}
-
-TEST_F(order, one_read_admits_blocked_writers_in_order_of_arrival)
-{
-	struct task writer[LINE];
-	int i;
-
-	ASSERT_TRUE(fill(self->fd, CAPACITY));
-	for (i = 0; i < LINE; i++) {
-		writer[i] = task_writer(self->fd, 10 * i, 10);
-		ASSERT_TRUE(task_blocks(&writer[i]));
-	}
-	ASSERT_TRUE(discard(self->nb, CAPACITY));
-	for (i = 0; i < LINE; i++)
-		ASSERT_EQ(10, task_wait(&writer[i]));
-	ASSERT_TRUE(take(self->nb, 0, 10 * LINE));
 }
 
 TEST_F(order, small_writer_waits_behind_a_big_one_even_if_it_fits)
@@ -91,12 +79,12 @@ TEST_F(order, small_writer_waits_behind_a_big_one_even_if_it_fits)
 	struct task small = task_writer(self->fd, 100, 1);
 
 	ASSERT_TRUE(fill(self->fd, CAPACITY - 10));
-	ASSERT_TRUE(task_blocks(&big));
-	ASSERT_TRUE(task_blocks(&small));
+	ASSERT_BLOCKS(big);
+	ASSERT_BLOCKS(small);
 	ASSERT_EQ(CAPACITY - 10, queued(self->fd));
 	ASSERT_TRUE(discard(self->nb, 91));
-	ASSERT_EQ(100, task_wait(&big));
-	ASSERT_EQ(1, task_wait(&small));
+	ASSERT_RETURNS(100, big);
+	ASSERT_RETURNS(1, small);
 	ASSERT_TRUE(discard(self->nb, CAPACITY - 10 - 91));
 	ASSERT_TRUE(take(self->nb, 0, 101));
 }
@@ -116,14 +104,14 @@ TEST_F(order, nonblocking_writes_bypass_a_waiting_writer_only_once)
 	struct task waiter = task_writer(self->fd, 0, 6000);
 
 	ASSERT_TRUE(fill(self->fd, CAPACITY - 5000));
-	ASSERT_TRUE(task_blocks(&waiter));
+	ASSERT_BLOCKS(waiter);
 	ASSERT_GE(1, pass(self->nb));
 	ASSERT_EQ(0, pass(self->nb));
 	ASSERT_FALSE(is_writable(self->nb));
 	ASSERT_TRUE(discard(self->nb, 10));
 	ASSERT_EQ(0, pass(self->nb));
 	ASSERT_TRUE(discard(self->nb, 6000));
-	ASSERT_EQ(6000, task_wait(&waiter));
+	ASSERT_RETURNS(6000, waiter);
 	ASSERT_TRUE(is_writable(self->nb));
 	ASSERT_EQ(1, put(self->nb, 0, 1));
 }
@@ -136,7 +124,7 @@ TEST_F(order, nonblocking_writes_bypass_each_waiting_writer_only_once)
 	ASSERT_TRUE(fill(self->fd, CAPACITY - 5000));
 	for (i = 0; i < LINE; i++) {
 		waiter[i] = task_writer(self->fd, 0, 6000);
-		ASSERT_TRUE(task_blocks(&waiter[i]));
+		ASSERT_BLOCKS(waiter[i]);
 	}
 	ASSERT_GE(LINE, pass(self->nb));
 	ASSERT_EQ(0, pass(self->nb));
@@ -155,7 +143,7 @@ TEST_F(order, nonblocking_writes_from_untouched_memory_bypass_only_once)
 
 	ASSERT_NE(MAP_FAILED, fresh);
 	ASSERT_TRUE(fill(self->fd, CAPACITY - 5000));
-	ASSERT_TRUE(task_blocks(&waiter));
+	ASSERT_BLOCKS(waiter);
 	for (i = 0; i < LINE; i++)
 		passed += write(self->nb, fresh + i * page, 1) == 1;
 	ASSERT_GE(1, passed);
@@ -175,15 +163,15 @@ TEST_F(order, nonblocking_writers_do_not_starve_a_big_writer)
 	struct task greedy = { .fn = nonblocking_writes, .fd = self->nb };
 
 	ASSERT_TRUE(fill(self->fd, CAPACITY));
-	ASSERT_TRUE(task_blocks(&big));
-	ASSERT_EQ(0, task_start(&greedy));
+	ASSERT_BLOCKS(big);
+	ASSERT_STARTS(greedy);
 	/* However much room a reader makes, the greedy one gets but a byte of it. */
 	ASSERT_TRUE(eventually(({
 		if (!task_done(&big))
 			discard(self->nb, queued(self->fd));
 		task_done(&big);
 	})));
-	ASSERT_EQ(CAPACITY, task_wait(&big));
+	ASSERT_RETURNS(CAPACITY, big);
 	task_kill(&greedy);
 }
 
@@ -199,13 +187,13 @@ TEST_F(order, nonblocking_reads_bypass_a_waiting_reader_only_once)
 		struct task waiter = task_reader(self->fd, 1);
 		char byte;
 
-		ASSERT_TRUE(task_blocks(&waiter));
+		ASSERT_BLOCKS(waiter);
 		ASSERT_EQ(1, put(self->fd, 0, 1));
 		if (read(self->nb, &byte, 1) == 1) {
 			ASSERT_EQ(1, put(self->fd, 1, 1));
 			ASSERT_FAILS(EAGAIN, read(self->nb, &byte, 1));
 		}
-		ASSERT_EQ(1, task_wait(&waiter));
+		ASSERT_RETURNS(1, waiter);
 		ASSERT_EQ(0, queued(self->fd));
 	}
 }
@@ -274,13 +262,13 @@ TEST_F(order, running_caller_leaves_what_woken_waiters_need)
 	EXPECT_EQ(11, times(write_10, self->nb));
 	ASSERT_TRUE(discard(self->nb, 20));
 	keep_the_processor(SCHED_OTHER);
-	ASSERT_EQ(CAPACITY - 100, task_wait(&writer));
+	ASSERT_RETURNS(CAPACITY - 100, writer);
 	ASSERT_TRUE(discard(self->nb, queued(self->fd)));
 
 	ASSERT_TRUE(reader_is_woken(&reader, self->fd, 50));
 	EXPECT_EQ(6, times(read_10, self->nb));
 	keep_the_processor(SCHED_OTHER);
-	ASSERT_EQ(40, task_wait(&reader));
+	ASSERT_RETURNS(40, reader);
 }
 
 TEST_F(order, running_reader_takes_all_it_can_if_a_waiter_has_enough)
@@ -293,8 +281,8 @@ TEST_F(order, running_reader_takes_all_it_can_if_a_waiter_has_enough)
 	/* 60 could be spared; so it is the other's turn first. */
 	ASSERT_EQ(60, read(self->fd, buf, sizeof(buf)));
 	keep_the_processor(SCHED_OTHER);
-	ASSERT_EQ(50, task_wait(&reader));
-	ASSERT_TRUE(pattern_matches(reader.result->data, 0, 50));
+	ASSERT_RETURNS(50, reader);
+	ASSERT_DATA(reader, 0, 50);
 }
 
 TEST_F(order, running_caller_bypasses_by_no_more_than_a_quarter)
@@ -307,7 +295,7 @@ TEST_F(order, running_caller_bypasses_by_no_more_than_a_quarter)
 	EXPECT_LE(CAPACITY / 4, 10 * n);
 	EXPECT_GE(CAPACITY / 4 + 20, 10 * n);
 	keep_the_processor(SCHED_OTHER);
-	ASSERT_EQ(10, task_wait(&writer));
+	ASSERT_RETURNS(10, writer);
 	EXPECT_LT(0, times(write_10, self->nb));
 }
 
@@ -318,7 +306,7 @@ TEST_F(order, running_caller_waits_for_more_than_a_quarter)
 	ASSERT_TRUE(writer_is_woken(&writer, self->fd, self->nb, 10));
 	ASSERT_EQ(CAPACITY - 10, put(self->fd, 10, CAPACITY - 10));
 	keep_the_processor(SCHED_OTHER);
-	ASSERT_EQ(10, task_wait(&writer));
+	ASSERT_RETURNS(10, writer);
 	ASSERT_TRUE(take(self->nb, 0, CAPACITY));
 }
 
@@ -331,16 +319,16 @@ TEST_F(order, running_reader_leaves_a_record_to_each_waiting_reader)
 	keep_the_processor(SCHED_OTHER);
 	for (i = 0; i < 2; i++) {
 		reader[i] = task_reader(fd, 10);
-		ASSERT_TRUE(task_blocks(&reader[i]));
+		ASSERT_BLOCKS(reader[i]);
 	}
 	keep_the_processor(SCHED_FIFO);
 	for (i = 0; i < 5; i++)
 		ASSERT_EQ(10, put(fd, i, 10));
 	EXPECT_EQ(4, times(read_10, nb));
 	keep_the_processor(SCHED_OTHER);
-	ASSERT_EQ(10, task_wait(&reader[0]));
+	ASSERT_RETURNS(10, reader[0]);
 	ASSERT_EQ(10, put(fd, 0, 10));
-	ASSERT_EQ(10, task_wait(&reader[1]));
+	ASSERT_RETURNS(10, reader[1]);
 	close(nb);
 	close(fd);
 	ASSERT_EQ(0, queue_destroy(QUEUE));
@@ -356,14 +344,14 @@ TEST_F(order, long_read_that_fails_leaves_a_writer_waiting)
 
 	ASSERT_NE(NULL, half);
 	ASSERT_TRUE(fill(self->fd, CAPACITY));
-	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_BLOCKS(writer);
 	n = read(self->nb, half, 40000);
 	ASSERT_LT(0, n);
 	ASSERT_GE(20000, n);
 	ASSERT_TRUE(task_sleeps(&writer));
 	ASSERT_EQ(CAPACITY - n, queued(self->nb));
 	ASSERT_TRUE(discard(self->nb, 40000 - n));
-	ASSERT_EQ(40000, task_wait(&writer));
+	ASSERT_RETURNS(40000, writer);
 	ASSERT_TRUE(discard(self->nb, CAPACITY - 40000));
 	ASSERT_TRUE(take(self->nb, CAPACITY, 40000));
 }
@@ -377,13 +365,13 @@ TEST_F(order, long_record_that_fails_leaves_a_reader_waiting)
 	ASSERT_NE(NULL, half);
 	ASSERT_EQ(0, queue_begin(BBUF_RECORD, CAPACITY, 0, &fd, &nb));
 	reader = task_reader(fd, 40000);
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	ASSERT_FAILS(EFAULT, write(nb, half, 40000));
 	ASSERT_TRUE(task_sleeps(&reader));
 	ASSERT_LE(1 + (sysconf(_SC_NPROCESSORS_ONLN) > 1), queue_info(fd).out.blocked);
 	ASSERT_EQ(40000, put(nb, 7, 40000));
-	ASSERT_EQ(40000, task_wait(&reader));
-	ASSERT_TRUE(pattern_matches(reader.result->data, 7, 40000));
+	ASSERT_RETURNS(40000, reader);
+	ASSERT_DATA(reader, 7, 40000);
 	close(nb);
 	close(fd);
 	ASSERT_EQ(0, queue_destroy(QUEUE));

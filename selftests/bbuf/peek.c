@@ -133,12 +133,12 @@ TEST_F(peek, does_not_wake_or_bypass_a_waiting_reader)
 
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, 10));
 	ASSERT_EQ(5, put(self->nb, 0, 5));
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	ASSERT_EQ(5, queue_peek(self->nb, buf, sizeof(buf)));
-	ASSERT_TRUE(task_undisturbed(&reader));
+	ASSERT_UNDISTURBED(reader);
 	ASSERT_EQ(5, put(self->nb, 5, 5));
-	ASSERT_EQ(10, task_wait(&reader));
-	ASSERT_TRUE(pattern_matches(reader.result->data, 0, 10));
+	ASSERT_RETURNS(10, reader);
+	ASSERT_DATA(reader, 0, 10);
 }
 
 /* Flush */
@@ -178,11 +178,11 @@ TEST_F(peek, finds_records_admitted_by_a_flush)
 	struct task writer = task_writer(self->fd, 3, 100), next = task_writer(self->fd, 9, 10);
 
 	ASSERT_TRUE(fill(self->nb, CAPACITY - 50));
-	ASSERT_TRUE(task_blocks(&writer));
-	ASSERT_TRUE(task_blocks(&next));
+	ASSERT_BLOCKS(writer);
+	ASSERT_BLOCKS(next);
 	ASSERT_EQ(0, queue_flush(self->fd));
-	ASSERT_EQ(100, task_wait(&writer));
-	ASSERT_EQ(10, task_wait(&next));
+	ASSERT_RETURNS(100, writer);
+	ASSERT_RETURNS(10, next);
 	ASSERT_TRUE(take(self->nb, 3, 100));
 	ASSERT_TRUE(take(self->nb, 9, 10));
 }
@@ -191,9 +191,9 @@ TEST_F(peek, finds_the_rest_of_a_large_write_after_a_flush)
 {
 	struct task writer = task_writer(self->fd, 0, CAPACITY + 10);
 
-	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_BLOCKS(writer);
 	ASSERT_EQ(0, queue_flush(self->fd));
-	ASSERT_EQ(CAPACITY + 10, task_wait(&writer));
+	ASSERT_RETURNS(CAPACITY + 10, writer);
 	ASSERT_TRUE(take(self->nb, CAPACITY, 10));
 }
 
@@ -201,11 +201,11 @@ TEST_F(peek, peek_and_flush_leave_waiting_readers_asleep)
 {
 	struct task reader = task_reader(self->fd, 10);
 
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	ASSERT_EQ(0, queue_flush(self->fd));
-	ASSERT_TRUE(task_undisturbed(&reader));
+	ASSERT_UNDISTURBED(reader);
 	ASSERT_EQ(1, put(self->nb, 0, 1));
-	ASSERT_EQ(1, task_wait(&reader));
+	ASSERT_RETURNS(1, reader);
 }
 
 TEST_F(peek, flush_ends_fsync_and_wakes_pollers_for_room)
@@ -213,11 +213,11 @@ TEST_F(peek, flush_ends_fsync_and_wakes_pollers_for_room)
 	struct task drainer = task_drainer(self->fd), poller = task_poller(self->fd, POLLOUT);
 
 	ASSERT_TRUE(fill(self->nb, CAPACITY));
-	ASSERT_TRUE(task_blocks(&drainer));
-	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_BLOCKS(drainer);
+	ASSERT_BLOCKS(poller);
 	ASSERT_EQ(0, queue_flush(self->fd));
-	ASSERT_EQ(0, task_wait(&drainer));
-	ASSERT_EQ(POLLOUT, task_wait(&poller));
+	ASSERT_RETURNS(0, drainer);
+	ASSERT_RETURNS(POLLOUT, poller);
 }
 
 TEST_F(peek, flush_after_shutdown_leaves_only_EOF)
@@ -229,9 +229,9 @@ TEST_F(peek, flush_after_shutdown_leaves_only_EOF)
 	poller.arg[0] = in;
 	ASSERT_EQ(10, put(self->fd, 0, 10));
 	ASSERT_EQ(0, queue_shutdown(self->fd));
-	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_BLOCKS(poller);
 	ASSERT_EQ(0, queue_flush(in));
-	ASSERT_EQ(POLLHUP, task_wait(&poller));
+	ASSERT_RETURNS(POLLHUP, poller);
 	ASSERT_EQ(0, read(in, &byte, 1));
 	close(in);
 }

@@ -106,23 +106,34 @@ TEST_F(poll, reports_no_POLLIN_to_a_write_only_file)
 
 /* Sleeping and waking */
 
-TEST_F(poll, sleeps_while_empty_and_is_woken_by_a_write)
-{
-	struct task poller = task_poller(self->fd, POLLIN);
+BBUF_FIXTURE(poller)
+SIDES(poller);
 
-	ASSERT_TRUE(task_blocks(&poller));
-	ASSERT_EQ(1, put(self->fd, 0, 1));
-	ASSERT_EQ(POLLIN, task_wait(&poller));
+#define EVENT		(variant->writes ? POLLOUT : POLLIN)	/* of its side; as EPOLLOUT, EPOLLIN */
+#define ENOUGH		(variant->writes ? ATOMIC_MAX : 1)	/* bytes for that */
+
+TEST_F(poller, sleeps_until_its_side_can_proceed)
+{
+	struct task poller = task_poller(self->fd, EVENT);
+
+	CLOSE_SIDE(CAPACITY);
+	ASSERT_BLOCKS(poller);
+	SERVE_SIDE(0, ENOUGH);
+	ASSERT_RETURNS(EVENT, poller);
 }
 
-TEST_F(poll, sleeps_while_full_and_is_woken_by_a_read)
+TEST_F(poller, and_a_waiting_call_both_make_progress)
 {
-	struct task poller = task_poller(self->fd, POLLOUT);
+	struct task poller = task_poller(self->fd, EVENT);
+	struct task caller = CALLER(0, 1);
 
-	ASSERT_TRUE(fill(self->fd, CAPACITY));
-	ASSERT_TRUE(task_blocks(&poller));
-	ASSERT_TRUE(discard(self->fd, ATOMIC_MAX));
-	ASSERT_EQ(POLLOUT, task_wait(&poller));
+	CLOSE_SIDE(CAPACITY);
+	ASSERT_BLOCKS(poller);
+	ASSERT_BLOCKS(caller);
+	SERVE_SIDE(0, ENOUGH + 1);
+	ASSERT_RETURNS(1, caller);
+	ASSERT_RETURNS(EVENT, poller);
+	ASSERT_TRUE(variant->writes || take(self->nb, 1, ENOUGH));
 }
 
 TEST_F(poll, sleeps_for_room_until_the_write_mark_is_met)
@@ -131,12 +142,12 @@ TEST_F(poll, sleeps_for_room_until_the_write_mark_is_met)
 	int i;
 
 	ASSERT_TRUE(fill(self->fd, CAPACITY - ATOMIC_MAX + 20));
-	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_BLOCKS(poller);
 	for (i = 0; i < 19; i++)
 		ASSERT_TRUE(discard(self->fd, 1));
-	ASSERT_TRUE(task_undisturbed(&poller));
+	ASSERT_UNDISTURBED(poller);
 	ASSERT_TRUE(discard(self->fd, 1));
-	ASSERT_EQ(POLLOUT, task_wait(&poller));
+	ASSERT_RETURNS(POLLOUT, poller);
 }
 
 TEST_F(poll, poller_for_room_is_not_woken_by_writes)
@@ -144,9 +155,9 @@ TEST_F(poll, poller_for_room_is_not_woken_by_writes)
 	struct task poller = task_poller(self->fd, POLLOUT);
 
 	ASSERT_TRUE(fill(self->fd, CAPACITY - 10));
-	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_BLOCKS(poller);
 	ASSERT_EQ(5, put(self->nb, 0, 5));
-	ASSERT_TRUE(task_undisturbed(&poller));
+	ASSERT_UNDISTURBED(poller);
 	task_kill(&poller);
 }
 
@@ -154,10 +165,10 @@ TEST_F(poll, poller_for_errors_only_is_not_woken)
 {
 	struct task poller = task_poller(self->fd, POLLPRI);
 
-	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_BLOCKS(poller);
 	ASSERT_TRUE(fill(self->fd, CAPACITY));
 	ASSERT_TRUE(discard(self->fd, CAPACITY));
-	ASSERT_TRUE(task_undisturbed(&poller));
+	ASSERT_UNDISTURBED(poller);
 	task_kill(&poller);
 }
 
@@ -166,32 +177,6 @@ TEST_F(poll, times_out)
 	struct pollfd pollfd = { .fd = self->fd, .events = POLLIN };
 
 	ASSERT_EQ(0, poll(&pollfd, 1, 20));
-}
-
-TEST_F(poll, poller_and_waiting_reader_both_make_progress)
-{
-	struct task poller = task_poller(self->fd, POLLIN);
-	struct task reader = task_reader(self->fd, 1);
-
-	ASSERT_TRUE(task_blocks(&poller));
-	ASSERT_TRUE(task_blocks(&reader));
-	ASSERT_EQ(2, put(self->fd, 0, 2));
-	ASSERT_EQ(1, task_wait(&reader));
-	ASSERT_EQ(POLLIN, task_wait(&poller));
-	ASSERT_TRUE(take(self->nb, 1, 1));
-}
-
-TEST_F(poll, poller_and_waiting_writer_both_make_progress)
-{
-	struct task poller = task_poller(self->fd, POLLOUT);
-	struct task writer = task_writer(self->fd, 0, 1);
-
-	ASSERT_TRUE(fill(self->fd, CAPACITY));
-	ASSERT_TRUE(task_blocks(&poller));
-	ASSERT_TRUE(task_blocks(&writer));
-	ASSERT_TRUE(discard(self->fd, ATOMIC_MAX + 1));
-	ASSERT_EQ(1, task_wait(&writer));
-	ASSERT_EQ(POLLOUT, task_wait(&poller));
 }
 
 TEST_F(poll, wakes_all_plain_pollers)
@@ -203,10 +188,10 @@ TEST_F(poll, wakes_all_plain_pollers)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(poller); i++)
-		ASSERT_TRUE(task_blocks(&poller[i]));
+		ASSERT_BLOCKS(poller[i]);
 	ASSERT_EQ(1, put(self->fd, 0, 1));
 	for (i = 0; i < ARRAY_SIZE(poller); i++)
-		ASSERT_EQ(POLLIN, task_wait(&poller[i]));
+		ASSERT_RETURNS(POLLIN, poller[i]);
 }
 
 /* Two ways in which a side is closed to non-blocking calls, and opens again. */
@@ -217,12 +202,12 @@ TEST_F(poll, poller_for_room_is_woken_when_a_bypassed_writer_gives_up)
 	struct task poller = task_poller(self->fd, POLLOUT);
 
 	ASSERT_TRUE(fill(self->fd, CAPACITY - 5000));
-	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_BLOCKS(writer);
 	while (put(self->nb, 0, 1) == 1)
 		continue;
-	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_BLOCKS(poller);
 	task_kill(&writer);
-	ASSERT_EQ(POLLOUT, task_wait(&poller));
+	ASSERT_RETURNS(POLLOUT, poller);
 }
 
 TEST_F(poll, poller_for_room_is_woken_when_a_large_write_ends)
@@ -230,11 +215,11 @@ TEST_F(poll, poller_for_room_is_woken_when_a_large_write_ends)
 	struct task writer = task_writer(self->fd, 0, CAPACITY + 1);
 	struct task poller = task_poller(self->fd, POLLOUT);
 
-	ASSERT_TRUE(task_blocks(&writer));
-	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_BLOCKS(writer);
+	ASSERT_BLOCKS(poller);
 	ASSERT_TRUE(take(self->fd, 0, CAPACITY));
-	ASSERT_EQ(CAPACITY + 1, task_wait(&writer));
-	ASSERT_EQ(POLLOUT, task_wait(&poller));
+	ASSERT_RETURNS(CAPACITY + 1, writer);
+	ASSERT_RETURNS(POLLOUT, poller);
 }
 
 /* select */
@@ -283,31 +268,17 @@ TEST_F(poll, epoll_level_is_reported_repeatedly)
 	ASSERT_EQ(0, epoll_now(epoll));
 }
 
-TEST_F(poll, epoll_edge_is_reported_for_each_write)
+TEST_F(poller, gets_an_epoll_edge_for_each_event)
 {
-	int epoll = epoll_on(self->fd, EPOLLIN | EPOLLET);
+	int epoll = epoll_on(self->fd, EVENT | EPOLLET);
 	int i;
 
 	ASSERT_LE(0, epoll);
+	CLOSE_SIDE(CAPACITY);
+	epoll_now(epoll);
 	for (i = 0; i < 3; i++) {
-		ASSERT_EQ(1, put(self->fd, 0, 1));
-		ASSERT_EQ(EPOLLIN, epoll_now(epoll));
-		ASSERT_EQ(0, epoll_now(epoll));
-	}
-	ASSERT_EQ(3, queued(self->fd));
-}
-
-TEST_F(poll, epoll_edge_is_reported_for_each_read)
-{
-	int epoll = epoll_on(self->fd, EPOLLOUT | EPOLLET);
-	int i;
-
-	ASSERT_LE(0, epoll);
-	ASSERT_EQ(EPOLLOUT, epoll_now(epoll));
-	ASSERT_EQ(3, put(self->fd, 0, 3));
-	for (i = 0; i < 3; i++) {
-		ASSERT_TRUE(discard(self->fd, 1));
-		ASSERT_EQ(EPOLLOUT, epoll_now(epoll));
+		SERVE_SIDE(0, i ? 1 : ENOUGH);
+		ASSERT_EQ(EVENT, epoll_now(epoll));
 		ASSERT_EQ(0, epoll_now(epoll));
 	}
 }
@@ -320,9 +291,9 @@ TEST_F(poll, epoll_edge_is_reported_while_older_data_is_queued)
 	ASSERT_LE(0, epoll);
 	ASSERT_EQ(1, put(self->fd, 0, 1));
 	ASSERT_EQ(EPOLLIN, epoll_now(epoll));
-	ASSERT_TRUE(task_blocks(&sleeper));
+	ASSERT_BLOCKS(sleeper);
 	ASSERT_EQ(1, put(self->fd, 0, 1));
-	ASSERT_EQ(EPOLLIN, task_wait(&sleeper));
+	ASSERT_RETURNS(EPOLLIN, sleeper);
 }
 
 TEST_F(poll, epoll_for_data_is_not_woken_by_reads)
@@ -333,9 +304,9 @@ TEST_F(poll, epoll_for_data_is_not_woken_by_reads)
 	ASSERT_LE(0, epoll);
 	ASSERT_EQ(10, put(self->fd, 0, 10));
 	ASSERT_EQ(EPOLLIN, epoll_now(epoll));
-	ASSERT_TRUE(task_blocks(&sleeper));
+	ASSERT_BLOCKS(sleeper);
 	ASSERT_TRUE(discard(self->fd, 5));
-	ASSERT_TRUE(task_undisturbed(&sleeper));
+	ASSERT_UNDISTURBED(sleeper);
 	task_kill(&sleeper);
 }
 
@@ -346,11 +317,11 @@ TEST_F(poll, epoll_for_room_is_not_woken_by_writes)
 
 	ASSERT_LE(0, epoll);
 	ASSERT_EQ(EPOLLOUT, epoll_now(epoll));
-	ASSERT_TRUE(task_blocks(&sleeper));
+	ASSERT_BLOCKS(sleeper);
 	ASSERT_EQ(10, put(self->fd, 0, 10));
-	ASSERT_TRUE(task_undisturbed(&sleeper));
+	ASSERT_UNDISTURBED(sleeper);
 	ASSERT_TRUE(discard(self->fd, 1));
-	ASSERT_EQ(EPOLLOUT, task_wait(&sleeper));
+	ASSERT_RETURNS(EPOLLOUT, sleeper);
 }
 
 #define SLEEPERS	4
@@ -364,38 +335,22 @@ static int count_done(const struct task *task, int n)
 	return done;
 }
 
-TEST_F(poll, epoll_exclusive_wakes_one_of_many_for_a_write)
+TEST_F(poller, is_one_of_many_that_an_event_wakes_with_EPOLLEXCLUSIVE)
 {
 	struct task sleeper[SLEEPERS];
 	int i, undisturbed = 0;
 
+	CLOSE_SIDE(CAPACITY);
 	for (i = 0; i < SLEEPERS; i++) {
-		sleeper[i] = task_epoller(epoll_on(self->fd, EPOLLIN | EPOLLEXCLUSIVE));
-		ASSERT_TRUE(task_blocks(&sleeper[i]));
+		sleeper[i] = task_epoller(epoll_on(self->fd, EVENT | EPOLLEXCLUSIVE));
+		ASSERT_BLOCKS(sleeper[i]);
 	}
-	ASSERT_EQ(1, put(self->fd, 0, 1));
+	SERVE_SIDE(0, ENOUGH);
 	ASSERT_TRUE(eventually(count_done(sleeper, SLEEPERS) > 0));
 	for (i = 0; i < SLEEPERS; i++)
 		undisturbed += task_undisturbed(&sleeper[i]);
 	ASSERT_EQ(SLEEPERS - 1, undisturbed);
 	ASSERT_EQ(1, count_done(sleeper, SLEEPERS));
-}
-
-TEST_F(poll, epoll_exclusive_wakes_one_of_many_for_a_read)
-{
-	struct task sleeper[SLEEPERS];
-	int i, undisturbed = 0;
-
-	ASSERT_TRUE(fill(self->fd, CAPACITY));
-	for (i = 0; i < SLEEPERS; i++) {
-		sleeper[i] = task_epoller(epoll_on(self->fd, EPOLLOUT | EPOLLEXCLUSIVE));
-		ASSERT_TRUE(task_blocks(&sleeper[i]));
-	}
-	ASSERT_TRUE(discard(self->fd, ATOMIC_MAX));
-	ASSERT_TRUE(eventually(count_done(sleeper, SLEEPERS) > 0));
-	for (i = 0; i < SLEEPERS; i++)
-		undisturbed += task_undisturbed(&sleeper[i]);
-	ASSERT_EQ(SLEEPERS - 1, undisturbed);
 }
 
 TEST_F(poll, epoll_exclusive_for_room_does_not_consume_a_wakeup_for_data)
@@ -404,11 +359,11 @@ TEST_F(poll, epoll_exclusive_for_room_does_not_consume_a_wakeup_for_data)
 	struct task data = task_epoller(epoll_on(self->fd, EPOLLIN | EPOLLEXCLUSIVE));
 
 	ASSERT_EQ(EPOLLOUT, epoll_now(room.fd));
-	ASSERT_TRUE(task_blocks(&room));
-	ASSERT_TRUE(task_blocks(&data));
+	ASSERT_BLOCKS(room);
+	ASSERT_BLOCKS(data);
 	ASSERT_EQ(1, put(self->fd, 0, 1));
-	ASSERT_EQ(EPOLLIN, task_wait(&data));
-	ASSERT_TRUE(task_undisturbed(&room));
+	ASSERT_RETURNS(EPOLLIN, data);
+	ASSERT_UNDISTURBED(room);
 	task_kill(&room);
 }
 

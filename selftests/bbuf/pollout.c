@@ -94,7 +94,7 @@ FIXTURE_SETUP(pollout)
 {
 	size_t i;
 
-	ASSERT_EQ(0, queue_begin(variant->type, CAPACITY, variant->policy, &self->fd, &self->nb));
+	QUEUE_BEGIN(variant->type, CAPACITY, variant->policy);
 	ASSERT_EQ(0, queue_set_write_mark(self->fd, 1));
 	for (i = 0; i < variant->pieces; i++)
 		ASSERT_EQ(PIECE, put(self->fd, i, PIECE));
@@ -105,12 +105,7 @@ FIXTURE_SETUP(pollout)
 	ASSERT_LT(self->room, variant->len);
 }
 
-FIXTURE_TEARDOWN(pollout)
-{
-	close(self->fd);
-	close(self->nb);
-	queue_destroy(QUEUE);
-}
+QUEUE_TEARDOWN(pollout)
 
 #define ASSERT_REFUSED(len)						\
 do {									\
@@ -153,9 +148,9 @@ TEST_F(pollout, wakes_poll_when_the_write_fits)
 	struct task poller = task_poller(file(self, variant), POLLOUT);
 
 	ASSERT_REFUSED(variant->len);
-	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_BLOCKS(poller);
 	ASSERT_WAITS_FOR_ROOM(task_done(&poller));
-	ASSERT_EQ(POLLOUT, task_wait(&poller));
+	ASSERT_RETURNS(POLLOUT, poller);
 	ASSERT_SUCCEEDS(variant->len);
 }
 
@@ -206,9 +201,9 @@ TEST_F(pollout, wakes_epoll_when_the_write_fits)
 
 	ASSERT_EQ(EPOLLOUT, epoll_now(sleeper.fd));
 	ASSERT_REFUSED(variant->len);
-	ASSERT_TRUE(task_blocks(&sleeper));
+	ASSERT_BLOCKS(sleeper);
 	ASSERT_WAITS_FOR_ROOM(task_done(&sleeper));
-	ASSERT_EQ(EPOLLOUT, task_wait(&sleeper));
+	ASSERT_RETURNS(EPOLLOUT, sleeper);
 	ASSERT_SUCCEEDS(variant->len);
 }
 
@@ -321,9 +316,9 @@ TEST_F(pollout, is_reported_after_a_flush)
 	struct task poller = task_poller(file(self, variant), POLLOUT);
 
 	ASSERT_REFUSED(variant->len);
-	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_BLOCKS(poller);
 	ASSERT_EQ(0, queue_flush(self->fd));
-	ASSERT_EQ(POLLOUT, task_wait(&poller));
+	ASSERT_RETURNS(POLLOUT, poller);
 	ASSERT_SUCCEEDS(variant->len);
 }
 
@@ -332,9 +327,9 @@ TEST_F(pollout, is_reported_after_the_capacity_is_raised)
 	struct task poller = task_poller(file(self, variant), POLLOUT);
 
 	ASSERT_REFUSED(variant->len);
-	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_BLOCKS(poller);
 	ASSERT_EQ(0, queue_resize(self->fd, 2 * CAPACITY));
-	ASSERT_EQ(POLLOUT, task_wait(&poller));
+	ASSERT_RETURNS(POLLOUT, poller);
 	ASSERT_SUCCEEDS(variant->len);
 }
 
@@ -345,9 +340,9 @@ TEST_F(pollout, is_reported_once_drop_oldest_is_set)
 	if (variant->policy & BBUF_LEASE)
 		return;
 	ASSERT_REFUSED(variant->len);
-	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_BLOCKS(poller);
 	ASSERT_EQ(0, queue_set_policy(self->fd, BBUF_DROP_OLDEST));
-	ASSERT_EQ(POLLOUT, task_wait(&poller));
+	ASSERT_RETURNS(POLLOUT, poller);
 	ASSERT_SUCCEEDS(variant->len);
 }
 
@@ -356,9 +351,9 @@ TEST_F(pollout, is_reported_after_shutdown)
 	struct task poller = task_poller(file(self, variant), POLLOUT);
 
 	ASSERT_REFUSED(variant->len);
-	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_BLOCKS(poller);
 	ASSERT_EQ(0, queue_shutdown(self->fd));
-	ASSERT_EQ(POLLERR, task_wait(&poller));
+	ASSERT_RETURNS(POLLERR, poller);
 }
 
 /* Passed once, the head writer keeps what room there is for itself; then it gives up. */
@@ -370,12 +365,12 @@ TEST_F(pollout, is_reported_when_a_bypassed_head_writer_gives_up)
 
 	if (variant->nowait)
 		return;
-	ASSERT_TRUE(task_blocks(&head));
+	ASSERT_BLOCKS(head);
 	ASSERT_SUCCEEDS(1);
 	ASSERT_REFUSED(100);
-	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_BLOCKS(poller);
 	task_kill(&head);
-	ASSERT_EQ(POLLOUT, task_wait(&poller));
+	ASSERT_RETURNS(POLLOUT, poller);
 	ASSERT_SUCCEEDS(100);
 }
 
@@ -390,19 +385,14 @@ FIXTURE(refused_write) {
 
 FIXTURE_SETUP(refused_write)
 {
-	ASSERT_EQ(0, queue_begin(BBUF_RECORD, SMALL, 0, &self->fd, &self->nb));
+	QUEUE_BEGIN(BBUF_RECORD, SMALL, 0);
 	ASSERT_EQ(0, queue_set_write_mark(self->fd, 1));
 	ASSERT_EQ(300, put(self->fd, 0, 300));
 	ASSERT_FAILS(EAGAIN, put(self->nb, 0, 800));
 	ASSERT_EQ(0, queue_events(self->nb) & WRITABLE);
 }
 
-FIXTURE_TEARDOWN(refused_write)
-{
-	close(self->fd);
-	close(self->nb);
-	queue_destroy(QUEUE);
-}
+QUEUE_TEARDOWN(refused_write)
 
 TEST_F(refused_write, poll_ends_after_the_capacity_is_lowered)
 {
@@ -410,8 +400,8 @@ TEST_F(refused_write, poll_ends_after_the_capacity_is_lowered)
 
 	ASSERT_EQ(0, queue_resize(self->fd, 400));
 	ASSERT_TRUE(discard(self->fd, 300));
-	ASSERT_EQ(0, task_start(&poller));
-	ASSERT_EQ(POLLOUT, task_wait(&poller));
+	ASSERT_STARTS(poller);
+	ASSERT_RETURNS(POLLOUT, poller);
 	ASSERT_FAILS(EMSGSIZE, put(self->nb, 0, 800));
 	ASSERT_EQ(400, put(self->nb, 0, 400));
 }
@@ -420,10 +410,10 @@ TEST_F(refused_write, poll_does_not_spin_after_the_capacity_is_lowered)
 {
 	struct task poller = task_poller(self->nb, POLLOUT);
 
-	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_BLOCKS(poller);
 	ASSERT_EQ(0, queue_resize(self->fd, 400));
 	ASSERT_TRUE(discard(self->fd, 300));
-	ASSERT_EQ(POLLOUT, task_wait(&poller));
+	ASSERT_RETURNS(POLLOUT, poller);
 }
 
 TEST_F(refused_write, record_that_can_never_fit_needs_no_room)
@@ -520,7 +510,7 @@ FIXTURE_SETUP(needs)
 {
 	size_t i;
 
-	ASSERT_EQ(0, queue_begin(BBUF_RECORD, SMALL, 0, &self->fd, &self->nb));
+	QUEUE_BEGIN(BBUF_RECORD, SMALL, 0);
 	ASSERT_EQ(0, queue_set_write_mark(self->fd, 1));
 	for (i = 0; i < SMALL / LITTLE; i++)
 		ASSERT_EQ(LITTLE, put(self->fd, 0, LITTLE));
@@ -529,16 +519,11 @@ FIXTURE_SETUP(needs)
 			.fn = poll_for_need, .nr = SYS_epoll_wait, .fd = -1, .len = 1,
 			.arg = { variant->needs[i], variant->flags },
 		};
-		ASSERT_TRUE(task_blocks(&self->poller[i]));
+		ASSERT_BLOCKS(self->poller[i]);
 	}
 }
 
-FIXTURE_TEARDOWN(needs)
-{
-	close(self->fd);
-	close(self->nb);
-	queue_destroy(QUEUE);
-}
+QUEUE_TEARDOWN(needs)
 
 static int count_woken(const struct task *poller, const size_t *needs, size_t from, size_t to)
 {

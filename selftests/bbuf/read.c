@@ -43,11 +43,11 @@ TEST_F(read, sleeps_while_empty_and_is_woken_by_the_first_byte)
 {
 	struct task reader = task_reader(self->fd, 4000);
 
-	ASSERT_TRUE(task_blocks(&reader));
-	ASSERT_TRUE(task_undisturbed(&reader));
+	ASSERT_BLOCKS(reader);
+	ASSERT_UNDISTURBED(reader);
 	ASSERT_EQ(1, put(self->fd, 9, 1));
-	ASSERT_EQ(1, task_wait(&reader));
-	ASSERT_TRUE(pattern_matches(reader.result->data, 9, 1));
+	ASSERT_RETURNS(1, reader);
+	ASSERT_DATA(reader, 9, 1);
 }
 
 TEST_F(read, nonblocking_fails_with_EAGAIN_while_empty)
@@ -83,9 +83,9 @@ TEST_F(read, returns_the_start_of_a_write_larger_than_the_capacity)
 {
 	struct task writer = task_writer(self->fd, 0, CAPACITY + 1);
 
-	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_BLOCKS(writer);
 	ASSERT_TRUE(take(self->nb, 0, 1));
-	ASSERT_EQ(CAPACITY + 1, task_wait(&writer));
+	ASSERT_RETURNS(CAPACITY + 1, writer);
 	ASSERT_TRUE(take(self->nb, 1, CAPACITY));
 }
 
@@ -93,8 +93,8 @@ TEST_F(read, returns_what_a_terminated_process_wrote)
 {
 	struct task writer = task_writer(self->fd, 0, 1000);
 
-	ASSERT_EQ(0, task_start(&writer));
-	ASSERT_EQ(1000, task_wait(&writer));
+	ASSERT_STARTS(writer);
+	ASSERT_RETURNS(1000, writer);
 	ASSERT_TRUE(take(self->nb, 0, 1000));
 }
 
@@ -161,12 +161,12 @@ TEST_F(read, fault_leaves_the_rest_to_the_next_reader)
 	struct task second = task_reader(self->fd, 10);
 
 	first.fn = read_into_nowhere;
-	ASSERT_TRUE(task_blocks(&first));
-	ASSERT_TRUE(task_blocks(&second));
+	ASSERT_BLOCKS(first);
+	ASSERT_BLOCKS(second);
 	ASSERT_EQ(10, put(self->fd, 0, 10));
-	ASSERT_EQ(-EFAULT, task_wait(&first));
-	ASSERT_EQ(10, task_wait(&second));
-	ASSERT_TRUE(pattern_matches(second.result->data, 0, 10));
+	ASSERT_RETURNS(-EFAULT, first);
+	ASSERT_RETURNS(10, second);
+	ASSERT_DATA(second, 0, 10);
 }
 
 TEST_F(read, fills_untouched_memory)
@@ -184,9 +184,9 @@ TEST_F(read, interrupted_fails_with_EINTR)
 {
 	struct task reader = task_reader(self->fd, 10);
 
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	ASSERT_TRUE(task_signal(&reader));
-	ASSERT_EQ(-EINTR, task_wait(&reader));
+	ASSERT_RETURNS(-EINTR, reader);
 }
 
 TEST_F(read, interrupted_restarts_under_SA_RESTART)
@@ -194,11 +194,11 @@ TEST_F(read, interrupted_restarts_under_SA_RESTART)
 	struct task reader = task_reader(self->fd, 10);
 
 	reader.restart = true;
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	ASSERT_TRUE(task_signal(&reader));
 	ASSERT_TRUE(task_sleeps(&reader));
 	ASSERT_EQ(3, put(self->fd, 0, 3));
-	ASSERT_EQ(3, task_wait(&reader));
+	ASSERT_RETURNS(3, reader);
 }
 
 BBUF_HARNESS_MAIN

@@ -66,12 +66,12 @@ TEST_F(records, go_to_the_next_reader_if_longer_than_the_buffer_of_the_head)
 {
 	struct task small = task_reader(self->fd, 9), large = task_reader(self->fd, 10);
 
-	ASSERT_TRUE(task_blocks(&small));
-	ASSERT_TRUE(task_blocks(&large));
+	ASSERT_BLOCKS(small);
+	ASSERT_BLOCKS(large);
 	ASSERT_EQ(10, put(self->fd, 0, 10));
-	ASSERT_EQ(-EMSGSIZE, task_wait(&small));
-	ASSERT_EQ(10, task_wait(&large));
-	ASSERT_TRUE(pattern_matches(large.result->data, 0, 10));
+	ASSERT_RETURNS(-EMSGSIZE, small);
+	ASSERT_RETURNS(10, large);
+	ASSERT_DATA(large, 0, 10);
 }
 
 TEST_F(records, fail_with_EMSGSIZE_if_longer_than_the_capacity)
@@ -162,10 +162,10 @@ TEST_F(records, wait_for_room_for_all_of_the_record)
 
 	ASSERT_EQ(100, put(self->fd, 0, 100));
 	ASSERT_EQ(CAPACITY - 200, put(self->fd, 0, CAPACITY - 200));
-	ASSERT_TRUE(task_blocks(&writer));
-	ASSERT_TRUE(task_undisturbed(&writer));
+	ASSERT_BLOCKS(writer);
+	ASSERT_UNDISTURBED(writer);
 	ASSERT_TRUE(take_record(self->nb, 0, 100));
-	ASSERT_EQ(101, task_wait(&writer));
+	ASSERT_RETURNS(101, writer);
 	ASSERT_TRUE(take_record(self->nb, 0, CAPACITY - 200));
 	ASSERT_TRUE(take_record(self->nb, 7, 101));
 }
@@ -186,13 +186,13 @@ TEST_F(records, go_to_waiting_readers_in_order_of_arrival)
 
 	for (i = 0; i < ARRAY_SIZE(reader); i++) {
 		reader[i] = task_reader(self->fd, 100);
-		ASSERT_TRUE(task_blocks(&reader[i]));
+		ASSERT_BLOCKS(reader[i]);
 	}
 	for (i = 0; i < ARRAY_SIZE(reader); i++)
 		ASSERT_EQ(10 + i, put(self->fd, i, 10 + i));
 	for (i = 0; i < ARRAY_SIZE(reader); i++) {
-		ASSERT_EQ(10 + i, task_wait(&reader[i]));
-		ASSERT_TRUE(pattern_matches(reader[i].result->data, i, 10 + i));
+		ASSERT_RETURNS(10 + i, reader[i]);
+		ASSERT_DATA(reader[i], i, 10 + i);
 	}
 }
 
@@ -368,17 +368,17 @@ TEST_F(records, are_each_delivered_once_with_many_readers_and_writers)
 	RECREATE(BBUF_RECORD, 2 * MESSAGE_MAX, 0);
 	for (i = 0; i < READERS; i++) {
 		reader[i] = (struct task){ .fn = read_messages, .fd = self->fd };
-		ASSERT_EQ(0, task_start(&reader[i]));
+		ASSERT_STARTS(reader[i]);
 	}
 	for (i = 0; i < WRITERS; i++) {
 		writer[i] = (struct task){ .fn = write_messages, .fd = self->fd, .position = i };
-		ASSERT_EQ(0, task_start(&writer[i]));
+		ASSERT_STARTS(writer[i]);
 	}
 	for (i = 0; i < WRITERS; i++)
-		ASSERT_EQ(MESSAGES, task_wait(&writer[i]));
+		ASSERT_RETURNS(MESSAGES, writer[i]);
 	ASSERT_EQ(0, queue_shutdown(self->fd));
 	for (i = 0; i < READERS; i++)
-		ASSERT_EQ(0, task_wait(&reader[i]));
+		ASSERT_RETURNS(0, reader[i]);
 	for (i = 0; i < WRITERS; i++)
 		for (j = 0; j < MESSAGES; j++)
 			ASSERT_EQ(1, seen[i][j]);

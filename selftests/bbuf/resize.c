@@ -119,15 +119,15 @@ TEST_F(resize, admits_waiting_writers_if_the_capacity_is_raised)
 
 	ASSERT_EQ(0, queue_set_write_mark(self->fd, CAPACITY));
 	ASSERT_EQ(CAPACITY, put(self->nb, 0, CAPACITY));
-	ASSERT_TRUE(task_blocks(&writer));
-	ASSERT_TRUE(task_blocks(&next));
-	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_BLOCKS(writer);
+	ASSERT_BLOCKS(next);
+	ASSERT_BLOCKS(poller);
 	ASSERT_EQ(0, queue_resize(self->fd, CAPACITY + 99));
-	ASSERT_TRUE(task_undisturbed(&writer));
+	ASSERT_UNDISTURBED(writer);
 	ASSERT_EQ(0, queue_resize(self->fd, 3 * CAPACITY));
-	ASSERT_EQ(100, task_wait(&writer));
-	ASSERT_EQ(50, task_wait(&next));
-	ASSERT_EQ(POLLOUT, task_wait(&poller));
+	ASSERT_RETURNS(100, writer);
+	ASSERT_RETURNS(50, next);
+	ASSERT_RETURNS(POLLOUT, poller);
 	ASSERT_TRUE(take(self->nb, 0, CAPACITY + 150));
 }
 
@@ -135,13 +135,13 @@ TEST_F(resize, leaves_waiting_readers_asleep)
 {
 	struct task reader = task_reader(self->fd, 100);
 
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	ASSERT_EQ(0, queue_resize(self->fd, 10));
 	ASSERT_EQ(0, queue_resize(self->fd, 3 * CAPACITY));
-	ASSERT_TRUE(task_undisturbed(&reader));
+	ASSERT_UNDISTURBED(reader);
 	ASSERT_EQ(20, put(self->nb, 0, 20));
-	ASSERT_EQ(20, task_wait(&reader));
-	ASSERT_TRUE(pattern_matches(reader.result->data, 0, 20));
+	ASSERT_RETURNS(20, reader);
+	ASSERT_DATA(reader, 0, 20);
 }
 
 TEST_F(resize, splits_a_waiting_write_that_can_no_longer_fit)
@@ -149,10 +149,10 @@ TEST_F(resize, splits_a_waiting_write_that_can_no_longer_fit)
 	struct task writer = task_writer(self->fd, 400, 900);
 
 	ASSERT_EQ(400, put(self->nb, 0, 400));
-	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_BLOCKS(writer);
 	ASSERT_EQ(0, queue_resize(self->fd, 500));
 	ASSERT_TRUE(take(self->fd, 0, 1300));
-	ASSERT_EQ(900, task_wait(&writer));
+	ASSERT_RETURNS(900, writer);
 }
 
 TEST_F(resize, fails_a_waiting_record_that_can_no_longer_fit)
@@ -163,12 +163,12 @@ TEST_F(resize, fails_a_waiting_record_that_can_no_longer_fit)
 	writer = task_writer(self->fd, 0, 900);
 	next = task_writer(self->fd, 7, 500);
 	ASSERT_EQ(400, put(self->nb, 0, 400));
-	ASSERT_TRUE(task_blocks(&writer));
-	ASSERT_TRUE(task_blocks(&next));
+	ASSERT_BLOCKS(writer);
+	ASSERT_BLOCKS(next);
 	ASSERT_EQ(0, queue_resize(self->fd, 500));
 	ASSERT_TRUE(take_record(self->nb, 0, 400));
-	ASSERT_EQ(-EMSGSIZE, task_wait(&writer));
-	ASSERT_EQ(500, task_wait(&next));
+	ASSERT_RETURNS(-EMSGSIZE, writer);
+	ASSERT_RETURNS(500, next);
 	ASSERT_TRUE(take_record(self->nb, 7, 500));
 }
 
@@ -178,7 +178,7 @@ TEST_F(resize, keeps_the_order_of_a_large_write)
 	static const size_t capacities[] = { 3 * CAPACITY, 1500, 10 * CAPACITY };
 	size_t i, taken = 0;
 
-	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_BLOCKS(writer);
 	for (i = 0; i < ARRAY_SIZE(capacities); i++) {
 		ASSERT_TRUE(eventually(queued(self->fd) > 0));
 		if (queue_resize(self->fd, capacities[i]))
@@ -187,7 +187,7 @@ TEST_F(resize, keeps_the_order_of_a_large_write)
 		taken += CAPACITY;
 	}
 	ASSERT_TRUE(take(self->fd, taken, 5 * CAPACITY - taken));
-	ASSERT_EQ(5 * CAPACITY, task_wait(&writer));
+	ASSERT_RETURNS(5 * CAPACITY, writer);
 }
 
 /* Under traffic: all of it arrives, in order, whatever the capacity is just now. */
@@ -238,8 +238,8 @@ do {									\
 	writer.fd = self->fd;						\
 	writer.arg[0] = CAPACITY / 3;					\
 	reader.fd = self->fd;						\
-	ASSERT_EQ(0, task_start(&writer));				\
-	ASSERT_EQ(0, task_start(&reader));				\
+	ASSERT_STARTS(writer);						\
+	ASSERT_STARTS(reader);						\
 	while (changed < CHANGES || queue_info(self->nb).out.bytes < TOTAL) {\
 		int error = queue_resize(self->fd, 1 + rand_r(&seed) % CAPACITY);\
 									\
@@ -249,7 +249,7 @@ do {									\
 	ASSERT_EQ(0, queue_shutdown(self->nb));				\
 	total = task_wait(&writer);					\
 	ASSERT_LE(TOTAL, total);					\
-	ASSERT_EQ(total, task_wait(&reader));				\
+	ASSERT_RETURNS(total, reader);					\
 } while (0)
 
 TEST_F(resize, loses_no_byte_during_traffic)

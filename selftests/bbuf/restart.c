@@ -140,7 +140,7 @@ FIXTURE_SETUP(restart)
 {
 	size_t i;
 
-	ASSERT_EQ(0, queue_begin(variant->type, CAPACITY, variant->policy, &self->fd, &self->nb));
+	QUEUE_BEGIN(variant->type, CAPACITY, variant->policy);
 	for (i = 0; variant->writes && i < CAPACITY / LEN; i++)
 		ASSERT_EQ(LEN, put(self->nb, i, LEN));
 	self->freezer = halt_begin();
@@ -174,13 +174,13 @@ TEST_F(restart, resumes_after_each_stop)
 	enum halt how;
 
 	SET_TIMEOUT(DEADLINE_MS);
-	ASSERT_TRUE(task_blocks(&task));
+	ASSERT_BLOCKS(task);
 	for EACH_HALT(how) {
 		ASSERT_TRUE(task_halt(&task, how));
 		ASSERT_TRUE(task_release(&task, how));
 	}
 	SERVE();
-	ASSERT_EQ(variant->value, task_wait(&task));
+	ASSERT_RETURNS(variant->value, task);
 }
 
 TEST_F(restart, returns_data_that_arrived_during_a_stop)
@@ -191,11 +191,11 @@ TEST_F(restart, returns_data_that_arrived_during_a_stop)
 	for EACH_HALT(how) {
 		struct task task = TASK(make_call);
 
-		ASSERT_TRUE(task_blocks(&task));
+		ASSERT_BLOCKS(task);
 		ASSERT_TRUE(task_halt(&task, how));
 		SERVE();
 		ASSERT_TRUE(task_let_go(&task, how));
-		ASSERT_EQ(variant->value, task_wait(&task));
+		ASSERT_RETURNS(variant->value, task);
 		if (variant->writes)
 			continue;
 		ASSERT_EQ(0, queued(self->nb));
@@ -212,7 +212,7 @@ TEST_F(restart, keeps_the_deadline_set_at_the_call)
 	SET_TIMEOUT(TIMEOUT_MS);
 	for EACH_HALT(how) {
 		task[how] = TASK(make_call);
-		ASSERT_TRUE(task_blocks(&task[how]));
+		ASSERT_BLOCKS(task[how]);
 	}
 	pause_ms(SLICE_MS);
 	for EACH_HALT(how) {
@@ -227,7 +227,7 @@ TEST_F(restart, keeps_the_deadline_set_at_the_call)
 	for EACH_HALT(how)
 		ASSERT_TRUE(task_let_go(&task[how], how));
 	for EACH_HALT(how) {
-		ASSERT_EQ(-ETIMEDOUT, task_wait(&task[how]));
+		ASSERT_RETURNS(-ETIMEDOUT, task[how]);
 		ASSERT_LE(TIMEOUT_MS * NS_PER_MS, elapsed(&task[how], 0));
 		ASSERT_GT(released + TIMEOUT_MS * NS_PER_MS, story_of(&task[how])->end[0]);
 	}
@@ -239,9 +239,9 @@ TEST_F(restart, handled_signal_fails_with_EINTR_even_under_SA_RESTART)
 
 	SET_TIMEOUT(DEADLINE_MS);
 	task.restart = true;
-	ASSERT_TRUE(task_blocks(&task));
+	ASSERT_BLOCKS(task);
 	ASSERT_TRUE(task_signal(&task));
-	ASSERT_EQ(-EINTR, task_wait(&task));
+	ASSERT_RETURNS(-EINTR, task);
 }
 
 /* On a machine that is too busy to halt all tasks before they time out, they get more time. */
@@ -258,7 +258,7 @@ TEST_F(restart, signal_handled_after_a_stop_fails_with_EINTR)
 		for EACH_HALT(how) {
 			task[how] = TASK(make_calls);
 			task[how].restart = true;
-			ASSERT_TRUE(task_blocks(&task[how]));
+			ASSERT_BLOCKS(task[how]);
 		}
 		pause_ms(SLICE_MS);
 		for EACH_HALT(how) {
@@ -268,7 +268,7 @@ TEST_F(restart, signal_handled_after_a_stop_fails_with_EINTR)
 			ASSERT_TRUE(task_let_go(&task[how], how));
 		}
 		for EACH_HALT(how) {
-			ASSERT_EQ(0, task_wait(&task[how]));
+			ASSERT_RETURNS(0, task[how]);
 			if (late)
 				continue;
 			ASSERT_EQ(1, task[how].result->signals);
@@ -289,7 +289,7 @@ FIXTURE(restart_fsync) {
 
 FIXTURE_SETUP(restart_fsync)
 {
-	ASSERT_EQ(0, queue_begin(BBUF_STREAM, CAPACITY, 0, &self->fd, &self->nb));
+	QUEUE_BEGIN(BBUF_STREAM, CAPACITY, 0);
 	ASSERT_EQ(LEN, put(self->nb, 0, LEN));
 	self->freezer = halt_begin();
 }
@@ -307,13 +307,13 @@ TEST_F(restart_fsync, resumes_after_each_stop)
 	struct task drainer = task_drainer(self->fd);
 	enum halt how;
 
-	ASSERT_TRUE(task_blocks(&drainer));
+	ASSERT_BLOCKS(drainer);
 	for EACH_HALT(how) {
 		ASSERT_TRUE(task_halt(&drainer, how));
 		ASSERT_TRUE(task_release(&drainer, how));
 	}
 	ASSERT_TRUE(discard(self->nb, LEN));
-	ASSERT_EQ(0, task_wait(&drainer));
+	ASSERT_RETURNS(0, drainer);
 }
 
 TEST_F(restart_fsync, waits_only_for_what_was_queued_at_the_call)
@@ -323,14 +323,14 @@ TEST_F(restart_fsync, waits_only_for_what_was_queued_at_the_call)
 	for EACH_HALT(how) {
 		struct task drainer = task_drainer(self->fd);
 
-		ASSERT_TRUE(task_blocks(&drainer));
+		ASSERT_BLOCKS(drainer);
 		ASSERT_TRUE(task_halt(&drainer, how));
 		ASSERT_EQ(LEN, put(self->nb, LEN, LEN));
 		ASSERT_TRUE(task_release(&drainer, how));
 		ASSERT_TRUE(discard(self->nb, LEN - 1));
-		ASSERT_TRUE(task_undisturbed(&drainer));
+		ASSERT_UNDISTURBED(drainer);
 		ASSERT_TRUE(discard(self->nb, 1));
-		ASSERT_EQ(0, task_wait(&drainer));
+		ASSERT_RETURNS(0, drainer);
 		ASSERT_EQ(LEN, queued(self->nb));
 	}
 }
@@ -339,12 +339,12 @@ TEST_F(restart_fsync, completes_if_all_was_read_during_the_stop)
 {
 	struct task drainer = task_drainer(self->fd);
 
-	ASSERT_TRUE(task_blocks(&drainer));
+	ASSERT_BLOCKS(drainer);
 	ASSERT_TRUE(task_halt(&drainer, HALT_STOP));
 	ASSERT_EQ(LEN, put(self->nb, LEN, LEN));
 	ASSERT_TRUE(discard(self->nb, LEN));
 	ASSERT_TRUE(task_let_go(&drainer, HALT_STOP));
-	ASSERT_EQ(0, task_wait(&drainer));
+	ASSERT_RETURNS(0, drainer);
 	ASSERT_EQ(LEN, queued(self->nb));
 }
 
@@ -353,27 +353,27 @@ TEST_F(restart_fsync, keeps_its_target_among_other_calls)
 {
 	struct task first = task_drainer(self->fd), second = task_drainer(self->fd);
 
-	ASSERT_TRUE(task_blocks(&first));
+	ASSERT_BLOCKS(first);
 	ASSERT_TRUE(task_halt(&first, HALT_STOP));
 	ASSERT_EQ(LEN, put(self->nb, LEN, LEN));
-	ASSERT_TRUE(task_blocks(&second));
+	ASSERT_BLOCKS(second);
 	ASSERT_TRUE(task_release(&first, HALT_STOP));
 	ASSERT_TRUE(discard(self->nb, LEN));
-	ASSERT_EQ(0, task_wait(&first));
-	ASSERT_TRUE(task_undisturbed(&second));
+	ASSERT_RETURNS(0, first);
+	ASSERT_UNDISTURBED(second);
 	ASSERT_TRUE(discard(self->nb, LEN));
-	ASSERT_EQ(0, task_wait(&second));
+	ASSERT_RETURNS(0, second);
 }
 
 TEST_F(restart_fsync, fails_if_the_queue_is_destroyed_during_the_stop)
 {
 	struct task drainer = task_drainer(self->fd);
 
-	ASSERT_TRUE(task_blocks(&drainer));
+	ASSERT_BLOCKS(drainer);
 	ASSERT_TRUE(task_halt(&drainer, HALT_STOP));
 	ASSERT_EQ(0, queue_destroy(QUEUE));
 	ASSERT_TRUE(task_let_go(&drainer, HALT_STOP));
-	ASSERT_EQ(-ENODEV, task_wait(&drainer));
+	ASSERT_RETURNS(-ENODEV, drainer);
 }
 
 TEST_F(restart_fsync, handled_signal_fails_with_EINTR_even_under_SA_RESTART)
@@ -381,9 +381,9 @@ TEST_F(restart_fsync, handled_signal_fails_with_EINTR_even_under_SA_RESTART)
 	struct task drainer = task_drainer(self->fd);
 
 	drainer.restart = true;
-	ASSERT_TRUE(task_blocks(&drainer));
+	ASSERT_BLOCKS(drainer);
 	ASSERT_TRUE(task_signal(&drainer));
-	ASSERT_EQ(-EINTR, task_wait(&drainer));
+	ASSERT_RETURNS(-EINTR, drainer);
 }
 
 /* The second call is a new one, and waits for all that is queued then. */
@@ -392,7 +392,7 @@ TEST_F(restart_fsync, signal_handled_after_a_stop_fails_with_EINTR)
 	struct task drainer = task_teller(make_calls, self->fd, SYS_fsync, call_fsync);
 
 	drainer.restart = true;
-	ASSERT_TRUE(task_blocks(&drainer));
+	ASSERT_BLOCKS(drainer);
 	ASSERT_TRUE(task_halt(&drainer, HALT_STOP));
 	ASSERT_EQ(LEN, put(self->nb, LEN, LEN));
 	ASSERT_EQ(0, kill(drainer.pid, SIGUSR1));
@@ -401,9 +401,9 @@ TEST_F(restart_fsync, signal_handled_after_a_stop_fails_with_EINTR)
 	ASSERT_EQ(-EINTR, story_of(&drainer)->value[0]);
 	ASSERT_TRUE(task_sleeps(&drainer));
 	ASSERT_TRUE(discard(self->nb, LEN));
-	ASSERT_TRUE(task_undisturbed(&drainer));
+	ASSERT_UNDISTURBED(drainer);
 	ASSERT_TRUE(discard(self->nb, LEN));
-	ASSERT_EQ(0, task_wait(&drainer));
+	ASSERT_RETURNS(0, drainer);
 	ASSERT_EQ(0, story_of(&drainer)->value[1]);
 }
 

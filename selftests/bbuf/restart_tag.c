@@ -56,16 +56,11 @@ FIXTURE_VARIANT_ADD(restart_tag, write) {
 
 FIXTURE_SETUP(restart_tag)
 {
-	ASSERT_EQ(0, queue_begin(BBUF_STREAM, CAPACITY, 0, &self->fd, &self->nb));
+	QUEUE_BEGIN(BBUF_STREAM, CAPACITY, 0);
 	ASSERT_TRUE(!variant->writes || fill(self->nb, CAPACITY));
 }
 
-FIXTURE_TEARDOWN(restart_tag)
-{
-	close(self->fd);
-	close(self->nb);
-	queue_destroy(QUEUE);
-}
+QUEUE_TEARDOWN(restart_tag)
 
 #define TASK(fn)	task_teller(fn, self->fd, variant->nr, variant->call)
 
@@ -91,7 +86,7 @@ TEST_F(restart_tag, does_not_extend_the_timeout_of_a_call_stopped_many_times)
 	int i;
 
 	SET_TIMEOUT(TIMEOUT_MS);
-	ASSERT_TRUE(task_blocks(&task));
+	ASSERT_BLOCKS(task);
 	for (i = 0; i < CYCLES; i++) {
 		ASSERT_FALSE(task_done(&task));
 		ASSERT_TRUE(task_halt(&task, HALT_STOP));
@@ -100,7 +95,7 @@ TEST_F(restart_tag, does_not_extend_the_timeout_of_a_call_stopped_many_times)
 		released = now_ns();
 		ASSERT_TRUE(task_let_go(&task, HALT_STOP));
 	}
-	ASSERT_EQ(-ETIMEDOUT, task_wait(&task));
+	ASSERT_RETURNS(-ETIMEDOUT, task);
 	ASSERT_LE(TIMEOUT_MS * NS_PER_MS, elapsed(&task, 0));
 	ASSERT_GT(released + TIMEOUT_MS * NS_PER_MS, story_of(&task)->end[0]);
 }
@@ -111,12 +106,12 @@ TEST_F(restart_tag, is_removed_when_the_call_is_complete)
 	struct task task = TASK(make_calls);
 
 	SET_TIMEOUT(SHORT_MS);
-	ASSERT_TRUE(task_blocks(&task));
+	ASSERT_BLOCKS(task);
 	pause_ms(SLICE_MS);
 	ASSERT_TRUE(task_halt(&task, HALT_STOP));
 	SERVE();
 	ASSERT_TRUE(task_let_go(&task, HALT_STOP));
-	ASSERT_EQ(0, task_wait(&task));
+	ASSERT_RETURNS(0, task);
 	ASSERT_EQ(LEN, story_of(&task)->value[0]);
 	ASSERT_ALL_TIME(&task);
 }
@@ -156,10 +151,10 @@ TEST_F(restart_tag, is_not_used_by_a_handler_that_does_not_return)
 	struct task task = TASK(make_calls_and_leave);
 
 	SET_TIMEOUT(SHORT_MS);
-	ASSERT_TRUE(task_blocks(&task));
+	ASSERT_BLOCKS(task);
 	pause_ms(SLICE_MS);
 	ASSERT_EQ(0, kill(task.pid, SIGUSR1));
-	ASSERT_EQ(0, task_wait(&task));
+	ASSERT_RETURNS(0, task);
 	ASSERT_EQ(2, story_of(&task)->made);
 	ASSERT_ALL_TIME(&task);
 }
@@ -184,34 +179,19 @@ TEST_F(restart_tag, does_not_apply_to_a_call_made_by_a_handler)
 	struct task task = TASK(make_calls_nested);
 
 	SET_TIMEOUT(SHORT_MS);
-	ASSERT_TRUE(task_blocks(&task));
+	ASSERT_BLOCKS(task);
 	pause_ms(SLICE_MS);
 	ASSERT_TRUE(task_halt(&task, HALT_STOP));
 	ASSERT_EQ(0, kill(task.pid, SIGUSR1));
 	ASSERT_TRUE(task_let_go(&task, HALT_STOP));
-	ASSERT_EQ(-EINTR, task_wait(&task));
+	ASSERT_RETURNS(-EINTR, task);
 	ASSERT_EQ(1, task.result->signals);
 	ASSERT_ALL_TIME(&task);
 }
 
 /* Calls that the kernel does not make again */
 
-FIXTURE(restart_async) {
-	int fd;		/* blocking */
-	int nb;		/* O_NONBLOCK */
-};
-
-FIXTURE_SETUP(restart_async)
-{
-	ASSERT_EQ(0, queue_begin(BBUF_STREAM, CAPACITY, 0, &self->fd, &self->nb));
-}
-
-FIXTURE_TEARDOWN(restart_async)
-{
-	close(self->fd);
-	close(self->nb);
-	queue_destroy(QUEUE);
-}
+NAMED_FIXTURE(restart_async, BBUF_STREAM, CAPACITY, 0)
 
 static long read_by_aio(struct task *t)
 {
@@ -238,12 +218,12 @@ TEST_F(restart_async, aio_read_fails_with_EINTR_after_a_stop)
 	};
 
 	ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = DEADLINE_MS * NS_PER_MS));
-	ASSERT_EQ(0, task_start(&task));
+	ASSERT_STARTS(task);
 	if (!task_sleeps(&task) && task_wait(&task) == -ENOSYS)
 		SKIP(return, "no AIO");
 	ASSERT_TRUE(task_halt(&task, HALT_STOP));
 	ASSERT_TRUE(task_let_go(&task, HALT_STOP));
-	ASSERT_EQ(-EINTR, task_wait(&task));
+	ASSERT_RETURNS(-EINTR, task);
 }
 
 /* Without memory to remember a call by: only in a kernel that injects faults. */
@@ -278,11 +258,11 @@ TEST_F(restart_async, read_without_memory_for_the_tag_fails_with_EINTR_after_a_s
 	if (!faults_ready())
 		SKIP(return, "this kernel injects no faults");
 	ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = SHORT_MS * NS_PER_MS));
-	ASSERT_TRUE(task_blocks(&task));
+	ASSERT_BLOCKS(task);
 	pause_ms(SLICE_MS);
 	ASSERT_TRUE(task_halt(&task, HALT_STOP));
 	ASSERT_TRUE(task_let_go(&task, HALT_STOP));
-	ASSERT_EQ(0, task_wait(&task));
+	ASSERT_RETURNS(0, task);
 	ASSERT_EQ(-EINTR, story_of(&task)->value[0]);
 	ASSERT_ALL_TIME(&task);
 }
@@ -318,11 +298,11 @@ TEST_F(restart_async, io_uring_task_work_does_not_extend_a_write)
 	task.arg[1] = other;
 	ASSERT_EQ(0, queue_set_options(self->fd, .write_timeout = TIMEOUT_MS * NS_PER_MS));
 	ASSERT_TRUE(fill(self->nb, CAPACITY));
-	ASSERT_TRUE(task_blocks(&task));
+	ASSERT_BLOCKS(task);
 	pause_ms(SLICE_MS);
 	written = now_ns();
 	ASSERT_EQ(1, put(other, 0, 1));
-	ASSERT_EQ(1, task_wait(&task));
+	ASSERT_RETURNS(1, task);
 	ASSERT_EQ(-ETIMEDOUT, story_of(&task)->value[0]);
 	ASSERT_LE(TIMEOUT_MS * NS_PER_MS, elapsed(&task, 0));
 	ASSERT_GT(written + TIMEOUT_MS * NS_PER_MS, story_of(&task)->end[0]);
@@ -356,7 +336,7 @@ FIXTURE_TEARDOWN(restart_module)
 #define ASSERT_COMES_TO_HANDLER(function)				\
 do {									\
 	self->task.fn = function;					\
-	ASSERT_TRUE(task_blocks(&self->task));				\
+	ASSERT_BLOCKS(self->task);					\
 	close(self->fd);						\
 	ASSERT_TRUE(task_halt(&self->task, HALT_STOP));			\
 	ASSERT_EQ(0, kill(self->task.pid, SIGUSR1));			\
@@ -366,7 +346,7 @@ do {									\
 
 TEST_F(restart_module, can_be_unloaded_after_a_stopped_task_was_killed)
 {
-	ASSERT_TRUE(task_blocks(&self->task));
+	ASSERT_BLOCKS(self->task);
 	ASSERT_TRUE(task_halt(&self->task, HALT_STOP));
 	close(self->fd);
 	ASSERT_EQ(-EWOULDBLOCK, module_unload());
@@ -376,11 +356,11 @@ TEST_F(restart_module, can_be_unloaded_after_a_stopped_task_was_killed)
 
 TEST_F(restart_module, can_be_unloaded_when_the_call_is_complete)
 {
-	ASSERT_TRUE(task_blocks(&self->task));
+	ASSERT_BLOCKS(self->task);
 	ASSERT_TRUE(task_halt(&self->task, HALT_STOP));
 	ASSERT_TRUE(task_release(&self->task, HALT_STOP));
 	ASSERT_EQ(LEN, put(self->fd, 0, LEN));
-	ASSERT_EQ(LEN, task_wait(&self->task));
+	ASSERT_RETURNS(LEN, self->task);
 	close(self->fd);
 	ASSERT_UNLOADS();
 }
@@ -479,7 +459,7 @@ static long read_and_fork(struct task *t)
 TEST_F(restart_module, cannot_be_unloaded_while_a_child_of_a_handler_runs)
 {
 	ASSERT_COMES_TO_HANDLER(read_and_fork);
-	ASSERT_EQ(-EINTR, task_wait(&self->task));
+	ASSERT_RETURNS(-EINTR, self->task);
 	ASSERT_TRUE(module_stays());
 	ASSERT_EQ(0, kill(story_of(&self->task)->value[1], SIGKILL));
 	ASSERT_UNLOADS();
@@ -489,7 +469,7 @@ TEST_F(restart_module, can_be_unloaded_after_a_call_by_a_child_of_a_handler)
 {
 	self->task.arg[1] = true;
 	ASSERT_COMES_TO_HANDLER(read_and_fork);
-	ASSERT_EQ(-EINTR, task_wait(&self->task));
+	ASSERT_RETURNS(-EINTR, self->task);
 	ASSERT_UNLOADS();
 	ASSERT_EQ(0, kill(story_of(&self->task)->value[1], SIGKILL));
 }
@@ -515,7 +495,7 @@ static long read_and_restart(struct task *t)
 TEST_F(restart_module, stays_loaded_for_restart_syscall_in_a_handler)
 {
 	ASSERT_COMES_TO_HANDLER(read_and_restart);
-	ASSERT_EQ(-EINTR, task_wait(&self->task));
+	ASSERT_RETURNS(-EINTR, self->task);
 	ASSERT_EQ(-EINTR, story_of(&self->task)->value[1]);
 	ASSERT_EQ(-EINTR, restart_by_hand());
 	ASSERT_UNLOADS();
@@ -579,7 +559,7 @@ TEST_F_TIMEOUT(restart_module, can_be_unloaded_after_many_tasks_have_exited, CRO
 {
 	ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = CROWD_SECONDS * 1000 * NS_PER_MS));
 	self->task.fn = read_in_a_crowd;
-	ASSERT_EQ(0, task_start(&self->task));
+	ASSERT_STARTS(self->task);
 	ASSERT_TRUE(crowd_is(CROWD));
 	ASSERT_EQ(0, kill(self->task.pid, SIGSTOP));
 	ASSERT_TRUE(crowd_is(0));
@@ -589,7 +569,7 @@ TEST_F_TIMEOUT(restart_module, can_be_unloaded_after_many_tasks_have_exited, CRO
 	pause_ms(WHILE_MS);
 	ASSERT_TRUE(fill(self->fd, CROWD));
 	ASSERT_TRUE(crowd_ends(&self->task));
-	ASSERT_EQ(CROWD, task_wait(&self->task));
+	ASSERT_RETURNS(CROWD, self->task);
 	close(self->fd);
 	ASSERT_UNLOADS();
 }

@@ -18,7 +18,7 @@ FIXTURE(shutdown) {
 
 FIXTURE_SETUP(shutdown)
 {
-	ASSERT_EQ(0, queue_begin(BBUF_STREAM, CAPACITY, 0, &self->fd, &self->nb));
+	QUEUE_BEGIN(BBUF_STREAM, CAPACITY, 0);
 	self->in = queue_open(QUEUE, O_RDONLY);
 	self->out = queue_open(QUEUE, O_WRONLY);
 	ASSERT_LE(0, self->in);
@@ -54,7 +54,7 @@ TEST_F(shutdown, gives_record_writers_EPIPE)
 {
 	close(self->fd);
 	close(self->nb);
-	ASSERT_EQ(0, queue_begin(BBUF_RECORD, CAPACITY, 0, &self->fd, &self->nb));
+	QUEUE_BEGIN(BBUF_RECORD, CAPACITY, 0);
 	ASSERT_EQ(10, put(self->fd, 0, 10));
 	ASSERT_EQ(0, queue_shutdown(self->fd));
 	ASSERT_FAILS(EPIPE, put(self->nb, 0, 1));
@@ -63,29 +63,33 @@ TEST_F(shutdown, gives_record_writers_EPIPE)
 	ASSERT_EQ(0, read(self->fd, &(char){ 0 }, 1));
 }
 
-TEST_F(shutdown, releases_all_waiting_writers)
+NAMED_FIXTURE(waiters, BBUF_STREAM, CAPACITY, 0)
+SIDES(waiters);
+
+TEST_F(waiters, are_released_by_shutdown)
 {
-	struct task writer[3];
+	const long result = variant->writes ? -EPIPE : 0;
+	struct task caller[3];
 	size_t i;
 
-	ASSERT_TRUE(fill(self->nb, CAPACITY));
-	for (i = 0; i < ARRAY_SIZE(writer); i++) {
-		writer[i] = task_writer(self->fd, 0, 10);
-		ASSERT_TRUE(task_blocks(&writer[i]));
+	CLOSE_SIDE(CAPACITY);
+	for (i = 0; i < ARRAY_SIZE(caller); i++) {
+		caller[i] = CALLER(0, 10);
+		ASSERT_BLOCKS(caller[i]);
 	}
 	ASSERT_EQ(0, queue_shutdown(self->nb));
-	for (i = 0; i < ARRAY_SIZE(writer); i++)
-		ASSERT_EQ(-EPIPE, task_wait(&writer[i]));
-	ASSERT_EQ(CAPACITY, queued(self->fd));
+	for (i = 0; i < ARRAY_SIZE(caller); i++)
+		ASSERT_RETURNS(result, caller[i]);
+	ASSERT_EQ(variant->writes ? CAPACITY : 0, queued(self->nb));
 }
 
 TEST_F(shutdown, ends_a_large_write_with_a_partial_count)
 {
 	struct task writer = task_writer(self->fd, 0, 2 * CAPACITY);
 
-	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_BLOCKS(writer);
 	ASSERT_EQ(0, queue_shutdown(self->nb));
-	ASSERT_EQ(CAPACITY, task_wait(&writer));
+	ASSERT_RETURNS(CAPACITY, writer);
 	ASSERT_TRUE(take(self->fd, 0, CAPACITY));
 	ASSERT_EQ(0, read(self->fd, &(char){ 0 }, 1));
 }
@@ -106,30 +110,16 @@ TEST_F(shutdown, lets_readers_drain_the_queue_before_EOF)
 	ASSERT_EQ(0, read(self->nb, &byte, 1));
 }
 
-TEST_F(shutdown, releases_all_waiting_readers)
-{
-	struct task reader[3];
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(reader); i++) {
-		reader[i] = task_reader(self->fd, 10);
-		ASSERT_TRUE(task_blocks(&reader[i]));
-	}
-	ASSERT_EQ(0, queue_shutdown(self->nb));
-	for (i = 0; i < ARRAY_SIZE(reader); i++)
-		ASSERT_EQ(0, task_wait(&reader[i]));
-}
-
 TEST_F(shutdown, releases_readers_below_the_read_mark)
 {
 	struct task reader = task_reader(self->fd, 100);
 
 	ASSERT_EQ(0, queue_set_read_mark(self->fd, 100));
 	ASSERT_EQ(10, put(self->fd, 0, 10));
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	ASSERT_EQ(0, queue_shutdown(self->fd));
-	ASSERT_EQ(10, task_wait(&reader));
-	ASSERT_TRUE(pattern_matches(reader.result->data, 0, 10));
+	ASSERT_RETURNS(10, reader);
+	ASSERT_DATA(reader, 0, 10);
 }
 
 TEST_F(shutdown, leaves_fsync_waiting_until_all_is_read)
@@ -137,11 +127,11 @@ TEST_F(shutdown, leaves_fsync_waiting_until_all_is_read)
 	struct task drainer = task_drainer(self->fd);
 
 	ASSERT_EQ(10, put(self->fd, 0, 10));
-	ASSERT_TRUE(task_blocks(&drainer));
+	ASSERT_BLOCKS(drainer);
 	ASSERT_EQ(0, queue_shutdown(self->fd));
-	ASSERT_TRUE(task_undisturbed(&drainer));
+	ASSERT_UNDISTURBED(drainer);
 	ASSERT_TRUE(take(self->nb, 0, 10));
-	ASSERT_EQ(0, task_wait(&drainer));
+	ASSERT_RETURNS(0, drainer);
 }
 
 /* A producer writes, and shuts down; no reader may miss a byte, or read past the end. */
@@ -170,7 +160,7 @@ TEST_F(shutdown, right_after_the_last_byte_loses_nothing)
 
 		for (i = 0; i < READERS; i++) {
 			reader[i] = (struct task){ .fn = count_bytes, .fd = self->in, .len = 70 };
-			ASSERT_EQ(0, task_start(&reader[i]));
+			ASSERT_STARTS(reader[i]);
 		}
 		ASSERT_EQ(ROUND_BYTES, put(self->out, 0, ROUND_BYTES));
 		ASSERT_EQ(0, queue_shutdown(self->out));
@@ -220,23 +210,23 @@ TEST_F(shutdown, wakes_pollers)
 	struct task in = task_poller(self->in, POLLIN), out = task_poller(self->out, POLLOUT);
 	struct task rdhup = task_poller(self->in, POLLRDHUP);
 
-	ASSERT_TRUE(task_blocks(&in));
-	ASSERT_TRUE(task_blocks(&rdhup));
+	ASSERT_BLOCKS(in);
+	ASSERT_BLOCKS(rdhup);
 	ASSERT_EQ(CAPACITY, put(self->fd, 0, CAPACITY));
-	ASSERT_EQ(POLLIN, task_wait(&in));
-	ASSERT_TRUE(task_blocks(&out));
+	ASSERT_RETURNS(POLLIN, in);
+	ASSERT_BLOCKS(out);
 	ASSERT_EQ(0, queue_shutdown(self->fd));
-	ASSERT_EQ(POLLERR, task_wait(&out));
-	ASSERT_EQ(POLLRDHUP, task_wait(&rdhup));
+	ASSERT_RETURNS(POLLERR, out);
+	ASSERT_RETURNS(POLLRDHUP, rdhup);
 }
 
 TEST_F(shutdown, wakes_a_poller_for_data_of_an_empty_queue)
 {
 	struct task in = task_poller(self->in, POLLIN);
 
-	ASSERT_TRUE(task_blocks(&in));
+	ASSERT_BLOCKS(in);
 	ASSERT_EQ(0, queue_shutdown(self->fd));
-	ASSERT_EQ(POLLIN | POLLHUP, task_wait(&in));
+	ASSERT_RETURNS(POLLIN | POLLHUP, in);
 }
 
 TEST_F(shutdown, brings_POLLHUP_when_the_last_byte_is_read)
@@ -245,11 +235,11 @@ TEST_F(shutdown, brings_POLLHUP_when_the_last_byte_is_read)
 
 	ASSERT_EQ(10, put(self->fd, 0, 10));
 	ASSERT_EQ(0, queue_shutdown(self->fd));
-	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_BLOCKS(poller);
 	ASSERT_TRUE(take(self->nb, 0, 9));
-	ASSERT_TRUE(task_undisturbed(&poller));
+	ASSERT_UNDISTURBED(poller);
 	ASSERT_TRUE(take(self->nb, 9, 1));
-	ASSERT_EQ(POLLHUP, task_wait(&poller));
+	ASSERT_RETURNS(POLLHUP, poller);
 }
 
 TEST_F(shutdown, is_an_epoll_edge)
@@ -270,25 +260,17 @@ TEST_F(shutdown, is_an_epoll_edge)
 
 TEST_F(shutdown, sends_SIGIO_to_both_sides)
 {
-	struct timespec none = { 0 };
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGIO);
-	ASSERT_EQ(0, sigprocmask(SIG_BLOCK, &set, NULL));
-	ASSERT_EQ(0, fcntl(self->in, F_SETOWN, getpid()));
-	ASSERT_EQ(0, fcntl(self->in, F_SETFL, O_ASYNC));
+	ASSERT_TRUE(sigio_on(self->in));
 	ASSERT_EQ(0, queue_shutdown(self->fd));
-	ASSERT_EQ(SIGIO, sigtimedwait(&set, NULL, &none));
+	ASSERT_TRUE(sigio_sent());
 	ASSERT_EQ(0, fcntl(self->in, F_SETFL, 0));
 
 	ASSERT_EQ(0, queue_reopen(self->fd));
 	ASSERT_TRUE(fill(self->nb, CAPACITY));
-	ASSERT_EQ(0, fcntl(self->out, F_SETOWN, getpid()));
-	ASSERT_EQ(0, fcntl(self->out, F_SETFL, O_ASYNC));
-	ASSERT_EQ(-1, sigtimedwait(&set, NULL, &none));
+	ASSERT_TRUE(sigio_on(self->out));
+	ASSERT_FALSE(sigio_sent());
 	ASSERT_EQ(0, queue_shutdown(self->fd));
-	ASSERT_EQ(SIGIO, sigtimedwait(&set, NULL, &none));
+	ASSERT_TRUE(sigio_sent());
 }
 
 /* A new round */
@@ -304,9 +286,9 @@ TEST_F(shutdown, is_undone_by_reopen)
 	ASSERT_EQ(0, queue_info(self->fd).state);
 	ASSERT_EQ(10, put(self->fd, 10, 10));
 	ASSERT_TRUE(take(self->fd, 0, 20));
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	ASSERT_EQ(1, put(self->fd, 20, 1));
-	ASSERT_EQ(1, task_wait(&reader));
+	ASSERT_RETURNS(1, reader);
 }
 
 TEST_F(shutdown, shutdown_and_reopen_are_idempotent)
@@ -340,7 +322,7 @@ TEST_F(shutdown, does_not_happen_on_close_without_the_policy)
 {
 	struct task reader = task_reader(self->in, 1);
 
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	close(self->fd);
 	close(self->out);
 	task_kill(&reader);	/* it had them open, too */
@@ -361,10 +343,9 @@ FIXTURE_SETUP(last_close)
 {
 	ASSERT_EQ(0, queue_make(BBUF_STREAM, CAPACITY, BBUF_EOF_ON_CLOSE));
 	self->in = queue_open(QUEUE, O_RDONLY);
-	self->nb = queue_open(QUEUE, O_RDONLY | O_NONBLOCK);
+	ASSERT_OPENS(self->nb, O_RDONLY | O_NONBLOCK);
 	self->out = queue_open(QUEUE, O_WRONLY);
 	ASSERT_LE(0, self->in);
-	ASSERT_LE(0, self->nb);
 	ASSERT_LE(0, self->out);
 }
 
@@ -409,11 +390,11 @@ TEST_F(last_close, releases_waiting_readers)
 		reader[i] = task_reader(self->in, 1);
 		reader[i].fn = read_only;
 		reader[i].arg[0] = self->out;
-		ASSERT_TRUE(task_blocks(&reader[i]));
+		ASSERT_BLOCKS(reader[i]);
 	}
 	close(self->out);
 	for (i = 0; i < ARRAY_SIZE(reader); i++)
-		ASSERT_EQ(0, task_wait(&reader[i]));
+		ASSERT_RETURNS(0, reader[i]);
 }
 
 TEST_F(last_close, is_not_the_close_of_one_of_two_duplicates)
@@ -430,7 +411,7 @@ TEST_F(last_close, happens_when_the_last_process_exits_or_is_killed)
 {
 	struct task holder = task_holder();
 
-	ASSERT_TRUE(task_blocks(&holder));
+	ASSERT_BLOCKS(holder);
 	close(self->out);
 	ASSERT_OPEN();
 	task_kill(&holder);

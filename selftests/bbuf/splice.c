@@ -122,9 +122,9 @@ TEST_F(splice, sleeps_from_an_empty_queue_until_a_write)
 		.fn = splice_out, .nr = SYS_splice, .fd = self->fd, .arg = { self->out },
 	};
 
-	ASSERT_TRUE(task_blocks(&splicer));
+	ASSERT_BLOCKS(splicer);
 	ASSERT_EQ(10, put(self->fd, 0, 10));
-	ASSERT_EQ(10, task_wait(&splicer));
+	ASSERT_RETURNS(10, splicer);
 	ASSERT_TRUE(take(self->in, 0, 10));
 }
 
@@ -137,9 +137,9 @@ TEST_F(splice, sleeps_to_a_full_queue_until_a_read)
 
 	ASSERT_TRUE(fill(self->fd, CAPACITY));
 	ASSERT_EQ(100, put(self->out, 0, 100));
-	ASSERT_TRUE(task_blocks(&splicer));
+	ASSERT_BLOCKS(splicer);
 	ASSERT_TRUE(discard(self->nb, CAPACITY));
-	ASSERT_EQ(100, task_wait(&splicer));
+	ASSERT_RETURNS(100, splicer);
 	ASSERT_TRUE(take(self->nb, 0, 100));
 }
 
@@ -196,9 +196,9 @@ TEST_F(splice, sendfile_moves_a_file_larger_than_the_queue)
 	sender.arg[0] = pattern_file(sender.len);
 	sender.arg[1] = self->fd;
 	ASSERT_LE(0, sender.arg[0]);
-	ASSERT_TRUE(task_blocks(&sender));
+	ASSERT_BLOCKS(sender);
 	ASSERT_TRUE(take(self->fd, 0, sender.len));
-	ASSERT_EQ((long)sender.len, task_wait(&sender));
+	ASSERT_RETURNS((long)sender.len, sender);
 }
 
 TEST_F(splice, sendfile_moves_data_into_a_pipe)

@@ -36,11 +36,11 @@ TEST_F(stalled, writer_delays_a_resize)
 	REQUIRE_USERFAULTFD(&self->late);
 	ASSERT_EQ(100, put(self->nb, 50, 100));
 	ASSERT_STALLS(writer);
-	ASSERT_TRUE(task_blocks(&resizer));
+	ASSERT_BLOCKS(resizer);
 	ASSERT_TRUE(take(self->nb, 50, 100));
-	ASSERT_TRUE(task_undisturbed(&resizer));
+	ASSERT_UNDISTURBED(resizer);
 	ASSERT_EQ(LENGTH, FINISH(writer));
-	ASSERT_EQ(0, task_wait(&resizer));
+	ASSERT_RETURNS(0, resizer);
 	ASSERT_EQ(7000, queue_info(self->fd).capacity);
 	ASSERT_TRUE(take(self->nb, 0, LENGTH));
 }
@@ -53,10 +53,10 @@ TEST_F(stalled, reader_delays_a_resize)
 	REQUIRE_USERFAULTFD(&self->late);
 	ASSERT_EQ(LENGTH + 10, put(self->nb, 0, LENGTH + 10));
 	ASSERT_STALLS(reader);
-	ASSERT_TRUE(task_blocks(&resizer));
+	ASSERT_BLOCKS(resizer);
 	ASSERT_EQ(LENGTH, FINISH(reader));
 	ASSERT_TRUE(pattern_matches(self->late.buf, 0, LENGTH));
-	ASSERT_EQ(0, task_wait(&resizer));
+	ASSERT_RETURNS(0, resizer);
 	ASSERT_TRUE(take(self->nb, LENGTH, 10));
 }
 
@@ -68,10 +68,10 @@ TEST_F(stalled, writer_does_not_delay_interrupted_callers)
 
 	REQUIRE_USERFAULTFD(&self->late);
 	ASSERT_STALLS(writer);
-	ASSERT_TRUE(task_blocks(&resizer));
-	ASSERT_TRUE(task_blocks(&killed));
+	ASSERT_BLOCKS(resizer);
+	ASSERT_BLOCKS(killed);
 	ASSERT_TRUE(task_signal(&resizer));
-	ASSERT_EQ(-EINTR, task_wait(&resizer));
+	ASSERT_RETURNS(-EINTR, resizer);
 	task_kill(&killed);
 	ASSERT_EQ(LENGTH, FINISH(writer));
 	ASSERT_EQ(CAPACITY, queue_info(self->fd).capacity);
@@ -101,10 +101,10 @@ TEST_F(stalled, reader_delays_a_flush)
 	REQUIRE_USERFAULTFD(&self->late);
 	ASSERT_EQ(LENGTH + 10, put(self->nb, 0, LENGTH + 10));
 	ASSERT_STALLS(reader);
-	ASSERT_TRUE(task_blocks(&flusher));
+	ASSERT_BLOCKS(flusher);
 	ASSERT_EQ(LENGTH, FINISH(reader));
 	ASSERT_TRUE(pattern_matches(self->late.buf, 0, LENGTH));
-	ASSERT_EQ(0, task_wait(&flusher));
+	ASSERT_RETURNS(0, flusher);
 	ASSERT_EQ(10, queue_info(self->fd).flushed_bytes);
 }
 
@@ -129,9 +129,9 @@ TEST_F(stalled, writer_does_not_delay_shutdown)
 
 	REQUIRE_USERFAULTFD(&self->late);
 	ASSERT_STALLS(writer);
-	ASSERT_TRUE(task_blocks(&behind));
+	ASSERT_BLOCKS(behind);
 	ASSERT_EQ(0, queue_shutdown(self->fd));
-	ASSERT_EQ(-EPIPE, task_wait(&behind));
+	ASSERT_RETURNS(-EPIPE, behind);
 	/* Nor what comes afterwards: it is in front no more. */
 	ASSERT_EQ(0, queue_reopen(self->fd));
 	ASSERT_EQ(10, put(self->fd, 0, 10));
@@ -140,34 +140,23 @@ TEST_F(stalled, writer_does_not_delay_shutdown)
 	ASSERT_EQ(0, queued(self->fd));
 }
 
-TEST_F(stalled, writer_does_not_delay_destroy)
+LATE_FIXTURE(stalled_call, CAPACITY, LENGTH)
+SIDES(stalled_call);
+
+TEST_F(stalled_call, does_not_delay_destroy)
 {
-	struct call writer = WRITER();
-	struct task behind = task_writer(self->fd, 0, 10);
-	struct task resizer = task_resizer(self->fd, 7000);
+	struct call call = { .late = &self->late, .fd = self->fd, .writes = variant->writes };
+	struct task resizer = task_resizer(self->fd, 7000), behind = CALLER(0, 10);
 
 	REQUIRE_USERFAULTFD(&self->late);
-	ASSERT_STALLS(writer);
-	ASSERT_TRUE(task_blocks(&behind));
-	ASSERT_TRUE(task_blocks(&resizer));
+	ASSERT_TRUE(variant->writes || fill(self->nb, LENGTH));
+	ASSERT_STALLS(call);
+	ASSERT_BLOCKS(behind);
+	ASSERT_BLOCKS(resizer);
 	ASSERT_EQ(0, queue_destroy(QUEUE));
-	ASSERT_EQ(-ENODEV, task_wait(&behind));
-	ASSERT_EQ(-ENODEV, task_wait(&resizer));
-	ASSERT_EQ(-ENODEV, FINISH(writer));
-}
-
-TEST_F(stalled, reader_does_not_delay_shutdown)
-{
-	struct call reader = READER();
-	struct task behind = task_reader(self->fd, 10);
-
-	REQUIRE_USERFAULTFD(&self->late);
-	ASSERT_EQ(LENGTH, put(self->nb, 0, LENGTH));
-	ASSERT_STALLS(reader);
-	ASSERT_TRUE(task_blocks(&behind));
-	ASSERT_EQ(0, queue_destroy(QUEUE));
-	ASSERT_EQ(-ENODEV, task_wait(&behind));
-	ASSERT_EQ(-ENODEV, FINISH(reader));
+	ASSERT_RETURNS(-ENODEV, behind);
+	ASSERT_RETURNS(-ENODEV, resizer);
+	ASSERT_EQ(-ENODEV, FINISH(call));
 }
 
 TEST_F(stalled, reader_hides_the_data_from_peek)
@@ -322,27 +311,6 @@ TEST_F(stalled, record_writer_gets_EPIPE_after_shutdown)
 	ASSERT_EQ(-EPIPE, FINISH(writer));
 	ASSERT_EQ(0, read(self->nb, &byte, 1));
 	ASSERT_EQ(0, queue_info(self->nb).in.records);
-}
-
-TEST_F(stalled, writer_gets_ENODEV_after_destroy)
-{
-	struct call writer = WRITER();
-
-	REQUIRE_USERFAULTFD(&self->late);
-	ASSERT_STALLS(writer);
-	ASSERT_EQ(0, queue_destroy(QUEUE));
-	ASSERT_EQ(-ENODEV, FINISH(writer));
-}
-
-TEST_F(stalled, reader_gets_ENODEV_after_destroy)
-{
-	struct call reader = READER();
-
-	REQUIRE_USERFAULTFD(&self->late);
-	ASSERT_EQ(LENGTH, put(self->nb, 0, LENGTH));
-	ASSERT_STALLS(reader);
-	ASSERT_EQ(0, queue_destroy(QUEUE));
-	ASSERT_EQ(-ENODEV, FINISH(reader));
 }
 
 BBUF_HARNESS_MAIN

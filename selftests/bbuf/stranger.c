@@ -162,8 +162,8 @@ TEST_F(stranger, reads_counters_if_it_may_read_the_node)
 				.arg = { users[j].uid, users[j].gid },
 			};
 
-			ASSERT_EQ(0, task_start(&task));
-			ASSERT_EQ(0, task_wait(&task)) {
+			ASSERT_STARTS(task);
+			ASSERT_RETURNS(0, task) {
 				TH_LOG("%s, mode %04o, user %u, group %u", task.result->data,
 				       modes[i], users[j].uid, users[j].gid);
 			}
@@ -185,8 +185,8 @@ TEST_F(stranger, cannot_detect_a_write_to_a_private_queue)
 	struct task task = { .fn = poll_bytes_in };
 
 	ASSERT_EQ(10, put(self->fd, 0, 10));
-	ASSERT_EQ(0, task_start(&task));
-	ASSERT_EQ(-EACCES, task_wait(&task));
+	ASSERT_STARTS(task);
+	ASSERT_RETURNS(-EACCES, task);
 }
 
 /* A queue without leases has fewer files; those it has are guarded likewise. */
@@ -272,8 +272,8 @@ TEST_F(stranger, cannot_open_or_watch_the_node)
 {
 	struct task task = { .fn = open_or_watch };
 
-	ASSERT_EQ(0, task_start(&task));
-	ASSERT_EQ(-EACCES, task_wait(&task));
+	ASSERT_STARTS(task);
+	ASSERT_RETURNS(-EACCES, task);
 }
 
 /* A user with write permission is notified of room, but not of queued data. */

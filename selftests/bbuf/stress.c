@@ -160,17 +160,17 @@ TEST_F(stress, everything_is_delivered_once_in_all_modes_under_signals)
 			.fn = consume, .fd = self->fd, .len = 2 * CAPACITY, .position = i,
 			.arg = { self->nb, i % MODES },
 		};
-		ASSERT_EQ(0, task_start(&consumer[i]));
+		ASSERT_STARTS(consumer[i]);
 	}
 	for (i = 0; i < PRODUCERS; i++) {
 		producer[i] = (struct task){
 			.fn = produce, .fd = self->fd, .len = 3 * CAPACITY, .position = i,
 			.arg = { self->nb, i % MODES },
 		};
-		ASSERT_EQ(0, task_start(&producer[i]));
+		ASSERT_STARTS(producer[i]);
 	}
 	for (i = 0; i < PRODUCERS; i++)
-		ASSERT_EQ(BYTES_EACH, task_wait(&producer[i]));
+		ASSERT_RETURNS(BYTES_EACH, producer[i]);
 	ASSERT_TRUE(eventually(tally_total() >= PRODUCERS * BYTES_EACH));
 	for (i = 0; i < CONSUMERS; i++) {
 		ASSERT_FALSE(task_done(&consumer[i]));
@@ -242,13 +242,13 @@ TEST_F(stress, messages_of_many_producers_stay_whole_and_in_order)
 
 	SET_CAPACITY(CAPACITY);
 	noise.fd = self->nb;
-	ASSERT_EQ(0, task_start(&noise));
+	ASSERT_STARTS(noise);
 	for (i = 0; i < PRODUCERS; i++) {
 		producer[i] = (struct task){
 			.fn = write_messages, .fd = self->fd, .len = sizeof(struct message),
 			.position = i,
 		};
-		ASSERT_EQ(0, task_start(&producer[i]));
+		ASSERT_STARTS(producer[i]);
 	}
 	while (left) {
 		ASSERT_TRUE(read_message(self->fd, &message));
@@ -259,7 +259,7 @@ TEST_F(stress, messages_of_many_producers_stay_whole_and_in_order)
 		left--;
 	}
 	for (i = 0; i < PRODUCERS; i++)
-		ASSERT_EQ(MESSAGES, task_wait(&producer[i]));
+		ASSERT_RETURNS(MESSAGES, producer[i]);
 	ASSERT_FALSE(task_done(&noise));
 	task_kill(&noise);
 }
@@ -299,10 +299,10 @@ TEST_F(stress, queue_of_one_byte_serves_many_processes)
 		task[i] = (struct task){
 			.fn = i % 2 ? write_one_by_one : read_one_by_one, .fd = self->fd,
 		};
-		ASSERT_EQ(0, task_start(&task[i]));
+		ASSERT_STARTS(task[i]);
 	}
 	for (i = 0; i < ARRAY_SIZE(task); i++)
-		ASSERT_EQ(ONE_BYTE_ROUNDS, task_wait(&task[i]));
+		ASSERT_RETURNS(ONE_BYTE_ROUNDS, task[i]);
 	ASSERT_EQ(0, queued(self->nb));
 }
 

@@ -70,11 +70,9 @@ FIXTURE_SETUP(lease_reader)
 {
 	ASSERT_EQ(0, lease_make(.type = BBUF_RECORD, .capacity = CAPACITY,
 				.lease_timeout = variant->lease_timeout));
-	self->fd = queue_open(QUEUE, O_RDWR);
-	self->nb = queue_open(QUEUE, O_RDWR | O_NONBLOCK);
+	ASSERT_OPENS(self->fd, O_RDWR);
+	ASSERT_OPENS(self->nb, O_RDWR | O_NONBLOCK);
 	self->other = queue_open(QUEUE, O_RDWR | O_NONBLOCK);
-	ASSERT_LE(0, self->fd);
-	ASSERT_LE(0, self->nb);
 	ASSERT_LE(0, self->other);
 	ASSERT_EQ(0, queue_set_options(self->fd, .flags = variant->flags));
 	if (variant->flags & BBUF_FRAMED)
@@ -298,7 +296,7 @@ FIXTURE(tokens) {
 
 FIXTURE_SETUP(tokens)
 {
-	ASSERT_EQ(0, queue_begin(BBUF_STREAM, 100, BBUF_LEASE, &self->fd, &self->nb));
+	QUEUE_BEGIN(BBUF_STREAM, 100, BBUF_LEASE);
 	ASSERT_EQ(3, write(self->nb, "abc", 3));
 	ASSERT_EQ(0, late_map(&self->late, 2));
 	self->call = (struct call){ .late = &self->late, .fd = self->fd };
@@ -325,8 +323,8 @@ TEST_F(tokens, are_not_held_by_a_stalled_reader)
 	ASSERT_STALLS(self->call);
 	ASSERT_EQ(0, queue_info(self->nb).leased_bytes);
 	ASSERT_EQ(3, queued(self->nb));
-	ASSERT_EQ(0, task_start(&other));
-	ASSERT_EQ(2, task_wait(&other));
+	ASSERT_STARTS(other);
+	ASSERT_RETURNS(2, other);
 	ASSERT_EQ('a', other.result->data[0]);
 	ASSERT_EQ('b', other.result->data[1]);
 	ASSERT_TRUE(eventually(queue_info(self->nb).leased_bytes == 0));
@@ -363,7 +361,7 @@ FIXTURE_VARIANT_ADD(timeouts, records) {
 
 FIXTURE_SETUP(timeouts)
 {
-	ASSERT_EQ(0, queue_begin(variant->type, CAPACITY, 0, &self->fd, &self->nb));
+	QUEUE_BEGIN(variant->type, CAPACITY, 0);
 	self->other = queue_open(QUEUE, O_RDWR);
 	ASSERT_LE(0, self->other);
 	ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = TIMEOUT_MS * NS_PER_MS,
@@ -406,10 +404,10 @@ TEST_F(timeouts, release_waiters_from_a_stalled_writer)
 
 	REQUIRE_LATE();
 	ASSERT_WRITER_STALLS();
-	ASSERT_EQ(0, task_start(&behind[0]));
-	ASSERT_EQ(100, task_wait(&behind[0]));
-	ASSERT_EQ(0, task_start(&behind[1]));
-	ASSERT_EQ(100, task_wait(&behind[1]));
+	ASSERT_STARTS(behind[0]);
+	ASSERT_RETURNS(100, behind[0]);
+	ASSERT_STARTS(behind[1]);
+	ASSERT_RETURNS(100, behind[1]);
 	ASSERT_FALSE(load(self->call.done));
 	ASSERT_EQ(-ETIMEDOUT, FINISH(self->call));
 	ASSERT_EQ(200, queue_info(self->nb).bytes);
@@ -424,8 +422,8 @@ TEST_F(timeouts, release_pollers_from_a_stalled_writer)
 
 	REQUIRE_LATE();
 	ASSERT_WRITER_STALLS();
-	ASSERT_EQ(0, task_start(&poller));
-	ASSERT_EQ(POLLOUT, task_wait(&poller));
+	ASSERT_STARTS(poller);
+	ASSERT_RETURNS(POLLOUT, poller);
 	ASSERT_FALSE(load(self->call.done));
 	ASSERT_EQ(100, put(self->nb, 7, 100));
 	ASSERT_EQ(-ETIMEDOUT, FINISH(self->call));
@@ -546,9 +544,9 @@ TEST_F(timeouts, release_waiters_from_a_stalled_reader)
 	REQUIRE_LATE();
 	PUT_TWO();
 	ASSERT_STALLS(self->call);
-	ASSERT_EQ(0, task_start(&behind));
-	ASSERT_EQ(LENGTH, task_wait(&behind));
-	ASSERT_TRUE(pattern_matches(behind.result->data, 0, LENGTH));
+	ASSERT_STARTS(behind);
+	ASSERT_RETURNS(LENGTH, behind);
+	ASSERT_DATA(behind, 0, LENGTH);
 	ASSERT_FALSE(load(self->call.done));
 	ASSERT_EQ(-ETIMEDOUT, FINISH(self->call));
 	ASSERT_TRUE(taken_by_now(self->nb, LENGTH));
@@ -578,8 +576,8 @@ TEST_F(timeouts, release_pollers_from_a_stalled_reader)
 	REQUIRE_LATE();
 	PUT_TWO();
 	ASSERT_STALLS(self->call);
-	ASSERT_EQ(0, task_start(&poller));
-	ASSERT_EQ(POLLIN, task_wait(&poller));
+	ASSERT_STARTS(poller);
+	ASSERT_RETURNS(POLLIN, poller);
 	ASSERT_TRUE(eventually(taken_by_now(self->nb, 0)));
 	pause_ms(TIMEOUT_MS);
 	ASSERT_EQ(-ETIMEDOUT, FINISH(self->call));
@@ -662,7 +660,7 @@ TEST_F(timeouts, wake_one_exclusive_poller_per_record_of_a_stalled_reader)
 		poller[i] = (struct task){
 			.fn = poll_exclusively, .nr = SYS_epoll_wait, .fd = -1, .len = 1,
 		};
-		ASSERT_TRUE(task_blocks(&poller[i]));
+		ASSERT_BLOCKS(poller[i]);
 	}
 	ASSERT_TRUE(eventually(count_woken(poller) >= 2));
 	ASSERT_EQ(2, count_woken(poller));

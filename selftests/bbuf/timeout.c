@@ -92,9 +92,9 @@ TEST_F(timeout, does_not_end_calls_that_are_served_in_time)
 	struct task reader = task_reader(self->fd, 1);
 
 	ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = DEADLINE_MS * NS_PER_MS));
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	ASSERT_EQ(1, put(self->nb, 0, 1));
-	ASSERT_EQ(1, task_wait(&reader));
+	ASSERT_RETURNS(1, reader);
 }
 
 TEST_F(timeout, may_be_centuries)
@@ -102,10 +102,10 @@ TEST_F(timeout, may_be_centuries)
 	struct task reader = task_reader(self->fd, 1);
 
 	ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = FOREVER_NS));
-	ASSERT_TRUE(task_blocks(&reader));
-	ASSERT_TRUE(task_undisturbed(&reader));
+	ASSERT_BLOCKS(reader);
+	ASSERT_UNDISTURBED(reader);
 	ASSERT_EQ(1, put(self->nb, 0, 1));
-	ASSERT_EQ(1, task_wait(&reader));
+	ASSERT_RETURNS(1, reader);
 }
 
 TEST_F(timeout, belongs_to_the_open_file_description)
@@ -114,15 +114,15 @@ TEST_F(timeout, belongs_to_the_open_file_description)
 	int copy = dup(self->fd);
 	char byte;
 
-	ASSERT_TRUE(task_blocks(&other));
+	ASSERT_BLOCKS(other);
 	ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = NS_PER_MS));
 	ASSERT_FAILS(ETIMEDOUT, read(copy, &byte, 1));
-	ASSERT_TRUE(task_undisturbed(&other));
+	ASSERT_UNDISTURBED(other);
 	ASSERT_EQ(0, queue_set_options(copy, .read_timeout = 0));
 	task_kill(&other);
 	other.fd = self->fd;
-	ASSERT_TRUE(task_blocks(&other));
-	ASSERT_TRUE(task_undisturbed(&other));
+	ASSERT_BLOCKS(other);
+	ASSERT_UNDISTURBED(other);
 	task_kill(&other);
 	close(copy);
 }
@@ -212,8 +212,8 @@ TEST_F(timeout, read_timeout_does_not_apply_to_writes)
 	ASSERT_EQ(0, options.write_timeout);
 	ASSERT_FAILS(ETIMEDOUT, read(self->fd, &byte, 1));
 	ASSERT_TRUE(fill(self->nb, CAPACITY));
-	ASSERT_TRUE(task_blocks(&writer));
-	ASSERT_TRUE(task_undisturbed(&writer));
+	ASSERT_BLOCKS(writer);
+	ASSERT_UNDISTURBED(writer);
 	task_kill(&writer);
 }
 
@@ -224,15 +224,15 @@ TEST_F(timeout, makes_signals_interrupt_calls_even_under_SA_RESTART)
 	ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = DEADLINE_MS * NS_PER_MS,
 				       .write_timeout = DEADLINE_MS * NS_PER_MS));
 	reader.restart = true;
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	ASSERT_TRUE(task_signal(&reader));
-	ASSERT_EQ(-EINTR, task_wait(&reader));
+	ASSERT_RETURNS(-EINTR, reader);
 
 	writer.restart = true;
 	ASSERT_TRUE(fill(self->nb, CAPACITY - 1));
-	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_BLOCKS(writer);
 	ASSERT_TRUE(task_signal(&writer));
-	ASSERT_EQ(-EINTR, task_wait(&writer));
+	ASSERT_RETURNS(-EINTR, writer);
 	ASSERT_EQ(CAPACITY - 1, queued(self->fd));
 }
 
@@ -250,7 +250,7 @@ TEST_F(timeout, covers_all_sleeps_of_a_large_write)
 	int i;
 
 	ASSERT_EQ(0, queue_set_options(self->fd, .write_timeout = TIMEOUT_MS * NS_PER_MS));
-	ASSERT_EQ(0, task_start(&writer));
+	ASSERT_STARTS(writer);
 	for (i = 0; i < NAPS && !task_done(&writer); i++) {
 		pause_ms(NAP_MS);
 		discard(self->nb, CAPACITY / 2);
@@ -279,7 +279,7 @@ TEST_F(timeout, covers_all_records_of_a_framed_write)
 	ASSERT_EQ(0, queue_set_options(self->fd, .flags = BBUF_FRAMED,
 				       .write_timeout = TIMEOUT_MS * NS_PER_MS));
 	writer.fd = self->fd;
-	ASSERT_EQ(0, task_start(&writer));
+	ASSERT_STARTS(writer);
 	for (i = 0; i < NAPS && !task_done(&writer); i++) {
 		pause_ms(NAP_MS);
 		read(self->nb, record, CAPACITY);
@@ -294,10 +294,10 @@ TEST_F(timeout, head_waiter_that_times_out_lets_the_next_proceed)
 	next = task_writer(queue_open(QUEUE, O_WRONLY), 7, 10);
 	ASSERT_EQ(0, queue_set_options(self->fd, .write_timeout = LONG_MS * NS_PER_MS));
 	ASSERT_TRUE(fill(self->nb, CAPACITY - 10));
-	ASSERT_TRUE(task_blocks(&first));
-	ASSERT_EQ(0, task_start(&next));
-	ASSERT_EQ(-ETIMEDOUT, task_wait(&first));
-	ASSERT_EQ(10, task_wait(&next));
+	ASSERT_BLOCKS(first);
+	ASSERT_STARTS(next);
+	ASSERT_RETURNS(-ETIMEDOUT, first);
+	ASSERT_RETURNS(10, next);
 	ASSERT_TRUE(discard(self->nb, CAPACITY - 10));
 	ASSERT_TRUE(take(self->nb, 7, 10));
 }

@@ -12,7 +12,7 @@
 
 #include "fixture.h"
 #include "late.h"
-#include "named.h"
+#include "leased.h"
 
 #define CAPACITY	100
 #define TOKENS		"abcdefgh"
@@ -26,31 +26,11 @@ FIXTURE(tokens) {
 
 FIXTURE_SETUP(tokens)
 {
-	ASSERT_EQ(0, queue_begin(BBUF_STREAM, CAPACITY, BBUF_LEASE, &self->fd, &self->nb));
+	QUEUE_BEGIN(BBUF_STREAM, CAPACITY, BBUF_LEASE);
 	ASSERT_EQ(N_TOKENS, write(self->nb, TOKENS, N_TOKENS));
 }
 
-FIXTURE_TEARDOWN(tokens)
-{
-	close(self->fd);
-	close(self->nb);
-	queue_destroy(QUEUE);
-}
-
-/* One read of n bytes: true if it gives these. */
-static bool got(int fd, size_t n, const char *bytes)
-{
-	char buf[CAPACITY];
-	size_t len = strlen(bytes);
-
-	return read(fd, buf, n) == (ssize_t)len && !memcmp(buf, bytes, len);
-}
-
-/* One write of them all. */
-static bool gave(int fd, const char *bytes)
-{
-	return write(fd, bytes, strlen(bytes)) == (ssize_t)strlen(bytes);
-}
+QUEUE_TEARDOWN(tokens)
 
 /* The tokens in the pool, in order, by peek: they are not taken. */
 static bool pool_is(int fd, const char *bytes)
@@ -93,9 +73,9 @@ static struct task task_job(size_t n)
 
 TEST_F(tokens, are_leased_one_or_several_at_a_time)
 {
-	ASSERT_TRUE(got(self->fd, 1, "a"));
-	ASSERT_TRUE(got(self->fd, 3, "bcd"));
-	ASSERT_TRUE(got(self->nb, CAPACITY, "efgh"));
+	ASSERT_TRUE(pool_read(self->fd, 1, "a"));
+	ASSERT_TRUE(pool_read(self->fd, 3, "bcd"));
+	ASSERT_TRUE(pool_read(self->nb, CAPACITY, "efgh"));
 	ASSERT_EMPTY(self->nb);
 	ASSERT_EQ(N_TOKENS, held(self->fd));
 	ASSERT_EQ(0, queued(self->fd));
@@ -103,7 +83,7 @@ TEST_F(tokens, are_leased_one_or_several_at_a_time)
 
 TEST_F(tokens, count_against_the_capacity_while_held)
 {
-	ASSERT_TRUE(got(self->fd, 8, TOKENS));
+	ASSERT_TRUE(pool_read(self->fd, 8, TOKENS));
 	ASSERT_TRUE(fill(self->nb, CAPACITY - N_TOKENS));
 	ASSERT_FAILS(EAGAIN, write(self->nb, "\xff", 1));
 	ASSERT_EQ(N_TOKENS, held(self->fd));
@@ -111,10 +91,10 @@ TEST_F(tokens, count_against_the_capacity_while_held)
 
 TEST_F(tokens, are_hidden_from_peek_and_FIONREAD_while_held)
 {
-	ASSERT_TRUE(got(self->fd, 3, "abc"));
+	ASSERT_TRUE(pool_read(self->fd, 3, "abc"));
 	ASSERT_TRUE(pool_is(self->nb, "defgh"));
 	ASSERT_EQ(5, queued(self->nb));
-	ASSERT_TRUE(got(self->fd, 5, "defgh"));
+	ASSERT_TRUE(pool_read(self->fd, 5, "defgh"));
 	ASSERT_TRUE(pool_is(self->nb, ""));
 }
 
@@ -122,10 +102,10 @@ TEST_F(tokens, are_waited_for_in_an_empty_pool)
 {
 	struct task reader = task_reader(self->fd, 1);
 
-	ASSERT_TRUE(got(self->fd, 8, TOKENS));
-	ASSERT_TRUE(task_blocks(&reader));
-	ASSERT_TRUE(gave(self->nb, "c"));
-	ASSERT_EQ(1, task_wait(&reader));
+	ASSERT_TRUE(pool_read(self->fd, 8, TOKENS));
+	ASSERT_BLOCKS(reader);
+	ASSERT_TRUE(pool_write(self->nb, "c"));
+	ASSERT_RETURNS(1, reader);
 	ASSERT_EQ('c', reader.result->data[0]);
 }
 
@@ -146,10 +126,10 @@ TEST_F(tokens, stay_queued_when_a_read_faults)
 TEST_F(tokens, are_leased_up_to_a_limit)
 {
 	ASSERT_EQ(0, queue_set_max_leases(self->fd, 3));
-	ASSERT_TRUE(got(self->fd, 8, "abc"));
+	ASSERT_TRUE(pool_read(self->fd, 8, "abc"));
 	ASSERT_FAILS(EAGAIN, read(self->nb, (char[1]){ 0 }, 1));
 	ASSERT_EQ(0, queue_events(self->fd) & READABLE);
-	ASSERT_TRUE(gave(self->fd, "b"));
+	ASSERT_TRUE(pool_write(self->fd, "b"));
 	ASSERT_EQ(READABLE, queue_events(self->fd) & READABLE);
 	ASSERT_EQ(1, read(self->fd, (char[8]){ 0 }, 8));
 	ASSERT_FAILS(EAGAIN, read(self->nb, (char[1]){ 0 }, 1));
@@ -180,7 +160,7 @@ TEST_F(tokens, are_spliced)
 #define HOLD_ALL_ONE_MAY()						\
 do {									\
 	ASSERT_EQ(0, queue_set_max_leases(self->fd, 2));\
-	ASSERT_TRUE(got(self->fd, 2, "ab"));				\
+	ASSERT_TRUE(pool_read(self->fd, 2, "ab"));				\
 } while (0)
 
 static void *read_one(void *argument)
@@ -197,14 +177,14 @@ TEST_F(tokens, are_waited_for_by_their_holder_if_it_holds_all)
 	char *token;
 
 	ASSERT_EQ(0, queue_flush(self->fd));
-	ASSERT_TRUE(gave(self->fd, "++"));
+	ASSERT_TRUE(pool_write(self->fd, "++"));
 	ASSERT_EQ(0, queue_set_max_leases(self->fd, 2));
-	ASSERT_TRUE(got(self->fd, 1, "+"));
-	ASSERT_TRUE(got(self->fd, 1, "+"));
+	ASSERT_TRUE(pool_read(self->fd, 1, "+"));
+	ASSERT_TRUE(pool_read(self->fd, 1, "+"));
 	ASSERT_EQ(0, pthread_create(&helper, NULL, read_one, &self->fd));
 	pause_ms(100);
 	ASSERT_EQ(2, held(self->fd));
-	ASSERT_TRUE(gave(self->fd, "+"));
+	ASSERT_TRUE(pool_write(self->fd, "+"));
 	ASSERT_EQ(0, pthread_join(helper, (void **)&token));
 	ASSERT_NE(NULL, token);
 	ASSERT_EQ('+', *token);
@@ -218,14 +198,14 @@ TEST_F(tokens, are_waited_for_at_the_limit_until_one_is_written_back)
 
 	HOLD_ALL_ONE_MAY();
 	for (i = 0; i < ARRAY_SIZE(reader); i++)
-		ASSERT_TRUE(task_blocks(&reader[i]));
+		ASSERT_BLOCKS(reader[i]);
 	ASSERT_EQ(6, queued(self->fd));
-	ASSERT_TRUE(gave(self->nb, "b"));
+	ASSERT_TRUE(pool_write(self->nb, "b"));
 	ASSERT_TRUE(eventually(task_done(&reader[0]) || task_done(&reader[1])));
 	ASSERT_EQ(1, task_done(&reader[0]) + task_done(&reader[1]));
-	ASSERT_TRUE(gave(self->nb, "a"));
+	ASSERT_TRUE(pool_write(self->nb, "a"));
 	for (i = 0; i < ARRAY_SIZE(reader); i++)
-		ASSERT_EQ(1, task_wait(&reader[i]));
+		ASSERT_RETURNS(1, reader[i]);
 	ASSERT_EQ(2, held(self->fd));
 }
 
@@ -246,13 +226,13 @@ TEST_F(tokens, are_leased_when_the_limit_is_raised)
 	struct task reader = task_reader(self->fd, 1), poller = task_poller(self->nb, POLLIN);
 
 	HOLD_ALL_ONE_MAY();
-	ASSERT_TRUE(task_blocks(&reader));
-	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_BLOCKS(reader);
+	ASSERT_BLOCKS(poller);
 	ASSERT_EQ(0, queue_set_max_leases(self->fd, 4));
-	ASSERT_EQ(1, task_wait(&reader));
+	ASSERT_RETURNS(1, reader);
 	ASSERT_EQ('c', reader.result->data[0]);
-	ASSERT_EQ(POLLIN, task_wait(&poller));
-	ASSERT_TRUE(got(self->fd, 8, "d"));
+	ASSERT_RETURNS(POLLIN, poller);
+	ASSERT_TRUE(pool_read(self->fd, 8, "d"));
 	ASSERT_EMPTY(self->nb);
 }
 
@@ -260,15 +240,15 @@ TEST_F(tokens, are_waited_for_after_the_limit_was_lowered)
 {
 	struct task reader = task_reader(self->fd, 1);
 
-	ASSERT_TRUE(got(self->fd, 3, "abc"));
+	ASSERT_TRUE(pool_read(self->fd, 3, "abc"));
 	ASSERT_EQ(0, queue_set_max_leases(self->fd, 2));
 	ASSERT_EMPTY(self->nb);
-	ASSERT_TRUE(task_blocks(&reader));
-	ASSERT_TRUE(gave(self->nb, "a"));
+	ASSERT_BLOCKS(reader);
+	ASSERT_TRUE(pool_write(self->nb, "a"));
 	ASSERT_TRUE(task_sleeps(&reader));
 	ASSERT_FALSE(task_done(&reader));
-	ASSERT_TRUE(gave(self->nb, "b"));
-	ASSERT_EQ(1, task_wait(&reader));
+	ASSERT_TRUE(pool_write(self->nb, "b"));
+	ASSERT_RETURNS(1, reader);
 }
 
 TEST_F(tokens, are_waited_for_at_the_limit_until_destroy)
@@ -276,9 +256,9 @@ TEST_F(tokens, are_waited_for_at_the_limit_until_destroy)
 	struct task reader = task_reader(self->fd, 1);
 
 	HOLD_ALL_ONE_MAY();
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	ASSERT_EQ(0, queue_destroy(QUEUE));
-	ASSERT_EQ(-ENODEV, task_wait(&reader));
+	ASSERT_RETURNS(-ENODEV, reader);
 }
 
 TEST_F(tokens, are_waited_for_at_the_limit_until_the_timeout)
@@ -295,18 +275,18 @@ TEST_F(tokens, are_waited_for_at_the_limit_until_a_signal)
 	struct task reader = task_reader(self->fd, 1), killed = task_reader(self->fd, 1);
 
 	HOLD_ALL_ONE_MAY();
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	ASSERT_TRUE(task_signal(&reader));
-	ASSERT_EQ(-EINTR, task_wait(&reader));
-	ASSERT_TRUE(task_blocks(&killed));
+	ASSERT_RETURNS(-EINTR, reader);
+	ASSERT_BLOCKS(killed);
 	task_kill(&killed);
 
 	reader.restart = true;
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	ASSERT_TRUE(task_signal(&reader));
 	ASSERT_TRUE(task_sleeps(&reader));
-	ASSERT_TRUE(gave(self->nb, "a"));
-	ASSERT_EQ(1, task_wait(&reader));
+	ASSERT_TRUE(pool_write(self->nb, "a"));
+	ASSERT_RETURNS(1, reader);
 	ASSERT_EQ(2, held(self->fd));
 }
 
@@ -323,17 +303,17 @@ TEST_F(tokens, are_leased_to_others_when_one_process_is_at_the_limit)
 	struct task other = { .fn = take_one, .nr = SYS_read, .fd = -1, .len = 1 };
 
 	HOLD_ALL_ONE_MAY();
-	ASSERT_TRUE(task_blocks(&reader));
-	ASSERT_EQ(0, task_start(&other));
-	ASSERT_EQ(1, task_wait(&other));
+	ASSERT_BLOCKS(reader);
+	ASSERT_STARTS(other);
+	ASSERT_RETURNS(1, other);
 	ASSERT_EQ('c', other.result->data[0]);
 	ASSERT_FALSE(task_done(&reader));
 
 	/* The same is true of tokens that are written later. */
 	ASSERT_EQ(0, queue_flush(self->fd));
-	ASSERT_TRUE(task_blocks(&other));
-	ASSERT_TRUE(gave(self->nb, "x"));
-	ASSERT_EQ(1, task_wait(&other));
+	ASSERT_BLOCKS(other);
+	ASSERT_TRUE(pool_write(self->nb, "x"));
+	ASSERT_RETURNS(1, other);
 	ASSERT_EQ('x', other.result->data[0]);
 	ASSERT_FALSE(task_done(&reader));
 	task_kill(&reader);
@@ -343,12 +323,12 @@ TEST_F(tokens, are_leased_to_others_when_one_process_is_at_the_limit)
 
 TEST_F(tokens, are_written_back_in_any_order)
 {
-	ASSERT_TRUE(got(self->fd, 5, "abcde"));
-	ASSERT_TRUE(gave(self->fd, "d"));
+	ASSERT_TRUE(pool_read(self->fd, 5, "abcde"));
+	ASSERT_TRUE(pool_write(self->fd, "d"));
 	ASSERT_EQ(4, held(self->fd));
-	ASSERT_TRUE(gave(self->fd, "ab"));
-	ASSERT_TRUE(gave(self->fd, "e"));
-	ASSERT_TRUE(gave(self->fd, "c"));
+	ASSERT_TRUE(pool_write(self->fd, "ab"));
+	ASSERT_TRUE(pool_write(self->fd, "e"));
+	ASSERT_TRUE(pool_write(self->fd, "c"));
 	ASSERT_EQ(0, held(self->fd));
 	ASSERT_EQ(N_TOKENS, queued(self->fd));
 	ASSERT_EQ(N_TOKENS, queue_info(self->fd).bytes);
@@ -360,26 +340,26 @@ TEST_F(tokens, are_written_back_in_any_order)
 TEST_F(tokens, are_counted_if_they_have_the_same_value)
 {
 	ASSERT_EQ(0, queue_flush(self->fd));
-	ASSERT_TRUE(gave(self->fd, "+++-"));
-	ASSERT_TRUE(got(self->fd, 4, "+++-"));
-	ASSERT_TRUE(gave(self->fd, "+"));
+	ASSERT_TRUE(pool_write(self->fd, "+++-"));
+	ASSERT_TRUE(pool_read(self->fd, 4, "+++-"));
+	ASSERT_TRUE(pool_write(self->fd, "+"));
 	ASSERT_EQ(3, held(self->fd));
-	ASSERT_TRUE(gave(self->fd, "-+"));
+	ASSERT_TRUE(pool_write(self->fd, "-+"));
 	ASSERT_EQ(1, held(self->fd));
-	ASSERT_TRUE(gave(self->fd, "+"));
+	ASSERT_TRUE(pool_write(self->fd, "+"));
 	ASSERT_EQ(0, held(self->fd));
 	ASSERT_EQ(4, queued(self->fd));
-	ASSERT_TRUE(gave(self->fd, "+"));
+	ASSERT_TRUE(pool_write(self->fd, "+"));
 	ASSERT_EQ(5, queued(self->fd));
 }
 
 TEST_F(tokens, are_new_if_written_but_not_held)
 {
-	ASSERT_TRUE(got(self->fd, 2, "ab"));
-	ASSERT_TRUE(gave(self->fd, "x"));
+	ASSERT_TRUE(pool_read(self->fd, 2, "ab"));
+	ASSERT_TRUE(pool_write(self->fd, "x"));
 	ASSERT_EQ(2, held(self->fd));
 	ASSERT_EQ(7, queued(self->fd));
-	ASSERT_TRUE(gave(self->fd, "axb"));
+	ASSERT_TRUE(pool_write(self->fd, "axb"));
 	ASSERT_EQ(0, held(self->fd));
 	ASSERT_EQ(N_TOKENS + 2, queued(self->fd));
 	ASSERT_EQ(N_TOKENS + 2, queue_info(self->fd).in.bytes);
@@ -390,11 +370,11 @@ TEST_F(tokens, need_room_if_written_as_new)
 	struct task writer = task_writer(self->fd, 0, 1);	/* the pattern's first byte is 0 */
 
 	ASSERT_TRUE(fill(self->nb, CAPACITY - N_TOKENS));
-	ASSERT_TRUE(got(self->fd, 2, "ab"));
+	ASSERT_TRUE(pool_read(self->fd, 2, "ab"));
 	ASSERT_FAILS(EAGAIN, write(self->nb, "\xfe", 1));
-	ASSERT_TRUE(task_blocks(&writer));
-	ASSERT_TRUE(gave(self->nb, "a"));
-	ASSERT_TRUE(task_undisturbed(&writer));
+	ASSERT_BLOCKS(writer);
+	ASSERT_TRUE(pool_write(self->nb, "a"));
+	ASSERT_UNDISTURBED(writer);
 	ASSERT_EQ(1, held(self->fd));
 	task_kill(&writer);
 }
@@ -404,33 +384,33 @@ TEST_F(tokens, are_written_back_without_waiting_to_a_full_pool)
 	struct task writer[3];
 	size_t i;
 
-	ASSERT_TRUE(got(self->fd, 4, "abcd"));
+	ASSERT_TRUE(pool_read(self->fd, 4, "abcd"));
 	ASSERT_TRUE(fill(self->nb, CAPACITY - N_TOKENS));
 	for (i = 0; i < ARRAY_SIZE(writer); i++) {
 		writer[i] = task_writer(self->fd, 0, 1);
-		ASSERT_TRUE(task_blocks(&writer[i]));
+		ASSERT_BLOCKS(writer[i]);
 	}
 	ASSERT_EQ(0, queue_set_options(self->fd, .write_timeout = 1));
-	ASSERT_TRUE(gave(self->nb, "c"));
-	ASSERT_TRUE(gave(self->fd, "ab"));
-	ASSERT_TRUE(gave(self->nb, "d"));
+	ASSERT_TRUE(pool_write(self->nb, "c"));
+	ASSERT_TRUE(pool_write(self->fd, "ab"));
+	ASSERT_TRUE(pool_write(self->nb, "d"));
 	ASSERT_EQ(0, held(self->fd));
 	ASSERT_EQ(CAPACITY, queued(self->fd));
 	for (i = 0; i < ARRAY_SIZE(writer); i++) {
-		ASSERT_TRUE(task_undisturbed(&writer[i]));
+		ASSERT_UNDISTURBED(writer[i]);
 		task_kill(&writer[i]);
 	}
 }
 
 TEST_F(tokens, are_written_back_after_a_shutdown)
 {
-	ASSERT_TRUE(got(self->fd, 8, TOKENS));
+	ASSERT_TRUE(pool_read(self->fd, 8, TOKENS));
 	ASSERT_EQ(0, queue_shutdown(self->fd));
 	ASSERT_EMPTY(self->nb);
 	ASSERT_EQ(POLLRDHUP | POLLERR, queue_events(self->fd) & ~WRITABLE);
-	ASSERT_TRUE(gave(self->nb, "a"));
+	ASSERT_TRUE(pool_write(self->nb, "a"));
 	ASSERT_FAILS(EPIPE, write(self->nb, "x", 1));
-	ASSERT_TRUE(got(self->nb, 8, "a"));
+	ASSERT_TRUE(pool_read(self->nb, 8, "a"));
 	ASSERT_EQ(N_TOKENS, held(self->fd));
 }
 
@@ -440,7 +420,7 @@ TEST_F(tokens, return_when_their_holder_is_killed)
 {
 	struct task job = task_job(3);
 
-	ASSERT_TRUE(task_blocks(&job));
+	ASSERT_BLOCKS(job);
 	ASSERT_EQ(3, held(self->fd));
 	ASSERT_EQ(1, queue_info(self->fd).leasing_files);
 	ASSERT_EQ(5, queued(self->fd));
@@ -466,7 +446,7 @@ TEST_F(tokens, stay_queued_when_the_reader_is_killed_during_the_copy)
 	ASSERT_EQ(0, late_map(&late, 3));
 	late_unmap(&late);
 	REQUIRE_USERFAULTFD(&late);
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	task_kill(&reader);
 	ASSERT_TRUE(eventually(queue_info(self->fd).out.files == 2));
 	ASSERT_EQ(0, held(self->fd));
@@ -478,15 +458,15 @@ TEST_F(tokens, return_when_the_last_file_of_a_process_is_closed)
 {
 	int other = queue_open(QUEUE, O_RDWR), copy = dup(self->nb);
 
-	ASSERT_TRUE(got(self->fd, 2, "ab"));
-	ASSERT_TRUE(got(other, 1, "c"));
+	ASSERT_TRUE(pool_read(self->fd, 2, "ab"));
+	ASSERT_TRUE(pool_read(other, 1, "c"));
 	close(other);
 	ASSERT_EQ(3, held(self->nb));
 	close(self->fd);
 	ASSERT_EQ(3, held(self->nb));
 	close(self->nb);
 	ASSERT_EQ(3, held(copy));
-	ASSERT_TRUE(gave(copy, "b"));
+	ASSERT_TRUE(pool_write(copy, "b"));
 	close(copy);
 	self->fd = queue_open(QUEUE, O_RDWR);
 	self->nb = queue_open(QUEUE, O_RDWR | O_NONBLOCK);
@@ -501,13 +481,13 @@ TEST_F(tokens, wake_waiting_readers_when_returned)
 	int epoll = epoll_on(self->nb, EPOLLIN | EPOLLET);
 
 	ASSERT_EQ(EPOLLIN, epoll_now(epoll));
-	ASSERT_TRUE(task_blocks(&job));
-	ASSERT_TRUE(task_blocks(&reader));
-	ASSERT_TRUE(task_blocks(&poller));
+	ASSERT_BLOCKS(job);
+	ASSERT_BLOCKS(reader);
+	ASSERT_BLOCKS(poller);
 	ASSERT_EQ(0, epoll_now(epoll));
 	task_kill(&job);
-	ASSERT_EQ(1, task_wait(&reader));
-	ASSERT_EQ(POLLIN, task_wait(&poller));
+	ASSERT_RETURNS(1, reader);
+	ASSERT_RETURNS(POLLIN, poller);
 	ASSERT_EQ(EPOLLIN, epoll_now(epoll));
 	ASSERT_EQ(7, queued(self->fd));
 	close(epoll);
@@ -520,11 +500,11 @@ TEST_F(tokens, are_shared_by_all_files_of_a_process)
 {
 	int in = queue_open(QUEUE, O_RDONLY), out = queue_open(QUEUE, O_WRONLY);
 
-	ASSERT_TRUE(got(in, 2, "ab"));
+	ASSERT_TRUE(pool_read(in, 2, "ab"));
 	ASSERT_EQ(1, queue_info(in).leasing_files);
 	ASSERT_TRUE(fdinfo_is(in, "bbuf-leased:\t", "2"));
-	ASSERT_TRUE(gave(out, "b"));
-	ASSERT_TRUE(gave(self->nb, "a"));
+	ASSERT_TRUE(pool_write(out, "b"));
+	ASSERT_TRUE(pool_write(self->nb, "a"));
 	ASSERT_EQ(0, held(in));
 	ASSERT_EQ(N_TOKENS, queued(in));
 	close(in);
@@ -546,12 +526,12 @@ TEST_F(tokens, belong_to_the_file_if_leased_by_a_child)
 	struct task child = { .fn = take_and_give, .fd = self->fd, .arg = { 1 } };
 	struct task keeper = task_reader(self->fd, 2);
 
-	ASSERT_TRUE(got(self->fd, 1, "a"));
-	ASSERT_EQ(0, task_start(&child));
-	ASSERT_EQ(1, task_wait(&child));
+	ASSERT_TRUE(pool_read(self->fd, 1, "a"));
+	ASSERT_STARTS(child);
+	ASSERT_RETURNS(1, child);
 	ASSERT_EQ(1, held(self->fd));
-	ASSERT_EQ(0, task_start(&keeper));
-	ASSERT_EQ(2, task_wait(&keeper));
+	ASSERT_STARTS(keeper);
+	ASSERT_RETURNS(2, keeper);
 	ASSERT_EQ(3, held(self->fd));
 	ASSERT_EQ(1, queue_info(self->fd).leasing_files);
 	ASSERT_EQ(2, write(self->fd, keeper.result->data, 2));
@@ -571,25 +551,25 @@ TEST_F(tokens, cannot_be_written_back_by_another_process)
 	struct task other = { .fn = give_other, .fd = -1, .arg = { 0 } };
 
 	memcpy(other.arg, "a", 1);
-	ASSERT_TRUE(got(self->fd, 1, "a"));
-	ASSERT_EQ(0, task_start(&other));
-	ASSERT_EQ(1, task_wait(&other));
+	ASSERT_TRUE(pool_read(self->fd, 1, "a"));
+	ASSERT_STARTS(other);
+	ASSERT_RETURNS(1, other);
 	ASSERT_EQ(1, held(self->fd));
 	ASSERT_EQ(N_TOKENS, queued(self->fd));
-	ASSERT_TRUE(got(self->fd, 8, "bcdefgha"));
+	ASSERT_TRUE(pool_read(self->fd, 8, "bcdefgha"));
 
 	/* Nor is there room for it. */
 	ASSERT_TRUE(fill(self->nb, CAPACITY - N_TOKENS - 1));
-	ASSERT_EQ(0, task_start(&other));
-	ASSERT_EQ(-EAGAIN, task_wait(&other));
+	ASSERT_STARTS(other);
+	ASSERT_RETURNS(-EAGAIN, other);
 }
 
 TEST_F(tokens, return_independently_if_two_processes_hold_some)
 {
 	struct task first = task_job(2), second = task_job(3);
 
-	ASSERT_TRUE(task_blocks(&first));
-	ASSERT_TRUE(task_blocks(&second));
+	ASSERT_BLOCKS(first);
+	ASSERT_BLOCKS(second);
 	ASSERT_EQ(2, queue_info(self->fd).leasing_files);
 	ASSERT_EQ(5, held(self->fd));
 	task_kill(&first);
@@ -608,13 +588,13 @@ TEST_F(tokens, are_reported_by_poll_while_in_the_pool)
 
 	ASSERT_EQ(READABLE, queue_events(self->fd) & READABLE);
 	ASSERT_EQ(EPOLLIN, epoll_now(epoll));
-	ASSERT_TRUE(got(self->fd, 8, TOKENS));
+	ASSERT_TRUE(pool_read(self->fd, 8, TOKENS));
 	ASSERT_EQ(0, queue_events(self->fd) & READABLE);
 	ASSERT_EQ(0, epoll_now(epoll));
-	ASSERT_TRUE(gave(self->fd, "a"));
+	ASSERT_TRUE(pool_write(self->fd, "a"));
 	ASSERT_EQ(READABLE, queue_events(self->fd) & READABLE);
 	ASSERT_EQ(EPOLLIN, epoll_now(epoll));
-	ASSERT_TRUE(gave(self->fd, "b"));
+	ASSERT_TRUE(pool_write(self->fd, "b"));
 	ASSERT_EQ(EPOLLIN, epoll_now(epoll));
 	close(epoll);
 }
@@ -624,10 +604,10 @@ TEST_F(tokens, are_not_POLLOUT_if_held_by_a_read_only_file)
 {
 	int reader = queue_open(QUEUE, O_RDONLY | O_NONBLOCK);
 
-	ASSERT_TRUE(got(reader, 1, "a"));
+	ASSERT_TRUE(pool_read(reader, 1, "a"));
 	ASSERT_EQ(READABLE, queue_events(reader));
 	ASSERT_EQ(READABLE | WRITABLE, queue_events(self->nb));
-	ASSERT_TRUE(got(reader, 7, "bcdefgh"));
+	ASSERT_TRUE(pool_read(reader, 7, "bcdefgh"));
 	ASSERT_EQ(0, queue_events(reader));
 	close(reader);
 }
@@ -639,36 +619,36 @@ TEST_F(tokens, are_not_EOF_while_held)
 	struct task reader = task_reader(self->fd, 1), drainer = task_drainer(self->fd);
 	struct task job = task_job(8);
 
-	ASSERT_TRUE(task_blocks(&job));
-	ASSERT_TRUE(task_blocks(&drainer));
+	ASSERT_BLOCKS(job);
+	ASSERT_BLOCKS(drainer);
 	ASSERT_EQ(0, queue_shutdown(self->fd));
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	task_kill(&job);
-	ASSERT_EQ(1, task_wait(&reader));
-	ASSERT_TRUE(task_undisturbed(&drainer));
+	ASSERT_RETURNS(1, reader);
+	ASSERT_UNDISTURBED(drainer);
 	ASSERT_EQ(0, queue_flush(self->fd));
 	ASSERT_EQ(1, held(self->fd));
-	ASSERT_TRUE(task_undisturbed(&drainer));
+	ASSERT_UNDISTURBED(drainer);
 	ASSERT_EQ(1, write(self->fd, reader.result->data, 1));
 	ASSERT_EQ(0, queue_flush(self->fd));
-	ASSERT_EQ(0, task_wait(&drainer));
+	ASSERT_RETURNS(0, drainer);
 	ASSERT_EQ(0, read(self->fd, (char[1]){ 0 }, 1));
 }
 
 TEST_F(tokens, survive_a_resize_and_a_flush)
 {
-	ASSERT_TRUE(got(self->fd, 3, "abc"));
+	ASSERT_TRUE(pool_read(self->fd, 3, "abc"));
 	ASSERT_FAILS(EBUSY, queue_resize(self->fd, N_TOKENS - 1));
 	ASSERT_EQ(0, queue_resize(self->fd, N_TOKENS));
 	ASSERT_FAILS(EAGAIN, write(self->nb, "x", 1));
-	ASSERT_TRUE(gave(self->nb, "b"));
+	ASSERT_TRUE(pool_write(self->nb, "b"));
 	ASSERT_EQ(6, queued(self->fd));
 	ASSERT_EQ(0, queue_resize(self->fd, 2 * CAPACITY));
 	ASSERT_EQ(6, queued(self->fd));
 	ASSERT_EQ(0, queue_flush(self->fd));
 	ASSERT_EQ(6, queue_info(self->fd).flushed_bytes);
 	ASSERT_EQ(2, held(self->fd));
-	ASSERT_TRUE(gave(self->fd, "ac"));
+	ASSERT_TRUE(pool_write(self->fd, "ac"));
 	ASSERT_EQ(0, held(self->fd));
 	ASSERT_EQ(2, queued(self->fd));
 }
@@ -677,11 +657,11 @@ TEST_F(tokens, are_gone_after_destroy)
 {
 	struct task job = task_job(2), reader = task_reader(self->fd, 1);
 
-	ASSERT_TRUE(task_blocks(&job));
-	ASSERT_TRUE(got(self->fd, 6, "cdefgh"));
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(job);
+	ASSERT_TRUE(pool_read(self->fd, 6, "cdefgh"));
+	ASSERT_BLOCKS(reader);
 	ASSERT_EQ(0, queue_destroy(QUEUE));
-	ASSERT_EQ(-ENODEV, task_wait(&reader));
+	ASSERT_RETURNS(-ENODEV, reader);
 	ASSERT_FAILS(ENODEV, write(self->fd, "c", 1));
 	task_kill(&job);
 	close(self->fd);
@@ -694,8 +674,8 @@ TEST_F(tokens, are_counted_in_info)
 {
 	struct bbuf_info info;
 
-	ASSERT_TRUE(got(self->fd, 3, "abc"));
-	ASSERT_TRUE(gave(self->fd, "a"));
+	ASSERT_TRUE(pool_read(self->fd, 3, "abc"));
+	ASSERT_TRUE(pool_write(self->fd, "a"));
 	info = queue_info(self->fd);
 	ASSERT_EQ(BBUF_STREAM, info.type);
 	ASSERT_EQ(BBUF_LEASE, info.policy);
@@ -716,10 +696,10 @@ TEST_F(tokens, are_not_counted_as_read_when_returned)
 	struct task job = task_job(1);
 	struct bbuf_info info;
 
-	ASSERT_TRUE(got(self->fd, 3, "abc"));
-	ASSERT_TRUE(gave(self->fd, "ca"));
-	ASSERT_TRUE(gave(self->fd, "b"));
-	ASSERT_TRUE(task_blocks(&job));
+	ASSERT_TRUE(pool_read(self->fd, 3, "abc"));
+	ASSERT_TRUE(pool_write(self->fd, "ca"));
+	ASSERT_TRUE(pool_write(self->fd, "b"));
+	ASSERT_BLOCKS(job);
 	task_kill(&job);
 	ASSERT_TRUE(eventually(held(self->fd) == 0));
 	info = queue_info(self->fd);
@@ -774,7 +754,7 @@ TEST_F(tokens, are_all_returned_after_many_kills)
 
 	for (i = 0; i < JOBS; i++) {
 		job[i] = (struct task){ .fn = work_for_ever, .arg = { i } };
-		ASSERT_EQ(0, task_start(&job[i]));
+		ASSERT_STARTS(job[i]);
 	}
 	for (kills = 0; kills < KILLS; kills++) {
 		i = rand_r(&seed) % JOBS;
@@ -782,7 +762,7 @@ TEST_F(tokens, are_all_returned_after_many_kills)
 		ASSERT_FALSE(task_done(&job[i]));
 		task_kill(&job[i]);
 		job[i].arg[0] += JOBS;
-		ASSERT_EQ(0, task_start(&job[i]));
+		ASSERT_STARTS(job[i]);
 	}
 	for (i = 0; i < JOBS; i++)
 		task_kill(&job[i]);

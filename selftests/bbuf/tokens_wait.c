@@ -9,7 +9,7 @@
 
 #include "fixture.h"
 #include "late.h"
-#include "named.h"
+#include "leased.h"
 
 #define CAPACITY	100
 #define MAX_LEASES	2
@@ -23,50 +23,22 @@ FIXTURE(tokens_wait) {
 	int nb;		/* O_NONBLOCK */
 };
 
-/* One read of n bytes: true if it gives these. */
-static bool got(int fd, size_t n, const char *bytes)
-{
-	char buf[CAPACITY];
-	size_t len = strlen(bytes);
-
-	return read(fd, buf, n) == (ssize_t)len && !memcmp(buf, bytes, len);
-}
-
-/* One write of them all. */
-static bool gave(int fd, const char *bytes)
-{
-	return write(fd, bytes, strlen(bytes)) == (ssize_t)strlen(bytes);
-}
-
 static unsigned long long held(int fd)
 {
 	return queue_info(fd).leased_bytes;
 }
 
-static int set_max_leases(int fd, unsigned int n)
-{
-	return queue_set_max_leases(fd, n);
-}
-
 FIXTURE_SETUP(tokens_wait)
 {
-	queue_destroy(QUEUE);
-	ASSERT_EQ(0, queue_create(&(struct bbuf_create){
-		.name = QUEUE, .type = BBUF_STREAM, .capacity = CAPACITY, .policy = BBUF_LEASE,
-		.mode = 0600, .max_leases = MAX_LEASES,
-	}));
+	ASSERT_EQ(0, lease_make(.type = BBUF_STREAM, .capacity = CAPACITY,
+				.max_leases = MAX_LEASES));
 	self->fd = queue_open(QUEUE, O_RDWR);
 	self->nb = queue_open(QUEUE, O_RDWR | O_NONBLOCK);
 	ASSERT_EQ(N_TOKENS, write(self->nb, TOKENS, N_TOKENS));
-	ASSERT_TRUE(got(self->fd, 2, "ab"));
+	ASSERT_TRUE(pool_read(self->fd, 2, "ab"));
 }
 
-FIXTURE_TEARDOWN(tokens_wait)
-{
-	close(self->fd);
-	close(self->nb);
-	queue_destroy(QUEUE);
-}
+QUEUE_TEARDOWN(tokens_wait)
 
 /* A thread of this process that reads one token. */
 static bool reader_blocks(struct task *reader, int fd)
@@ -121,10 +93,10 @@ TEST_F(tokens_wait, ends_when_a_token_is_written_back)
 	struct task reader;
 
 	ASSERT_TRUE(reader_blocks(&reader, self->fd));
-	ASSERT_TRUE(task_undisturbed(&reader));
+	ASSERT_UNDISTURBED(reader);
 	ASSERT_EQ(2, held(self->fd));
-	ASSERT_TRUE(gave(self->fd, "a"));
-	ASSERT_EQ(1, task_wait(&reader));
+	ASSERT_TRUE(pool_write(self->fd, "a"));
+	ASSERT_RETURNS(1, reader);
 	ASSERT_EQ('c', reader.result->data[0]);
 	ASSERT_EQ(2, held(self->fd));
 	ASSERT_EQ(N_TOKENS - 2, queued(self->fd));
@@ -137,8 +109,8 @@ TEST_F(tokens_wait, ends_when_another_file_writes_a_token_back)
 	struct task reader;
 
 	ASSERT_TRUE(reader_blocks(&reader, self->fd));
-	ASSERT_TRUE(gave(out, "b"));
-	ASSERT_EQ(1, task_wait(&reader));
+	ASSERT_TRUE(pool_write(out, "b"));
+	ASSERT_RETURNS(1, reader);
 	ASSERT_EQ('c', reader.result->data[0]);
 	close(out);
 }
@@ -151,9 +123,9 @@ TEST_F(tokens_wait, does_not_happen_in_nonblocking_calls)
 	ASSERT_FAILS(EAGAIN, preadv2(self->fd, &iov, 1, -1, RWF_NOWAIT));
 	ASSERT_EQ(0, queue_events(self->fd) & READABLE);
 	ASSERT_EQ(2, held(self->fd));
-	ASSERT_TRUE(gave(self->nb, "a"));
+	ASSERT_TRUE(pool_write(self->nb, "a"));
 	ASSERT_EQ(READABLE, queue_events(self->fd) & READABLE);
-	ASSERT_TRUE(got(self->nb, 1, "c"));
+	ASSERT_TRUE(pool_read(self->nb, 1, "c"));
 	ASSERT_FAILS(EAGAIN, read(self->nb, iov.iov_base, 1));
 }
 
@@ -163,9 +135,9 @@ TEST_F(tokens_wait, works_in_poll)
 	int epoll = epoll_on(self->nb, EPOLLIN | EPOLLET);
 
 	ASSERT_EQ(0, epoll_now(epoll));
-	ASSERT_TRUE(task_blocks(&poller));
-	ASSERT_TRUE(gave(self->fd, "b"));
-	ASSERT_EQ(POLLIN, task_wait(&poller));
+	ASSERT_BLOCKS(poller);
+	ASSERT_TRUE(pool_write(self->fd, "b"));
+	ASSERT_RETURNS(POLLIN, poller);
 	ASSERT_EQ(EPOLLIN, epoll_now(epoll));
 	close(epoll);
 }
@@ -179,8 +151,8 @@ TEST_F(tokens_wait, serves_readers_one_by_one)
 	ASSERT_TRUE(readers_block(readers, self->fd));
 	for (i = 0; i < READERS; i++) {
 		ASSERT_EQ(READERS - i, readers_undisturbed(readers));
-		ASSERT_TRUE(gave(self->fd, (char[]){ TOKENS[i], '\0' }));
-		ASSERT_EQ(1, task_wait(&readers[i]));
+		ASSERT_TRUE(pool_write(self->fd, (char[]){ TOKENS[i], '\0' }));
+		ASSERT_RETURNS(1, readers[i]);
 		ASSERT_EQ(TOKENS[2 + i], readers[i].result->data[0]);
 		ASSERT_EQ(i + 1, readers_done(readers));
 	}
@@ -192,9 +164,9 @@ TEST_F(tokens_wait, serves_as_many_readers_as_tokens_are_written_back)
 	struct task readers[READERS];
 
 	ASSERT_TRUE(readers_block(readers, self->fd));
-	ASSERT_TRUE(gave(self->fd, "ab"));
-	ASSERT_EQ(1, task_wait(&readers[0]));
-	ASSERT_EQ(1, task_wait(&readers[1]));
+	ASSERT_TRUE(pool_write(self->fd, "ab"));
+	ASSERT_RETURNS(1, readers[0]);
+	ASSERT_RETURNS(1, readers[1]);
 	ASSERT_EQ(2, readers_done(readers));
 	ASSERT_EQ(2, readers_undisturbed(readers));
 	ASSERT_EQ(2, held(self->fd));
@@ -206,12 +178,12 @@ TEST_F(tokens_wait, ends_when_the_limit_is_raised)
 	struct task readers[READERS];
 
 	ASSERT_TRUE(readers_block(readers, self->fd));
-	ASSERT_EQ(0, set_max_leases(self->nb, MAX_LEASES + READERS - 1));
+	ASSERT_EQ(0, queue_set_max_leases(self->nb, MAX_LEASES + READERS - 1));
 	ASSERT_TRUE(eventually(readers_done(readers) == READERS - 1));
 	ASSERT_EQ(MAX_LEASES + READERS - 1, held(self->fd));
 	pause_ms(10);
 	ASSERT_EQ(READERS - 1, readers_done(readers));
-	ASSERT_EQ(0, set_max_leases(self->nb, CAPACITY));
+	ASSERT_EQ(0, queue_set_max_leases(self->nb, CAPACITY));
 	ASSERT_TRUE(eventually(readers_done(readers) == READERS));
 	ASSERT_EQ(MAX_LEASES + READERS, held(self->fd));
 	END_READERS(readers);
@@ -240,14 +212,14 @@ TEST_F(tokens_wait, ends_in_all_processes_when_the_limit_is_raised)
 	struct task reader;
 
 	ASSERT_TRUE(reader_blocks(&reader, self->fd));
-	ASSERT_TRUE(task_blocks(&other[0]));
-	ASSERT_TRUE(task_blocks(&other[1]));
+	ASSERT_BLOCKS(other[0]);
+	ASSERT_BLOCKS(other[1]);
 	ASSERT_EQ(6, held(self->fd));
-	ASSERT_EQ(0, set_max_leases(self->nb, MAX_LEASES + 1));
-	ASSERT_EQ(1, task_wait(&other[0]));
-	ASSERT_EQ(1, task_wait(&other[1]));
+	ASSERT_EQ(0, queue_set_max_leases(self->nb, MAX_LEASES + 1));
+	ASSERT_RETURNS(1, other[0]);
+	ASSERT_RETURNS(1, other[1]);
 	ASSERT_TRUE(eventually(queue_info(self->fd).leasing_files == 1));
-	ASSERT_EQ(1, task_wait(&reader));
+	ASSERT_RETURNS(1, reader);
 	ASSERT_EQ(3, held(self->fd));
 }
 
@@ -256,11 +228,11 @@ TEST_F(tokens_wait, is_separate_for_each_process)
 	struct task other = task_other();
 	struct task reader;
 
-	ASSERT_TRUE(task_blocks(&other));
+	ASSERT_BLOCKS(other);
 	ASSERT_TRUE(reader_blocks(&reader, self->fd));
-	ASSERT_TRUE(gave(self->fd, "a"));
-	ASSERT_EQ(1, task_wait(&reader));
-	ASSERT_TRUE(task_undisturbed(&other));
+	ASSERT_TRUE(pool_write(self->fd, "a"));
+	ASSERT_RETURNS(1, reader);
+	ASSERT_UNDISTURBED(other);
 	task_kill(&other);
 	ASSERT_TRUE(eventually(held(self->fd) == 2));
 	ASSERT_EQ(N_TOKENS - 2, queued(self->fd));
@@ -286,8 +258,8 @@ TEST_F(tokens_wait, does_not_delay_other_processes)
 
 	ASSERT_TRUE(readers_block(readers, self->fd));
 	ASSERT_EQ(0, queue_info(self->fd).out.waiters);
-	ASSERT_EQ(0, task_start(&other));
-	ASSERT_EQ(1, task_wait(&other));
+	ASSERT_STARTS(other);
+	ASSERT_RETURNS(1, other);
 	ASSERT_EQ('c', other.result->data[0]);
 	ASSERT_EQ(READERS, readers_undisturbed(readers));
 	END_READERS(readers);
@@ -302,17 +274,17 @@ TEST_F(tokens_wait, continues_for_a_token_in_the_pool)
 
 	/* The pool is empty: two are held here, and the others are gone. */
 	ASSERT_EQ(0, queue_flush(self->fd));
-	ASSERT_TRUE(task_blocks(&other));
+	ASSERT_BLOCKS(other);
 	ASSERT_TRUE(readers_block(readers, self->fd));
-	ASSERT_TRUE(gave(self->fd, "a"));
-	ASSERT_EQ(1, task_wait(&other));
+	ASSERT_TRUE(pool_write(self->fd, "a"));
+	ASSERT_RETURNS(1, other);
 	ASSERT_EQ('a', other.result->data[0]);
 
 	/* It is there again when the other process has ended. */
 	ASSERT_TRUE(eventually(readers_done(readers) == 1));
 	ASSERT_EQ(2, held(self->fd));
 	for (i = 0; i < 3; i++) {
-		ASSERT_TRUE(gave(self->fd, i % 2 ? "a" : "b"));
+		ASSERT_TRUE(pool_write(self->fd, i % 2 ? "a" : "b"));
 		ASSERT_TRUE(eventually(readers_done(readers) == 2 + i));
 	}
 	ASSERT_EQ(2, held(self->fd));
@@ -327,7 +299,7 @@ TEST_F(tokens_wait, ends_on_destroy)
 	ASSERT_TRUE(readers_block(readers, self->fd));
 	ASSERT_EQ(0, queue_destroy(QUEUE));
 	for (i = 0; i < READERS; i++)
-		ASSERT_EQ(-ENODEV, task_wait(&readers[i]));
+		ASSERT_RETURNS(-ENODEV, readers[i]);
 	ASSERT_FAILS(ENODEV, read(self->nb, (char[1]){ 0 }, 1));
 }
 
@@ -338,8 +310,8 @@ TEST_F(tokens_wait, continues_after_shutdown)
 
 	ASSERT_EQ(0, queue_shutdown(self->fd));
 	ASSERT_TRUE(reader_blocks(&reader, self->fd));
-	ASSERT_TRUE(gave(self->fd, "b"));
-	ASSERT_EQ(1, task_wait(&reader));
+	ASSERT_TRUE(pool_write(self->fd, "b"));
+	ASSERT_RETURNS(1, reader);
 	ASSERT_EQ('c', reader.result->data[0]);
 }
 
@@ -351,8 +323,8 @@ TEST_F(tokens_wait, ends_with_the_timeout)
 	ASSERT_FAILS(ETIMEDOUT, read(self->fd, (char[1]){ 0 }, 1));
 	ASSERT_EQ(0, queue_set_options(self->fd, .read_timeout = DEADLINE_MS * NS_PER_MS));
 	ASSERT_TRUE(reader_blocks(&reader, self->fd));
-	ASSERT_TRUE(gave(self->nb, "a"));
-	ASSERT_EQ(1, task_wait(&reader));
+	ASSERT_TRUE(pool_write(self->nb, "a"));
+	ASSERT_RETURNS(1, reader);
 }
 
 /* Tasks that inherited the file: a signal is caught by one of them. */
@@ -360,17 +332,17 @@ TEST_F(tokens_wait, ends_on_a_signal)
 {
 	struct task reader = task_reader(self->fd, 1);
 
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	ASSERT_TRUE(task_signal(&reader));
-	ASSERT_EQ(-EINTR, task_wait(&reader));
+	ASSERT_RETURNS(-EINTR, reader);
 	ASSERT_EQ(2, held(self->fd));
 
 	reader.restart = true;
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	ASSERT_TRUE(task_signal(&reader));
 	ASSERT_TRUE(task_sleeps(&reader));
-	ASSERT_TRUE(gave(self->fd, "a"));
-	ASSERT_EQ(1, task_wait(&reader));
+	ASSERT_TRUE(pool_write(self->fd, "a"));
+	ASSERT_RETURNS(1, reader);
 	ASSERT_EQ('c', reader.result->data[0]);
 }
 
@@ -378,12 +350,12 @@ TEST_F(tokens_wait, ends_when_the_reader_is_killed)
 {
 	struct task first = task_reader(self->fd, 1), second = task_reader(self->fd, 1);
 
-	ASSERT_TRUE(task_blocks(&first));
-	ASSERT_TRUE(task_blocks(&second));
+	ASSERT_BLOCKS(first);
+	ASSERT_BLOCKS(second);
 	task_kill(&first);
-	ASSERT_TRUE(task_undisturbed(&second));
-	ASSERT_TRUE(gave(self->fd, "a"));
-	ASSERT_EQ(1, task_wait(&second));
+	ASSERT_UNDISTURBED(second);
+	ASSERT_TRUE(pool_write(self->fd, "a"));
+	ASSERT_RETURNS(1, second);
 	ASSERT_EQ('c', second.result->data[0]);
 }
 
@@ -399,12 +371,12 @@ TEST_F(tokens_wait, does_not_delay_others_when_the_reader_faults)
 	ASSERT_TRUE(call_start(&stuck));
 	pause_ms(20);
 	ASSERT_TRUE(reader_blocks(&reader, self->fd));
-	ASSERT_TRUE(gave(self->fd, "a"));
-	ASSERT_EQ(1, task_wait(&reader));
+	ASSERT_TRUE(pool_write(self->fd, "a"));
+	ASSERT_RETURNS(1, reader);
 	ASSERT_EQ('c', reader.result->data[0]);
 	ASSERT_FALSE(load(stuck.done));
 	ASSERT_EQ(2, held(self->fd));
-	ASSERT_TRUE(gave(self->fd, "b"));
+	ASSERT_TRUE(pool_write(self->fd, "b"));
 	ASSERT_EQ(1, call_finish(&stuck));
 	ASSERT_EQ('d', late.buf[0]);
 	late_unmap(&late);
@@ -419,18 +391,18 @@ TEST_F(tokens_wait, passes_the_wakeup_on_when_it_ends_early)
 	struct task leaver = task_reader(self->fd, 1), stayer = task_reader(self->fd, 1);
 
 	ASSERT_EQ(0, queue_flush(self->fd));
-	ASSERT_EQ(0, task_start(&other));
+	ASSERT_STARTS(other);
 	ASSERT_TRUE(eventually(queue_info(self->fd).out.waiters == 1));
-	ASSERT_TRUE(task_blocks(&leaver));
-	ASSERT_TRUE(task_blocks(&stayer));
-	ASSERT_TRUE(gave(self->fd, "a"));
+	ASSERT_BLOCKS(leaver);
+	ASSERT_BLOCKS(stayer);
+	ASSERT_TRUE(pool_write(self->fd, "a"));
 	ASSERT_TRUE(task_sleeps(&other));
 	ASSERT_TRUE(eventually(queue_info(self->fd).out.waiters == 1));
-	ASSERT_TRUE(task_undisturbed(&stayer));
+	ASSERT_UNDISTURBED(stayer);
 	task_kill(&leaver);
 	ASSERT_TRUE(eventually(task_wakeups(&stayer) > 0));
 	task_kill(&other);
-	ASSERT_EQ(1, task_wait(&stayer));
+	ASSERT_RETURNS(1, stayer);
 	ASSERT_EQ('a', stayer.result->data[0]);
 }
 
@@ -442,18 +414,18 @@ TEST_F(tokens_wait, loses_no_wakeup_when_a_reader_is_killed)
 	struct task leaver, stayer;
 	int i;
 
-	ASSERT_TRUE(gave(self->fd, "ab"));
+	ASSERT_TRUE(pool_write(self->fd, "ab"));
 	ASSERT_EQ(0, queue_flush(self->fd));
-	ASSERT_TRUE(gave(self->fd, "+++"));
-	ASSERT_TRUE(got(self->fd, 2, "++"));
+	ASSERT_TRUE(pool_write(self->fd, "+++"));
+	ASSERT_TRUE(pool_read(self->fd, 2, "++"));
 	for (i = 0; i < RACES; i++) {
 		leaver = task_reader(self->fd, 1);
 		stayer = task_reader(self->fd, 1);
-		ASSERT_TRUE(task_blocks(&leaver));
-		ASSERT_TRUE(task_blocks(&stayer));
+		ASSERT_BLOCKS(leaver);
+		ASSERT_BLOCKS(stayer);
 		if (i % 2)
 			kill(leaver.pid, SIGKILL);
-		ASSERT_TRUE(gave(self->fd, "+"));
+		ASSERT_TRUE(pool_write(self->fd, "+"));
 		task_kill(&leaver);
 		ASSERT_TRUE(eventually(held(self->fd) == 2));
 		task_kill(&stayer);
@@ -477,7 +449,7 @@ TEST_F(tokens_wait, ends_in_poll_for_room_after_a_refused_new_token)
 	/* The refusal concerns this file; a held token can be written back as before. */
 	other = queue_open(QUEUE, O_WRONLY | O_NONBLOCK);
 	ASSERT_EQ(WRITABLE, queue_events(other) & WRITABLE);
-	ASSERT_TRUE(gave(self->nb, "a"));
+	ASSERT_TRUE(pool_write(self->nb, "a"));
 	ASSERT_EQ(WRITABLE, queue_events(self->nb) & WRITABLE);
 	ASSERT_EQ(EPOLLOUT, epoll_now(epoll));
 
@@ -486,7 +458,7 @@ TEST_F(tokens_wait, ends_in_poll_for_room_after_a_refused_new_token)
 	ASSERT_EQ(0, epoll_now(epoll));
 	ASSERT_EQ(0, queue_flush(self->fd));
 	ASSERT_EQ(EPOLLOUT, epoll_now(epoll));
-	ASSERT_TRUE(gave(self->nb, "x"));
+	ASSERT_TRUE(pool_write(self->nb, "x"));
 	close(other);
 	close(epoll);
 }
@@ -498,20 +470,20 @@ TEST_F(tokens_wait, ends_in_poll_for_POLLOUT_when_a_token_can_be_written_back)
 	int epoll = epoll_on(self->nb, EPOLLOUT | EPOLLET);
 
 	ASSERT_TRUE(fill(self->nb, CAPACITY - N_TOKENS));
-	ASSERT_TRUE(gave(self->fd, "ab"));
+	ASSERT_TRUE(pool_write(self->fd, "ab"));
 	epoll_now(epoll);
 	ASSERT_EQ(0, queue_events(self->nb) & WRITABLE);
-	ASSERT_TRUE(task_blocks(&poller));
-	ASSERT_TRUE(got(self->fd, 1, "c"));
-	ASSERT_EQ(POLLOUT, task_wait(&poller));
+	ASSERT_BLOCKS(poller);
+	ASSERT_TRUE(pool_read(self->fd, 1, "c"));
+	ASSERT_RETURNS(POLLOUT, poller);
 	ASSERT_EQ(EPOLLOUT, epoll_now(epoll));
 
-	ASSERT_TRUE(got(self->fd, 1, "d"));
+	ASSERT_TRUE(pool_read(self->fd, 1, "d"));
 	ASSERT_FAILS(EAGAIN, write(self->nb, "x", 1));
 	ASSERT_EQ(0, epoll_now(epoll));
-	ASSERT_TRUE(task_blocks(&poller));
-	ASSERT_TRUE(gave(self->nb, "c"));
-	ASSERT_EQ(POLLOUT, task_wait(&poller));
+	ASSERT_BLOCKS(poller);
+	ASSERT_TRUE(pool_write(self->nb, "c"));
+	ASSERT_RETURNS(POLLOUT, poller);
 	ASSERT_EQ(EPOLLOUT, epoll_now(epoll));
 	close(epoll);
 }

@@ -40,7 +40,7 @@ FIXTURE_SETUP(trace)
 {
 	strcpy(self->tracefs, "/tmp/bbuf.XXXXXX");
 	ASSERT_NE(NULL, mkdtemp(self->tracefs));
-	ASSERT_EQ(0, queue_begin(BBUF_STREAM, CAPACITY, 0, &self->fd, &self->nb));
+	QUEUE_BEGIN(BBUF_STREAM, CAPACITY, 0);
 	if (mount("none", self->tracefs, "tracefs", 0, NULL) ||
 	    trace_put(self->tracefs, "events/bbuf/enable", "1")) {
 		umount(self->tracefs);
@@ -142,11 +142,11 @@ TEST_F(trace, shows_waiters_and_wakeups_of_an_empty_queue)
 	struct task reader = task_reader(self->fd, 1);
 
 	REQUIRE_TRACEFS();
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	ASSERT_EQ(1, traced(self->tracefs, "bbuf_empty: queue=" QUEUE " need=1"));
 	ASSERT_EQ(0, traced(self->tracefs, "bbuf_wake:"));
 	ASSERT_EQ(1, put(self->nb, 0, 1));
-	ASSERT_EQ(1, task_wait(&reader));
+	ASSERT_RETURNS(1, reader);
 	ASSERT_EQ(1, traced(self->tracefs, "bbuf_wake: queue=" QUEUE " side=consumer"));
 }
 
@@ -156,10 +156,10 @@ TEST_F(trace, shows_waiters_and_wakeups_of_a_full_queue)
 
 	REQUIRE_TRACEFS();
 	ASSERT_TRUE(fill(self->nb, CAPACITY));
-	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_BLOCKS(writer);
 	ASSERT_EQ(1, traced(self->tracefs, "bbuf_full: queue=" QUEUE " need=7"));
 	ASSERT_TRUE(discard(self->nb, 7));
-	ASSERT_EQ(7, task_wait(&writer));
+	ASSERT_RETURNS(7, writer);
 	ASSERT_EQ(1, traced(self->tracefs, "bbuf_wake: queue=" QUEUE " side=producer"));
 }
 
@@ -254,8 +254,8 @@ TEST_F(trace, shows_that_queries_do_not_contend_for_the_lock)
 	trace_put(self->tracefs, "events/bbuf/enable", "0");
 	ASSERT_EQ(0, trace_put(self->tracefs, CONTENTION "enable", "1"));
 	user = (struct task){ .fn = use, .fd = self->fd };
-	ASSERT_EQ(0, task_start(&user));
-	ASSERT_EQ(0, task_start(&looker));
+	ASSERT_STARTS(user);
+	ASSERT_STARTS(looker);
 	EXPECT_EQ(LOOKS, task_wait(&looker));
 	task_kill(&user);
 	trace_put(self->tracefs, CONTENTION "enable", "0");

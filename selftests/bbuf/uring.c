@@ -30,26 +30,29 @@ static int workers(void)
 	return count;
 }
 
-FIXTURE(uring) {
-	int fd;
-	int nb;
-	int error;	/* why there is no io_uring */
-	struct ring ring;
-};
-
-FIXTURE_SETUP(uring)
-{
-	ASSERT_EQ(0, device_open(CAPACITY, &self->fd, &self->nb));
-	self->error = ring_open(&self->ring);
+#define URING_FIXTURE(subject)						\
+FIXTURE(subject) {							\
+	int fd;								\
+	int nb;								\
+	int error;	/* why there is no io_uring */			\
+	struct ring ring;						\
+};									\
+									\
+FIXTURE_SETUP(subject)							\
+{									\
+	ASSERT_EQ(0, device_open(CAPACITY, &self->fd, &self->nb));	\
+	self->error = ring_open(&self->ring);				\
+}									\
+									\
+FIXTURE_TEARDOWN(subject)						\
+{									\
+	if (!self->error)						\
+		ring_close(&self->ring);				\
+	close(self->fd);						\
+	close(self->nb);						\
 }
 
-FIXTURE_TEARDOWN(uring)
-{
-	if (!self->error)
-		ring_close(&self->ring);
-	close(self->fd);
-	close(self->nb);
-}
+URING_FIXTURE(uring)
 
 /* The harness of older kernels runs a test although its setup has skipped. */
 #define REQUIRE_URING()							\
@@ -72,33 +75,26 @@ TEST_F(uring, writes_and_reads)
 	ASSERT_EQ(0, workers());
 }
 
-TEST_F(uring, read_of_an_empty_queue_waits_without_a_worker)
+URING_FIXTURE(uring_call)
+SIDES(uring_call);
+
+TEST_F(uring_call, waits_without_a_worker)
 {
-	unsigned char out[1000];
+	const int n = variant->writes ? 1000 : 300;
+	unsigned char buf[1000] = { 0 };
 
 	REQUIRE_URING();
-	ASSERT_EQ(1, ring_submit(&self->ring, request(IORING_OP_READ, self->fd, out, 1000)));
+	CLOSE_SIDE(CAPACITY);
+	if (variant->writes)
+		pattern_fill(buf, 0, sizeof(buf));
+	ASSERT_EQ(1, ring_submit(&self->ring,
+				 request(variant->writes ? IORING_OP_WRITE : IORING_OP_READ,
+					 self->fd, buf, sizeof(buf))));
 	ASSERT_TRUE(ring_idle(&self->ring));
 	ASSERT_EQ(0, workers());
-	ASSERT_EQ(300, put(self->fd, 0, 300));
-	ASSERT_EQ(300, ring_wait(&self->ring));
-	ASSERT_TRUE(pattern_matches(out, 0, 300));
-	ASSERT_EQ(0, workers());
-}
-
-TEST_F(uring, write_to_a_full_queue_waits_without_a_worker)
-{
-	unsigned char in[1000];
-
-	REQUIRE_URING();
-	pattern_fill(in, 0, sizeof(in));
-	ASSERT_TRUE(fill(self->fd, CAPACITY));
-	ASSERT_EQ(1, ring_submit(&self->ring, request(IORING_OP_WRITE, self->fd, in, 1000)));
-	ASSERT_TRUE(ring_idle(&self->ring));
-	ASSERT_EQ(0, workers());
-	ASSERT_TRUE(discard(self->fd, CAPACITY));
-	ASSERT_EQ(1000, ring_wait(&self->ring));
-	ASSERT_TRUE(take(self->nb, 0, 1000));
+	SERVE_SIDE(0, variant->writes ? CAPACITY : n);
+	ASSERT_EQ(n, ring_wait(&self->ring));
+	ASSERT_TRUE(variant->writes ? take(self->nb, 0, n) : pattern_matches(buf, 0, n));
 	ASSERT_EQ(0, workers());
 }
 

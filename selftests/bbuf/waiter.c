@@ -250,11 +250,6 @@ long waiter_expects(const struct waiter *w, long value, short events)
 
 int waiter_queue(struct bbuf_create create)
 {
-	snprintf(create.name, sizeof(create.name), "%s", QUEUE);
 	create.capacity = create.capacity ?: CAPACITY;
-	create.mode = 0600;
-	create.uid = BBUF_ID_CALLER;
-	create.gid = BBUF_ID_CALLER;
-	queue_destroy(QUEUE);
-	return queue_create(&create);
+	return queue_make_as(create);
 }

@@ -9,40 +9,33 @@
 
 BBUF_FIXTURE(wake)
 
+BBUF_FIXTURE(event)
+SIDES(event);
+
+#define ASSERT_ALL_BLOCK(caller, n)					\
+do {									\
+	int __i;							\
+									\
+	CLOSE_SIDE(CAPACITY);						\
+	for (__i = 0; __i < QUEUE; __i++) {				\
+		(caller)[__i] = CALLER(0, n);				\
+		ASSERT_BLOCKS((caller)[__i]);				\
+	}								\
+} while (0)
+
 /* No task for nothing */
 
-TEST_F(wake, write_wakes_one_of_many_readers)
+TEST_F(event, wakes_one_of_many)
 {
-	struct task reader[QUEUE];
+	struct task caller[QUEUE];
 	int i;
 
-	for (i = 0; i < QUEUE; i++) {
-		reader[i] = task_reader(self->fd, 100);
-		ASSERT_TRUE(task_blocks(&reader[i]));
-	}
-	ASSERT_EQ(1, put(self->fd, 0, 1));
-	ASSERT_EQ(1, task_wait(&reader[0]));
+	ASSERT_ALL_BLOCK(caller, 100);
+	SERVE_SIDE(0, 100);
+	ASSERT_RETURNS(100, caller[0]);
 	for (i = 1; i < QUEUE; i++) {
-		ASSERT_TRUE(task_undisturbed(&reader[i]));
-		task_kill(&reader[i]);
-	}
-}
-
-TEST_F(wake, read_wakes_one_of_many_writers)
-{
-	struct task writer[QUEUE];
-	int i;
-
-	ASSERT_TRUE(fill(self->fd, CAPACITY));
-	for (i = 0; i < QUEUE; i++) {
-		writer[i] = task_writer(self->fd, 0, 100);
-		ASSERT_TRUE(task_blocks(&writer[i]));
-	}
-	ASSERT_TRUE(discard(self->nb, 100));
-	ASSERT_EQ(100, task_wait(&writer[0]));
-	for (i = 1; i < QUEUE; i++) {
-		ASSERT_TRUE(task_undisturbed(&writer[i]));
-		task_kill(&writer[i]);
+		ASSERT_UNDISTURBED(caller[i]);
+		task_kill(&caller[i]);
 	}
 }
 
@@ -52,14 +45,14 @@ TEST_F(wake, writer_sleeps_until_all_its_room_is_free)
 	int i;
 
 	ASSERT_TRUE(fill(self->fd, CAPACITY));
-	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_BLOCKS(writer);
 	for (i = 0; i < 300; i++)
 		ASSERT_TRUE(discard(self->nb, 1));
-	ASSERT_TRUE(task_undisturbed(&writer));
+	ASSERT_UNDISTURBED(writer);
 	ASSERT_TRUE(discard(self->nb, 30000 - 301));
-	ASSERT_TRUE(task_undisturbed(&writer));
+	ASSERT_UNDISTURBED(writer);
 	ASSERT_TRUE(discard(self->nb, 1));
-	ASSERT_EQ(30000, task_wait(&writer));
+	ASSERT_RETURNS(30000, writer);
 }
 
 TEST_F(wake, writes_do_not_wake_writers)
@@ -67,9 +60,9 @@ TEST_F(wake, writes_do_not_wake_writers)
 	struct task writer = task_writer(self->fd, 0, 100);
 
 	ASSERT_TRUE(fill(self->fd, CAPACITY - 50));
-	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_BLOCKS(writer);
 	ASSERT_EQ(1, put(self->nb, 0, 1));
-	ASSERT_TRUE(task_undisturbed(&writer));
+	ASSERT_UNDISTURBED(writer);
 	task_kill(&writer);
 }
 
@@ -84,44 +77,26 @@ TEST_F(wake, reader_sleeps_once_per_write)
 	struct task reader = task_reader(self->fd, 100);
 
 	reader.fn = read_twice;
-	ASSERT_TRUE(task_blocks(&reader));
+	ASSERT_BLOCKS(reader);
 	ASSERT_EQ(10, put(self->fd, 0, 10));
 	ASSERT_TRUE(eventually(queued(self->fd) == 0 && task_wakeups(&reader) > 0));
 	ASSERT_EQ(1, task_wakeups(&reader));
 	ASSERT_TRUE(task_sleeps(&reader));
 	ASSERT_EQ(10, put(self->fd, 0, 10));
-	ASSERT_EQ(10, task_wait(&reader));
+	ASSERT_RETURNS(10, reader);
 }
 
 /* The chain of wake-ups: a waiter that leaves wakes the next one if something is left for it. */
 
-TEST_F(wake, wakeup_is_passed_on_through_all_readers)
+TEST_F(event, wakes_all_that_it_serves_one_through_the_other)
 {
-	struct task reader[QUEUE];
+	struct task caller[QUEUE];
 	int i;
 
-	for (i = 0; i < QUEUE; i++) {
-		reader[i] = task_reader(self->fd, 1);
-		ASSERT_TRUE(task_blocks(&reader[i]));
-	}
-	ASSERT_EQ(QUEUE, put(self->fd, 0, QUEUE));
+	ASSERT_ALL_BLOCK(caller, 1);
+	SERVE_SIDE(0, QUEUE);
 	for (i = 0; i < QUEUE; i++)
-		ASSERT_EQ(1, task_wait(&reader[i]));
-}
-
-TEST_F(wake, wakeup_is_passed_on_through_all_writers)
-{
-	struct task writer[QUEUE];
-	int i;
-
-	ASSERT_TRUE(fill(self->fd, CAPACITY));
-	for (i = 0; i < QUEUE; i++) {
-		writer[i] = task_writer(self->fd, 0, 1);
-		ASSERT_TRUE(task_blocks(&writer[i]));
-	}
-	ASSERT_TRUE(discard(self->nb, QUEUE));
-	for (i = 0; i < QUEUE; i++)
-		ASSERT_EQ(1, task_wait(&writer[i]));
+		ASSERT_RETURNS(1, caller[i]);
 }
 
 TEST_F(wake, interrupted_head_writer_lets_the_next_proceed)
@@ -130,11 +105,11 @@ TEST_F(wake, interrupted_head_writer_lets_the_next_proceed)
 	struct task small = task_writer(self->fd, 0, 10);
 
 	ASSERT_TRUE(fill(self->fd, CAPACITY - 10));
-	ASSERT_TRUE(task_blocks(&big));
-	ASSERT_TRUE(task_blocks(&small));
+	ASSERT_BLOCKS(big);
+	ASSERT_BLOCKS(small);
 	ASSERT_TRUE(task_signal(&big));
-	ASSERT_EQ(-EINTR, task_wait(&big));
-	ASSERT_EQ(10, task_wait(&small));
+	ASSERT_RETURNS(-EINTR, big);
+	ASSERT_RETURNS(10, small);
 }
 
 TEST_F(wake, killed_head_writer_lets_the_next_proceed)
@@ -143,10 +118,10 @@ TEST_F(wake, killed_head_writer_lets_the_next_proceed)
 	struct task small = task_writer(self->fd, 0, 10);
 
 	ASSERT_TRUE(fill(self->fd, CAPACITY - 10));
-	ASSERT_TRUE(task_blocks(&big));
-	ASSERT_TRUE(task_blocks(&small));
+	ASSERT_BLOCKS(big);
+	ASSERT_BLOCKS(small);
 	task_kill(&big);
-	ASSERT_EQ(10, task_wait(&small));
+	ASSERT_RETURNS(10, small);
 }
 
 TEST_F(wake, writer_interrupted_in_a_large_write_lets_the_next_proceed)
@@ -154,13 +129,13 @@ TEST_F(wake, writer_interrupted_in_a_large_write_lets_the_next_proceed)
 	struct task large = task_writer(self->fd, 0, CAPACITY + 1000);
 	struct task next = task_writer(self->fd, 0, 100);
 
-	ASSERT_TRUE(task_blocks(&large));
-	ASSERT_TRUE(task_blocks(&next));
+	ASSERT_BLOCKS(large);
+	ASSERT_BLOCKS(next);
 	ASSERT_TRUE(task_signal(&large));
-	ASSERT_EQ(CAPACITY, task_wait(&large));
+	ASSERT_RETURNS(CAPACITY, large);
 	ASSERT_TRUE(task_sleeps(&next));
 	ASSERT_TRUE(discard(self->nb, 100));
-	ASSERT_EQ(100, task_wait(&next));
+	ASSERT_RETURNS(100, next);
 }
 
 TEST_F(wake, interrupted_waiter_in_the_middle_does_not_disturb_the_others)
@@ -170,17 +145,17 @@ TEST_F(wake, interrupted_waiter_in_the_middle_does_not_disturb_the_others)
 
 	for (i = 0; i < QUEUE; i++) {
 		reader[i] = task_reader(self->fd, 1);
-		ASSERT_TRUE(task_blocks(&reader[i]));
+		ASSERT_BLOCKS(reader[i]);
 	}
 	ASSERT_TRUE(task_signal(&reader[1]));
-	ASSERT_EQ(-EINTR, task_wait(&reader[1]));
+	ASSERT_RETURNS(-EINTR, reader[1]);
 	for (i = 0; i < QUEUE; i++) {
 		if (i == 1)
 			continue;
-		ASSERT_TRUE(task_undisturbed(&reader[i]));
+		ASSERT_UNDISTURBED(reader[i]);
 		ASSERT_EQ(1, put(self->fd, i, 1));
-		ASSERT_EQ(1, task_wait(&reader[i]));
-		ASSERT_TRUE(pattern_matches(reader[i].result->data, i, 1));
+		ASSERT_RETURNS(1, reader[i]);
+		ASSERT_DATA(reader[i], i, 1);
 	}
 }
 
@@ -197,8 +172,8 @@ TEST_F(wake, reader_interrupted_as_it_is_woken_passes_the_wakeup_on)
 		struct task second = task_reader(self->fd, 1);
 		long value;
 
-		ASSERT_TRUE(task_blocks(&first));
-		ASSERT_TRUE(task_blocks(&second));
+		ASSERT_BLOCKS(first);
+		ASSERT_BLOCKS(second);
 		if (round % 2)
 			kill(first.pid, SIGUSR1);
 		ASSERT_EQ(1, put(self->fd, 0, 1));
@@ -210,7 +185,7 @@ TEST_F(wake, reader_interrupted_as_it_is_woken_passes_the_wakeup_on)
 		} else {
 			ASSERT_EQ(-EINTR, value);
 		}
-		ASSERT_EQ(1, task_wait(&second));
+		ASSERT_RETURNS(1, second);
 	}
 }
 
@@ -222,8 +197,8 @@ TEST_F(wake, reader_killed_as_it_is_woken_passes_the_wakeup_on)
 		struct task first = task_reader(self->fd, 1);
 		struct task second = task_reader(self->fd, 1);
 
-		ASSERT_TRUE(task_blocks(&first));
-		ASSERT_TRUE(task_blocks(&second));
+		ASSERT_BLOCKS(first);
+		ASSERT_BLOCKS(second);
 		ASSERT_EQ(1, put(self->fd, 0, 1));
 		task_kill(&first);
 		/* The byte is gone with the first, or it is for the second. */
@@ -231,7 +206,7 @@ TEST_F(wake, reader_killed_as_it_is_woken_passes_the_wakeup_on)
 		if (!task_done(&second) && task_sleeps(&second)) {
 			ASSERT_EQ(1, put(self->fd, 0, 1));
 		}
-		ASSERT_EQ(1, task_wait(&second));
+		ASSERT_RETURNS(1, second);
 	}
 }
 
@@ -256,10 +231,10 @@ TEST_F(wake, no_wakeup_is_lost_in_a_queue_of_one_byte)
 
 	SET_CAPACITY(1);
 	writer.fd = self->fd;
-	ASSERT_EQ(0, task_start(&writer));
+	ASSERT_STARTS(writer);
 	for (i = 0; i < ROUNDS; i++)
 		ASSERT_TRUE(take(self->fd, i, 1));
-	ASSERT_EQ(ROUNDS, task_wait(&writer));
+	ASSERT_RETURNS(ROUNDS, writer);
 }
 
 /* Writes the pattern in pieces of random sizes up to arg[0], arg[1] bytes in all. */
@@ -293,7 +268,7 @@ TEST_F(wake, no_wakeup_is_lost_with_random_sizes)
 
 		SET_CAPACITY(capacity);
 		writer.fd = self->fd;
-		ASSERT_EQ(0, task_start(&writer));
+		ASSERT_STARTS(writer);
 		while (taken < total) {
 			ssize_t n = read(self->fd, buf, 1 + rand_r(&seed) % capacity);
 
@@ -301,7 +276,7 @@ TEST_F(wake, no_wakeup_is_lost_with_random_sizes)
 			ASSERT_TRUE(pattern_matches(buf, taken, n));
 			taken += n;
 		}
-		ASSERT_EQ(total, task_wait(&writer));
+		ASSERT_RETURNS(total, writer);
 	}
 }
 

@@ -37,10 +37,10 @@ TEST_F(write, sleeps_while_full_and_is_woken_by_a_read)
 	struct task writer = task_writer(self->fd, 0, 1);
 
 	ASSERT_TRUE(fill(self->fd, CAPACITY));
-	ASSERT_TRUE(task_blocks(&writer));
-	ASSERT_TRUE(task_undisturbed(&writer));
+	ASSERT_BLOCKS(writer);
+	ASSERT_UNDISTURBED(writer);
 	ASSERT_TRUE(discard(self->nb, 1));
-	ASSERT_EQ(1, task_wait(&writer));
+	ASSERT_RETURNS(1, writer);
 	ASSERT_EQ(CAPACITY, queued(self->fd));
 }
 
@@ -49,10 +49,10 @@ TEST_F(write, waits_until_all_of_it_fits_up_to_the_capacity)
 	struct task writer = task_writer(self->fd, 0, 101);
 
 	ASSERT_TRUE(fill(self->fd, CAPACITY - 100));
-	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_BLOCKS(writer);
 	ASSERT_EQ(CAPACITY - 100, queued(self->fd));
 	ASSERT_TRUE(discard(self->nb, 1));
-	ASSERT_EQ(101, task_wait(&writer));
+	ASSERT_RETURNS(101, writer);
 	ASSERT_EQ(CAPACITY, queued(self->fd));
 	ASSERT_TRUE(discard(self->nb, CAPACITY - 101));
 	ASSERT_TRUE(take(self->nb, 0, 101));
@@ -63,10 +63,10 @@ TEST_F(write, waits_until_the_queue_is_empty_if_as_long_as_the_capacity)
 	struct task writer = task_writer(self->fd, 0, CAPACITY);
 
 	ASSERT_TRUE(fill(self->fd, 1));
-	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_BLOCKS(writer);
 	ASSERT_EQ(1, queued(self->fd));
 	ASSERT_TRUE(discard(self->nb, 1));
-	ASSERT_EQ(CAPACITY, task_wait(&writer));
+	ASSERT_RETURNS(CAPACITY, writer);
 	ASSERT_TRUE(take(self->nb, 0, CAPACITY));
 }
 
@@ -95,7 +95,7 @@ TEST_F(write, is_atomic_up_to_the_capacity)
 	for (i = 0; i < WRITERS; i++) {
 		writer[i] = task_writer(self->fd, 'a' + i, MESSAGE);
 		writer[i].fn = write_messages;
-		ASSERT_EQ(0, task_start(&writer[i]));
+		ASSERT_STARTS(writer[i]);
 	}
 	for (i = 0; i < WRITERS * MESSAGES; i++) {
 		for (j = 0; j < MESSAGE; )
@@ -104,17 +104,17 @@ TEST_F(write, is_atomic_up_to_the_capacity)
 			ASSERT_EQ(message[0], message[j]);
 	}
 	for (i = 0; i < WRITERS; i++)
-		ASSERT_EQ(MESSAGES, task_wait(&writer[i]));
+		ASSERT_RETURNS(MESSAGES, writer[i]);
 }
 
 TEST_F(write, is_queued_in_pieces_in_order_above_the_capacity)
 {
 	struct task writer = task_writer(self->fd, 0, LARGE);
 
-	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_BLOCKS(writer);
 	ASSERT_EQ(CAPACITY, queued(self->fd));
 	ASSERT_TRUE(take(self->fd, 0, LARGE));
-	ASSERT_EQ(LARGE, task_wait(&writer));
+	ASSERT_RETURNS(LARGE, writer);
 	ASSERT_EQ(0, queued(self->fd));
 }
 
@@ -124,16 +124,16 @@ TEST_F(write, excludes_other_writers_above_the_capacity)
 	struct task small = task_writer(self->fd, LARGE, 100);
 	size_t taken, step = 1000;
 
-	ASSERT_TRUE(task_blocks(&large));
-	ASSERT_TRUE(task_blocks(&small));
+	ASSERT_BLOCKS(large);
+	ASSERT_BLOCKS(small);
 	for (taken = 0; taken + step < LARGE - CAPACITY; taken += step) {
 		ASSERT_TRUE(take(self->fd, taken, step));
 		ASSERT_FAILS(EAGAIN, put(self->nb, 0, 1));
 		ASSERT_FALSE(task_done(&small));
 	}
 	ASSERT_TRUE(take(self->fd, taken, LARGE - taken));
-	ASSERT_EQ(LARGE, task_wait(&large));
-	ASSERT_EQ(100, task_wait(&small));
+	ASSERT_RETURNS(LARGE, large);
+	ASSERT_RETURNS(100, small);
 	ASSERT_TRUE(take(self->nb, LARGE, 100));
 }
 
@@ -247,13 +247,13 @@ TEST_F(write, admits_the_next_writer_after_a_fault_above_the_capacity)
 	long n;
 
 	large.fn = write_over_a_cliff;
-	ASSERT_TRUE(task_blocks(&large));
-	ASSERT_TRUE(task_blocks(&next));
+	ASSERT_BLOCKS(large);
+	ASSERT_BLOCKS(next);
 	ASSERT_TRUE(take(self->fd, 0, LARGE - CAPACITY));
 	n = task_wait(&large);
 	ASSERT_LE(LARGE - CAPACITY, n);
 	ASSERT_GE(LARGE - 5000, n);
-	ASSERT_EQ(100, task_wait(&next));
+	ASSERT_RETURNS(100, next);
 	ASSERT_TRUE(take(self->nb, LARGE - CAPACITY, n - (LARGE - CAPACITY)));
 	ASSERT_TRUE(take(self->nb, 7, 100));
 	ASSERT_EQ(0, queued(self->fd));
@@ -295,9 +295,9 @@ TEST_F(write, interrupted_before_any_progress_fails_with_EINTR)
 	struct task writer = task_writer(self->fd, 0, 2);
 
 	ASSERT_TRUE(fill(self->fd, CAPACITY - 1));
-	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_BLOCKS(writer);
 	ASSERT_TRUE(task_signal(&writer));
-	ASSERT_EQ(-EINTR, task_wait(&writer));
+	ASSERT_RETURNS(-EINTR, writer);
 	ASSERT_EQ(CAPACITY - 1, queued(self->fd));
 	ASSERT_TRUE(fill(self->nb, 1));
 }
@@ -308,11 +308,11 @@ TEST_F(write, interrupted_before_any_progress_restarts_under_SA_RESTART)
 
 	writer.restart = true;
 	ASSERT_TRUE(fill(self->fd, CAPACITY - 1));
-	ASSERT_TRUE(task_blocks(&writer));
+	ASSERT_BLOCKS(writer);
 	ASSERT_TRUE(task_signal(&writer));
 	ASSERT_TRUE(task_sleeps(&writer));
 	ASSERT_TRUE(discard(self->nb, 1));
-	ASSERT_EQ(2, task_wait(&writer));
+	ASSERT_RETURNS(2, writer);
 }
 
 TEST_F(write, interrupted_half_way_returns_a_partial_count)
@@ -324,12 +324,12 @@ TEST_F(write, interrupted_half_way_returns_a_partial_count)
 		struct task writer = task_writer(self->fd, 0, LARGE);
 
 		writer.restart = restart[i];
-		ASSERT_TRUE(task_blocks(&writer));
+		ASSERT_BLOCKS(writer);
 		ASSERT_TRUE(take(self->nb, 0, CAPACITY));
 		ASSERT_TRUE(eventually(queued(self->fd) == CAPACITY));
 		ASSERT_TRUE(task_sleeps(&writer));
 		ASSERT_TRUE(task_signal(&writer));
-		ASSERT_EQ(2 * CAPACITY, task_wait(&writer));
+		ASSERT_RETURNS(2 * CAPACITY, writer);
 		ASSERT_EQ(CAPACITY, queued(self->fd));
 		ASSERT_TRUE(take(self->nb, CAPACITY, CAPACITY));
 	}

@@ -179,9 +179,7 @@ FIXTURE(queued) {
 
 FIXTURE_SETUP(queued)
 {
-	queue_name(self->name, "queued");
-	self->queue = queue_make(self->name, BBUF_RECORD);
-	ASSERT_NE(NULL, self->queue);
+	MAKE_QUEUE("queued", queue_make(self->name, BBUF_RECORD));
 	self->batch = bbuf_batch_new(ROOM);
 	ASSERT_NE(NULL, self->batch);
 }
@@ -189,9 +187,7 @@ FIXTURE_SETUP(queued)
 FIXTURE_TEARDOWN(queued)
 {
 	bbuf_batch_free(self->batch);
-	bbuf_close(self->queue);
-	bbuf_destroy(self->name);
-	EXPECT_TRUE(nothing_leaked());
+	END_QUEUE();
 }
 
 TEST_F(queued, put_queues_each_as_a_record)
@@ -273,8 +269,7 @@ TEST_F(queued, put_continues_as_room_is_made)
 		ASSERT_GT(n, 0);
 		count += n;
 	}
-	ASSERT_TRUE(call_ends(&put));
-	ASSERT_EQ(20, put.ret);
+	ASSERT_ENDS(20, put);
 	ASSERT_EMPTY(self->batch);
 	ASSERT_TRUE(next_are_records(got, 0, 20));
 	bbuf_close(put.queue);
@@ -287,11 +282,9 @@ TEST_F(queued, get_waits_for_the_first_record)
 
 	get.queue = bbuf_open(self->name, O_RDONLY);
 	ASSERT_NE(NULL, get.queue);
-	ASSERT_TRUE(call_start(&get));
-	ASSERT_TRUE(queue_readers_wait(self->queue, 1));
+	ASSERT_WAITS_FOR_DATA(get);
 	ASSERT_PUTS(self->queue, "first");
-	ASSERT_TRUE(call_ends(&get));
-	ASSERT_EQ(1, get.ret);
+	ASSERT_ENDS(1, get);
 	ASSERT_NEXT(self->batch, "first");
 	bbuf_close(get.queue);
 }

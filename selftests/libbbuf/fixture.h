@@ -44,6 +44,40 @@
 	ASSERT_EQ((ssize_t)strlen(string),				\
 		  bbuf_put(queue, string, strlen(string), &at_once))
 
+/* A call of queue.h starts, and waits for data, or for room; or it ends, and returns that. */
+#define ASSERT_WAITS_FOR_DATA(call) do {				\
+	ASSERT_TRUE(call_start(&(call)));				\
+	ASSERT_TRUE(queue_readers_wait(self->queue, 1));		\
+} while (0)
+
+#define ASSERT_WAITS_FOR_ROOM(call) do {				\
+	ASSERT_TRUE(call_start(&(call)));				\
+	ASSERT_TRUE(queue_writers_wait(self->queue, 1));		\
+} while (0)
+
+#define ASSERT_ENDS(value, call) do {					\
+	ASSERT_TRUE(call_ends(&(call)));				\
+	ASSERT_EQ(value, (call).ret);					\
+} while (0)
+
+/* Steps of fixtures: a queue and a handle of it; one more handle; the end of both. */
+#define MAKE_QUEUE(what, make) do {					\
+	queue_name(self->name, what);					\
+	self->queue = make;						\
+	ASSERT_NE(NULL, self->queue);					\
+} while (0)
+
+#define OPEN_HANDLE(handle, flags) do {					\
+	handle = bbuf_open(self->name, flags);				\
+	ASSERT_NE(NULL, handle);					\
+} while (0)
+
+#define END_QUEUE() do {						\
+	bbuf_close(self->queue);					\
+	bbuf_destroy(self->name);	/* a test may have done so */	\
+	EXPECT_TRUE(nothing_leaked());					\
+} while (0)
+
 /* The fixture of most tests: a queue, and a handle for both directions. */
 #define QUEUE_FIXTURE(subject, type)					\
 FIXTURE(subject) {							\
@@ -53,16 +87,12 @@ FIXTURE(subject) {							\
 									\
 FIXTURE_SETUP(subject)							\
 {									\
-	queue_name(self->name, #subject);				\
-	self->queue = queue_make(self->name, type);			\
-	ASSERT_NE(NULL, self->queue);					\
+	MAKE_QUEUE(#subject, queue_make(self->name, type));		\
 }									\
 									\
 FIXTURE_TEARDOWN(subject)						\
 {									\
-	bbuf_close(self->queue);					\
-	bbuf_destroy(self->name);	/* a test may have done so */	\
-	EXPECT_TRUE(nothing_leaked());					\
+	END_QUEUE();							\
 }
 
 #endif /* LIBBBUF_SELFTEST_FIXTURE_H */

@@ -53,19 +53,14 @@ FIXTURE(leased) {
 
 FIXTURE_SETUP(leased)
 {
-	queue_name(self->name, "leased");
-	self->queue = leasing_make(self->name, BBUF_RECORD);
-	ASSERT_NE(NULL, self->queue);
-	self->other = bbuf_open(self->name, O_RDWR);
-	ASSERT_NE(NULL, self->other);
+	MAKE_QUEUE("leased", leasing_make(self->name, BBUF_RECORD));
+	OPEN_HANDLE(self->other, O_RDWR);
 }
 
 FIXTURE_TEARDOWN(leased)
 {
 	bbuf_close(self->other);
-	bbuf_close(self->queue);
-	bbuf_destroy(self->name);	/* a test may have done so */
-	EXPECT_TRUE(nothing_leaked());
+	END_QUEUE();
 }
 
 TEST_F(leased, lease_fills_in_its_information)
@@ -246,29 +241,22 @@ FIXTURE_VARIANT_ADD(waiting, with_timeout) { .timeout = &long_enough };
 
 FIXTURE_SETUP(waiting)
 {
-	queue_name(self->name, "waiting");
-	self->queue = leasing_make(self->name, BBUF_RECORD);
-	ASSERT_NE(NULL, self->queue);
+	MAKE_QUEUE("waiting", leasing_make(self->name, BBUF_RECORD));
 	self->lease = (struct call) { .fn = call_lease, .len = 8, .timeout = variant->timeout };
-	self->lease.queue = bbuf_open(self->name, O_RDONLY);
-	ASSERT_NE(NULL, self->lease.queue);
+	OPEN_HANDLE(self->lease.queue, O_RDONLY);
 }
 
 FIXTURE_TEARDOWN(waiting)
 {
 	bbuf_close(self->lease.queue);
-	bbuf_close(self->queue);
-	bbuf_destroy(self->name);
-	EXPECT_TRUE(nothing_leaked());
+	END_QUEUE();
 }
 
 TEST_F(waiting, ends_on_put)
 {
-	ASSERT_TRUE(call_start(&self->lease));
-	ASSERT_TRUE(queue_readers_wait(self->queue, 1));
+	ASSERT_WAITS_FOR_DATA(self->lease);
 	ASSERT_PUTS(self->queue, "here");
-	ASSERT_TRUE(call_ends(&self->lease));
-	ASSERT_EQ(4, self->lease.ret);
+	ASSERT_ENDS(4, self->lease);
 	ASSERT_EQ(0, memcmp("here", self->lease.data, 4));
 }
 
@@ -277,11 +265,9 @@ TEST_F(waiting, ends_on_EOF)
 	ASSERT_PUTS(self->queue, "last");
 	ASSERT_LEASES(self->queue, "last", NULL);
 	ASSERT_EQ(0, bbuf_shutdown(self->queue));
-	ASSERT_TRUE(call_start(&self->lease));
-	ASSERT_TRUE(queue_readers_wait(self->queue, 1));
+	ASSERT_WAITS_FOR_DATA(self->lease);
 	ASSERT_EQ(1, bbuf_settle_all(self->queue, BBUF_ACK));
-	ASSERT_TRUE(call_ends(&self->lease));
-	ASSERT_EQ(0, self->lease.ret);
+	ASSERT_ENDS(0, self->lease);
 }
 
 /* Queues without leases, and queues that cannot have the requested configuration */

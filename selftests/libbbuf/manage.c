@@ -211,11 +211,9 @@ TEST_F(destroyed, waiters_fail_with_ENODEV)
 
 	get.queue = bbuf_open(self->name, O_RDONLY);
 	ASSERT_NE(NULL, get.queue);
-	ASSERT_TRUE(call_start(&get));
-	ASSERT_TRUE(queue_readers_wait(self->queue, 1));
+	ASSERT_WAITS_FOR_DATA(get);
 	ASSERT_EQ(0, bbuf_destroy(self->name));
-	ASSERT_TRUE(call_ends(&get));
-	ASSERT_EQ(-1, get.ret);
+	ASSERT_ENDS(-1, get);
 	ASSERT_EQ(ENODEV, get.error);
 	bbuf_close(get.queue);
 }
@@ -278,8 +276,7 @@ TEST_F(info, counts_open_files_and_waiters)
 
 	get.queue = bbuf_open(self->name, O_RDONLY);
 	ASSERT_NE(NULL, get.queue);
-	ASSERT_TRUE(call_start(&get));
-	ASSERT_TRUE(queue_readers_wait(self->queue, 1));
+	ASSERT_WAITS_FOR_DATA(get);
 	ASSERT_EQ(0, bbuf_lookup(self->name, &info));
 	ASSERT_EQ(1, info.in.files);
 	ASSERT_EQ(2, info.out.files);

@@ -268,13 +268,11 @@ TEST_F(open, from_fd_reads_the_options_of_the_file)
 	same = bbuf_from_fd(fd);
 	ASSERT_NE(NULL, same);
 	get.queue = same;
-	ASSERT_TRUE(call_start(&get));
-	ASSERT_TRUE(queue_readers_wait(self->queue, 1));
+	ASSERT_WAITS_FOR_DATA(get);
 	usleep(SHORT_MS * 1000);	/* far beyond the timeout that it found */
 	ASSERT_TRUE(queue_readers_wait(self->queue, 1));
 	ASSERT_EQ(1, bbuf_put(self->queue, "x", 1, NULL));
-	ASSERT_TRUE(call_ends(&get));
-	ASSERT_EQ(1, get.ret);
+	ASSERT_ENDS(1, get);
 	bbuf_close(same);
 }
 

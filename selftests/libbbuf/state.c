@@ -14,22 +14,16 @@ FIXTURE(state) {
 
 FIXTURE_SETUP(state)
 {
-	queue_name(self->name, "state");
-	self->queue = queue_make(self->name, BBUF_STREAM);
-	ASSERT_NE(NULL, self->queue);
-	self->reader = bbuf_open(self->name, O_RDONLY);
-	ASSERT_NE(NULL, self->reader);
-	self->writer = bbuf_open(self->name, O_WRONLY);
-	ASSERT_NE(NULL, self->writer);
+	MAKE_QUEUE("state", queue_make(self->name, BBUF_STREAM));
+	OPEN_HANDLE(self->reader, O_RDONLY);
+	OPEN_HANDLE(self->writer, O_WRONLY);
 }
 
 FIXTURE_TEARDOWN(state)
 {
 	bbuf_close(self->writer);
 	bbuf_close(self->reader);
-	bbuf_close(self->queue);
-	bbuf_destroy(self->name);
-	EXPECT_TRUE(nothing_leaked());
+	END_QUEUE();
 }
 
 static short events(struct bbuf *queue)
@@ -57,11 +51,9 @@ TEST_F(state, shutdown_releases_waiters)
 {
 	struct call get = { .fn = call_get, .queue = self->reader, .len = 1 };
 
-	ASSERT_TRUE(call_start(&get));
-	ASSERT_TRUE(queue_readers_wait(self->queue, 1));
+	ASSERT_WAITS_FOR_DATA(get);
 	ASSERT_EQ(0, bbuf_shutdown(self->writer));
-	ASSERT_TRUE(call_ends(&get));
-	ASSERT_EQ(0, get.ret);
+	ASSERT_ENDS(0, get);
 }
 
 TEST_F(state, reopen_admits_writes_again)
@@ -90,8 +82,7 @@ TEST_F(state, drain_waits_for_readers)
 	usleep(SHORT_MS * 1000);
 	ASSERT_FALSE(__atomic_load_n(&drain.done, __ATOMIC_ACQUIRE));
 	ASSERT_GETS(self->reader, "drained");
-	ASSERT_TRUE(call_ends(&drain));
-	ASSERT_EQ(0, drain.ret);
+	ASSERT_ENDS(0, drain);
 }
 
 TEST_F(state, flush_discards)
@@ -127,11 +118,9 @@ TEST_F(state, resize_admits_waiting_writers)
 	struct call put = { .fn = call_put, .queue = self->writer, .len = 1 };
 
 	ASSERT_TRUE(queue_fill(self->queue, 1024));
-	ASSERT_TRUE(call_start(&put));
-	ASSERT_TRUE(queue_writers_wait(self->queue, 1));
+	ASSERT_WAITS_FOR_ROOM(put);
 	ASSERT_EQ(0, bbuf_resize(self->queue, CAPACITY + 1));
-	ASSERT_TRUE(call_ends(&put));
-	ASSERT_EQ(1, put.ret);
+	ASSERT_ENDS(1, put);
 }
 
 TEST_F(state, invalid_capacities_are_refused)

@@ -141,19 +141,14 @@ FIXTURE_VARIANT_ADD(waiting, with_timeout_beyond_the_clock) { .timeout = &beyond
 
 FIXTURE_SETUP(waiting)
 {
-	queue_name(self->name, "waiting");
-	self->queue = queue_make(self->name, BBUF_STREAM);
-	ASSERT_NE(NULL, self->queue);
-	self->other = bbuf_open(self->name, O_RDWR);
-	ASSERT_NE(NULL, self->other);
+	MAKE_QUEUE("waiting", queue_make(self->name, BBUF_STREAM));
+	OPEN_HANDLE(self->other, O_RDWR);
 }
 
 FIXTURE_TEARDOWN(waiting)
 {
 	bbuf_close(self->other);
-	bbuf_close(self->queue);
-	bbuf_destroy(self->name);
-	EXPECT_TRUE(nothing_leaked());
+	END_QUEUE();
 }
 
 TEST_F(waiting, ends_when_data_is_put)
@@ -162,13 +157,11 @@ TEST_F(waiting, ends_when_data_is_put)
 		.fn = call_get, .queue = self->other, .len = 10, .timeout = variant->timeout,
 	};
 
-	ASSERT_TRUE(call_start(&get));
-	ASSERT_TRUE(queue_readers_wait(self->queue, 1));
+	ASSERT_WAITS_FOR_DATA(get);
 	usleep(SHORT_MS * 1000);
 	ASSERT_TRUE(queue_readers_wait(self->queue, 1));
 	ASSERT_PUTS(self->queue, "data");
-	ASSERT_TRUE(call_ends(&get));
-	ASSERT_EQ(4, get.ret);
+	ASSERT_ENDS(4, get);
 	ASSERT_EQ(0, memcmp("data", get.data, 4));
 }
 
@@ -181,11 +174,9 @@ TEST_F(waiting, ends_when_room_is_made)
 	char bytes[CAPACITY];
 
 	ASSERT_TRUE(queue_fill(self->queue, 1024));
-	ASSERT_TRUE(call_start(&put));
-	ASSERT_TRUE(queue_writers_wait(self->queue, 1));
+	ASSERT_WAITS_FOR_ROOM(put);
 	ASSERT_EQ(CAPACITY, bbuf_get(self->queue, bytes, sizeof(bytes), NULL));
-	ASSERT_TRUE(call_ends(&put));
-	ASSERT_EQ(4, put.ret);
+	ASSERT_ENDS(4, put);
 	ASSERT_GETS(self->queue, "last");
 }
 
@@ -228,12 +219,10 @@ TEST_F(waiting, ends_with_a_signal)
 	pthread_t disturber;
 
 	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
-	ASSERT_TRUE(call_start(&get));
-	ASSERT_TRUE(queue_readers_wait(self->queue, 1));
+	ASSERT_WAITS_FOR_DATA(get);
 	ASSERT_EQ(0, pthread_create(&disturber, NULL, disturb, &get));
 	ASSERT_EQ(0, pthread_join(disturber, NULL));
-	ASSERT_TRUE(call_ends(&get));
-	ASSERT_EQ(-1, get.ret);
+	ASSERT_ENDS(-1, get);
 	ASSERT_EQ(EINTR, get.error);
 }
 
