@@ -726,11 +726,23 @@ TEST_F_TIMEOUT(batch, limits_bytes_dropped_at_once, TEST_SECONDS)
 	ASSERT_EQ(capacity, info.bytes);
 }
 
+static ssize_t read_whole(int fd, void *buf, size_t size)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	do {
+		n = read(fd, (char *)buf + done, size - done);
+		done += n > 0 ? n : 0;
+	} while (n > 0 && done < size);
+	return done;
+}
+
 TEST_F_TIMEOUT(batch, limits_framed_records_moved_at_once, TEST_SECONDS)
 {
 	const size_t size = MANY * sizeof(struct tiny);
 	struct tiny *frames = calloc(MANY, sizeof(*frames));
-	ssize_t n = 0, done = 0;
+	ssize_t n = 0;
 	size_t i;
 
 	REQUIRE_TRACEFS();
@@ -746,12 +758,8 @@ TEST_F_TIMEOUT(batch, limits_framed_records_moved_at_once, TEST_SECONDS)
 	ASSERT_EQ(MANY, trace_sum(&self->trace, NULL).entries);
 	ASSERT_EQ(0, trace_clear(&self->trace));
 	memset(frames, 0, size);
-	PROBED(self->prober, ({
-		while (done < (ssize_t)size && (n = read(self->fd, (char *)frames + done,
-							 size - done)) > 0)
-			done += n;
-	}));
-	ASSERT_EQ(size, done);
+	PROBED(self->prober, n = read_whole(self->fd, frames, size));
+	ASSERT_EQ(size, n);
 	ASSERT_BOUNDED();
 	ASSERT_EQ(MANY, trace_sum(&self->trace, NULL).entries);
 	for (i = 0; i < MANY; i++)

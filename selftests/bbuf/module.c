@@ -183,12 +183,12 @@ static bool make_file(const char *path, const char *text)
 /* Whether it was said that the device has no node, as something else is at its path. */
 static bool missing_node_was_logged(int log, const char *device, const char *path)
 {
-	char message[LOG_LINE], numbers[LOG_LINE] = "";
+	char message[2 * LOG_LINE], numbers[LOG_LINE / 2] = "";
 	FILE *file = fopen(device, "re");
 
 	if (!file)
 		return false;
-	if (fscanf(file, "%1000s", numbers) != 1)
+	if (fscanf(file, "%500s", numbers) != 1)
 		numbers[0] = '\0';
 	fclose(file);
 	snprintf(message, sizeof(message), "bbuf: device %s has no node: %s is another file", numbers,
