@@ -163,7 +163,7 @@ test_wrong_usage_is_refused()
 	expect 2 '--numbers=: must be a number' bbuf bench --numbers 3:
 	expect 2 '--messages=0: must be a number' bbuf bench --messages 0
 	expect 2 '--rounds=-1: must be a number' bbuf bench --rounds=-1
-	expect 2 'one of --json and --csv, or a FILE' bbuf bench --json --csv
+	expect 2 'only one of --json and --csv can go to standard output' bbuf bench --json --csv
 }
 
 test_file_that_cannot_be_written_is_reported()
