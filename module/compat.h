@@ -18,6 +18,11 @@
 #define bbuf_iter_allocates(iter) false
 #endif
 
+/* 6.4: the segments of an iterator are found by functions. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+#define iter_iov_addr(iter) ((iter)->iov->iov_base + (iter)->iov_offset)
+#endif
+
 /* 6.3: a device type's devnode callback takes a const device. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 #define BBUF_DEVNODE_CONST

@@ -79,6 +79,7 @@ static int bbuf_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
+/* Reads with frames or leases. Options may change meanwhile, so it makes any read. */
 static ssize_t bbuf_file_read(struct bbuf_file *bf, struct iov_iter *to, struct kiocb *iocb)
 {
 	struct bbuf_queue *q = &bf->node->queue;
@@ -114,12 +115,20 @@ static ssize_t bbuf_file_write(struct bbuf_file *bf, struct iov_iter *from, stru
 
 static ssize_t bbuf_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
-	return bbuf_file_read(iocb->ki_filp->private_data, to, iocb);
+	struct bbuf_file *bf = iocb->ki_filp->private_data;
+
+	if (READ_ONCE(bf->plain_reads))
+		return bbuf_read_iov(bf, to, iocb);
+	return bbuf_file_read(bf, to, iocb);
 }
 
 static ssize_t bbuf_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
-	return bbuf_file_write(iocb->ki_filp->private_data, from, iocb);
+	struct bbuf_file *bf = iocb->ki_filp->private_data;
+
+	if (READ_ONCE(bf->plain_writes))
+		return bbuf_write_iov(bf, from, iocb);
+	return bbuf_file_write(bf, from, iocb);
 }
 
 /*

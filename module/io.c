@@ -717,21 +717,37 @@ out:
 	return done;
 }
 
+/* Get the user memory of an iterator, if it is in one piece, or NULL. */
+static void __user *bbuf_iter_user(const struct iov_iter *iter)
+{
+	if (iter_is_ubuf(iter))
+		return iter->ubuf + iter->iov_offset;
+	return iter_is_iovec(iter) && iter->nr_segs == 1 ? iter_iov_addr(iter) : NULL;
+}
+
+static noinline ssize_t bbuf_write_call(struct bbuf_file *bf, struct iov_iter *from,
+					struct kiocb *iocb)
+{
+	struct bbuf_call call;
+
+	bbuf_call_begin(&call, bf, BBUF_RESTART_WRITE, iocb);
+	return bbuf_call_end(&call, bbuf_write(&bf->node->queue, from, call.opts));
+}
+
+/* Out of line, because the kernel may clear variables on the stack. */
 static noinline ssize_t bbuf_write_user_slow(struct bbuf_file *bf, const char __user *buf,
 					     size_t len)
 {
-	struct bbuf_call call;
 	struct iov_iter from;
 
 	iov_iter_ubuf(&from, ITER_SOURCE, (void __user *)buf, len);
-	bbuf_call_begin(&call, bf, BBUF_RESTART_WRITE, NULL);
-	return bbuf_call_end(&call, bbuf_write(&bf->node->queue, &from, call.opts));
+	return bbuf_write_call(bf, &from, NULL);
 }
 
 /**
  * bbuf_write_user() - write bytes or a record from user memory to the queue of a file
  * @bf: the file
- * @buf: bytes for a stream, or one record; its address was checked with access_ok()
+ * @buf: bytes for a stream, or one record
  * @len: length in bytes
  *
  * Does without all that a call needs only if it waits, unless it has to. A call that is executed
@@ -747,6 +763,28 @@ ssize_t bbuf_write_user(struct bbuf_file *bf, const char __user *buf, size_t len
 	if (unlikely(READ_ONCE(bf->refused)))
 		bbuf_file_set_refused(bf, 0);
 	return len;
+}
+
+/**
+ * bbuf_write_iov() - write bytes or a record from an iterator to the queue of a file
+ * @bf: the file
+ * @from: bytes for a stream, or one record
+ * @iocb: from the file operation
+ *
+ * Context: as bbuf_write().
+ * Return: as bbuf_write().
+ */
+ssize_t bbuf_write_iov(struct bbuf_file *bf, struct iov_iter *from, struct kiocb *iocb)
+{
+	const void __user *buf = bbuf_iter_user(from);
+	size_t len = iov_iter_count(from);
+
+	if (buf && !bbuf_restart_tagged() && !READ_ONCE(bf->refused) &&
+	    bbuf_try_write(&bf->node->queue, buf, len)) {
+		iov_iter_advance(from, len);
+		return len;
+	}
+	return bbuf_write_call(bf, from, iocb);
 }
 
 static ssize_t bbuf_get_stream(struct bbuf_queue *q, struct bbuf_waiter *waiter,
@@ -914,20 +952,27 @@ out:
 	return len;
 }
 
-static noinline ssize_t bbuf_read_user_slow(struct bbuf_file *bf, char __user *buf, size_t len)
+static noinline ssize_t bbuf_read_call(struct bbuf_file *bf, struct iov_iter *to,
+				       struct kiocb *iocb)
 {
 	struct bbuf_call call;
+
+	bbuf_call_begin(&call, bf, BBUF_RESTART_READ, iocb);
+	return bbuf_call_end(&call, bbuf_read(&bf->node->queue, to, call.opts));
+}
+
+static noinline ssize_t bbuf_read_user_slow(struct bbuf_file *bf, char __user *buf, size_t len)
+{
 	struct iov_iter to;
 
 	iov_iter_ubuf(&to, ITER_DEST, buf, len);
-	bbuf_call_begin(&call, bf, BBUF_RESTART_READ, NULL);
-	return bbuf_call_end(&call, bbuf_read(&bf->node->queue, &to, call.opts));
+	return bbuf_read_call(bf, &to, NULL);
 }
 
 /**
  * bbuf_read_user() - read bytes or a record from the queue of a file to user memory
  * @bf: the file
- * @buf: where they go; its address was checked with access_ok()
+ * @buf: where they go
  * @len: bytes that there is room for
  *
  * See bbuf_write_user().
@@ -942,6 +987,29 @@ ssize_t bbuf_read_user(struct bbuf_file *bf, char __user *buf, size_t len)
 	if (!bbuf_restart_tagged())
 		done = bbuf_try_read(&bf->node->queue, buf, len);
 	return likely(done) ? done : bbuf_read_user_slow(bf, buf, len);
+}
+
+/**
+ * bbuf_read_iov() - read bytes or a record from the queue of a file to an iterator
+ * @bf: the file
+ * @to: where they go
+ * @iocb: from the file operation
+ *
+ * Context: as bbuf_read().
+ * Return: as bbuf_read().
+ */
+ssize_t bbuf_read_iov(struct bbuf_file *bf, struct iov_iter *to, struct kiocb *iocb)
+{
+	void __user *buf = bbuf_iter_user(to);
+	size_t done = 0;
+
+	if (buf && !bbuf_restart_tagged())
+		done = bbuf_try_read(&bf->node->queue, buf, iov_iter_count(to));
+	if (done) {
+		iov_iter_advance(to, done);
+		return done;
+	}
+	return bbuf_read_call(bf, to, iocb);
 }
 
 /* Peek without a page fault, or, after the last try, with one. */

@@ -56,6 +56,8 @@ int bbuf_peek_fault_in(struct bbuf_waiter *waiter, struct iov_iter *iter, bool w
 void bbuf_waiter_init(struct bbuf_waiter *waiter, struct bbuf_io_opts opts, size_t len);
 ssize_t bbuf_write_user(struct bbuf_file *bf, const char __user *buf, size_t len);
 ssize_t bbuf_read_user(struct bbuf_file *bf, char __user *buf, size_t len);
+ssize_t bbuf_write_iov(struct bbuf_file *bf, struct iov_iter *from, struct kiocb *iocb);
+ssize_t bbuf_read_iov(struct bbuf_file *bf, struct iov_iter *to, struct kiocb *iocb);
 ssize_t bbuf_write(struct bbuf_queue *q, struct iov_iter *from, struct bbuf_io_opts opts);
 ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_io_opts opts);
 ssize_t bbuf_peek(struct bbuf_queue *q, struct iov_iter *to);

@@ -22,9 +22,12 @@ void bbuf_file_set_flags(struct bbuf_file *bf, u32 flags)
 {
 	bool tokens = bf->holder && bf->node->queue.type == BBUF_STREAM;
 
+	/* Otherwise two threads could leave options of which each call follows others. */
+	spin_lock(&bf->lock);
 	WRITE_ONCE(bf->flags, flags);
 	WRITE_ONCE(bf->plain_reads, !(flags & BBUF_FRAMED) && !bf->holder);
 	WRITE_ONCE(bf->plain_writes, !(flags & BBUF_FRAMED) && !tokens);
+	spin_unlock(&bf->lock);
 }
 
 /**
@@ -47,7 +50,7 @@ struct bbuf_file *bbuf_file_alloc(struct bbuf_node *node, struct file *file)
 		return NULL;
 	bf->file = file;
 	bf->node = node;
-	spin_lock_init(&bf->refused_lock);
+	spin_lock_init(&bf->lock);
 	bf->serial = atomic64_inc_return(&files);
 	return bf;
 }
@@ -78,7 +81,7 @@ void bbuf_file_set_refused(struct bbuf_file *bf, size_t need)
 	struct bbuf_queue *q = &bf->node->queue;
 	bool picky, changed;
 
-	spin_lock(&bf->refused_lock);
+	spin_lock(&bf->lock);
 	changed = need != bf->refused;
 	if (!need != !bf->refused)
 		atomic_add(need ? 1 : -1, &q->refused_files);
@@ -92,7 +95,7 @@ void bbuf_file_set_refused(struct bbuf_file *bf, size_t need)
 	if (picky != bf->picky)
 		atomic_add(picky ? 1 : -1, &q->picky_files);
 	bf->picky = picky;
-	spin_unlock(&bf->refused_lock);
+	spin_unlock(&bf->lock);
 	if (!changed)
 		return;
 	/* Tokens of the holder can be written back, whatever room there is. */
@@ -173,7 +176,9 @@ void bbuf_call_begin(struct bbuf_call *call, struct bbuf_file *bf, enum bbuf_res
  */
 ssize_t bbuf_call_end(const struct bbuf_call *call, ssize_t ret)
 {
-	if (call->opts.refused && (ret > 0 || ret == -EAGAIN))
-		bbuf_file_set_refused(call->bf, ret > 0 ? 0 : call->refused);
+	if (call->opts.refused && ret == -EAGAIN)
+		bbuf_file_set_refused(call->bf, call->refused);
+	else if (call->opts.refused && ret > 0 && READ_ONCE(call->bf->refused))
+		bbuf_file_set_refused(call->bf, 0);
 	return bbuf_restart_end(&call->restart, ret);
 }

@@ -35,17 +35,18 @@ struct bbuf_io_opts {
  * @file: the file
  * @node: node of the queue
  * @serial: number that no other file ever has; constant
- * @flags: options of the file: any of BBUF_FRAMED, BBUF_LEASE_FRAMED; read and written without a
- *         lock
+ * @flags: options of the file: any of BBUF_FRAMED, BBUF_LEASE_FRAMED; written under @lock, read
+ *         without
  * @read_timeout: nanoseconds after which a blocking read gives up, or 0; likewise, and atomic, as a
  *                32-bit processor could read one half before a change and one after
  * @write_timeout: the same for writes
  * @refused: bytes of room that the last non-blocking write was refused for, which poll waits for; 0
- *           if it was not refused; written under @refused_lock, read without
+ *           if it was not refused; written under @lock, read without
  * @picky: the file is counted in bbuf_queue.picky_files
- * @refused_lock: protects @picky, that count and bbuf_queue.refused_files, and writing @refused
+ * @lock: protects @picky, that count and bbuf_queue.refused_files, and writing @refused and the
+ *        options
  * @holder: holder of the file's leases; NULL if the queue does not lease
- * @plain_reads: reads have neither frames nor leases
+ * @plain_reads: reads have neither frames nor leases; as @flags
  * @plain_writes: writes have no frames, and return no tokens
  */
 struct bbuf_file {
@@ -57,7 +58,7 @@ struct bbuf_file {
 	atomic64_t write_timeout;
 	size_t refused;
 	bool picky;
-	spinlock_t refused_lock;	/* for refused and picky */
+	spinlock_t lock;	/* for refused, picky and the options */
 	struct bbuf_holder *holder;
 	bool plain_reads;
 	bool plain_writes;

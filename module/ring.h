@@ -159,8 +159,10 @@ static inline size_t bbuf_ring_copy(const struct bbuf_ring *ring, size_t off,
 }
 
 /*
- * Copy to or from memory that does not wrap, as copy_from_user() and copy_to_user() do. They would
- * look up the end of the memory for each copy, and check the address once more.
+ * Copy to or from memory that does not wrap, as copy_from_user() and copy_to_user() do, but for two
+ * things. They would look up the end of the memory for each copy, which the caller knows. And they
+ * keep a processor from speculating beyond the check of the address, as the bytes could be used as
+ * an address or index: here nothing uses them before the return to user space.
  */
 static __always_inline bool bbuf_ring_copy_user_linear(void *data, void __user *user, size_t n,
 						       bool write)
@@ -184,12 +186,13 @@ static __always_inline bool bbuf_ring_copy_user_linear(void *data, void __user *
  * bbuf_ring_copy_user() - copy bytes between the ring and user memory
  * @ring: the ring, with its memory
  * @off: offset in the ring to start at, less than its size
- * @user: user memory, whose address was checked with access_ok()
+ * @user: user memory
  * @n: bytes to copy, at most the ring's size
  * @write: whether they are copied into the ring, or out of it
  *
  * Context: as bbuf_ring_copy().
- * Return: whether all bytes were copied. If not, a part of them may have been.
+ * Return: whether all bytes were copied. If not, a part of them may have been; or it is not user
+ * memory.
  */
 static __always_inline bool bbuf_ring_copy_user(const struct bbuf_ring *ring, size_t off,
 						void __user *user, size_t n, bool write)
@@ -197,6 +200,9 @@ static __always_inline bool bbuf_ring_copy_user(const struct bbuf_ring *ring, si
 	size_t first = ring->size - off;
 
 	if (WARN_ON_ONCE(off >= ring->size || n > ring->size))
+		return false;
+	/* The VFS has checked it; but without a check here, a mistake would expose all memory. */
+	if (unlikely(!access_ok(user, n)))
 		return false;
 	if (likely(n <= first))
 		return bbuf_ring_copy_user_linear(ring->data + off, user, n, write);
