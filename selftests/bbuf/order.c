@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 
 #include "fixture.h"
 #include "named.h"
@@ -231,7 +232,14 @@ static ssize_t read_10(int fd, unsigned char *buf)
 	return read(fd, buf, 10);
 }
 
-/* Is there a writer who has been called to an empty queue, and can't run yet? */
+static ssize_t write_10_by_iovec(int fd, unsigned char *buf)
+{
+	struct iovec vec = { buf, 10 };
+
+	return pwritev2(fd, &vec, 1, -1, RWF_NOWAIT);
+}
+
+/* Whether a writer was woken for an empty queue, and cannot run yet. */
 static bool writer_is_woken(struct task *writer, int fd, int nb, size_t n)
 {
 	keep_the_processor(SCHED_OTHER);
@@ -297,6 +305,20 @@ TEST_F(order, running_caller_bypasses_by_no_more_than_a_quarter)
 	keep_the_processor(SCHED_OTHER);
 	ASSERT_RETURNS(10, writer);
 	EXPECT_LT(0, times(write_10, self->nb));
+}
+
+TEST_F(order, running_caller_with_an_iovec_bypasses_by_no_more_than_a_quarter)
+{
+	struct task writer;
+	int n;
+
+	ASSERT_TRUE(writer_is_woken(&writer, self->fd, self->nb, 10));
+	n = times(write_10_by_iovec, self->nb);
+	EXPECT_LE(CAPACITY / 4, 10 * n);
+	EXPECT_GE(CAPACITY / 4 + 20, 10 * n);
+	keep_the_processor(SCHED_OTHER);
+	ASSERT_RETURNS(10, writer);
+	EXPECT_LT(0, times(write_10_by_iovec, self->nb));
 }
 
 TEST_F(order, running_caller_waits_for_more_than_a_quarter)

@@ -2,7 +2,9 @@
 /* The promises of write(). */
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 
 #include "fixture.h"
 
@@ -171,6 +173,33 @@ TEST_F(write, nonblocking_above_a_small_capacity_is_partial)
 	ASSERT_EQ(100, put(self->nb, 0, 101));
 	ASSERT_FAILS(EAGAIN, put(self->nb, 0, 101));
 	ASSERT_TRUE(take(self->nb, 0, 100));
+}
+
+/* The address of readable memory of the kernel, or NULL. */
+static void *kernel_memory(void)
+{
+	FILE *symbols = fopen("/proc/kallsyms", "re");
+	char name[256];
+	void *address, *found = NULL;
+
+	while (symbols && !found && fscanf(symbols, "%p %*c %255s%*[^\n]", &address, name) == 2)
+		if (!strcmp(name, "linux_banner"))
+			found = address;
+	if (symbols)
+		fclose(symbols);
+	return found;
+}
+
+TEST_F(write, fails_with_EFAULT_and_queues_nothing_from_memory_of_the_kernel)
+{
+	char *kernel = kernel_memory();
+
+	if (!kernel)
+		SKIP(return, "needs the addresses in /proc/kallsyms");
+	ASSERT_FAILS(EFAULT, write(self->fd, kernel, 10));
+	ASSERT_FAILS(EFAULT, write(self->nb, kernel, 10));
+	ASSERT_FAILS(EFAULT, writev(self->fd, &(struct iovec){ kernel, 10 }, 1));
+	ASSERT_EQ(0, queued(self->fd));
 }
 
 TEST_F(write, fails_with_EFAULT_and_queues_nothing_from_a_bad_address)
