@@ -14,7 +14,7 @@ workers=4
 seed=${SEED:-$RANDOM}
 
 # Kernels that look for mistakes take several times as long.
-count=10000
+count=2000
 ! grep -qE ' (kasan_report|__tsan_read1)$' /proc/kallsyms || count=1000
 count=${WORK_JOBS:-$count}
 
