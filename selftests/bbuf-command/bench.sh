@@ -218,13 +218,13 @@ test_hanging_benchmark_fails()
 {
 	local status=0
 
-	bbuf bench many --numbers 2:1 --messages 100000000 --queues bbuf-record --timeout 5s \
+	bbuf bench many --numbers 2:1 --messages 100000000 --queues bbuf-record --timeout 15s \
 		>out 2>errors &
 	eventually our_queues_are_there
 	eventually stop_children $!
 	wait $! || status=$?
 	[ "$status" = 1 ]
-	grep -q 'bench: many 2:1: bbuf-record: 64 bytes: nothing has moved for 5 s' errors
+	grep -q 'bench: many 2:1: bbuf-record: 64 bytes: nothing has moved for 15 s' errors
 	[ -z "$(our_queues)" ]
 	eventually not pgrep -x bbuf >/dev/null
 }
