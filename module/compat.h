@@ -7,6 +7,7 @@
 #define BBUF_COMPAT_H
 
 #include <linux/fs.h>
+#include <linux/uio.h>
 #include <linux/version.h>
 
 /* 6.5: splicing out of a file without page cache got a function of its own. */
@@ -20,7 +21,10 @@
 
 /* 6.4: the segments of an iterator are found by functions. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
-#define iter_iov_addr(iter) ((iter)->iov->iov_base + (iter)->iov_offset)
+static inline void __user *iter_iov_addr(const struct iov_iter *iter)
+{
+	return iter->iov->iov_base + iter->iov_offset;
+}
 #endif
 
 /* 6.3: a device type's devnode callback takes a const device. */

@@ -933,15 +933,15 @@ static __always_inline size_t bbuf_queue_spare_record(const struct bbuf_queue *q
 static __always_inline size_t bbuf_try_read(struct bbuf_queue *q, char __user *buf, size_t room)
 {
 	struct bbuf_side *side = &q->consumer;
-	size_t len, prefix = 0, records = q->type == BBUF_RECORD;
+	size_t off, len, prefix = 0, records = q->type == BBUF_RECORD;
 
 	mutex_lock(&side->lock);
 	len = records ? bbuf_queue_spare_record(q, room, &prefix) :
 			bbuf_side_spare_bytes(side, room);
 	if (unlikely(!len))
 		goto out;
-	if (unlikely(!bbuf_try_copy_user(side, &q->ring, bbuf_ring_step(&q->ring, side->off, prefix),
-					 buf, len, false))) {
+	off = bbuf_ring_step(&q->ring, side->off, prefix);
+	if (unlikely(!bbuf_try_copy_user(side, &q->ring, off, buf, len, false))) {
 		len = 0;
 		goto out;
 	}

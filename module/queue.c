@@ -163,7 +163,6 @@ struct bbuf_drainer {
 	struct completion reached;
 };
 
-
 /* A head that transfers data is not waiting: it has what it needs. */
 static bool bbuf_side_head_waits(const struct bbuf_side *side)
 {
