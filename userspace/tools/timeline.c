@@ -3,7 +3,9 @@
  * timeline: show one producer and one consumer side by side while they fill and empty a queue:
  * blocking, with O_NONBLOCK, and with poll.
  */
+#include <err.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,6 +21,7 @@
 #include "common/units.h"
 #include "device.h"
 #include "events.h"
+#include "picture.h"
 
 /* Number of items that fill the queue by default. */
 #define SLOTS		4
@@ -34,18 +37,27 @@
 /* Size of the description of an event. */
 #define NOTE_MAX	128
 
+static const char *const titles[MODE_COUNT] = {
+	[MODE_BLOCK] = "blocking: the call sleeps while there is no room, or no data",
+	[MODE_NONBLOCK] = "O_NONBLOCK: the call returns EAGAIN at once, and is tried again",
+	[MODE_POLL] = "poll: after EAGAIN, poll() sleeps until the queue is ready",
+	[MODE_EPOLL] = "epoll: after EAGAIN, epoll_wait() sleeps until the queue is ready",
+};
+
 /**
  * struct plan - options of timeline
  * @schedule: what the producer and the consumer do
  * @all_modes: show several ways to wait
  * @mode: the only way to wait, otherwise
  * @capacity: capacity of the queue in bytes
+ * @svg: file for a picture, or NULL
  */
 struct plan {
 	struct schedule schedule;
 	bool all_modes;
 	enum endpoint_mode mode;
 	uint64_t capacity;
+	const char *svg;
 };
 
 static void set_only_mode(struct argp_state *state, const struct setting *setting, char *arg)
@@ -71,6 +83,8 @@ static void parse(struct plan *plan, int argc, char **argv)
 		  .doc = "number of items that find the queue full, and that find it empty" },
 		{ .name = "pause", .key = 'p', .time = &schedule->pause_ns, .initial = "10ms",
 		  .doc = "pause of the slower side before each item" },
+		{ .name = "svg", .arg = "FILE", .text = &plan->svg,
+		  .doc = "also write a picture of the runs to this file, as SVG" },
 		{ 0 }
 	};
 	const struct command_line line = {
@@ -200,12 +214,6 @@ static void draw_log(const struct screen *screen, const struct event_log *log,
 		     const struct plan *plan)
 {
 	unsigned int cells = screen_bar_cells(screen, TIME_WIDTH + 2 * (strlen(GAP) + ROLE_WIDTH));
-	static const char *const titles[MODE_COUNT] = {
-		[MODE_BLOCK] = "blocking: the call sleeps while there is no room, or no data",
-		[MODE_NONBLOCK] = "O_NONBLOCK: the call returns EAGAIN at once, and is tried again",
-		[MODE_POLL] = "poll: after EAGAIN, poll() sleeps until the queue is ready",
-		[MODE_EPOLL] = "epoll: after EAGAIN, epoll_wait() sleeps until the queue is ready",
-	};
 	size_t i;
 
 	putc('\n', screen->out);
@@ -230,6 +238,11 @@ static void draw_intent(const struct screen *screen, const struct plan *plan)
 		"them, to a consumer that does not pause.\n", schedule->device, capacity,
 		(unsigned long long)schedule->burst, size, pause,
 		(unsigned long long)schedule->trickle, pause);
+	fprintf(screen->out, "The lines are in order of time: a call is shown when it returned, a "
+		"wait when it began. A thread\nthat was woken may return before the call that woke "
+		"it. The row \"level\" shows the fill level from\nstart to end: %s.\n",
+		screen->utf8 ? "· is empty, █ is full" :
+		". is empty, 1 to 9 are tenths, # is full");
 }
 
 static double per_wait(const struct event_log *log, uint64_t count)
@@ -282,19 +295,48 @@ static void warm_up_and_record(struct event_log *log, const struct schedule *sch
 	event_log_record(log, schedule, mode);
 }
 
+/* Before the runs, which would be in vain if the file cannot be written. */
+static FILE *svg_open(const struct plan *plan)
+{
+	FILE *out = fopen(plan->svg, "we");
+
+	if (!out)
+		err(EXIT_FAILURE, "%s", plan->svg);
+	return out;
+}
+
+static void svg_write(const struct plan *plan, const struct event_log *logs, size_t count,
+		      FILE *out)
+{
+	const struct picture picture = {
+		.device = plan->schedule.device,
+		.capacity = plan->capacity,
+		.logs = logs,
+		.count = count,
+		.titles = titles,
+	};
+
+	picture_write(&picture, out);
+	if (ferror(out) | fclose(out))
+		err(EXIT_FAILURE, "%s", plan->svg);
+}
+
 int main(int argc, char **argv)
 {
 	static const enum endpoint_mode all_modes[] = { MODE_BLOCK, MODE_NONBLOCK, MODE_POLL };
 	struct event_log logs[ARRAY_SIZE(all_modes)];
 	enum endpoint_mode mode;
+	struct screen screen;
+	FILE *svg = NULL;
 	struct plan plan;
 	size_t count, i;
-	struct screen screen;
 
 	parse(&plan, argc, argv);
 	plan_fit(&plan);
 	count = plan.all_modes ? ARRAY_SIZE(all_modes) : 1;
 
+	if (plan.svg)
+		svg = svg_open(&plan);
 	screen_init(&screen, stdout);
 	draw_intent(&screen, &plan);
 	for (i = 0; i < count; i++) {
@@ -303,6 +345,8 @@ int main(int argc, char **argv)
 		draw_log(&screen, &logs[i], &plan);
 	}
 	draw_comparison(&screen, logs, count);
+	if (svg)
+		svg_write(&plan, logs, count, svg);
 	for (i = 0; i < count; i++)
 		event_log_free(&logs[i]);
 	return output_end();

@@ -8,7 +8,7 @@ SCRIPTS := demo
 workers := device.o endpoint.o workers.o report.o item.o
 producer-objs := $(workers)
 consumer-objs := $(workers) verify.o ledger.o
-timeline-objs := device.o endpoint.o events.o
+timeline-objs := device.o endpoint.o events.o picture.o
 copies-objs := device.o
 
 tools-obj := $(obj)/tools
