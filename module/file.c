@@ -79,7 +79,7 @@ static int bbuf_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-/* Reads with frames or leases. Options may change meanwhile, so it makes any read. */
+/* For frames and leases. Options may have changed since the caller checked them: any read works. */
 static ssize_t bbuf_file_read(struct bbuf_file *bf, struct iov_iter *to, struct kiocb *iocb)
 {
 	struct bbuf_queue *q = &bf->node->queue;

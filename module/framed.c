@@ -366,8 +366,8 @@ static ssize_t bbuf_get_next(struct bbuf_queue *q, struct bbuf_waiter *waiter, s
  * Read as many records as there are and fit. Between batches the head waiter keeps other readers
  * off, without the lock.
  */
-static noinline ssize_t bbuf_get_batch(struct bbuf_queue *q, struct bbuf_waiter *waiter,
-				       struct iov_iter *to)
+static ssize_t bbuf_get_batch(struct bbuf_queue *q, struct bbuf_waiter *waiter,
+			      struct iov_iter *to)
 {
 	struct bbuf_side *side = &q->consumer;
 	size_t before = iov_iter_count(to), done;
@@ -410,19 +410,5 @@ static noinline ssize_t bbuf_get_batch(struct bbuf_queue *q, struct bbuf_waiter 
  */
 ssize_t bbuf_read_framed(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_io_opts opts)
 {
-	struct bbuf_side *side = &q->consumer;
-	struct bbuf_waiter waiter;
-	ssize_t ret;
-
-	if (!iov_iter_count(to))
-		return 0;
-	bbuf_waiter_init(&waiter, opts, iov_iter_count(to));
-	mutex_lock(&side->lock);
-	ret = bbuf_side_enter(side, &waiter);
-	if (ret == BBUF_EOF)
-		ret = 0;
-	else if (!ret)
-		ret = bbuf_get_batch(q, &waiter, to);
-	bbuf_side_exit(side, &waiter);
-	return ret;
+	return bbuf_read_with(q, to, opts, bbuf_get_batch);
 }

@@ -691,13 +691,19 @@ static __always_inline bool bbuf_try_copy_user(struct bbuf_side *side,
  * Write at once, if there is room beyond that reserved for waiters, and the user memory is present:
  * then one copy under the lock is all, and the call does not join the wait list. Returns false if
  * nothing has happened.
+ *
+ * A call that is executed again takes the long way, as the deadline that was saved for it must be
+ * removed.
  */
-static __always_inline bool bbuf_try_write(struct bbuf_queue *q, const char __user *buf, size_t len)
+static __always_inline bool bbuf_try_write(struct bbuf_file *bf, const char __user *buf, size_t len)
 {
+	struct bbuf_queue *q = &bf->node->queue;
 	struct bbuf_side *side = &q->producer;
 	size_t off, prefix = 0, records = 0;
 	bool done = false;
 
+	if (bbuf_restart_tagged())
+		return false;
 	mutex_lock(&side->lock);
 	if (unlikely(bbuf_side_spare(side) < len || !len))
 		goto out;
@@ -714,6 +720,8 @@ static __always_inline bool bbuf_try_write(struct bbuf_queue *q, const char __us
 	trace_bbuf_write(q, len, records);
 out:
 	mutex_unlock(&side->lock);
+	if (done && unlikely(READ_ONCE(bf->refused)))
+		bbuf_file_set_refused(bf, 0);
 	return done;
 }
 
@@ -750,19 +758,15 @@ static noinline ssize_t bbuf_write_user_slow(struct bbuf_file *bf, const char __
  * @buf: bytes for a stream, or one record
  * @len: length in bytes
  *
- * Does without all that a call needs only if it waits, unless it has to. A call that is executed
- * again may have a deadline, which must be removed.
+ * Most writes need neither an iterator nor a deadline nor a waiter. These are set up only if the
+ * write cannot be served at once.
  *
  * Context: as bbuf_write().
  * Return: as bbuf_write().
  */
 ssize_t bbuf_write_user(struct bbuf_file *bf, const char __user *buf, size_t len)
 {
-	if (bbuf_restart_tagged() || !bbuf_try_write(&bf->node->queue, buf, len))
-		return bbuf_write_user_slow(bf, buf, len);
-	if (unlikely(READ_ONCE(bf->refused)))
-		bbuf_file_set_refused(bf, 0);
-	return len;
+	return likely(bbuf_try_write(bf, buf, len)) ? len : bbuf_write_user_slow(bf, buf, len);
 }
 
 /**
@@ -779,8 +783,7 @@ ssize_t bbuf_write_iov(struct bbuf_file *bf, struct iov_iter *from, struct kiocb
 	const void __user *buf = bbuf_iter_user(from);
 	size_t len = iov_iter_count(from);
 
-	if (buf && !bbuf_restart_tagged() && !READ_ONCE(bf->refused) &&
-	    bbuf_try_write(&bf->node->queue, buf, len)) {
+	if (buf && bbuf_try_write(bf, buf, len)) {
 		iov_iter_advance(from, len);
 		return len;
 	}
@@ -860,6 +863,37 @@ static ssize_t bbuf_get_one(struct bbuf_queue *q, struct bbuf_waiter *waiter, st
 }
 
 /**
+ * bbuf_read_with() - wait until a read may proceed, and let it
+ * @q: the queue
+ * @to: where the data goes
+ * @opts: whether and how long to wait
+ * @get: function that moves the data, under the consumers' lock
+ *
+ * Context: as bbuf_read().
+ * Return: as bbuf_read(), or what @get returns.
+ */
+ssize_t bbuf_read_with(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_io_opts opts,
+		       ssize_t (*get)(struct bbuf_queue *q, struct bbuf_waiter *waiter,
+				      struct iov_iter *to))
+{
+	struct bbuf_side *side = &q->consumer;
+	struct bbuf_waiter waiter;
+	ssize_t ret;
+
+	if (!iov_iter_count(to))
+		return 0;
+	bbuf_waiter_init(&waiter, opts, iov_iter_count(to));
+	mutex_lock(&side->lock);
+	ret = bbuf_side_enter(side, &waiter);
+	if (ret == BBUF_EOF)
+		ret = 0;
+	else if (!ret)
+		ret = get(q, &waiter, to);
+	bbuf_side_exit(side, &waiter);
+	return ret;
+}
+
+/**
  * bbuf_read() - read bytes or a record from a queue
  * @q: the queue
  * @to: where they go
@@ -876,23 +910,7 @@ static ssize_t bbuf_get_one(struct bbuf_queue *q, struct bbuf_waiter *waiter, st
  */
 ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_io_opts opts)
 {
-	struct bbuf_side *side = &q->consumer;
-	struct bbuf_waiter waiter;
-	ssize_t ret;
-
-	if (!iov_iter_count(to))
-		return 0;
-	bbuf_waiter_init(&waiter, opts, iov_iter_count(to));
-	mutex_lock(&side->lock);
-	ret = bbuf_side_enter(side, &waiter);
-	if (ret == BBUF_EOF)
-		ret = 0;
-	else if (!ret && q->type == BBUF_STREAM)
-		ret = bbuf_get_stream(q, &waiter, to);
-	else if (!ret)
-		ret = bbuf_get_one(q, &waiter, to);
-	bbuf_side_exit(side, &waiter);
-	return ret;
+	return bbuf_read_with(q, to, opts, q->type == BBUF_STREAM ? bbuf_get_stream : bbuf_get_one);
 }
 
 /*
@@ -930,11 +948,14 @@ static __always_inline size_t bbuf_queue_spare_record(const struct bbuf_queue *q
 }
 
 /* Read at once, as bbuf_try_write(). Returns the number of bytes, or 0: nothing has happened. */
-static __always_inline size_t bbuf_try_read(struct bbuf_queue *q, char __user *buf, size_t room)
+static __always_inline size_t bbuf_try_read(struct bbuf_file *bf, char __user *buf, size_t room)
 {
+	struct bbuf_queue *q = &bf->node->queue;
 	struct bbuf_side *side = &q->consumer;
 	size_t off, len, prefix = 0, records = q->type == BBUF_RECORD;
 
+	if (bbuf_restart_tagged())
+		return 0;
 	mutex_lock(&side->lock);
 	len = records ? bbuf_queue_spare_record(q, room, &prefix) :
 			bbuf_side_spare_bytes(side, room);
@@ -982,10 +1003,8 @@ static noinline ssize_t bbuf_read_user_slow(struct bbuf_file *bf, char __user *b
  */
 ssize_t bbuf_read_user(struct bbuf_file *bf, char __user *buf, size_t len)
 {
-	size_t done = 0;
+	size_t done = bbuf_try_read(bf, buf, len);
 
-	if (!bbuf_restart_tagged())
-		done = bbuf_try_read(&bf->node->queue, buf, len);
 	return likely(done) ? done : bbuf_read_user_slow(bf, buf, len);
 }
 
@@ -1001,10 +1020,8 @@ ssize_t bbuf_read_user(struct bbuf_file *bf, char __user *buf, size_t len)
 ssize_t bbuf_read_iov(struct bbuf_file *bf, struct iov_iter *to, struct kiocb *iocb)
 {
 	void __user *buf = bbuf_iter_user(to);
-	size_t done = 0;
+	size_t done = buf ? bbuf_try_read(bf, buf, iov_iter_count(to)) : 0;
 
-	if (buf && !bbuf_restart_tagged())
-		done = bbuf_try_read(&bf->node->queue, buf, iov_iter_count(to));
 	if (done) {
 		iov_iter_advance(to, done);
 		return done;

@@ -64,6 +64,9 @@ ssize_t bbuf_peek(struct bbuf_queue *q, struct iov_iter *to);
 size_t bbuf_readable(struct bbuf_queue *q);
 
 /* For framed.c. */
+ssize_t bbuf_read_with(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_io_opts opts,
+		       ssize_t (*get)(struct bbuf_queue *q, struct bbuf_waiter *waiter,
+				      struct iov_iter *to));
 struct bbuf_extent bbuf_batch_next_record(const struct bbuf_queue *q,
 					  const struct bbuf_batch_count *batch);
 void bbuf_publish_write(struct bbuf_queue *q, const struct bbuf_batch_count *batch);

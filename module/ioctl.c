@@ -167,16 +167,15 @@ static long bbuf_ioctl_lease(struct file *file, unsigned int cmd, void __user *a
 	if (lease.flags & BBUF_LEASE_NOWAIT)
 		call.opts.nowait = true;
 	ret = bbuf_ioctl_buffer(&to, lease.buffer, lease.size);
-	if (ret)
-		return ret;
-	ret = bbuf_lease_read(q, bf->holder, &to, call.opts, &lease);
-	if (ret <= 0 && ret != -EMSGSIZE)
-		return bbuf_call_end(&call, ret);
-	if (!bbuf_return_struct(arg, cmd, &lease, sizeof(lease)))
-		return ret;
-	if (ret > 0)
-		bbuf_lease_undo(q, bf->holder, lease.lease);
-	return -EFAULT;
+	if (!ret)
+		ret = bbuf_lease_read(q, bf->holder, &to, call.opts, &lease);
+	if ((ret > 0 || ret == -EMSGSIZE) &&
+	    bbuf_return_struct(arg, cmd, &lease, sizeof(lease))) {
+		if (ret > 0)
+			bbuf_lease_undo(q, bf->holder, lease.lease);
+		ret = -EFAULT;
+	}
+	return bbuf_call_end(&call, ret);
 }
 
 static long bbuf_ioctl_settle(struct file *file, unsigned int cmd, void __user *arg)

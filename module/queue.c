@@ -987,10 +987,11 @@ void bbuf_queue_end_readers(struct bbuf_queue *q)
 }
 
 /**
- * bbuf_side_finish() - tell tasks that wait for more than the next bytes that the last were read
- * @side: the consumers; their lock is held
+ * bbuf_side_wake_after_read() - wake callers of fsync, and pollers if only EOF is left
+ * @side: the consumers; their lock is held, and a full barrier, (A), separates the read from this
+ *        call
  */
-void bbuf_side_finish(struct bbuf_side *side)
+void bbuf_side_wake_after_read(struct bbuf_side *side)
 {
 	struct bbuf_queue *q = side->queue;
 

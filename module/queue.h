@@ -262,7 +262,7 @@ void bbuf_side_hold(struct bbuf_side *side, struct bbuf_waiter *waiter);
 void bbuf_side_exit_wait_list(struct bbuf_side *side, struct bbuf_waiter *waiter);
 void bbuf_side_wake_head(struct bbuf_side *side, size_t upcoming);
 void bbuf_side_wake_pollers(struct bbuf_side *side, size_t bytes, size_t records);
-void bbuf_side_finish(struct bbuf_side *side);
+void bbuf_side_wake_after_read(struct bbuf_side *side);
 int bbuf_side_pause(struct bbuf_side *side, struct bbuf_waiter *waiter);
 int bbuf_waiter_interrupted(const struct bbuf_waiter *waiter);
 long bbuf_waiter_timeout(const struct bbuf_waiter *waiter, u64 now);
@@ -384,7 +384,7 @@ static __always_inline void bbuf_queue_advance(struct bbuf_queue *q, struct bbuf
 	if (side == &q->producer)
 		q->peak = max_t(size_t, q->peak, pos - READ_ONCE(*side->limit));
 	else if (unlikely(!RB_EMPTY_ROOT(&q->drains.rb_root) || READ_ONCE(side->ended)))
-		bbuf_side_finish(side);
+		bbuf_side_wake_after_read(side);
 }
 
 /**
