@@ -261,7 +261,7 @@ static bool reader_is_woken(struct task *reader, int fd, size_t n)
 	return put(fd, 0, 100) == 100;
 }
 
-/* The last one that doesn't wait goes past the front without asking, as above. */
+/* The last call takes what is reserved: a non-blocking call may bypass each head once, as above. */
 TEST_F(order, running_caller_leaves_what_woken_waiters_need)
 {
 	struct task writer, reader;
@@ -286,7 +286,7 @@ TEST_F(order, running_reader_takes_all_it_can_if_a_waiter_has_enough)
 
 	ASSERT_TRUE(reader_is_woken(&reader, self->fd, 50));
 	ASSERT_EQ(10, put(self->fd, 100, 10));
-	/* 60 could be spared; so it is the other's turn first. */
+	/* 60 are not reserved, fewer than the buffer holds; so the waiter is served first. */
 	ASSERT_EQ(60, read(self->fd, buf, sizeof(buf)));
 	keep_the_processor(SCHED_OTHER);
 	ASSERT_RETURNS(50, reader);

@@ -189,7 +189,7 @@ TEST_F(tokens_wait, ends_when_the_limit_is_raised)
 	END_READERS(readers);
 }
 
-/* A higher limit is one for all who wait, of whatever process. */
+/* A higher limit wakes the waiters of all processes. */
 static long take_three(struct task *t)
 {
 	int fd = queue_open(QUEUE, O_RDWR);
