@@ -191,6 +191,7 @@ vm-install-module:
 
 vm-install-tools:
 	@$(MAKE) -C userspace $(cross) OUTPUT=$(build)/userspace PREFIX=/usr DESTDIR=$(ROOT) install
+	@PATH=$$PATH:/usr/sbin makewhatis $(ROOT)/usr/share/man
 
 vm-install-tests: $(collections:%=vm-install-tests-%)
 	@cp -R $(ksft)/run_kselftest.sh $(ksft)/kselftest $(tests)/kselftest-list.txt $(kselftest)

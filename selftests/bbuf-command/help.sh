@@ -143,6 +143,19 @@ test_commands_are_in_the_manual()
 		sed -n 's/^\.SY "bbuf \(.*\)"/\1/p' | sort -u)" 'commands, help and bbuf(1)'
 }
 
+# In the virtual machine this is mandoc's man, with a database of these pages.
+test_pages_are_found_by_man()
+{
+	local page name
+
+	type -P man >/dev/null || return 0
+	for page in "$manual"/man*/{bbuf,libbbuf,timeline}*; do
+		name=${page##*/}
+		expect 0 '' man "${name##*.}" "${name%.*}"
+		grep -q "${name%%[_.]*}" out
+	done
+}
+
 test_options_are_in_the_synopsis_of_the_manual()
 {
 	local command
