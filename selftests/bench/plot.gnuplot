@@ -1,83 +1,31 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Draws what bbuf bench --csv has printed, a chart for each pattern of use:
-# gnuplot -e "csv = 'FILE'" plot.gnuplot >FILE.svg
+# Draws a table of ratios.awk. The script plot sets "table", "heading" and "places" (what the
+# lines of the table are).
 
-set terminal svg size 1400, 1200 font "sans,13" background "white"
-set datafile separator comma
-set datafile columnheaders
-set datafile missing NaN
-set multiplot layout 3, 2
-set key outside right
-set grid
-set logscale y
+set terminal svg size 640, 340 font "sans-serif,13" background "white"
+set datafile separator tab
+set datafile missing "NaN"
+set key outside right top noenhanced
+set grid ytics linecolor "#d0d0d0"
+set border 3
+set logscale y 2
+set ytics nomirror ("1/16" 0.0625, "1/8" 0.125, "1/4" 0.25, "1/2" 0.5, "1" 1, "2" 2, "4" 4, \
+	"8" 8, "16" 16, "32" 32, "64" 64)
+set xtics nomirror noenhanced
+set title heading noenhanced
+set xlabel places
+set ylabel "ratio to a pipe (below 1: cheaper)"
 
-queues(pattern) = system(sprintf( \
-	"awk -F, '$1 == \"%s\" && !seen[$4]++ { print $4 }' '%s'", pattern, csv))
-kinds = system(sprintf("awk -F, 'NR > 1 && !seen[$4]++ { print $4 }' '%s'", csv))
-has(pattern) = words(queues(pattern)) > 0
-of(pattern, queue) = strcol(1) eq pattern && strcol(4) eq queue
-place(list, what) = sum [i = 1:words(list)] (word(list, i) eq what ? i : 0)
-number(text) = int(text) + 0
-
-set style data linespoints
-set logscale x 2
-
-set xlabel "bytes of a message"
-set format x "%.0b%B"
-if (has("self")) {
-	set title "put in and taken out by one process"
-	set ylabel "ns a message"
-	plot for [q in queues("self")] csv using \
-		(of("self", q) ? column("size") : NaN):(column("ns")) lt place(kinds, q) title q
-}
-if (has("stream")) {
-	set title "from one process to another"
-	set ylabel "MB/s"
-	plot for [q in queues("stream")] csv using \
-		(of("stream", q) ? column("size") : NaN):(column("mb_per_s")) lt place(kinds, q) title q
-}
-if (has("uring")) {
-	set title "by io\\_uring, 16 pairs a call"
-	set ylabel "ns a message"
-	plot for [q in queues("uring")] csv using \
-		(of("uring", q) ? column("size") : NaN):(column("ns")) lt place(kinds, q) title q
-}
-
-set xlabel "queues in one epoll"
-set format x "%g"
-set xtics (1, 10, 100, 1000)
-if (has("epoll")) {
-	set title "used in turn by one process, 64 bytes"
-	set ylabel "ns a message"
-	plot for [q in queues("epoll")] csv using \
-		(of("epoll", q) ? number(strcol(3)) : NaN):(column("ns")) lt place(kinds, q) title q
-}
-
-unset logscale x
-crews = "1:1 2:2 4:4 8:8 16:16 32:32 1:16 16:1"
-set xlabel "producers : consumers"
-set offsets 0.5, 0.5, 0, 0
-set xtics ()
-do for [i = 1:words(crews)] { set xtics add (word(crews, i) i) }
-if (has("many")) {
-	set title "many processes on one queue, 64 bytes"
-	set ylabel "ns a message"
-	plot for [q in queues("many")] csv using \
-		(of("many", q) ? place(crews, strcol(3)) : NaN):(column("ns")) \
-		with points lt place(kinds, q) title q
-}
-
-if (has("pingpong")) {
-	set xtics ()
-	all = queues("pingpong")
-	do for [i = 1:words(all)] { set xtics add (word(all, i) i) }
-	set xtics rotate by 20 right
-	set xlabel ""
-	set title "to and fro, 64 bytes"
-	set ylabel "ns a round trip"
-	plot for [f in "median_ns p99_ns p999_ns"] csv using \
-		(strcol(1) eq "pingpong" && column("size") == 64 ? place(all, strcol(4)) : NaN): \
-		(column(f)) with points title f noenhanced
-}
-unset multiplot
+# The queues of bbuf stand out from the others; a pipe is the line at 1.
+is_bbuf(name) = substr(name, 1, 4) eq "bbuf"
+dash(name) = name eq "pipe" ? 2 : 1
+lines = system(sprintf("wc -l <'%s'", table)) - 1
+columns = system(sprintf("head -n 1 '%s'", table))
+count = words(columns)
+colours = "#0b57d0 #b3261e #137333 #8430ce #b06000 #5f6368 #00796b #c2185b"
+set xrange [-0.3:lines - 0.7]
+plot for [i = 2:count] table skip 1 using 0:i:xticlabel(1) with linespoints \
+	linewidth (is_bbuf(word(columns, i)) ? 3 : 1) \
+	dashtype dash(word(columns, i)) pointtype i pointsize 0.7 \
+	linecolor rgb word(colours, (i - 2) % words(colours) + 1) title word(columns, i)
