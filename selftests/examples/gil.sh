@@ -9,22 +9,22 @@
 
 at_once()
 {
-	cell "$1" 2
+	cell "$1" 3
 }
 
 turns()
 {
-	cell "$1" 3
+	cell "$1" 4
 }
 
 slept()
 {
-	cell "$1" 4
+	cell "$1" 5
 }
 
 result()
 {
-	cell "$1" 6
+	cell "$1" 8
 }
 
 # Two Armstrong numbers; answers to 10 questions in each of the jobs 0 to 7, twice of each.
@@ -40,7 +40,7 @@ results()
 
 several_at_once()
 {
-	run gil
+	run gil --rounds=3
 	holds "$(at_once 'ask: threads') > 1.5"
 	[ "$(nproc)" = 1 ] || holds "$(at_once 'compute: processes') > 1.2"
 }
@@ -53,7 +53,7 @@ test_waiting_threads_and_computing_processes_run_at_once()
 # Threads that exclude each other use at most 1 CPU.
 test_threads_and_coroutines_that_compute_do_not_run_at_once()
 {
-	run gil
+	run gil --rounds=3
 	results
 	holds "$(at_once 'compute: 1 thread') < 1.05"
 	holds "$(at_once 'compute: threads') < 1.05"
@@ -64,7 +64,7 @@ test_threads_and_coroutines_that_compute_do_not_run_at_once()
 # Coroutines take a turn for each 1000 of the 150000 numbers of a job, and none sleeps.
 test_threads_take_turns_and_coroutines_sleep_less()
 {
-	run gil --interval=2ms --jobs=4
+	run gil --rounds=1 --interval=2ms --jobs=4
 	holds "0 < $(turns 'compute: threads')"
 	[ "$(turns 'compute: 1 thread') $(turns 'compute: processes')" = '0 0' ]
 	[ "$(turns 'compute: coroutines')" = 600 ]
@@ -73,7 +73,7 @@ test_threads_take_turns_and_coroutines_sleep_less()
 
 test_lock_is_not_requested_before_the_interval()
 {
-	run gil --interval=1min --jobs=4
+	run gil --rounds=1 --interval=1min --jobs=4
 	[ "$(turns 'compute: threads')" = 0 ]
 }
 

@@ -6,7 +6,7 @@ EXAMPLES := context io bounded events pool pipe armstrong local gil loop
 
 examples := $(OUTPUT)/examples
 example-objs := $(addprefix $(examples)/,example.o coroutine.o cost.o gil_lock.o memory.o queue.o \
-	show.o team.o)
+	samples.o show.o team.o)
 examplesdir ?= $(PREFIX)/lib/bbuf/examples
 
 .PHONY: examples install-examples

@@ -21,6 +21,7 @@
 #include "coroutine.h"
 #include "example.h"
 #include "gil_lock.h"
+#include "samples.h"
 
 /* A computing job tests this number of numbers. The first job finds two. */
 #define FIRST_NUMBER	24678000
@@ -33,13 +34,14 @@
 #define CAPACITY	4096
 #define JOBS_MAX	(CAPACITY / sizeof(uint64_t))
 
-static uint64_t workers, job_count;
+static uint64_t workers, job_count, rounds;
 
 static const struct setting settings[] = {
 	{ .name = "workers", .count = &workers, .initial = "4", .max = MEMBERS_MAX,
 	  .doc = "number of workers in the comparison with one" },
 	{ .name = "jobs", .count = &job_count, .initial = "8", .max = JOBS_MAX,
 	  .doc = "number of jobs for all workers together" },
+	ROUNDS_SETTING(&rounds),
 	{ .name = "interval", .time = &gil_interval_ns, .initial = "5ms",
 	  .doc = "time to wait before requesting the lock" },
 	{ 0 }
@@ -62,8 +64,13 @@ struct result {
  * @run: function of a member; its argument is the way
  * @kind: whether members are threads or processes
  * @alone: there is only one member
- * @cost: cost of all members
- * @result: result of all jobs
+ * @cost: cost of all members in the last round
+ * @result: result of all jobs in the last round
+ * @seconds: elapsed time of each round
+ * @at_once: number of members that were on a CPU with the lock, or waited for an answer
+ * @turns: number of turns of all members
+ * @slept: number of voluntary context switches of all members
+ * @speed_up: time of the first way with the same job in the same round divided by that of this one
  */
 struct way {
 	const char *name;
@@ -73,6 +80,11 @@ struct way {
 	bool alone;
 	struct cost cost;
 	struct result result;
+	struct samples seconds;
+	struct samples at_once;
+	struct samples turns;
+	struct samples slept;
+	struct samples speed_up;
 };
 
 static const char *jobs, *results, *questions, *answers;
@@ -218,6 +230,7 @@ static void measure(struct way *way)
 	for (i = 0; i < job_count; i++)
 		queue_put_number(ends.to, i);
 	queue_shutdown(ends.to);
+	way->result = (struct result){ 0 };
 	team = team_start(way->kind, way->alone ? 1 : workers, member, way);
 	for (i = 0; i < job_count; i++) {
 		queue_must_get(ends.from, &result, sizeof(result));
@@ -229,27 +242,52 @@ static void measure(struct way *way)
 	ends_close(&ends);
 }
 
-/* The first way with the same job is the reference for the others. */
-static void report(const struct way *ways, size_t count)
+static void measure_all(struct way *ways, size_t count)
 {
-	struct chart chart = { .title = "At work, or waiting for an answer, at the same moment" };
-	const struct way *way, *one = ways;
-	struct libscols_table *table;
-	double at_once;
+	size_t i;
 
-	table = results_new("jobs|seconds|at once|turns|slept|speed-up|result");
+	for (i = 0; i < count; i++)
+		measure(&ways[i]);
+}
+
+/* The first way with the same job is the reference for the others. */
+static void keep_all(struct way *ways, size_t count)
+{
+	const struct way *one = ways;
+	struct way *way;
+
 	for (way = ways; way < ways + count; way++) {
-		const struct cost *cost = &way->cost;
-
 		if (way->job != one->job)
 			one = way;
-		at_once = (double)way->result.ns / cost->ns;
-		results_row(table, "%s|%.2f|%.2f|%ju|%ju|%.2f|%ju", way->name,
-			    (double)cost->ns / NSEC_PER_SEC, at_once, way->result.turns,
-			    cost->slept, (double)one->cost.ns / cost->ns, way->result.value);
+		samples_add(&way->seconds, (double)way->cost.ns / NSEC_PER_SEC);
+		samples_add(&way->at_once, (double)way->result.ns / way->cost.ns);
+		samples_add(&way->turns, way->result.turns);
+		samples_add(&way->slept, way->cost.slept);
+		samples_add(&way->speed_up, (double)one->cost.ns / way->cost.ns);
+	}
+}
+
+static void report(const struct way *ways, size_t count)
+{
+	struct chart chart = {
+		.title = "Average number of workers that computed, or waited for an answer, at once" };
+	char seconds[TEXT_MAX], speed_up[TEXT_MAX];
+	struct libscols_table *table;
+	const struct way *way;
+	double at_once;
+
+	table = results_new("jobs|seconds|spread|at once|turns|slept|speed-up|spread|result");
+	for (way = ways; way < ways + count; way++) {
+		at_once = samples_median(&way->at_once);
+		results_row(table, "%s|%.2f|%s|%.2f|%.0f|%.0f|%.2f|%s|%ju", way->name,
+			    samples_median(&way->seconds), samples_spread(seconds, &way->seconds),
+			    at_once, samples_median(&way->turns), samples_median(&way->slept),
+			    samples_median(&way->speed_up),
+			    samples_spread(speed_up, &way->speed_up), way->result.value);
 		chart_bar(&chart, way->name, at_once, "%.2f", at_once);
 	}
 	results_print(table);
+	samples_explain(rounds);
 	chart_print(&chart);
 }
 
@@ -277,8 +315,11 @@ int main(int argc, char **argv)
 	ends = ends_open(answers, questions);
 	device = team_start(TEAM_PROCESSES, workers, answer_questions, NULL);
 	printf("%ju jobs, for 1 worker and for %ju:\n", job_count, workers);
-	for (i = 0; i < ARRAY_SIZE(ways); i++)
-		measure(&ways[i]);
+	measure_all(ways, ARRAY_SIZE(ways));
+	for (i = 0; i < rounds; i++) {
+		measure_all(ways, ARRAY_SIZE(ways));
+		keep_all(ways, ARRAY_SIZE(ways));
+	}
 	report(ways, ARRAY_SIZE(ways));
 	queue_shutdown(ends.to);
 	team_join(device);

@@ -23,17 +23,19 @@
 #include <unistd.h>
 
 #include "example.h"
+#include "samples.h"
 
 #define CAPACITY	65536	/* of the queue, and of the largest piece */
 #define ITEMS		20	/* number of bytes that are waited for, one by one */
 
-static uint64_t bytes, pause_ns;
+static uint64_t bytes, pause_ns, rounds;
 
 static const struct setting settings[] = {
-	{ .name = "bytes", .size = &bytes, .initial = "1M",
+	{ .name = "bytes", .size = &bytes, .initial = "256K",
 	  .doc = "number of bytes to move by each method" },
 	{ .name = "pause", .time = &pause_ns, .initial = "10ms",
 	  .doc = "pause between two bytes that are waited for" },
+	ROUNDS_SETTING(&rounds),
 	{ 0 }
 };
 
@@ -121,23 +123,63 @@ static uint64_t move(struct stream *in, struct stream *out, size_t n, size_t pie
 	return ns;
 }
 
-static void move_all(size_t piece, size_t space, struct libscols_table *table, struct chart *chart)
+/**
+ * struct method - a way to move the bytes
+ * @piece: number of bytes to put, and to get, at a time
+ * @space: size of the buffer; 0 for none
+ * @calls: number of system calls in the last round
+ * @copied: number of bytes copied in the last round
+ * @ms: time of each round in milliseconds
+ */
+struct method {
+	size_t piece;
+	size_t space;
+	uint64_t calls;
+	uint64_t copied;
+	struct samples ms;
+};
+
+/* Returns the time in nanoseconds. */
+static uint64_t move_all(struct method *method)
 {
 	struct ends ends = ends_open(name, name);
-	struct stream in = { .fd = bbuf_fd(ends.to), .space = space };
-	struct stream out = { .fd = bbuf_fd(ends.from), .space = space };
-	char piece_text[TEXT_MAX], space_text[TEXT_MAX];
+	struct stream in = { .fd = bbuf_fd(ends.to), .space = method->space };
+	struct stream out = { .fd = bbuf_fd(ends.from), .space = method->space };
 	uint64_t left, ns = 0;
 
 	for (left = bytes; left; left -= MIN(left, CAPACITY))
-		ns += move(&in, &out, MIN(left, CAPACITY), piece);
-	format_size(space_text, space);
-	results_row(table, "%s|%s|%ju|%.0f|%.2f", format_size(piece_text, piece),
-		    space ? space_text : "none", in.calls + out.calls,
-		    (double)(in.copied + out.copied) / bytes, (double)ns / NSEC_PER_MSEC);
-	if (piece == 1)
-		chart_bar(chart, space_text, ns, "%.1f ms", (double)ns / NSEC_PER_MSEC);
+		ns += move(&in, &out, MIN(left, CAPACITY), method->piece);
+	method->calls = in.calls + out.calls;
+	method->copied = in.copied + out.copied;
 	ends_close(&ends);
+	return ns;
+}
+
+static void report_copies(const struct method *methods, size_t count)
+{
+	struct libscols_table *table =
+		results_new("piece|buffer|system calls|copies per byte|ms|spread");
+	char piece[TEXT_MAX], space[TEXT_MAX], spread[TEXT_MAX];
+	struct chart chart = { .title = "Time if each piece is 1 byte, by size of the buffer" };
+	const struct method *method;
+
+	for (method = methods; method < methods + count; method++) {
+		double ms = samples_median(&method->ms);
+
+		format_size(piece, method->piece);
+		if (method->space)
+			format_size(space, method->space);
+		else
+			snprintf(space, sizeof(space), "none");
+		results_row(table, "%s|%s|%ju|%.0f|%.2f|%s", piece, space, method->calls,
+			    (double)method->copied / bytes, ms,
+			    samples_spread(spread, &method->ms));
+		if (method->piece == 1)
+			chart_bar(&chart, space, ms, "%.1f ms", ms);
+	}
+	results_print(table);
+	samples_explain(rounds);
+	chart_print(&chart);
 }
 
 static void show_copies(void)
@@ -147,14 +189,23 @@ static void show_copies(void)
 		{ 64, CAPACITY }, { 4096, 0 }, { 4096, CAPACITY }, { CAPACITY, 0 },
 		{ CAPACITY, CAPACITY },
 	};
-	struct libscols_table *table = results_new("piece|buffer|system calls|copies of a byte|ms");
-	struct chart chart = { .title = "Space for time: 1 byte at a time, with such a buffer" };
-	size_t i;
+	static struct method methods[ARRAY_SIZE(ways)];
+	char text[TEXT_MAX];
+	size_t round, i;
+	uint64_t ns;
 
 	for (i = 0; i < ARRAY_SIZE(ways); i++)
-		move_all(ways[i][0], ways[i][1], table, &chart);
-	results_print(table);
-	chart_print(&chart);
+		methods[i] = (struct method){ .piece = ways[i][0], .space = ways[i][1] };
+	for (round = 0; round <= rounds; round++) {
+		for (i = 0; i < ARRAY_SIZE(methods); i++) {
+			ns = move_all(&methods[i]);
+			if (round)
+				samples_add(&methods[i].ms, (double)ns / NSEC_PER_MSEC);
+		}
+	}
+	printf("Copying: one thread puts %s into a queue, piece by piece, and gets it back.\n",
+	       format_size(text, bytes));
+	report_copies(methods, ARRAY_SIZE(methods));
 }
 
 static void *put_seldom(void *unused)
@@ -186,32 +237,90 @@ static char take(int fd, bool poll_first, uint64_t *in_vain)
 	}
 }
 
-static void wait(struct libscols_table *table, const char *method, int flags, bool poll_first)
+/**
+ * struct wait - a way to wait for bytes that arrive one by one
+ * @label: description of the way
+ * @flags: flags to open the queue with
+ * @poll_first: poll before each read
+ * @in_vain: number of reads that found nothing, in each round
+ * @slept: number of voluntary context switches
+ * @ms: elapsed time in milliseconds
+ * @cpu_ms: CPU time in milliseconds
+ */
+struct wait {
+	const char *label;
+	int flags;
+	bool poll_first;
+	struct samples in_vain;
+	struct samples slept;
+	struct samples ms;
+	struct samples cpu_ms;
+};
+
+/* Returns the cost, and adds the number of reads that found nothing. */
+static struct cost wait_for_all(const struct wait *wait, uint64_t *in_vain)
 {
-	struct bbuf *queue = queue_open(name, O_RDONLY | flags);
+	struct bbuf *queue = queue_open(name, O_RDONLY | wait->flags);
 	pthread_t producer = thread_start(put_seldom, NULL);
 	struct cost cost = cost_now(RUSAGE_THREAD);
-	uint64_t in_vain = 0;
 	char item;
 
 	for (item = 0; item < ITEMS; item++)
-		if (take(bbuf_fd(queue), poll_first, &in_vain) != item)
-			errx(EXIT_FAILURE, "%s: got another item than was put", method);
+		if (take(bbuf_fd(queue), wait->poll_first, in_vain) != item)
+			errx(EXIT_FAILURE, "%s: got another item than was put", wait->label);
 	cost = cost_since(RUSAGE_THREAD, &cost);
-	results_row(table, "%s|%ju|%ju|%ju|%.1f|%.1f", method, ITEMS + in_vain, in_vain, cost.slept,
-		    (double)cost.ns / NSEC_PER_MSEC, (double)cost.cpu_ns / NSEC_PER_MSEC);
 	thread_join(producer);
 	bbuf_close(queue);
+	return cost;
+}
+
+static void wait_once(struct wait *wait, bool keep)
+{
+	uint64_t in_vain = 0;
+	struct cost cost = wait_for_all(wait, &in_vain);
+
+	if (!keep)
+		return;
+	samples_add(&wait->in_vain, in_vain);
+	samples_add(&wait->slept, cost.slept);
+	samples_add(&wait->ms, (double)cost.ns / NSEC_PER_MSEC);
+	samples_add(&wait->cpu_ms, (double)cost.cpu_ns / NSEC_PER_MSEC);
+}
+
+static void report_waits(const struct wait *waits, size_t count)
+{
+	struct libscols_table *table =
+		results_new("way to wait|reads|EAGAIN|sleeps|ms|CPU ms|spread");
+	const struct wait *wait;
+	char spread[TEXT_MAX];
+
+	for (wait = waits; wait < waits + count; wait++) {
+		double in_vain = samples_median(&wait->in_vain);
+
+		results_row(table, "%s|%.0f|%.0f|%.0f|%.1f|%.1f|%s", wait->label, ITEMS + in_vain,
+			    in_vain, samples_median(&wait->slept), samples_median(&wait->ms),
+			    samples_median(&wait->cpu_ms),
+			    samples_spread(spread, &wait->cpu_ms));
+	}
+	results_print(table);
 }
 
 static void show_waits(void)
 {
-	struct libscols_table *table = results_new("waiting by|reads|in vain|slept|ms|ms of CPU");
+	static struct wait waits[] = {
+		{ .label = "blocking read" },
+		{ .label = "O_NONBLOCK, poll", .flags = O_NONBLOCK, .poll_first = true },
+		{ .label = "O_NONBLOCK, spin", .flags = O_NONBLOCK },
+	};
+	char text[TEXT_MAX];
+	size_t round, i;
 
-	wait(table, "blocking read", 0, false);
-	wait(table, "O_NONBLOCK, poll", O_NONBLOCK, true);
-	wait(table, "O_NONBLOCK, spin", O_NONBLOCK, false);
-	results_print(table);
+	for (round = 0; round <= rounds; round++)
+		for (i = 0; i < ARRAY_SIZE(waits); i++)
+			wait_once(&waits[i], round > 0);
+	printf("Waiting: a thread reads %d bytes, which come one by one, with %s between them.\n",
+	       ITEMS, format_time(text, pause_ns));
+	report_waits(waits, ARRAY_SIZE(waits));
 }
 
 int main(int argc, char **argv)
