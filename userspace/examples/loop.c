@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "coroutine.h"
@@ -320,6 +321,8 @@ int main(int argc, char **argv)
 
 	example_settings(argc, argv, "Runs many producers and consumers in one thread, driven by "
 			 "events, and with one thread for each.\v" HELP_EXIT ".", settings);
+	/* A stack would take 2 MiB if chance put it into a huge page. */
+	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 	ready = queue_new(BBUF_RECORD, CAPACITY);
 	start = queue_new(BBUF_RECORD, CAPACITY);
 	loop = measure(&in_loop);
