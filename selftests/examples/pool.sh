@@ -12,23 +12,23 @@ figure()
 	sed -n "s/$1/\\1/p" out
 }
 
-waits_for_room='^.* submit() waited for room \([0-9]*\) times$'
-left_at_the_end='^\([0-9]*\) were in the queue just before it was shut down: .*$'
-at_a_time='^\([0-9.]*\) at a time, .*$'
+waits_for_room='^The queue was full, and submit() slept, \([0-9]*\) times\.$'
+left_at_the_end='^When the queue was shut down, \([0-9]*\) tasks were still in it; .*$'
+at_a_time='^That took .*: on average \([0-9.]*\) tasks ran at the same time\.$'
 
 test_results_and_errors_reach_the_caller()
 {
 	run pool
-	grep -qx 'map: powers over (2, 3, 4) and (4, 5, 6): 16, 243, 4096' out
-	grep -qx 'result: 10 to the power of 100: Numerical result out of range' out
-	grep -qx '.* were in the queue just before it was shut down: 40 done' out
+	grep -qxF 'map() of three powers returned 2^4 = 16, 3^5 = 243, 4^6 = 4096.' out
+	grep -q '10^100 returned the error: Numerical result out of range\.$' out
+	grep -qx '.* still in it; in the end 40 tasks were done\.' out
 }
 
 # The pauses let the tasks be ready one after the other, the last one first.
 map_keeps_the_order()
 {
 	run pool --pause=500ms --tasks=1
-	grep -qx 'map: .* ready in this place: 3, 2, 1' out
+	grep -qx 'The tasks were completed as number 3, 2, 1\.' out
 }
 
 test_map_keeps_the_order()
@@ -39,7 +39,7 @@ test_map_keeps_the_order()
 test_one_worker_runs_one_task_at_a_time()
 {
 	run pool --workers=1 --tasks=10
-	grep -qx 'map: .* ready in this place: 1, 2, 3' out
+	grep -qx 'The tasks were completed as number 1, 2, 3\.' out
 	holds "$(figure "$at_a_time") <= 1"
 }
 
@@ -61,7 +61,7 @@ test_queued_work_is_done_before_shutdown()
 {
 	run pool --workers=2 --capacity=30 --tasks=30 --pause=100ms
 	holds "$(figure "$left_at_the_end") > 15"
-	grep -q ' 30 done$' out
+	grep -q ' 30 tasks were done\.$' out
 }
 
 test_invalid_numbers_are_refused()

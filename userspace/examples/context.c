@@ -130,19 +130,19 @@ static struct way {
 	struct cost cost;
 } ways[] = {
 	{ .name = "function call", .round = round_function, .why =
-	  "the caller saves the few registers that it needs afterwards; both use one stack" },
+	  "the caller saves the few registers that it needs later. Both functions use one stack" },
 	{ .name = "system call", .round = round_system_call, .why =
-	  "the kernel saves all registers; but it goes on with the same thread" },
+	  "the kernel saves the registers and restores them. The same thread continues" },
 	{ .name = "coroutine", .round = round_coroutine, .why =
-	  "two switches of registers and stack, each with a system call for the signal mask" },
+	  "registers and stack are switched twice, each time with a system call for the signal mask" },
 	{ .name = "two queues alone", .round = round_queues_alone, .why =
-	  "four system calls that put and get, in the price of all below; nothing is switched" },
+	  "one thread makes four system calls: two put, two get. Nothing is switched" },
 	{ .name = "coroutine, two queues", .round = round_coroutine_queues, .why =
-	  "the same calls, and two switches in user space" },
+	  "the same four system calls, and two switches of coroutines" },
 	{ .name = "thread", .round = round_queues, .others = 1, .kind = TEAM_THREADS, .why =
-	  "the same calls, and two switches by the kernel, which wakes and chooses who is next" },
+	  "the same four system calls. Twice the kernel wakes the other thread and switches to it" },
 	{ .name = "process", .round = round_queues, .others = 1, .kind = TEAM_PROCESSES, .why =
-	  "the same, with another address space to load, which takes TLB misses" },
+	  "like threads, but each switch also loads another address space, which costs TLB misses" },
 };
 
 static struct cost make_rounds(const struct way *way)
@@ -174,8 +174,8 @@ static int compare_ways(const void *one, const void *two)
 /* The times range from nanoseconds to microseconds, so the chart is logarithmic. */
 static void report(void)
 {
-	struct chart chart = { .title = "Nanoseconds there and back, on a logarithmic scale" };
-	struct libscols_table *table = results_new("there and back|ns|switches|voluntary");
+	struct chart chart = { .title = "Nanoseconds per round, on a logarithmic scale" };
+	struct libscols_table *table = results_new("other side|ns per round|switches|voluntary");
 	const struct way *way;
 
 	for (way = ways; way < ways + ARRAY_SIZE(ways); way++) {
@@ -188,7 +188,8 @@ static void report(void)
 	}
 	results_print(table);
 	chart_print(&chart);
-	putchar('\n');
+	printf("\nEach time is the fastest of %d measurements, of %ju rounds each. Why it is so:\n",
+	       SAMPLES, rounds);
 	for (way = ways; way < ways + ARRAY_SIZE(ways); way++)
 		printf("%s: %s.\n", way->name, way->why);
 }

@@ -175,30 +175,45 @@ static int arrive(long pauses, long pause, long *value)
 	return 0;
 }
 
-static void show_map(struct pool *pool, const char *what, task_fn *run, const long x[INPUTS],
-		     const long y[INPUTS])
+static void map_all(struct pool *pool, task_fn *run, const long x[INPUTS], const long y[INPUTS],
+		    long values[INPUTS])
 {
-	long values[INPUTS];
-
 	if (map(pool, run, x, y, values))
-		errx(EXIT_FAILURE, "%s: a task failed", what);
-	printf("%s: %ld, %ld, %ld\n", what, values[0], values[1], values[2]);
+		errx(EXIT_FAILURE, "map: a task failed");
 }
 
 static void show_results(void)
 {
-	const long pauses[] = { pause_ns, pause_ns, pause_ns };
+	const long bases[] = { 2, 3, 4 }, exponents[] = { 4, 5, 6 };
+	const long lengths[] = { 3, 2, 1 }, pauses[] = { pause_ns, pause_ns, pause_ns };
+	long values[INPUTS], value;
 	struct pool pool;
-	long value;
 
 	pool_start(&pool);
-	show_map(&pool, "map: powers over (2, 3, 4) and (4, 5, 6)", power,
-		 (long[]){ 2, 3, 4 }, (long[]){ 4, 5, 6 });
-	show_map(&pool, "map: the first takes longest; each was ready in this place", arrive,
-		 (long[]){ 3, 2, 1 }, pauses);
-	printf("result: 10 to the power of 100: %s\n",
+	map_all(&pool, power, bases, exponents, values);
+	printf("map() of three powers returned 2^4 = %ld, 3^5 = %ld, 4^6 = %ld.\n", values[0],
+	       values[1], values[2]);
+	map_all(&pool, arrive, lengths, pauses, values);
+	printf("map() of a long, a medium and a short task returned their results in this order.\n"
+	       "The tasks were completed as number %ld, %ld, %ld.\n", values[0], values[1], values[2]);
+	printf("result() of a task that computes 10^100 returned the error: %s.\n",
 	       strerror(-result(submit(&pool, power, 10, 100), &value)));
 	pool_end(&pool);
+}
+
+static void report_sharing(const struct bbuf_info *info, uint64_t done, uint64_t ns)
+{
+	char pause[TEXT_MAX], time[TEXT_MAX];
+
+	format_time(pause, pause_ns);
+	format_time(time, ns);
+	printf("\n%ju tasks of %s each, %ju workers, a queue with room for %ju tasks:\n", tasks, pause,
+	       workers, capacity);
+	printf("The queue was full, and submit() slept, %llu times.\n", info->in.blocked);
+	printf("When the queue was shut down, %llu tasks were still in it; in the end %ju tasks were "
+	       "done.\n", info->records, done);
+	printf("That took %s: on average %.1f tasks ran at the same time.\n", time,
+	       (double)tasks * pause_ns / ns);
 }
 
 static void show_sharing(void)
@@ -217,10 +232,7 @@ static void show_sharing(void)
 	for (i = 0; i < tasks; free(futures[i++]))
 		done += futures[i]->done;
 	free(futures);
-	printf("\n%ju tasks: submit() waited for room %llu times\n", tasks, info.in.blocked);
-	printf("%llu were in the queue just before it was shut down: %ju done\n", info.records, done);
-	printf("%.1f at a time, from the number of pauses in %.1f ms\n",
-	       (double)tasks * pause_ns / ns, (double)ns / NSEC_PER_MSEC);
+	report_sharing(&info, done, ns);
 }
 
 int main(int argc, char **argv)
