@@ -9,12 +9,12 @@
 # A benchmark that hangs must fail, and soon.
 bench=(timeout -k 5 120 bbuf bench --messages 200 --time 20ms --rounds 1)
 
-# One value of the CSV in "out": figure PATTERN SIZE NUMBER QUEUE NAME.
+# One value of the CSV in "out": figure PATTERN SIZE NUMBER QUEUE NAME [PHASE].
 figure()
 {
-	awk -F, -v key="$1,$2,$3,$4" -v name="$5" '
+	awk -F, -v key="$1,$2,$3,${6-steady},$4" -v name="$5" '
 		NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) column = i }
-		$1 "," $2 "," $3 "," $4 == key { print $column }' out
+		$1 "," $2 "," $3 "," $4 "," $5 == key { print $column }' out
 }
 
 # Is it a number in this range? within LEAST MOST NUMBER
@@ -47,6 +47,68 @@ test_all_patterns_have_rows_of_each_queue()
 		grep -q "^$pattern,.*,pipe," out
 	done
 	[ -z "$(our_queues)" ]
+}
+
+# The floor carries nothing between processes, and makes the same calls.
+test_first_messages_of_a_fresh_queue_are_measured_apart()
+{
+	local pattern
+
+	expect 0 '' "${bench[@]}" self stream pingpong many --numbers 1:1 --sizes 64 --first 50 --csv
+	for pattern in self stream pingpong; do
+		[ "$(figure "$pattern" 64 '' bbuf-stream messages first)" = 50.000 ]
+		[ -n "$(figure "$pattern" 64 '' bbuf-stream of_pipe first)" ]
+		within 1 200 "$(figure "$pattern" 64 '' bbuf-stream messages)"
+	done
+	[ "$(figure stream 64 '' floor of_floor first)" = 1.00000 ]
+	not grep '^many,.*,first,' out
+	expect 0 '' "${bench[@]}" self --sizes 64 --csv
+	[ "$(figure self 64 '' pipe messages first)" = 20.000 ]
+}
+
+# Whether all rows of the CSV in "out" were measured as often as they had to be: up to $1 times, as
+# long as any differs by more than a hundredth.
+measured_up_to()
+{
+	awk -F, -v most="$1" '
+		NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i; next }
+		{ tries = $column["attempts"] }
+		tries > most || (tries < most && $column["spread"] > 0.0101) { bad++; print }
+		END { exit bad > 0 }' out
+}
+
+test_rounds_that_differ_are_measured_again()
+{
+	local twice=(--rounds 2 --spread 1 --attempts 2)
+
+	expect 0 '' "${bench[@]}" self stream --sizes 64 --csv "${twice[@]}"
+	measured_up_to 2
+	expect 0 '' "${bench[@]}" self --sizes 64 --csv "${twice[@]}" --attempts 1
+	measured_up_to 1
+	expect 0 '' "${bench[@]}" self --sizes 64 --csv=a.csv "${twice[@]}"
+	mv out text
+	cp a.csv out
+	[ "$(figure self 64 '' pipe attempts)" = 1 ] ||
+		grep -qE '^64 bytes, steady: measured 2 times; rounds (still|now) differ by' text
+}
+
+test_state_of_the_machine_is_reported()
+{
+	expect 0 '' "${bench[@]}" self --sizes 64 --csv
+	within 0 10000 "$(figure self 64 '' pipe load)"
+	within 0 10000 "$(figure self 64 '' pipe runnable)"
+	within 0 1 "$(figure self 64 '' pipe others)"
+	within 0 1 "$(figure self 64 '' pipe steal)"
+	if [ "$(nproc)" -gt 1 ]; then
+		within 0.01 100 "$(figure self 64 '' pipe speedup)"
+		within 0 1 "$(figure self 64 '' pipe siblings)"
+	fi
+	expect 0 '' taskset -c 0 "${bench[@]}" self --sizes 64 --csv
+	[ -z "$(figure self 64 '' pipe speedup)$(figure self 64 '' pipe siblings)" ]
+	expect 0 '' taskset -c 0 "${bench[@]}" self --sizes 64
+	grep -q '^Load average ' out
+	grep -q '^One processor' out
+	grep -q '^Share of processor time: ' out
 }
 
 test_calls_are_counted()
@@ -142,6 +204,8 @@ rows = json.load(open("out"))["bench"]
 ours = [row for row in rows if row["queue"] == "bbuf-record"][0]
 assert ours["pattern"] == "self" and ours["size"] == 64 and ours["ns"] > 0
 assert ours["number"] is None and ours["bytes"] is None
+assert ours["phase"] == "first" and ours["attempts"] == 1 and ours["spread"] == 0
+assert [row["phase"] for row in rows].count("steady") == len(rows) / 2
 END
 }
 
@@ -149,10 +213,10 @@ test_tables_are_printed_when_files_are_written()
 {
 	expect 0 '' "${bench[@]}" self --sizes 64 --json=a.json --csv=a.csv
 	grep -q '^self: one process' out
-	grep -q '^SIZE QUEUE ' out
-	grep -q '^64 *bbuf-framed ' out
+	grep -q '^SIZE PHASE *QUEUE ' out
+	grep -q '^64 *steady *bbuf-framed ' out
 	python3 -c 'import json; json.load(open("a.json"))'
-	[ "$(grep -c . a.csv)" = 10 ]
+	[ "$(grep -c . a.csv)" = 19 ]
 }
 
 test_wrong_usage_is_refused()
@@ -163,6 +227,9 @@ test_wrong_usage_is_refused()
 	expect 2 '--numbers=: must be a number' bbuf bench --numbers 3:
 	expect 2 '--messages=0: must be a number' bbuf bench --messages 0
 	expect 2 '--rounds=-1: must be a number' bbuf bench --rounds=-1
+	expect 2 '--first=0: must be a number' bbuf bench --first 0
+	expect 2 '--spread=0: must be a number' bbuf bench --spread 0
+	expect 2 '--attempts=0: must be a number' bbuf bench --attempts 0
 	expect 2 'only one of --json and --csv can go to standard output' bbuf bench --json --csv
 }
 

@@ -5,7 +5,7 @@
 
 BEGIN {
 	FS = ","
-	limit = 1.05
+	limit = 1.02
 	others = split("pipe mq sysv unix seqpacket floor", other, " ")
 }
 
@@ -18,11 +18,11 @@ $1 == "pattern" {
 	next
 }
 
-{ work = $1 FS $2 FS $3; key = work FS $4 }
+NF < 6 { print >"/dev/stderr"; next }
+
+{ key = $1 FS $2 FS $3 FS $4 FS $5 }
 
 file == 1 { kept[key] = $column["figure"]; next }
-
-NF < 5 { print >"/dev/stderr"; next }
 
 {
 	order[++count] = key
@@ -38,13 +38,13 @@ function change(key) {
 	return kept[key] > 0 ? sprintf("%+.1f %%", 100 * (found[key] / kept[key] - 1)) : "new"
 }
 
-function show(key,   part, i) {
+function show(key,   part, work, i) {
 	split(key, part, FS)
-	printf "%-9s %6s %6s %-12s %9.0f %9s", part[1], part[2], part[3], part[4],
-		found[key], change(key)
+	work = part[1] FS part[2] FS part[3] FS part[4]
+	printf "%-9s %6s %6s %-6s %-12s %9.0f %9s", part[1], part[2], part[3], part[4],
+		part[5], found[key], change(key)
 	for (i = 1; i <= others; i++)
-		printf " %9s", ratio(found[key],
-				     found[part[1] FS part[2] FS part[3] FS other[i]])
+		printf " %9s", ratio(found[key], found[work FS other[i]])
 	print ""
 }
 
@@ -53,8 +53,8 @@ function worse(key) {
 }
 
 END {
-	printf "%-9s %6s %6s %-12s %9s %9s", "PATTERN", "SIZE", "NUMBER", "QUEUE", "COUNT",
-		"CHANGE"
+	printf "%-9s %6s %6s %-6s %-12s %9s %9s", "PATTERN", "SIZE", "NUMBER", "PHASE",
+		"QUEUE", "COUNT", "CHANGE"
 	for (i = 1; i <= others; i++)
 		printf " %9s", "/" other[i]
 	print ""

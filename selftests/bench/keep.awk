@@ -7,7 +7,7 @@ BEGIN {
 	print "# SPDX-License-Identifier: GPL-2.0-only"
 	print "# What was found by make bench-count: instructions for a message, and bytes of"
 	print "# kernel memory. Made by make bench-count UPDATE=1."
-	print "pattern,size,number,queue,figure"
+	print "pattern,size,number,phase,queue,messages,figure"
 }
 
 $1 == "pattern" {
@@ -17,6 +17,7 @@ $1 == "pattern" {
 }
 
 NF > 5 {
-	printf "%s,%s,%s,%s,%.0f\n", $1, $2, $3, $4,
+	printf "%s,%s,%s,%s,%s,%s,%.0f\n", $1, $2, $3, $4, $5,
+		$column["messages"] == "" ? "" : sprintf("%.0f", $column["messages"]),
 		$column["ns"] != "" ? $column["ns"] : $column["bytes"]
 }

@@ -23,7 +23,7 @@ dash(name) = name eq "pipe" ? 2 : 1
 lines = system(sprintf("wc -l <'%s'", table)) - 1
 columns = system(sprintf("head -n 1 '%s'", table))
 count = words(columns)
-colours = "#0b57d0 #b3261e #137333 #8430ce #b06000 #5f6368 #00796b #c2185b"
+colours = "#0b57d0 #b3261e #137333 #8430ce #b06000 #5f6368 #00796b #c2185b #827717 #4e342e"
 set xrange [-0.3:lines - 0.7]
 plot for [i = 2:count] table skip 1 using 0:i:xticlabel(1) with linespoints \
 	linewidth (is_bbuf(word(columns, i)) ? 3 : 1) \

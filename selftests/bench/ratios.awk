@@ -14,7 +14,8 @@ $1 == "pattern" {
 	next
 }
 
-$1 == pattern && $value != "" {
+# The first messages of a fresh queue are another measurement.
+$1 == pattern && $value != "" && $column["phase"] != "first" {
 	place = $column["number"] != "" ? $column["number"] : size_text($column["size"])
 	queue = $column["queue"]
 	if (!(place in seen_place)) {

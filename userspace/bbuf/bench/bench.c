@@ -26,6 +26,9 @@
 /* Maximum number of bytes moved in one round. */
 #define VOLUME_MAX		(128UL << 20)
 
+/* One of this number of messages counts as one of the first, unless an option says otherwise. */
+#define FIRST_PART		10
+
 /* Raise the limit of open files to the hard limit. */
 static void allow_many_files(void)
 {
@@ -84,13 +87,22 @@ static void choose_queues(const struct subject *subject, struct plan *plan)
 	print_message(subject, "continuing without bbuf");
 }
 
+static size_t messages_of(const struct plan *plan, const struct group *group)
+{
+	size_t messages = MAX(1U, MIN(plan->messages, VOLUME_MAX / group->size));
+
+	if (!group->first)
+		return messages;
+	return plan->first ? MIN(plan->first, messages) : MAX(1U, messages / FIRST_PART);
+}
+
 /* Measure one round of a kind of queue; drop the kind if it fails. */
 static void measure_row(const struct plan *plan, struct group *group, struct row *row)
 {
 	const struct setup setup = {
 		.pattern = group->pattern, .peer = row->peer,
 		.size = group->size, .level = group->level,
-		.messages = MAX(1U, MIN(plan->messages, VOLUME_MAX / group->size)),
+		.messages = messages_of(plan, group), .fresh = group->first,
 		.time_ns = plan->time_ns, .timeout_ns = plan->timeout_ns, .free = plan->free,
 	};
 	struct figure *figure = &row->rounds[group->rounds];
@@ -107,8 +119,9 @@ static void measure_row(const struct plan *plan, struct group *group, struct row
 }
 
 /* Each round measures all kinds in turn, so that a disturbance affects all of them. */
-static void measure_group(const struct plan *plan, struct group *group)
+static void measure_rounds(const struct plan *plan, struct group *group)
 {
+	struct machine_watch watch;
 	size_t i;
 
 	group->rows = xcalloc(peer_count, sizeof(*group->rows));
@@ -118,26 +131,57 @@ static void measure_group(const struct plan *plan, struct group *group)
 		    (peers[i]->can & group->pattern->can) == group->pattern->can)
 			group->rows[i].rounds = xcalloc(plan->rounds, sizeof(struct figure));
 	}
+	machine_begin(&watch);
 	for (; group->rounds < plan->rounds; group->rounds++)
 		for (i = 0; i < peer_count; i++)
 			if (group->rows[i].rounds)
 				measure_row(plan, group, &group->rows[i]);
+	machine_end(&watch, &group->conditions);
+}
+
+static double spread_limit(const struct plan *plan)
+{
+	return plan->spread / 100.0;
+}
+
+/* Rounds that differ too much are measured again. Returns the attempt whose rounds agree best. */
+static struct group measure_group(const struct plan *plan, const struct group *what)
+{
+	struct group best = *what, next;
+	size_t attempts = 1;
+
+	measure_rounds(plan, &best);
+	while (attempts < plan->attempts && group_spread(&best) > spread_limit(plan)) {
+		next = *what;
+		measure_rounds(plan, &next);
+		attempts++;
+		if (group_spread(&next) < group_spread(&best)) {
+			group_free(&best);
+			best = next;
+		} else {
+			group_free(&next);
+		}
+	}
+	best.attempts = attempts;
+	return best;
 }
 
 /**
  * struct results - all results
  * @groups: the results
  * @count: number of groups
+ * @conditions: state of the machine before any measurement
  */
 struct results {
 	struct group *groups;
 	size_t count;
+	struct conditions conditions;
 };
 
-static struct group *add_group(struct results *results)
+static void add_group(struct results *results, struct group group)
 {
 	results->groups = xrealloc(results->groups, results->count + 1, sizeof(struct group));
-	return &results->groups[results->count++];
+	results->groups[results->count++] = group;
 }
 
 /* Patterns without numbers have a single level, of 0. */
@@ -149,28 +193,33 @@ static void measure_pattern(const struct plan *plan, const struct pattern *patte
 	const size_t *sizes = plan->sizes[0] ? plan->sizes : pattern->sizes;
 	const struct level *level;
 	const size_t *size;
+	int phase;
 
 	for (size = sizes; *size; size++) {
 		level = levels;
 		do {
 			struct group group = {
 				.pattern = pattern, .size = *size, .level = *level,
+				.conditions = results->conditions,
 			};
 
-			measure_group(plan, &group);
-			*add_group(results) = group;
+			for (phase = pattern->phased ? 0 : 1; phase < 2; phase++) {
+				group.first = phase == 0;
+				add_group(results, measure_group(plan, &group));
+			}
 		} while (level->first && (++level)->first);
 	}
 }
 
-static void print_conditions(const struct plan *plan)
+static void print_conditions(const struct plan *plan, const struct results *results)
 {
 	struct utsname system;
 
 	uname(&system);
-	printf("Linux %s, %ld processors, %llu messages in each of %llu rounds\n\n",
+	printf("Linux %s, %ld processors, %llu messages in each of %llu rounds\n",
 	       system.release, sysconf(_SC_NPROCESSORS_ONLN), (unsigned long long)plan->messages,
 	       (unsigned long long)plan->rounds);
+	report_conditions(&results->conditions);
 }
 
 static void measure_all(const struct plan *plan, struct results *results)
@@ -179,14 +228,15 @@ static void measure_all(const struct plan *plan, struct results *results)
 	size_t i, first;
 
 	if (text)
-		print_conditions(plan);
+		print_conditions(plan, results);
 	for (i = 0; i < pattern_count; i++) {
 		if (plan->chosen && !(plan->chosen & 1U << i))
 			continue;
 		first = results->count;
 		measure_pattern(plan, patterns[i], results);
 		if (text)
-			report_text(&results->groups[first], results->count - first);
+			report_text(&results->groups[first], results->count - first,
+				    spread_limit(plan));
 	}
 }
 
@@ -211,13 +261,10 @@ static int write_data(const struct results *results, const char *file, bool json
 
 static void free_results(struct results *results)
 {
-	size_t i, j;
+	size_t i;
 
-	for (i = 0; i < results->count; i++) {
-		for (j = 0; j < peer_count; j++)
-			free(results->groups[i].rows[j].rounds);
-		free(results->groups[i].rows);
-	}
+	for (i = 0; i < results->count; i++)
+		group_free(&results->groups[i]);
 	free(results->groups);
 }
 
@@ -231,6 +278,7 @@ int cmd_bench(int argc, char **argv)
 	plan_parse(&plan, argc, argv);
 	allow_many_files();
 	workers_init();
+	machine_inspect(&results.conditions, plan.timeout_ns, plan.free);
 	choose_queues(&subject, &plan);
 	measure_all(&plan, &results);
 	status = write_data(&results, plan.json, true) | write_data(&results, plan.csv, false);

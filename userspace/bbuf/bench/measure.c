@@ -52,18 +52,6 @@ void move_out(struct worker *worker, struct channel *channel, size_t messages)
 	worker->got += count;
 }
 
-static uint64_t workers_ns(const struct worker *workers, size_t count)
-{
-	uint64_t begin = UINT64_MAX, end = 0;
-	size_t i;
-
-	for (i = 0; i < count; i++) {
-		begin = MIN(begin, workers[i].begin_ns);
-		end = MAX(end, workers[i].end_ns);
-	}
-	return end - begin;
-}
-
 static struct worker workers_sum(const struct worker *workers, size_t count)
 {
 	struct worker sum = { 0 };
@@ -142,6 +130,7 @@ static void find_cost(const struct setup *setup, const struct task *task, struct
 	struct worker sum = workers_sum(workers, task->workers);
 	double ns = (double)workers_ns(workers, task->workers) / sum.got;
 
+	figure->value[MESSAGES] = sum.got;
 	figure->value[NS] = ns;
 	figure->value[RATE] = setup->size * 1000 / ns;
 	figure->value[CALLS] = (double)sum.calls / sum.got;
@@ -172,8 +161,11 @@ size_t measure(const struct setup *setup, struct task *task, struct figure *figu
 {
 	name_task(setup, task);
 	task->timeout_ns = setup->timeout_ns;
-	task->messages = messages_in_time(task, setup->time_ns);
-	count_wakeups(task, figure);
+	task->cold = setup->fresh;
+	if (!setup->fresh) {
+		task->messages = messages_in_time(task, setup->time_ns);
+		count_wakeups(task, figure);
+	}
 	find_cost(setup, task, figure);
 	return task->messages;
 }

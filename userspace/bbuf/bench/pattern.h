@@ -12,6 +12,7 @@
 
 /* Measurements. A value that is unavailable or meaningless is NAN. */
 enum measure {
+	MESSAGES,		/* number of messages moved */
 	NS,			/* time per message */
 	RATE,			/* megabytes per second */
 	CALLS,			/* system calls per message */
@@ -49,6 +50,7 @@ struct level {
  * @time_ns: approximate time limit in nanoseconds
  * @timeout_ns: see struct task
  * @free: see struct task
+ * @fresh: measure the very first messages: no warm-up, and no time limit
  */
 struct setup {
 	const struct pattern *pattern;
@@ -59,6 +61,7 @@ struct setup {
 	uint64_t time_ns;
 	uint64_t timeout_ns;
 	bool free;
+	bool fresh;
 };
 
 #define SIZES_MAX	16
@@ -69,6 +72,7 @@ struct setup {
  * @summary: description for --help
  * @can: abilities that a kind of queue must have
  * @whole: whether a message must fit into the queue
+ * @phased: whether the first messages of a fresh queue are measured apart
  * @sizes: default message sizes in bytes, terminated by 0
  * @levels: default numbers, terminated by 0
  * @measures: bit mask of what is measured
@@ -79,6 +83,7 @@ struct pattern {
 	const char *summary;
 	unsigned int can;
 	bool whole;
+	bool phased;
 	size_t sizes[SIZES_MAX];
 	struct level levels[SIZES_MAX];
 	unsigned int measures;
@@ -92,6 +97,7 @@ extern const struct pattern pattern_self, pattern_stream, pattern_pingpong, patt
 
 #define HAS(measure)	(1U << (measure))
 /* Measurements of all patterns that move messages. */
-#define HAS_COST	(HAS(NS) | HAS(RATE) | HAS(CALLS) | HAS(SWITCHES) | HAS(WAKEUPS))
+#define HAS_COST	(HAS(MESSAGES) | HAS(NS) | HAS(RATE) | HAS(CALLS) | HAS(SWITCHES) | \
+			 HAS(WAKEUPS))
 
 #endif /* BBUF_BENCH_PATTERN_H */

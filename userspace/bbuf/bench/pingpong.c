@@ -100,7 +100,7 @@ static int pingpong(const struct setup *setup, struct figure *figure)
 
 const struct pattern pattern_pingpong = {
 	.name = "pingpong", .summary = "two processes send a message back and forth",
-	.can = PEER_CROSS | PEER_SINGLE, .whole = true,
+	.can = PEER_CROSS | PEER_SINGLE, .whole = true, .phased = true,
 	.sizes = { 64, 4096 },
 	.measures = (HAS_COST & ~HAS(RATE)) | HAS(MEDIAN) | HAS(P99) | HAS(P999),
 	.run = pingpong,

@@ -14,7 +14,10 @@
  * @sizes: message sizes in bytes, if given
  * @levels: numbers of queues, producers or consumers, if given
  * @messages: number of messages in each round
+ * @first: number of messages of a fresh queue that are measured apart; 0 for a tenth of @messages
  * @rounds: number of rounds
+ * @spread: limit of the difference between rounds in percent
+ * @attempts: maximum number of times to measure rounds that differ by more
  * @time_ns: approximate time limit of a round in nanoseconds
  * @timeout_ns: see struct task
  * @free: see struct task
@@ -27,7 +30,10 @@ struct plan {
 	size_t sizes[SIZES_MAX];
 	struct level levels[SIZES_MAX];
 	uint64_t messages;
+	uint64_t first;
 	uint64_t rounds;
+	uint64_t spread;
+	uint64_t attempts;
 	uint64_t time_ns;
 	uint64_t timeout_ns;
 	bool free;

@@ -10,21 +10,29 @@
 #include "peers.h"
 #include "report.h"
 
-enum kind { KIND_PATTERN, KIND_SIZE, KIND_LEVEL, KIND_QUEUE, KIND_MEASURE, KIND_RATIO };
+enum kind {
+	KIND_PATTERN, KIND_SIZE, KIND_LEVEL, KIND_PHASE, KIND_QUEUE, KIND_MEASURE, KIND_SPREAD,
+	KIND_ATTEMPTS, KIND_RATIO, KIND_CONDITION
+};
 
 /**
  * struct column - a column of a table
  * @kind: what it shows
  * @measure: for KIND_MEASURE, which one
  * @peer: for KIND_RATIO, the kind of queue to compare with
+ * @condition: for KIND_CONDITION, which one
  */
 struct column {
 	enum kind kind;
 	enum measure measure;
 	const struct peer *peer;
+	enum condition condition;
 };
 
-#define COLUMNS_MAX	32
+/* Share of processor time that others may take before the machine counts as busy. */
+#define BUSY		0.05
+
+#define COLUMNS_MAX	40
 
 /**
  * struct layout - columns of a table
@@ -44,6 +52,7 @@ static const struct {
 	const char *key;
 	int digits;
 } measures[MEASURES] = {
+	[MESSAGES]	= { "MESSAGES", "messages", 0 },
 	[NS]		= { "NS", "ns", 0 },
 	[RATE]		= { "MB/s", "mb_per_s", 1 },
 	[CALLS]		= { "CALLS", "calls", 2 },
@@ -56,50 +65,15 @@ static const struct {
 	[BYTES]		= { "BYTES", "bytes", 0 },
 };
 
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t count)
-{
-	qsort(values, count, sizeof(*values), compare);
-	return (values[(count - 1) / 2] + values[count / 2]) / 2;
-}
-
-/* Median of all rounds. NAN if a round has no value. */
-static double median_of(const struct group *group, const struct row *row, enum measure measure)
-{
-	double values[group->rounds];
-	size_t i;
-
-	if (!(group->pattern->measures & HAS(measure)))
-		return NAN;
-	for (i = 0; i < group->rounds; i++) {
-		values[i] = row->rounds[i].value[measure];
-		if (isnan(values[i]))
-			return NAN;
-	}
-	return median(values, group->rounds);
-}
-
-/* Median of the ratios of each round, so that a disturbance of one round has little effect. */
-static double ratio_of(const struct group *group, const struct row *row, const struct peer *peer)
-{
-	double values[group->rounds];
-	const struct row *other = group->rows;
-	size_t i;
-
-	while (other->peer != peer)
-		other++;
-	if (!other->rounds || !(group->pattern->measures & HAS(NS)))
-		return NAN;
-	for (i = 0; i < group->rounds; i++)
-		values[i] = row->rounds[i].value[NS] / other->rounds[i].value[NS];
-	return median(values, group->rounds);
-}
+/* Keys of the conditions. */
+static const char *const conditions[CONDITIONS] = {
+	[LOAD]		= "load",
+	[RUNNABLE]	= "runnable",
+	[SPEEDUP]	= "speedup",
+	[SIBLINGS]	= "siblings",
+	[OTHERS]	= "others",
+	[STEAL]		= "steal",
+};
 
 static void add(struct layout *layout, struct column column, const char *heading,
 		const char *key)
@@ -137,6 +111,23 @@ static void add_ratios(struct layout *layout, unsigned int can)
 	}
 }
 
+static void add_conditions(struct layout *layout)
+{
+	enum condition i;
+
+	for (i = 0; i < CONDITIONS; i++)
+		add(layout, (struct column){ .kind = KIND_CONDITION, .condition = i }, NULL,
+		    conditions[i]);
+}
+
+/* Patterns that move messages warm up first, unless the start is measured. */
+static const char *phase(const struct group *group)
+{
+	if (!(group->pattern->measures & HAS(NS)))
+		return "";
+	return group->first ? "first" : "steady";
+}
+
 static void show_level(struct libscols_line *line, size_t column, const struct level *level)
 {
 	if (level->second)
@@ -164,13 +155,22 @@ static void show_cell(struct libscols_line *line, size_t i, const struct layout 
 		return table_cell(line, i, "%zu", group->size);
 	case KIND_LEVEL:
 		return show_level(line, i, &group->level);
+	case KIND_PHASE:
+		return table_cell(line, i, "%s", phase(group));
 	case KIND_QUEUE:
 		return table_cell(line, i, "%s", row->peer->name);
 	case KIND_MEASURE:
-		return show_number(line, i, median_of(group, row, column->measure),
+		return show_number(line, i, row_median(group, row, column->measure),
 				   measures[column->measure].digits + more_digits);
+	case KIND_SPREAD:
+		return show_number(line, i, row_spread(group, row), 2 + more_digits);
+	case KIND_ATTEMPTS:
+		return table_cell(line, i, "%zu", group->attempts);
 	case KIND_RATIO:
-		return show_number(line, i, ratio_of(group, row, column->peer), 2 + more_digits);
+		return show_number(line, i, row_ratio(group, row, column->peer), 2 + more_digits);
+	case KIND_CONDITION:
+		return show_number(line, i, group->conditions.value[column->condition],
+				   2 + more_digits);
 	}
 }
 
@@ -198,6 +198,7 @@ static void set_kinds(struct libscols_table *table, const struct layout *layout)
 	for (i = 0; i < layout->count; i++) {
 		column = scols_table_get_column(table, i);
 		switch (layout->columns[i].kind) {
+		case KIND_PHASE:
 		case KIND_QUEUE:
 			scols_column_set_flags(column, 0);
 			/* fall through */
@@ -211,8 +212,74 @@ static void set_kinds(struct libscols_table *table, const struct layout *layout)
 	}
 }
 
-/* Print all results of one pattern as a table. */
-void report_text(const struct group *groups, size_t count)
+/* Print the state of the machine before any measurement. */
+void report_conditions(const struct conditions *found)
+{
+	const double *value = found->value;
+
+	if (!isnan(value[LOAD]))
+		printf("Load average %.2f, other runnable tasks: %.0f\n", value[LOAD],
+		       value[RUNNABLE]);
+	if (isnan(value[SPEEDUP]))
+		puts("One processor: processes take turns.");
+	else
+		printf("Two busy processes do %.2f times the work of one.\n", value[SPEEDUP]);
+	if (value[SPEEDUP] < SPEEDUP_LEAST)
+		puts("The two processors are not two: what takes wake-ups or spinning is distorted.");
+	if (value[SIBLINGS] == 1)
+		puts("They are threads of one core.");
+	putchar('\n');
+}
+
+static double largest(const struct group *groups, size_t count, enum condition condition)
+{
+	double most = NAN, value;
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		value = groups[i].conditions.value[condition];
+		if (isnan(most) || value > most)
+			most = value;
+	}
+	return most;
+}
+
+/* Print how busy others kept the processors while these results were measured. */
+static void print_disturbance(const struct group *groups, size_t count)
+{
+	double others = largest(groups, count, OTHERS), steal = largest(groups, count, STEAL);
+
+	if (isnan(others))
+		return;
+	printf("Share of processor time: other processes up to %.0f %%, host up to %.0f %%%s\n",
+	       100 * others, 100 * steal,
+	       others + steal > BUSY ? "; the machine was busy, do not rely on these figures" : "");
+}
+
+static void print_attempts(const struct group *group, double spread)
+{
+	char number[2 * TEXT_MAX] = "";
+	double is = group_spread(group);
+
+	if (group->attempts == 1 && is <= spread)
+		return;
+	if (group->level.second)
+		snprintf(number, sizeof(number), ", %zu:%zu", group->level.first,
+			 group->level.second);
+	else if (group->level.first)
+		snprintf(number, sizeof(number), ", %zu", group->level.first);
+	printf("%zu bytes%s, %s: ", group->size, number, phase(group));
+	if (group->attempts > 1)
+		printf("measured %zu times; ", group->attempts);
+	printf("rounds%s differ by %.0f %%\n",
+	       group->attempts == 1 ? "" : is > spread ? " still" : " now", 100 * is);
+}
+
+/*
+ * Print all results of one pattern as a table. Below it stand measurements whose rounds differ by
+ * more than @spread, or did so at first.
+ */
+void report_text(const struct group *groups, size_t count, double spread)
 {
 	const struct pattern *pattern = groups[0].pattern;
 	struct layout layout = { .count = 0 };
@@ -222,16 +289,23 @@ void report_text(const struct group *groups, size_t count)
 	add(&layout, (struct column){ .kind = KIND_SIZE }, "SIZE", NULL);
 	if (groups[0].level.first)
 		add(&layout, (struct column){ .kind = KIND_LEVEL }, "NUMBER", NULL);
+	if (pattern->phased)
+		add(&layout, (struct column){ .kind = KIND_PHASE }, "PHASE", NULL);
 	add(&layout, (struct column){ .kind = KIND_QUEUE }, "QUEUE", NULL);
 	add_measures(&layout, pattern->measures);
-	if (pattern->measures & HAS(NS))
+	if (pattern->measures & HAS(NS)) {
+		add(&layout, (struct column){ .kind = KIND_SPREAD }, "SPREAD", NULL);
 		add_ratios(&layout, pattern->can);
+	}
 	table = table_new(layout.names, layout.count, NULL);
 	set_kinds(table, &layout);
 	for (i = 0; i < count; i++)
 		show_group(table, &layout, &groups[i], 0);
 	printf("%s: %s\n", pattern->name, pattern->summary);
 	table_print(table, stdout);
+	print_disturbance(groups, count);
+	for (i = 0; i < count; i++)
+		print_attempts(&groups[i], spread);
 	putchar('\n');
 	fflush(stdout);
 }
@@ -246,9 +320,13 @@ void report_data(const struct group *groups, size_t count, bool json, FILE *out)
 	add(&layout, (struct column){ .kind = KIND_PATTERN }, "pattern", "pattern");
 	add(&layout, (struct column){ .kind = KIND_SIZE }, "size", "size");
 	add(&layout, (struct column){ .kind = KIND_LEVEL }, "number", "number");
+	add(&layout, (struct column){ .kind = KIND_PHASE }, "phase", "phase");
 	add(&layout, (struct column){ .kind = KIND_QUEUE }, "queue", "queue");
 	add_measures(&layout, ~0U);
+	add(&layout, (struct column){ .kind = KIND_SPREAD }, "spread", "spread");
+	add(&layout, (struct column){ .kind = KIND_ATTEMPTS }, "attempts", "attempts");
 	add_ratios(&layout, 0);
+	add_conditions(&layout);
 	for (i = 0; i < layout.count; i++)
 		layout.names[i].heading = layout.names[i].json;
 	table = table_new(layout.names, layout.count, json ? "bench" : NULL);

@@ -47,7 +47,7 @@ static int self(const struct setup *setup, struct figure *figure)
 
 const struct pattern pattern_self = {
 	.name = "self", .summary = "one process writes a message and reads it back",
-	.whole = true,
+	.whole = true, .phased = true,
 	.sizes = { 8, 64, 512, 4096, 65536 },
 	.measures = HAS_COST,
 	.run = self,
@@ -62,9 +62,10 @@ static int stream(const struct setup *setup, struct figure *figure)
 	return with_channel(setup, &task, figure);
 }
 
+/* The floor carries nothing from one to the other, but makes the same calls. */
 const struct pattern pattern_stream = {
 	.name = "stream", .summary = "one process writes, another one reads",
-	.can = PEER_CROSS,
+	.phased = true,
 	.sizes = { 8, 64, 512, 4096, 65536, 1048576 },
 	.measures = HAS_COST,
 	.run = stream,

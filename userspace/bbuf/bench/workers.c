@@ -100,17 +100,27 @@ static struct shared *shared_new(size_t count)
 	return shared;
 }
 
-/* Assign the permitted CPUs to the workers in turn. */
-static void pin_to_cpu(size_t index)
+/* The CPU of a worker: the permitted ones are assigned in turn. Returns -1 if they are unknown. */
+int worker_cpu(size_t index)
 {
-	cpu_set_t allowed, one;
+	cpu_set_t allowed;
 	int cpu;
 
 	if (sched_getaffinity(0, sizeof(allowed), &allowed))
-		return;
+		return -1;
 	index %= CPU_COUNT(&allowed);
 	for (cpu = 0; !CPU_ISSET(cpu, &allowed) || index--; cpu++)
 		;
+	return cpu;
+}
+
+static void pin_to_cpu(size_t index)
+{
+	int cpu = worker_cpu(index);
+	cpu_set_t one;
+
+	if (cpu < 0)
+		return;
 	CPU_ZERO(&one);
 	CPU_SET(cpu, &one);
 	sched_setaffinity(0, sizeof(one), &one);
@@ -234,6 +244,19 @@ struct worker *workers_run(const struct task *task)
 	wait_for_workers(task, shared, pids);
 	free(pids);
 	return shared->workers;
+}
+
+/* Time from the first start to the last end. */
+uint64_t workers_ns(const struct worker *workers, size_t count)
+{
+	uint64_t begin = UINT64_MAX, end = 0;
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		begin = MIN(begin, workers[i].begin_ns);
+		end = MAX(end, workers[i].end_ns);
+	}
+	return end - begin;
 }
 
 void workers_free(struct worker *workers, const struct task *task)

@@ -57,7 +57,9 @@ struct task {
 
 void *shared_memory(size_t bytes);
 void workers_init(void);
+int worker_cpu(size_t index);
 struct worker *workers_run(const struct task *task);
+uint64_t workers_ns(const struct worker *workers, size_t count);
 void workers_free(struct worker *workers, const struct task *task);
 
 #endif /* BBUF_BENCH_WORKERS_H */
