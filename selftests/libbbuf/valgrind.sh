@@ -13,7 +13,7 @@ this machine's valgrind to DIRECTORY, and what it needs to run elsewhere.
 END
 }
 
-tests="open transfer batch manage state lease"
+tests="open transfer batch buffer manage state lease"
 found_status=99
 
 # Memcheck, and the symbols of the dynamic loader, without which it does not start.
@@ -37,7 +37,7 @@ check() {
 	local values=yes
 
 	case $1 in
-	*lease)	values=no ;;
+	*buffer | *lease)	values=no ;;
 	esac
 	VALGRIND_LIB=$PWD/valgrind valgrind/valgrind --quiet --leak-check=full \
 		--undef-value-errors=$values --extra-debuginfo-path="$PWD/valgrind/debug" \

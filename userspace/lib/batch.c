@@ -1,36 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Batches. A batch holds records with their frames, in the format of framed reads and writes
- * (see struct bbuf_frame), between two offsets of its memory.
- */
+/* Batches. */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "internal.h"
-
-/*
- * All offsets are multiples of BBUF_FRAME_ALIGN. A record returned by bbuf_batch_next() lies
- * before @head; it is not overwritten until a record is appended.
- */
-struct bbuf_batch {
-	size_t size;
-	size_t head;
-	size_t tail;
-	size_t count;
-	unsigned char memory[] __attribute__((aligned(BBUF_FRAME_ALIGN)));
-};
+#include "batch.h"
 
 static size_t round_up(size_t bytes)
 {
 	return (bytes + BBUF_FRAME_ALIGN - 1) & ~(size_t)(BBUF_FRAME_ALIGN - 1);
 }
 
-BBUF_API struct bbuf_batch *bbuf_batch_new(size_t bytes)
+static struct bbuf_batch *batch_new(size_t bytes, size_t frame)
 {
 	struct bbuf_batch *batch;
 
-	if (bytes <= sizeof(struct bbuf_frame)) {
+	if (bytes <= frame) {
 		errno = EINVAL;
 		return NULL;
 	}
@@ -41,9 +25,20 @@ BBUF_API struct bbuf_batch *bbuf_batch_new(size_t bytes)
 	batch = malloc(sizeof(*batch) + round_up(bytes));
 	if (!batch)
 		return NULL;
+	batch->frame = frame;
 	batch->size = round_up(bytes);
 	bbuf_batch_clear(batch);
 	return batch;
+}
+
+BBUF_API struct bbuf_batch *bbuf_batch_new(size_t bytes)
+{
+	return batch_new(bytes, sizeof(struct bbuf_frame));
+}
+
+struct bbuf_batch *bbuf_batch_new_leased(size_t bytes)
+{
+	return batch_new(bytes, sizeof(struct bbuf_lease_frame));
 }
 
 BBUF_API void bbuf_batch_free(struct bbuf_batch *batch)
@@ -63,21 +58,12 @@ BBUF_API size_t bbuf_batch_count(const struct bbuf_batch *batch)
 	return batch->count;
 }
 
-/* Length of the record whose frame is at @offset. */
-static size_t record_len(const struct bbuf_batch *batch, size_t offset)
-{
-	struct bbuf_frame frame;
-
-	memcpy(&frame, batch->memory + offset, sizeof(frame));
-	return frame.len;
-}
-
 static size_t count_records(const struct bbuf_batch *batch, size_t from, size_t to)
 {
 	size_t count = 0;
 
 	while (from < to) {
-		from += BBUF_FRAME_SPACE(record_len(batch, from));
+		from += bbuf_batch_space(batch, bbuf_batch_len(batch, from));
 		count++;
 	}
 	return count;
@@ -96,39 +82,29 @@ static size_t make_room(struct bbuf_batch *batch)
 
 BBUF_API int bbuf_batch_add(struct bbuf_batch *batch, const void *data, size_t len)
 {
-	struct bbuf_frame frame = { .len = (__u32)len };
-	size_t space = BBUF_FRAME_SPACE(len);
-	unsigned char *end;
-
 	if (!len) {
 		errno = EINVAL;
 		return -1;
 	}
-	if (len > UINT32_MAX || len > batch->size - sizeof(frame)) {
+	if (len > UINT32_MAX || len > batch->size - batch->frame) {
 		errno = EMSGSIZE;
 		return -1;
 	}
-	if (space > batch->size - batch->tail && space > make_room(batch)) {
-		errno = ENOBUFS;
-		return -1;
-	}
-	end = batch->memory + batch->tail;
-	memset(end + space - BBUF_FRAME_ALIGN, 0, BBUF_FRAME_ALIGN);
-	memcpy(end, &frame, sizeof(frame));
-	memcpy(end + sizeof(frame), data, len);
-	batch->tail += space;
-	batch->count++;
-	return 0;
+	if (bbuf_batch_append(batch, data, len))
+		return 0;
+	make_room(batch);
+	if (bbuf_batch_append(batch, data, len))
+		return 0;
+	errno = ENOBUFS;
+	return -1;
 }
 
 BBUF_API int bbuf_batch_next(struct bbuf_batch *batch, const void **data, size_t *len)
 {
 	if (!batch->count)
 		return 0;
-	*data = batch->memory + batch->head + sizeof(struct bbuf_frame);
-	*len = record_len(batch, batch->head);
-	batch->head += BBUF_FRAME_SPACE(*len);
-	batch->count--;
+	*len = bbuf_batch_len(batch, batch->head);
+	*data = bbuf_batch_remove_first(batch, *len);
 	return 1;
 }
 
@@ -137,11 +113,12 @@ BBUF_API ssize_t bbuf_batch_put(struct bbuf *queue, struct bbuf_batch *batch,
 {
 	ssize_t done = bbuf_write(queue, BBUF_FRAMED, batch->memory + batch->head,
 				  batch->tail - batch->head, timeout);
-	size_t count;
+	size_t count = batch->count;
 
 	if (done <= 0)
 		return done;
-	count = count_records(batch, batch->head, batch->head + done);
+	if ((size_t)done < batch->tail - batch->head)
+		count = count_records(batch, batch->head, batch->head + done);
 	batch->head += done;
 	batch->count -= count;
 	return count;
@@ -150,14 +127,16 @@ BBUF_API ssize_t bbuf_batch_put(struct bbuf *queue, struct bbuf_batch *batch,
 BBUF_API ssize_t bbuf_batch_get(struct bbuf *queue, struct bbuf_batch *batch,
 				const struct timespec *timeout)
 {
+	const __u32 framed = batch->frame == sizeof(struct bbuf_lease_frame) ?
+			     BBUF_FRAMED | BBUF_LEASE_FRAMED : BBUF_FRAMED;
 	size_t count, room = make_room(batch);
 	ssize_t done;
 
-	if (room <= sizeof(struct bbuf_frame)) {
+	if (room <= batch->frame) {
 		errno = ENOBUFS;
 		return -1;
 	}
-	done = bbuf_read(queue, BBUF_FRAMED, batch->memory + batch->tail, room, timeout);
+	done = bbuf_read(queue, framed, batch->memory + batch->tail, room, timeout);
 	if (done <= 0)
 		return done;
 	count = count_records(batch, batch->tail, batch->tail + done);

@@ -2,13 +2,14 @@
 /*
  * libbbuf: the C library for bbuf, bounded FIFOs between the processes of one machine.
  *
- * The queues are in the kernel (see linux/bbuf.h and bbuf(4)). The library adds no buffer, no
- * thread and no signal handler. A function that fails returns -1, or NULL if it returns a
- * pointer, and sets errno. "Errors" lists the values that a caller may have to tell apart.
+ * The queues are in the kernel (see linux/bbuf.h and bbuf(4)). The library adds no thread and no
+ * signal handler, and no buffer but the batches, writers and readers that the caller allocates.
+ * A function that fails returns -1, or NULL if it returns a pointer, and sets errno. "Errors"
+ * lists the values that a caller may have to tell apart.
  *
- * Thread safety: a handle or a batch may be used by one thread at a time. Different handles are
- * independent, even if they refer to the same queue. Functions that take no handle may be called
- * by any thread at any time.
+ * Thread safety: a handle or a batch may be used by one thread at a time. Each function of a
+ * writer or reader also uses its handle. Different handles are independent, even if they refer to
+ * the same queue. Functions that take no handle may be called by any thread at any time.
  *
  * Timeouts: with NULL a function blocks until it can proceed. With { 0, 0 } it never blocks, and
  * fails with EAGAIN if it would have to. With any other timeout, which the kernel rounds up to
@@ -37,6 +38,12 @@ struct bbuf;
 
 /* Batch: records in the memory of the process, which are put or taken by one system call. */
 struct bbuf_batch;
+
+/* Writer: collects records that are put one by one, and sends many by one system call. */
+struct bbuf_writer;
+
+/* Reader: fetches many records by one system call, and returns them one by one. */
+struct bbuf_reader;
 
 /**
  * struct bbuf_config - properties of a new queue, for bbuf_create()
@@ -311,6 +318,174 @@ ssize_t bbuf_batch_put(struct bbuf *queue, struct bbuf_batch *batch,
  */
 ssize_t bbuf_batch_get(struct bbuf *queue, struct bbuf_batch *batch,
 		       const struct timespec *timeout);
+
+/**
+ * bbuf_writer_new() - allocate a writer
+ * @queue: handle, open for writing, of a record queue; close it after bbuf_writer_free()
+ * @bytes: size of its memory in bytes; a record takes BBUF_FRAME_SPACE() of its length
+ * @delay: how long a record may be held back; NULL for any time; { 0, 0 } to hold back only
+ *         records for which the queue has no room
+ *
+ * A writer is to a queue what a stream of stdio is to a file. It sends the records that it has
+ * collected, in order, when the next one does not fit, when bbuf_writer_flush() is called, and
+ * when one is put and the oldest has been held back for @delay. It starts no timer: a program
+ * that may put nothing for a long time uses bbuf_writer_timeout().
+ *
+ * A record that has been put is in the writer or in the queue, once. If the process ends, records
+ * in the writer are lost. After fork(2) both processes have them: only one of the two may use the
+ * writer, and the other one at most frees it.
+ *
+ * Return: a writer, to be freed with bbuf_writer_free(). Errors: EINVAL (the queue is a stream,
+ * @bytes is too small for a record of one byte, @delay is invalid), ENOMEM, and those of
+ * bbuf_get_info().
+ */
+struct bbuf_writer *bbuf_writer_new(struct bbuf *queue, size_t bytes,
+				    const struct timespec *delay);
+
+/**
+ * bbuf_writer_free() - free a writer, and discard the records in it
+ * @writer: writer, or NULL
+ *
+ * Sends nothing, so call bbuf_writer_flush() before. The handle stays open. errno is preserved.
+ */
+void bbuf_writer_free(struct bbuf_writer *writer);
+
+/**
+ * bbuf_writer_put() - write a record to a writer
+ * @writer: writer
+ * @data: the record, which is copied
+ * @len: length of the record in bytes; 0 does nothing
+ * @timeout: maximum time to wait if records have to be sent; see "Timeouts" above
+ *
+ * A record that is longer than the memory of the writer, or than the capacity that the queue had
+ * when the writer was allocated, is sent by itself, after all others.
+ *
+ * If @delay is over, but the queue has no room within @timeout, or a signal is caught, the record
+ * has been put nevertheless, and its sending is tried again when @delay is over once more.
+ *
+ * Return: @len. On failure the record was not put; earlier ones stay in the writer. Errors: those
+ * of bbuf_put(), for the oldest record in the writer or for this one.
+ */
+ssize_t bbuf_writer_put(struct bbuf_writer *writer, const void *data, size_t len,
+			const struct timespec *timeout);
+
+/**
+ * bbuf_writer_flush() - send all records in a writer
+ * @writer: writer
+ * @timeout: maximum time to wait for room for all of them; see "Timeouts" above
+ *
+ * Return: 0, also if there are none. On failure the records that were not sent stay in the
+ * writer, in order; the next call goes on with them. A signal that is caught after some were sent
+ * may not end the call. Errors: those of bbuf_put(); EMSGSIZE (the oldest record is longer than
+ * the capacity, which was reduced: see bbuf_writer_take()).
+ */
+int bbuf_writer_flush(struct bbuf_writer *writer, const struct timespec *timeout);
+
+/**
+ * bbuf_writer_count() - count the records in a writer
+ * @writer: writer
+ *
+ * Return: number of records that have been put and not been sent.
+ */
+size_t bbuf_writer_count(const struct bbuf_writer *writer);
+
+/**
+ * bbuf_writer_timeout() - get the time after which to flush a writer
+ * @writer: writer
+ *
+ * For the argument "timeout" of poll(2) or epoll_wait(2). If the queue had no room, wait for
+ * EPOLLOUT, too.
+ *
+ * Return: milliseconds until the oldest record has been held back for @delay, or, if that is not
+ * the first try, until the next one; 0 if that time is over; -1 if the writer is empty, or @delay
+ * is NULL or { 0, 0 }.
+ */
+int bbuf_writer_timeout(const struct bbuf_writer *writer);
+
+/**
+ * bbuf_writer_take() - take the oldest record out of a writer, instead of sending it
+ * @writer: writer
+ * @data: set to the address of the record, which is valid until the writer is used by any function
+ *        other than this one and bbuf_writer_count()
+ * @len: set to the length of the record in bytes
+ *
+ * For records that the queue does not accept any more, as it is shut down, destroyed, or smaller
+ * than before.
+ *
+ * Return: 1, or 0 if the writer is empty; then @data and @len are not changed.
+ */
+int bbuf_writer_take(struct bbuf_writer *writer, const void **data, size_t *len);
+
+/**
+ * bbuf_reader_new() - allocate a reader
+ * @queue: handle, open for reading, of a record queue; close it after bbuf_reader_free()
+ * @bytes: size of its memory in bytes; a record takes BBUF_FRAME_SPACE() of its length, or
+ *         BBUF_LEASE_FRAME_SPACE() if the queue has BBUF_LEASE
+ *
+ * A reader that has no record left fetches as many as are queued and fit. Records that it has
+ * fetched are not in the queue any more: poll(2) and other readers do not see them. If the process
+ * ends, they are lost, unless the queue has BBUF_LEASE. After fork(2) both processes have them:
+ * only one of the two may use the reader, and the other one at most frees it.
+ *
+ * With BBUF_LEASE, all records that were fetched are leased, which counts as a delivery. Records
+ * that were not acknowledged return to the queue when the file is closed. Their lease timeouts run
+ * from the moment they were fetched. bbuf_settle_all() includes them, and so does bbuf_settle() with
+ * a lease of 0: it settles in the order in which the reader returns them.
+ *
+ * Return: a reader, to be freed with bbuf_reader_free(). Errors: EINVAL (the queue is a stream, or
+ * @bytes is too small for a record of one byte), ENOMEM, and those of bbuf_get_info().
+ */
+struct bbuf_reader *bbuf_reader_new(struct bbuf *queue, size_t bytes);
+
+/**
+ * bbuf_reader_free() - free a reader, and discard the records in it
+ * @reader: reader, or NULL
+ *
+ * Records with leases stay leased until the handle, which stays open, is closed or settles them.
+ * errno is preserved.
+ */
+void bbuf_reader_free(struct bbuf_reader *reader);
+
+/**
+ * bbuf_reader_next() - get the next record, without a copy
+ * @reader: reader
+ * @data: set to the address of the record, a multiple of 8, which is valid until the reader is
+ *        used by any function other than bbuf_reader_count()
+ * @timeout: maximum time to wait if the reader has no record; see "Timeouts" above
+ * @lease: filled in unless NULL: member len, the length of the record in bytes; members lease and
+ *         deliveries as by bbuf_lease(), or 0 without BBUF_LEASE
+ *
+ * Return: length of the record in bytes; 0 at EOF. Errors: those of bbuf_batch_get(); EMSGSIZE (the
+ * record is longer than the memory of the reader and stays queued: bbuf_reader_get() returns it).
+ */
+ssize_t bbuf_reader_next(struct bbuf_reader *reader, const void **data,
+			 const struct timespec *timeout, struct bbuf_lease *lease);
+
+/**
+ * bbuf_reader_get() - get a copy of the next record
+ * @reader: reader
+ * @buffer: memory for the record
+ * @size: size of @buffer in bytes
+ * @timeout: maximum time to wait if the reader has no record; see "Timeouts" above
+ * @lease: filled in unless NULL, as by bbuf_reader_next(); member len is also set if it exceeds
+ *         @size
+ *
+ * A record that is longer than the memory of the reader is read by itself.
+ *
+ * Return: number of bytes copied; 0 at EOF. Errors: those of bbuf_batch_get(); EMSGSIZE (the record
+ * is longer than @size; the next call returns it).
+ */
+ssize_t bbuf_reader_get(struct bbuf_reader *reader, void *buffer, size_t size,
+			const struct timespec *timeout, struct bbuf_lease *lease);
+
+/**
+ * bbuf_reader_count() - count the records in a reader
+ * @reader: reader
+ *
+ * Return: number of records that have been fetched and not been returned. While it is not 0, do
+ * not wait for the queue with poll(2).
+ */
+size_t bbuf_reader_count(const struct bbuf_reader *reader);
 
 /**
  * bbuf_create() - create a queue

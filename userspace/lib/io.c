@@ -18,7 +18,7 @@
 #define NS_PER_S	1000000000LL
 #define FRAMES		(BBUF_FRAMED | BBUF_LEASE_FRAMED)
 
-static bool timeout_valid(const struct timespec *t)
+bool bbuf_timeout_valid(const struct timespec *t)
 {
 	return t->tv_sec >= 0 && t->tv_nsec >= 0 && t->tv_nsec < NS_PER_S;
 }
@@ -28,8 +28,7 @@ static bool timeout_is_zero(const struct timespec *t)
 	return !t->tv_sec && !t->tv_nsec;
 }
 
-/* Timeout in nanoseconds, or UINT64_MAX, more than 500 years, if it is larger. */
-static __u64 timeout_ns(const struct timespec *t)
+__u64 bbuf_timeout_ns(const struct timespec *t)
 {
 	__u64 ns;
 
@@ -58,7 +57,7 @@ static int prepare(struct bbuf *queue, struct bbuf_options *options, __u32 frame
 {
 	int flags = 0;
 
-	if (timeout && !timeout_valid(timeout)) {
+	if (timeout && !bbuf_timeout_valid(timeout)) {
 		errno = EINVAL;
 		return -1;
 	}
@@ -68,7 +67,7 @@ static int prepare(struct bbuf *queue, struct bbuf_options *options, __u32 frame
 	else if (timeout_is_zero(timeout))
 		flags = RWF_NOWAIT;
 	else
-		*field = timeout_ns(timeout);
+		*field = bbuf_timeout_ns(timeout);
 	return set_options(queue, options) ? -1 : flags;
 }
 
