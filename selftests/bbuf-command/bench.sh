@@ -116,6 +116,7 @@ test_calls_are_counted()
 	expect 0 '' "${bench[@]}" self pingpong many --numbers 1:1 --sizes 64 --csv
 	[ "$(figure self 64 '' bbuf-record calls)" = 2.00000 ]
 	[ "$(figure self 64 '' bbuf-framed calls)" = 0.03125 ]
+	[ "$(figure self 64 '' bbuf-buffered calls)" = 0.03125 ]
 	[ "$(figure pingpong 64 '' bbuf-record calls)" = 4.00000 ]
 	# The read of the message that ends it is a call, but that is not a message.
 	within 2.0001 3 "$(figure many 64 1:1 bbuf-record calls)"
@@ -167,7 +168,7 @@ test_fairness_is_a_fraction()
 	local queue
 
 	expect 0 '' "${bench[@]}" many --numbers 1:1,8:2 --csv
-	for queue in bbuf-record bbuf-framed pipe mq sysv unix seqpacket; do
+	for queue in bbuf-record bbuf-framed bbuf-buffered pipe mq sysv unix seqpacket; do
 		[ "$(figure many 64 1:1 "$queue" fairness)" = 1.00000 ]
 		within 0 1 "$(figure many 64 8:2 "$queue" fairness)"
 	done
@@ -216,7 +217,7 @@ test_tables_are_printed_when_files_are_written()
 	grep -q '^SIZE PHASE *QUEUE ' out
 	grep -q '^64 *steady *bbuf-framed ' out
 	python3 -c 'import json; json.load(open("a.json"))'
-	[ "$(grep -c . a.csv)" = 19 ]
+	[ "$(grep -c . a.csv)" = 21 ]
 }
 
 test_wrong_usage_is_refused()

@@ -92,7 +92,8 @@ test_completion_offers_queues_options_and_values()
 	[ "$(complete_words bbuf set jobs --drop-oldest =)" = 'no yes' ]
 	[ "$(complete_words bbuf top --sort = f)" = fill ]
 	[ "$(complete_words bbuf bench p)" = pingpong ]
-	[ "$(complete_words bbuf bench --queues = bbuf-)" = 'bbuf-framed bbuf-record bbuf-stream' ]
+	[ "$(complete_words bbuf bench --queues = bbuf-)" = \
+		'bbuf-buffered bbuf-framed bbuf-record bbuf-stream' ]
 	: >file
 	[ "$(complete_words bbuf put jobs fil)" = file ]
 	[ "$(complete_words bbuf work j)" = jobs ]

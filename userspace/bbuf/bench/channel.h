@@ -61,6 +61,7 @@ struct peer {
  * @room: size of @space in bytes
  * @offset: offset of the first message in @data and @space
  * @stride: distance between messages in bytes
+ * @private: data of this kind of queue, or NULL
  * @next: next open channel, so that all can be closed however the program ends
  */
 struct channel {
@@ -78,6 +79,7 @@ struct channel {
 	size_t room;
 	size_t offset;
 	size_t stride;
+	void *private;
 	struct channel *next;
 };
 

@@ -9,7 +9,7 @@
 #include "queues.h"
 
 const struct peer *const peers[] = {
-	&peer_stream, &peer_record, &peer_framed,
+	&peer_stream, &peer_record, &peer_framed, &peer_buffered,
 	&peer_pipe, &peer_mq, &peer_sysv, &peer_unix, &peer_seqpacket, &peer_floor,
 };
 

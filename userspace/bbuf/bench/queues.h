@@ -9,7 +9,7 @@
 
 #include "channel.h"
 
-extern const struct peer peer_stream, peer_record, peer_framed;
+extern const struct peer peer_stream, peer_record, peer_framed, peer_buffered;
 
 /* Capacity in bytes of queues opened from now on; 0 for the default. */
 extern size_t queue_capacity;
