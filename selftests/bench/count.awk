@@ -41,7 +41,7 @@ function change(key) {
 function show(key,   part, work, i) {
 	split(key, part, FS)
 	work = part[1] FS part[2] FS part[3] FS part[4]
-	printf "%-9s %6s %6s %-6s %-12s %9.0f %9s", part[1], part[2], part[3], part[4],
+	printf "%-9s %6s %6s %-6s %-13s %9.0f %9s", part[1], part[2], part[3], part[4],
 		part[5], found[key], change(key)
 	for (i = 1; i <= others; i++)
 		printf " %9s", ratio(found[key], found[work FS other[i]])
@@ -53,7 +53,7 @@ function worse(key) {
 }
 
 END {
-	printf "%-9s %6s %6s %-6s %-12s %9s %9s", "PATTERN", "SIZE", "NUMBER", "PHASE",
+	printf "%-9s %6s %6s %-6s %-13s %9s %9s", "PATTERN", "SIZE", "NUMBER", "PHASE",
 		"QUEUE", "COUNT", "CHANGE"
 	for (i = 1; i <= others; i++)
 		printf " %9s", "/" other[i]

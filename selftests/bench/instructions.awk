@@ -37,6 +37,8 @@ END {
 	row("4 KiB, one process", "self,4096,,steady", "bbuf-stream")
 	rows("64 bytes", "stream,64")
 	row("a record of 64 bytes, between two processes", "stream,64,,steady", "bbuf-record")
+	row("the same, put and got one by one, buffered by libbbuf", "stream,64,,steady",
+	    "bbuf-buffered")
 	rows("4 KiB", "stream,4096")
 	rows("64 KiB", "stream,65536")
 	row("64 bytes to and fro between two processes that sleep", "pingpong,64,,steady",

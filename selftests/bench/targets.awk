@@ -66,7 +66,7 @@ function show(line,   part, is, met, open) {
 	is = value(part)
 	met = is != "" && is_met(part, is)
 	open = part[10] == "open"
-	printf "%-9s %6s %6s %-6s %-12s %-9s %9s %9s %9s  %s%s\n", part[1], part[2], part[3],
+	printf "%-9s %6s %6s %-6s %-13s %-9s %9s %9s %9s  %s%s\n", part[1], part[2], part[3],
 		part[4], part[5], part[6], part[7], is == "" ? "" : sprintf("%.2f", is),
 		part[8] == "" ? ">= " part[9] : "<= " part[8],
 		is == "" ? "not measured" : met ? "met" : "not met", open ? " (open)" : ""
@@ -75,7 +75,7 @@ function show(line,   part, is, met, open) {
 }
 
 END {
-	printf "%-9s %6s %6s %-6s %-12s %-9s %9s %9s %9s\n", "TARGET", "SIZE", "NUMBER",
+	printf "%-9s %6s %6s %-6s %-13s %-9s %9s %9s %9s\n", "TARGET", "SIZE", "NUMBER",
 		"PHASE", "QUEUE", "FIGURE", "OF", "IS", "WANTED"
 	for (i = 1; i <= targets; i++)
 		show(target[i])
