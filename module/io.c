@@ -126,24 +126,46 @@ static struct bbuf_side *bbuf_side_to_wake_ahead(const struct bbuf_side *side, s
 	return len >= BBUF_LONG_COPY && len <= BBUF_LOCKED_BATCH ? side->peer : NULL;
 }
 
+/* Get the user memory of an iterator, if it is in one piece, or NULL. */
+static void __user *bbuf_iter_user(const struct iov_iter *iter)
+{
+	if (iter_is_ubuf(iter))
+		return iter->ubuf + iter->iov_offset;
+	return iter_is_iovec(iter) && iter->nr_segs == 1 ? iter_iov_addr(iter) : NULL;
+}
+
+/* Copy less than %BBUF_LONG_COPY bytes without waiting for a page. */
+static bool bbuf_try_copy_short(const struct bbuf_ring *ring, size_t off, struct iov_iter *iter,
+				size_t len)
+{
+	void __user *user = bbuf_iter_user(iter);
+	bool write = iov_iter_rw(iter) == WRITE;
+	size_t done = 0;
+
+	pagefault_disable();
+	if (!user)
+		done = bbuf_ring_copy(ring, off, iter, len);
+	else if (bbuf_ring_copy_user(ring, off, user, len, write))
+		done = len;
+	pagefault_enable();
+	if (user)
+		iov_iter_advance(iter, done);
+	return bbuf_all_or_nothing(iter, done, len);
+}
+
 /* Copy a record without waiting for a page. One longer than a batch is copied in pieces instead. */
 static bool bbuf_try_copy(const struct bbuf_side *side, size_t off, struct iov_iter *iter,
 			  size_t len)
 {
 	const struct bbuf_ring *ring = &side->queue->ring;
-	struct bbuf_extent extent;
+	struct bbuf_extent extent = { .ring = ring, .off = off, .len = len };
 	size_t done;
 
 	if (len > BBUF_LOCKED_BATCH || bbuf_iter_allocates(iter))
 		return false;
-	if (len < BBUF_LONG_COPY) {
-		pagefault_disable();
-		done = bbuf_ring_copy(ring, off, iter, len);
-		pagefault_enable();
-	} else {
-		extent = (struct bbuf_extent) { .ring = ring, .off = off, .len = len };
-		done = bbuf_extent_copy_nofault(&extent, 0, len, iter, side->peer);
-	}
+	if (len < BBUF_LONG_COPY)
+		return bbuf_try_copy_short(ring, off, iter, len);
+	done = bbuf_extent_copy_nofault(&extent, 0, len, iter, side->peer);
 	return bbuf_all_or_nothing(iter, done, len);
 }
 
@@ -177,7 +199,7 @@ ssize_t bbuf_waiter_fault_in(struct bbuf_waiter *waiter, struct iov_iter *iter, 
 		return -EINTR;
 	if (bytes - left < least)
 		return -EFAULT;
-	if (!waiter->nowait && waiter->deadline != BBUF_NEVER && ktime_get_ns() >= waiter->deadline)
+	if (!waiter->nowait && bbuf_waiter_is_late(waiter))
 		return -ETIMEDOUT;
 	return bytes - left;
 }
@@ -216,7 +238,7 @@ struct bbuf_fault_timer {
 
 static void bbuf_fault_timer_start(struct bbuf_fault_timer *timer)
 {
-	long timeout = bbuf_waiter_timeout(timer->waiter, ktime_get_ns());
+	long timeout = bbuf_waiter_timeout(timer->waiter);
 
 	queue_delayed_work(bbuf_workqueue, &timer->work,
 			   min_t(unsigned long, timeout, MAX_JIFFY_OFFSET));
@@ -226,11 +248,10 @@ static void bbuf_fault_timer_expire(struct work_struct *work)
 {
 	struct bbuf_fault_timer *timer = container_of(work, struct bbuf_fault_timer, work.work);
 
-	/* Jiffies may jump, and are coarse: the clock decides. */
-	if (ktime_get_ns() < timer->waiter->deadline)
-		bbuf_fault_timer_start(timer);
-	else
+	if (bbuf_waiter_is_late(timer->waiter))
 		bbuf_side_expire(timer->side, timer->waiter);
+	else
+		bbuf_fault_timer_start(timer);
 }
 
 static size_t bbuf_side_fault_in_time(struct bbuf_side *side, struct bbuf_waiter *waiter,
@@ -314,6 +335,7 @@ int bbuf_side_copy(struct bbuf_side *side, struct bbuf_waiter *waiter,
 	unsigned int tries = 0;
 	int ret = 0;
 
+	waiter->missing = want;
 	/* Leasing makes no room. */
 	if (!waiter->peeks && (!side->queue->leases || side == &side->queue->producer))
 		ahead = bbuf_side_to_wake_ahead(side, extent->len);
@@ -346,7 +368,6 @@ int bbuf_side_copy(struct bbuf_side *side, struct bbuf_waiter *waiter,
 		    fatal_signal_pending(current))
 			ret = -EINTR;
 	}
-	waiter->missing = want;
 	return ret;
 }
 
@@ -725,14 +746,6 @@ out:
 	return done;
 }
 
-/* Get the user memory of an iterator, if it is in one piece, or NULL. */
-static void __user *bbuf_iter_user(const struct iov_iter *iter)
-{
-	if (iter_is_ubuf(iter))
-		return iter->ubuf + iter->iov_offset;
-	return iter_is_iovec(iter) && iter->nr_segs == 1 ? iter_iov_addr(iter) : NULL;
-}
-
 static noinline ssize_t bbuf_write_call(struct bbuf_file *bf, struct iov_iter *from,
 					struct kiocb *iocb)
 {
@@ -790,6 +803,36 @@ ssize_t bbuf_write_iov(struct bbuf_file *bf, struct iov_iter *from, struct kiocb
 	return bbuf_write_call(bf, from, iocb);
 }
 
+/*
+ * Move a short message to user memory that is in one piece, and present. Returns false if nothing
+ * has happened.
+ */
+static __always_inline bool bbuf_move_to_user(struct bbuf_queue *q, char __user *buf, size_t off,
+					      size_t len, size_t prefix, size_t records)
+{
+	struct bbuf_side *side = &q->consumer;
+
+	if (unlikely(!bbuf_try_copy_user(side, &q->ring, off, buf, len, false)))
+		return false;
+	bbuf_queue_advance(q, side, &q->producer, len, prefix + len, records);
+	trace_bbuf_read(q, len, records);
+	return true;
+}
+
+/* The same for a call that may have waited: without a piece more of a copy if that is enough. */
+static __always_inline bool bbuf_get_at_once(struct bbuf_queue *q,
+					     const struct bbuf_waiter *waiter,
+			     struct iov_iter *to, size_t off, size_t len, size_t prefix,
+			     size_t records)
+{
+	char __user *buf = bbuf_iter_user(to);
+
+	if (!buf || waiter->peeks || !bbuf_move_to_user(q, buf, off, len, prefix, records))
+		return false;
+	iov_iter_advance(to, len);
+	return true;
+}
+
 static ssize_t bbuf_get_stream(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 			       struct iov_iter *to)
 {
@@ -805,6 +848,8 @@ static ssize_t bbuf_get_stream(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 
 	if (!extent.len)
 		return 0;
+	if (bbuf_get_at_once(q, waiter, to, extent.off, extent.len, 0, 0))
+		return extent.len;
 	ret = bbuf_side_copy(side, waiter, &extent, to);
 	if (ret && ret != -EFAULT)
 		return ret;
@@ -853,12 +898,35 @@ static ssize_t bbuf_get_one(struct bbuf_queue *q, struct bbuf_waiter *waiter, st
 	if (!bbuf_side_avail(&q->consumer))
 		return 0;
 	extent = bbuf_batch_next_record(q, &batch);
+	if (extent.len <= iov_iter_count(to) &&
+	    bbuf_get_at_once(q, waiter, to, extent.off, extent.len, extent.prefix, 1))
+		return extent.len;
 	ret = bbuf_get_record(q, waiter, to, &batch, &extent);
 	if (waiter->peeks || ret < 0)
 		return ret;
 	if (fatal_signal_pending(current))
 		return -EINTR;	/* no one would learn of it: it stays queued */
 	bbuf_publish_read(q, &batch);
+	return ret;
+}
+
+/* Move what a read may take, as soon as it may. The lock is held, and dropped. */
+static __always_inline ssize_t
+bbuf_read_locked(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_io_opts opts,
+		 ssize_t (*get)(struct bbuf_queue *q, struct bbuf_waiter *waiter,
+				struct iov_iter *to))
+{
+	struct bbuf_side *side = &q->consumer;
+	struct bbuf_waiter waiter;
+	ssize_t ret;
+
+	bbuf_waiter_init(&waiter, opts, iov_iter_count(to));
+	ret = waiter.len ? bbuf_side_enter(side, &waiter) : BBUF_EOF;
+	if (ret == BBUF_EOF)
+		ret = 0;
+	else if (!ret)
+		ret = get(q, &waiter, to);
+	bbuf_side_exit(side, &waiter);
 	return ret;
 }
 
@@ -876,21 +944,13 @@ ssize_t bbuf_read_with(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_io
 		       ssize_t (*get)(struct bbuf_queue *q, struct bbuf_waiter *waiter,
 				      struct iov_iter *to))
 {
-	struct bbuf_side *side = &q->consumer;
-	struct bbuf_waiter waiter;
-	ssize_t ret;
+	mutex_lock(&q->consumer.lock);
+	return bbuf_read_locked(q, to, opts, get);
+}
 
-	if (!iov_iter_count(to))
-		return 0;
-	bbuf_waiter_init(&waiter, opts, iov_iter_count(to));
-	mutex_lock(&side->lock);
-	ret = bbuf_side_enter(side, &waiter);
-	if (ret == BBUF_EOF)
-		ret = 0;
-	else if (!ret)
-		ret = get(q, &waiter, to);
-	bbuf_side_exit(side, &waiter);
-	return ret;
+static ssize_t bbuf_get(struct bbuf_queue *q, struct bbuf_waiter *waiter, struct iov_iter *to)
+{
+	return q->type == BBUF_STREAM ? bbuf_get_stream(q, waiter, to) : bbuf_get_one(q, waiter, to);
 }
 
 /**
@@ -910,7 +970,7 @@ ssize_t bbuf_read_with(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_io
  */
 ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_io_opts opts)
 {
-	return bbuf_read_with(q, to, opts, q->type == BBUF_STREAM ? bbuf_get_stream : bbuf_get_one);
+	return bbuf_read_with(q, to, opts, bbuf_get);
 }
 
 /*
@@ -947,41 +1007,36 @@ static __always_inline size_t bbuf_queue_spare_record(const struct bbuf_queue *q
 	return likely(len <= room) ? len : 0;
 }
 
-/* Read at once, as bbuf_try_write(). Returns the number of bytes, or 0: nothing has happened. */
-static __always_inline size_t bbuf_try_read(struct bbuf_file *bf, char __user *buf, size_t room)
+/*
+ * Read at once, as bbuf_try_write(), but under the lock, which a call keeps that must wait. Returns
+ * the number of bytes, or 0: nothing has happened.
+ */
+static __always_inline size_t bbuf_try_read(struct bbuf_queue *q, char __user *buf, size_t room)
 {
-	struct bbuf_queue *q = &bf->node->queue;
 	struct bbuf_side *side = &q->consumer;
-	size_t off, len, prefix = 0, records = q->type == BBUF_RECORD;
+	size_t len, prefix = 0, records = q->type == BBUF_RECORD;
 
-	if (bbuf_restart_tagged())
-		return 0;
-	mutex_lock(&side->lock);
 	len = records ? bbuf_queue_spare_record(q, room, &prefix) :
 			bbuf_side_spare_bytes(side, room);
 	if (unlikely(!len))
-		goto out;
-	off = bbuf_ring_step(&q->ring, side->off, prefix);
-	if (unlikely(!bbuf_try_copy_user(side, &q->ring, off, buf, len, false))) {
-		len = 0;
-		goto out;
-	}
-	bbuf_queue_advance(q, side, &q->producer, len, prefix + len, records);
-	trace_bbuf_read(q, len, records);
-out:
-	mutex_unlock(&side->lock);
+		return 0;
+	if (!bbuf_move_to_user(q, buf, bbuf_ring_step(&q->ring, side->off, prefix), len, prefix,
+			       records))
+		return 0;
 	return len;
 }
 
-static noinline ssize_t bbuf_read_call(struct bbuf_file *bf, struct iov_iter *to,
-				       struct kiocb *iocb)
+/* The consumers' lock is held, and dropped. */
+static __always_inline ssize_t bbuf_read_call(struct bbuf_file *bf, struct iov_iter *to,
+					      struct kiocb *iocb)
 {
 	struct bbuf_call call;
 
 	bbuf_call_begin(&call, bf, BBUF_RESTART_READ, iocb);
-	return bbuf_call_end(&call, bbuf_read(&bf->node->queue, to, call.opts));
+	return bbuf_call_end(&call, bbuf_read_locked(&bf->node->queue, to, call.opts, bbuf_get));
 }
 
+/* Out of line, as bbuf_write_user_slow(). */
 static noinline ssize_t bbuf_read_user_slow(struct bbuf_file *bf, char __user *buf, size_t len)
 {
 	struct iov_iter to;
@@ -1003,9 +1058,22 @@ static noinline ssize_t bbuf_read_user_slow(struct bbuf_file *bf, char __user *b
  */
 ssize_t bbuf_read_user(struct bbuf_file *bf, char __user *buf, size_t len)
 {
-	size_t done = bbuf_try_read(bf, buf, len);
+	struct bbuf_queue *q = &bf->node->queue;
+	size_t done = 0;
 
-	return likely(done) ? done : bbuf_read_user_slow(bf, buf, len);
+	mutex_lock(&q->consumer.lock);
+	if (!bbuf_restart_tagged())
+		done = bbuf_try_read(q, buf, len);
+	if (unlikely(!done))
+		return bbuf_read_user_slow(bf, buf, len);
+	mutex_unlock(&q->consumer.lock);
+	return done;
+}
+
+static noinline ssize_t bbuf_read_iov_slow(struct bbuf_file *bf, struct iov_iter *to,
+					   struct kiocb *iocb)
+{
+	return bbuf_read_call(bf, to, iocb);
 }
 
 /**
@@ -1019,14 +1087,18 @@ ssize_t bbuf_read_user(struct bbuf_file *bf, char __user *buf, size_t len)
  */
 ssize_t bbuf_read_iov(struct bbuf_file *bf, struct iov_iter *to, struct kiocb *iocb)
 {
+	struct bbuf_queue *q = &bf->node->queue;
 	void __user *buf = bbuf_iter_user(to);
-	size_t done = buf ? bbuf_try_read(bf, buf, iov_iter_count(to)) : 0;
+	size_t done = 0;
 
-	if (done) {
-		iov_iter_advance(to, done);
-		return done;
-	}
-	return bbuf_read_call(bf, to, iocb);
+	mutex_lock(&q->consumer.lock);
+	if (buf && !bbuf_restart_tagged())
+		done = bbuf_try_read(q, buf, iov_iter_count(to));
+	if (!done)
+		return bbuf_read_iov_slow(bf, to, iocb);
+	mutex_unlock(&q->consumer.lock);
+	iov_iter_advance(to, done);
+	return done;
 }
 
 /* Peek without a page fault, or, after the last try, with one. */

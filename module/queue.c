@@ -134,11 +134,13 @@
  *                                               kernel's wait queue wakes all others in one go,
  *                                               as those of a pipe
  */
+#include <linux/completion.h>
 #include <linux/fs.h>
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
 #include <linux/limits.h>
 #include <linux/minmax.h>
+#include <linux/sched.h>
 #include <linux/sched/clock.h>
 #include <linux/sched/signal.h>
 #include <linux/time64.h>
@@ -231,28 +233,14 @@ static bool bbuf_waiter_is_too_long(const struct bbuf_side *side, const struct b
 	       waiter->len > side->window;
 }
 
-/**
- * bbuf_side_need() - get the number of bytes that a call needs to proceed
- * @side: the side
- * @waiter: the call
- *
- * Return: bytes of room, or of data, without which it must wait.
+/*
+ * Wake the task of a waiter. @wait_lock is held, or the mutex of the side: without them the waiter
+ * cannot leave the wait list, and return.
  */
-size_t bbuf_side_need(const struct bbuf_side *side, const struct bbuf_waiter *waiter)
+static void bbuf_waiter_wake(struct bbuf_waiter *waiter)
 {
-	const struct bbuf_queue *q = side->queue;
-	size_t capacity = q->producer.window;
-
-	if (!bbuf_side_is_producer(side))
-		return waiter->nowait ? 1 : min(side->mark, waiter->left);
-	if (q->type == BBUF_RECORD)
-		return min(waiter->len, capacity);
-	if (waiter->nowait)
-		return waiter->len <= min_t(size_t, capacity, PIPE_BUF) ? waiter->len : 1;
-	if (waiter->len <= capacity)
-		return waiter->left;
-	/* In pieces, of a size at which the sides do not wake each other for each byte. */
-	return min(waiter->left, max_t(size_t, capacity / 2, 1));
+	WRITE_ONCE(waiter->woken, true);
+	wake_up_process(waiter->task);
 }
 
 /**
@@ -274,7 +262,7 @@ void bbuf_side_wake_head(struct bbuf_side *side, size_t upcoming)
 	spin_lock(&side->wait_lock);
 	if (side->wanted && bbuf_side_can_move(side, side->wanted, upcoming)) {
 		WRITE_ONCE(side->wanted, 0);
-		complete(&list_first_entry(&side->wait_list, struct bbuf_waiter, node)->woken);
+		bbuf_waiter_wake(list_first_entry(&side->wait_list, struct bbuf_waiter, node));
 		trace_bbuf_wake(side->queue, bbuf_side_is_producer(side));
 	}
 	spin_unlock(&side->wait_lock);
@@ -389,12 +377,30 @@ static size_t bbuf_side_reservation(const struct bbuf_side *side, const struct b
 	return !bbuf_side_is_producer(side) && side->queue->type == BBUF_RECORD ? 1 : waiter->left;
 }
 
+/*
+ * Have the head waiter woken for what it needs, if it isn't waiting for that already. @woken may be
+ * old: of a time before another call went to the head.
+ */
+static void bbuf_side_want(struct bbuf_side *side, struct bbuf_waiter *waiter)
+{
+	bool head = bbuf_side_head(side) == waiter;
+
+	if (!READ_ONCE(waiter->woken) && (!head || READ_ONCE(side->wanted)))
+		return;
+	spin_lock(&side->wait_lock);
+	waiter->woken = false;
+	if (head)
+		WRITE_ONCE(side->wanted, bbuf_side_need(side, waiter));
+	spin_unlock(&side->wait_lock);
+}
+
 /* Add @waiter to the wait list: at the tail, or at the head if it is transferring data. */
 static void bbuf_side_join(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
 	lockdep_assert_held(&side->lock);
 
-	init_completion(&waiter->woken);
+	waiter->task = current;
+	waiter->woken = false;
 	waiter->ticket = side->joined++;
 	side->waiters++;
 	if (list_empty(&side->wait_list))
@@ -406,6 +412,8 @@ static void bbuf_side_join(struct bbuf_side *side, struct bbuf_waiter *waiter)
 		list_add(&waiter->node, &side->wait_list);
 		WRITE_ONCE(side->wanted, 0);
 	} else {
+		if (list_empty(&side->wait_list))
+			WRITE_ONCE(side->wanted, bbuf_side_need(side, waiter));
 		list_add_tail(&waiter->node, &side->wait_list);
 	}
 	spin_unlock(&side->wait_lock);
@@ -551,18 +559,31 @@ static int bbuf_side_bypass(struct bbuf_side *side, struct bbuf_waiter *waiter)
 /**
  * bbuf_waiter_timeout() - get the time that a call may still sleep
  * @waiter: the call
- * @now: nanoseconds of CLOCK_MONOTONIC
  *
  * Return: jiffies, for schedule_timeout() and the like.
  */
-long bbuf_waiter_timeout(const struct bbuf_waiter *waiter, u64 now)
+long bbuf_waiter_timeout(const struct bbuf_waiter *waiter)
 {
-	u64 left;
+	u64 now, left;
 
 	if (waiter->deadline == BBUF_NEVER)
 		return MAX_SCHEDULE_TIMEOUT;
+	now = ktime_get_ns();
 	left = waiter->deadline > now ? waiter->deadline - now : 0;
 	return min_t(u64, nsecs_to_jiffies64(left), MAX_SCHEDULE_TIMEOUT - 2) + 1;
+}
+
+/**
+ * bbuf_waiter_is_late() - check whether the deadline of a call has passed
+ * @waiter: the call
+ *
+ * Jiffies may jump, and are coarse: the clock decides.
+ *
+ * Return: whether it has.
+ */
+bool bbuf_waiter_is_late(const struct bbuf_waiter *waiter)
+{
+	return waiter->deadline != BBUF_NEVER && ktime_get_ns() >= waiter->deadline;
 }
 
 /**
@@ -581,7 +602,7 @@ int bbuf_waiter_interrupted(const struct bbuf_waiter *waiter)
 /* It was woken, or this processor is needed for something else, or it has spun for too long. */
 static bool bbuf_waiter_should_stop_spinning(struct bbuf_waiter *waiter, u64 until)
 {
-	return completion_done(&waiter->woken) || need_resched() || signal_pending(current) ||
+	return READ_ONCE(waiter->woken) || need_resched() || signal_pending(current) ||
 	       local_clock() > until;
 }
 
@@ -597,20 +618,45 @@ static bool bbuf_side_spin_on_peer(struct bbuf_side *side, struct bbuf_waiter *w
 	u64 until;
 
 	if (bbuf_side_head(side) != waiter || !mutex_is_locked(lock) || num_online_cpus() == 1)
-		return completion_done(&waiter->woken);
+		return READ_ONCE(waiter->woken);
 	mutex_unlock(&side->lock);
 	until = local_clock() + BBUF_SPIN_NS;
 	while (mutex_is_locked(lock) && !bbuf_waiter_should_stop_spinning(waiter, until))
 		cpu_relax();
 	mutex_lock(&side->lock);
-	return completion_done(&waiter->woken);
+	return READ_ONCE(waiter->woken);
+}
+
+/*
+ * Sleep until woken, a signal arrives, or @timeout jiffies have passed. The state is set before the
+ * look at @woken: a waker sets @woken before it looks at the state.
+ *
+ * Return: whether it was woken, or -ERESTARTSYS.
+ */
+static int bbuf_waiter_sleep(const struct bbuf_waiter *waiter, long timeout)
+{
+	int ret = 0;
+
+	while (timeout && !ret) {
+		set_current_state(TASK_INTERRUPTIBLE);
+		if (READ_ONCE(waiter->woken))
+			break;
+		if (signal_pending(current))
+			ret = -ERESTARTSYS;
+		else if (timeout == MAX_SCHEDULE_TIMEOUT)
+			schedule();
+		else
+			timeout = schedule_timeout(timeout);
+	}
+	__set_current_state(TASK_RUNNING);
+	return ret ?: READ_ONCE(waiter->woken);
 }
 
 /* Sleep until woken, with the lock dropped. */
 static int bbuf_side_sleep(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
-	u64 start = ktime_get_ns(), now;
-	long ret;
+	u64 start = local_clock(), end;
+	int ret;
 
 	if (bbuf_side_is_producer(side))
 		trace_bbuf_full(side->queue, bbuf_side_need(side, waiter));
@@ -618,18 +664,18 @@ static int bbuf_side_sleep(struct bbuf_side *side, struct bbuf_waiter *waiter)
 		trace_bbuf_empty(side->queue, bbuf_side_need(side, waiter));
 	side->blocked++;
 	mutex_unlock(&side->lock);
-	ret = wait_for_completion_interruptible_timeout(&waiter->woken,
-							bbuf_waiter_timeout(waiter, start));
+	ret = bbuf_waiter_sleep(waiter, bbuf_waiter_timeout(waiter));
 	mutex_lock(&side->lock);
-	now = ktime_get_ns();
-	side->blocked_ns += now - start;
+	/* The clocks of two processors may differ a little. */
+	end = local_clock();
+	if (end > start)
+		side->blocked_ns += end - start;
 
 	if (ret > 0 && !waiter->result)
 		side->wakeups++;
 	if (ret < 0)
 		return bbuf_waiter_interrupted(waiter);
-	/* Jiffies may jump, and are coarse: the clock decides. */
-	return now >= waiter->deadline ? -ETIMEDOUT : 0;
+	return bbuf_waiter_is_late(waiter) ? -ETIMEDOUT : 0;
 }
 
 /* A waiter that is woken for nothing again and again must time out as well. */
@@ -637,7 +683,7 @@ static int bbuf_side_spin_or_sleep(struct bbuf_side *side, struct bbuf_waiter *w
 {
 	if (!bbuf_side_spin_on_peer(side, waiter))
 		return bbuf_side_sleep(side, waiter);
-	return ktime_get_ns() >= waiter->deadline ? -ETIMEDOUT : 0;
+	return bbuf_waiter_is_late(waiter) ? -ETIMEDOUT : 0;
 }
 
 /* Check whether @waiter is at the head, and can proceed with @need bytes. */
@@ -651,24 +697,19 @@ static bool bbuf_waiter_may_proceed(struct bbuf_side *side, const struct bbuf_wa
 static int bbuf_side_wait(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
 	size_t need;
-	int ret = 0;
+	int ret;
 
 	lockdep_assert_held(&side->lock);
 
-	while (!ret && !waiter->result &&
-	       !bbuf_waiter_may_proceed(side, waiter, bbuf_side_need(side, waiter))) {
+	do {
 		if (bbuf_waiter_is_too_long(side, waiter))
 			return -EMSGSIZE;
-		spin_lock(&side->wait_lock);
-		reinit_completion(&waiter->woken);
-		if (bbuf_side_head(side) == waiter)
-			WRITE_ONCE(side->wanted, bbuf_side_need(side, waiter));
-		spin_unlock(&side->wait_lock);
-
+		bbuf_side_want(side, waiter);
 		smp_mb();	/* (B) pairs with (A): @wanted, then the position */
 		bbuf_side_wake_head(side, 0);
 		ret = bbuf_side_spin_or_sleep(side, waiter);
-	}
+	} while (!ret && !waiter->result &&
+		 !bbuf_waiter_may_proceed(side, waiter, bbuf_side_need(side, waiter)));
 	if (waiter->result)
 		return waiter->result;
 	/*
@@ -726,7 +767,8 @@ int bbuf_side_enter(struct bbuf_side *side, struct bbuf_waiter *waiter)
 	if (waiter->nowait) {
 		ret = bbuf_side_bypass(side, waiter);
 	} else if (!list_empty(&waiter->node)) {
-		ret = bbuf_side_wait(side, waiter);
+		if (!bbuf_waiter_may_proceed(side, waiter, bbuf_side_need(side, waiter)))
+			ret = bbuf_side_wait(side, waiter);
 	} else if (!list_empty(&side->wait_list) ||
 		   !bbuf_side_can_move(side, bbuf_side_need(side, waiter), 0)) {
 		bbuf_side_join(side, waiter);
@@ -767,7 +809,7 @@ static void bbuf_side_set_wanted(struct bbuf_side *side)
 	bool too_long = head && bbuf_waiter_is_too_long(side, head);
 
 	if (too_long)
-		complete(&head->woken);	/* it leaves, and then wakes the next one */
+		bbuf_waiter_wake(head);	/* it leaves, and then wakes the next one */
 	WRITE_ONCE(side->wanted, head && !too_long ? bbuf_side_need(side, head) : 0);
 }
 
@@ -820,7 +862,7 @@ static bool bbuf_side_remove_waiter(struct bbuf_side *side, struct bbuf_waiter *
 		bbuf_side_set_busy(side, false);
 	bypass_allowed = bbuf_side_leave(side, waiter);
 	waiter->result = result;
-	complete(&waiter->woken);
+	bbuf_waiter_wake(waiter);
 	return bypass_allowed;
 }
 

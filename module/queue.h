@@ -6,9 +6,9 @@
 #include <linux/atomic.h>
 #include <linux/bits.h>
 #include <linux/cache.h>
-#include <linux/completion.h>
 #include <linux/limits.h>
 #include <linux/list.h>
+#include <linux/minmax.h>
 #include <linux/mutex.h>
 #include <linux/poll.h>
 #include <linux/rbtree.h>
@@ -202,7 +202,9 @@ struct bbuf_queue {
 /**
  * struct bbuf_waiter - a system call that transfers bytes, and its entry in the wait list
  * @node: node in bbuf_side.wait_list; empty while the call is not in it
- * @woken: completed when the waiter may be able to proceed
+ * @task: the task, which sleeps without a lock
+ * @woken: the waiter may be able to proceed, or was removed from the wait list; written under
+ *         @wait_lock of the side, read by the task without
  * @ticket: number of waiters that had joined the wait list before
  * @len: bytes to transfer, at once or in pieces
  * @left: bytes of @len that were not transferred yet
@@ -221,7 +223,8 @@ struct bbuf_queue {
  */
 struct bbuf_waiter {
 	struct list_head node;
-	struct completion woken;
+	struct task_struct *task;
+	bool woken;
 	u64 ticket;
 	size_t len;
 	size_t left;
@@ -265,8 +268,8 @@ void bbuf_side_wake_pollers(struct bbuf_side *side, size_t bytes, size_t records
 void bbuf_side_wake_after_read(struct bbuf_side *side);
 int bbuf_side_pause(struct bbuf_side *side, struct bbuf_waiter *waiter);
 int bbuf_waiter_interrupted(const struct bbuf_waiter *waiter);
-long bbuf_waiter_timeout(const struct bbuf_waiter *waiter, u64 now);
-size_t bbuf_side_need(const struct bbuf_side *side, const struct bbuf_waiter *waiter);
+long bbuf_waiter_timeout(const struct bbuf_waiter *waiter);
+bool bbuf_waiter_is_late(const struct bbuf_waiter *waiter);
 void bbuf_side_hold_busy(struct bbuf_side *side, struct bbuf_waiter *waiter);
 void bbuf_side_end_busy(struct bbuf_side *side, struct bbuf_waiter *waiter);
 void bbuf_side_unlock_busy(struct bbuf_side *side, struct bbuf_waiter *waiter);
@@ -279,6 +282,30 @@ size_t bbuf_side_spare_to_bypass(const struct bbuf_side *side, size_t avail);
 static inline bool bbuf_side_is_producer(const struct bbuf_side *side)
 {
 	return side == &side->queue->producer;
+}
+
+/**
+ * bbuf_side_need() - get the number of bytes that a call needs to proceed
+ * @side: the side
+ * @waiter: the call
+ *
+ * Return: bytes of room, or of data, without which it must wait.
+ */
+static inline size_t bbuf_side_need(const struct bbuf_side *side, const struct bbuf_waiter *waiter)
+{
+	const struct bbuf_queue *q = side->queue;
+	size_t capacity = q->producer.window;
+
+	if (!bbuf_side_is_producer(side))
+		return waiter->nowait ? 1 : min(side->mark, waiter->left);
+	if (q->type == BBUF_RECORD)
+		return min(waiter->len, capacity);
+	if (waiter->nowait)
+		return waiter->len <= min_t(size_t, capacity, PIPE_BUF) ? waiter->len : 1;
+	if (waiter->len <= capacity)
+		return waiter->left;
+	/* In pieces, of a size at which the sides do not wake each other for each byte. */
+	return min(waiter->left, max_t(size_t, capacity / 2, 1));
 }
 
 /**
@@ -342,11 +369,10 @@ static inline size_t bbuf_side_spare(const struct bbuf_side *side)
 static inline void bbuf_side_notify(struct bbuf_side *side, size_t bytes, size_t records)
 {
 	smp_mb();	/* (A), pairs with (B): see the top of queue.c */
-	if (likely(!READ_ONCE(side->wanted) && !waitqueue_active(&side->poll) &&
-		   !READ_ONCE(side->fasync)))
-		return;
-	bbuf_side_wake_pollers(side, bytes, records);
-	bbuf_side_wake_head(side, 0);
+	if (unlikely(waitqueue_active(&side->poll) || READ_ONCE(side->fasync)))
+		bbuf_side_wake_pollers(side, bytes, records);
+	if (unlikely(READ_ONCE(side->wanted)))
+		bbuf_side_wake_head(side, 0);
 }
 
 /**

@@ -215,7 +215,7 @@ static int bbuf_holder_check_wait(const struct bbuf_queue *q, const struct bbuf_
 		return -EAGAIN;
 	if (signal_pending(current))
 		return bbuf_waiter_interrupted(waiter);
-	return ktime_get_ns() >= waiter->deadline ? -ETIMEDOUT : 1;
+	return bbuf_waiter_is_late(waiter) ? -ETIMEDOUT : 1;
 }
 
 /**
@@ -282,7 +282,7 @@ int bbuf_holder_wait(struct bbuf_queue *q, struct bbuf_holder *holder,
 		prepare_to_wait_exclusive(&holder->wait, &self.entry, TASK_INTERRUPTIBLE);
 		ret = bbuf_holder_check_wait(q, holder, waiter);
 		if (ret > 0)
-			schedule_timeout(bbuf_waiter_timeout(waiter, ktime_get_ns()));
+			schedule_timeout(bbuf_waiter_timeout(waiter));
 		finish_wait(&holder->wait, &self.entry);
 		bbuf_holder_waiter_admit(&self, !ret);
 	} while (ret > 0);
