@@ -709,7 +709,7 @@ static __always_inline bool bbuf_try_copy_user(struct bbuf_side *side,
 }
 
 /*
- * Write at once, if there is room beyond that reserved for waiters, and the user memory is present:
+ * Write at once, if there is room beyond what a head waiter needs, and the user memory is present:
  * then one copy under the lock is all, and the call does not join the wait list. Returns false if
  * nothing has happened.
  *
@@ -978,7 +978,7 @@ ssize_t bbuf_read(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_io_opts
  * gets all that it would get without waiters, or it waits: bytes of a stream may have a structure,
  * and must not be cut where the reserved ones happen to begin.
  */
-static __always_inline size_t bbuf_side_spare_bytes(const struct bbuf_side *side, size_t room)
+static __always_inline size_t bbuf_side_spare_bytes(struct bbuf_side *side, size_t room)
 {
 	size_t len = min(room, bbuf_side_spare(side));
 
@@ -988,20 +988,20 @@ static __always_inline size_t bbuf_side_spare_bytes(const struct bbuf_side *side
 }
 
 /*
- * The same for the next record: its length, or 0. There must be one beyond those for the waiters. A
+ * The same for the next record: its length, or 0. There must be another one for the head waiter. A
  * record that is being published may be counted already, and will be there at once; only what is
  * there is taken.
  */
-static __always_inline size_t bbuf_queue_spare_record(const struct bbuf_queue *q, size_t room,
+static __always_inline size_t bbuf_queue_spare_record(struct bbuf_queue *q, size_t room,
 						      size_t *prefix)
 {
-	const struct bbuf_side *side = &q->consumer;
+	struct bbuf_side *side = &q->consumer;
 	size_t len;
 
 	if (!bbuf_side_spare(side))
 		return 0;
 	if (unlikely(side->waiters) &&
-	    (u32)READ_ONCE(q->producer.records) - (u32)side->records <= side->waiters)
+	    (u32)READ_ONCE(q->producer.records) - (u32)side->records <= 1)
 		return 0;
 	*prefix = bbuf_ring_get_length(&q->ring, side->off, &len);
 	return likely(len <= room) ? len : 0;

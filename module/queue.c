@@ -43,10 +43,10 @@
  *   bbuf_side_spin_on_peer().
  *
  *   A waiter that was woken takes a while to run. Another call that runs meanwhile, and finds
- *   enough bytes beyond those reserved for all waiters, bypasses them: they are served no later,
- *   and it need not sleep, and be woken for each record again. So that it is not always the
- *   running task that is served, at most a quarter of the capacity bypasses each head waiter:
- *   bbuf_side_spare_to_bypass().
+ *   enough bytes beyond those that the head needs, bypasses the waiters: the head is served no
+ *   later, and the call need not sleep, and be woken for each record again. So that it is not
+ *   always the running task that is served, at most half of the capacity bypasses each head that
+ *   waits for the same processor: bbuf_side_spare_to_bypass().
  *
  *   A non-blocking call never joins the wait list to sleep. It may bypass the waiters, but each
  *   head waiter only once; then side->no_bypass is set until that waiter leaves: non-blocking
@@ -369,15 +369,6 @@ void bbuf_side_recheck_pollers(struct bbuf_side *side)
 }
 
 /*
- * Bytes to reserve for a waiter. A record that it will read counts as one byte, as its length is
- * not known. They do not grow while it waits.
- */
-static size_t bbuf_side_reservation(const struct bbuf_side *side, const struct bbuf_waiter *waiter)
-{
-	return !bbuf_side_is_producer(side) && side->queue->type == BBUF_RECORD ? 1 : waiter->left;
-}
-
-/*
  * Have the head waiter woken for what it needs, if it isn't waiting for that already. @woken may be
  * old: of a time before another call went to the head.
  */
@@ -405,8 +396,6 @@ static void bbuf_side_join(struct bbuf_side *side, struct bbuf_waiter *waiter)
 	side->waiters++;
 	if (list_empty(&side->wait_list))
 		side->bypass_start = side->bytes;
-	waiter->reserved = bbuf_side_reservation(side, waiter);
-	side->reserved += waiter->reserved;
 	spin_lock(&side->wait_lock);
 	if (waiter->no_bypass) {
 		list_add(&waiter->node, &side->wait_list);
@@ -779,27 +768,54 @@ int bbuf_side_enter(struct bbuf_side *side, struct bbuf_waiter *waiter)
 	return ret ?: bbuf_side_error(side);
 }
 
+/*
+ * Bytes to reserve for the head waiter. A record that it will read counts as one byte, as its
+ * length is not known.
+ */
+static size_t bbuf_side_reservation(const struct bbuf_side *side, const struct bbuf_waiter *head)
+{
+	return !bbuf_side_is_producer(side) && side->queue->type == BBUF_RECORD ? 1 : head->left;
+}
+
+/*
+ * Get the number of bytes that may bypass the same head waiter in total. A call that may not bypass
+ * sleeps, and leaves this processor to other tasks. That helps a head that waits for this
+ * processor: so half of the capacity is enough, or the running tasks would take all of it. A head
+ * that waits for another processor would run no sooner, and this one might have nothing to do.
+ */
+static size_t bbuf_side_bypass_share(const struct bbuf_side *side, const struct bbuf_waiter *head)
+{
+	size_t capacity = side->queue->producer.window;
+
+	if (task_cpu(head->task) != raw_smp_processor_id())
+		return capacity;
+	return capacity / 2;
+}
+
 /**
  * bbuf_side_spare_to_bypass() - get the number of bytes that may bypass the waiters
- * @side: the side; its lock is held
+ * @side: the side; its lock is held, and its wait list is not empty
  * @avail: bytes that the side may advance by
  *
- * The bytes reserved for the waiters are left to them, so that they don't wait longer. And at most
- * a quarter of the capacity bypasses the same head waiter, or the running tasks would take all of
- * it. (With a smaller share, such as the capacity divided by the number of waiters, many sleep and
- * are woken for what a few could do.) Flushed and dropped bytes count as well; a record that is
- * read may exceed the share.
+ * What the head needs is left to it, so that it does not wait longer. Nothing is left to the waiters
+ * behind it, which are not woken before it leaves: to leave them something, too, put running calls
+ * to sleep for it, each of which had to be woken again. And no more than a share of the capacity
+ * bypasses the same head. (With a smaller share, such as the capacity divided by the number of
+ * waiters, many sleep and are woken for what a few could do.) Flushed and dropped bytes count as
+ * well; a record that is read may exceed the share.
  *
  * Return: bytes of room, or of data.
  */
-size_t bbuf_side_spare_to_bypass(const struct bbuf_side *side, size_t avail)
+size_t bbuf_side_spare_to_bypass(struct bbuf_side *side, size_t avail)
 {
-	size_t share = side->queue->producer.window / 4;
+	const struct bbuf_waiter *head = bbuf_side_head(side);
 	u64 bypassed = side->bytes - side->bypass_start;
+	size_t reserved = bbuf_side_reservation(side, head);
+	size_t share = bbuf_side_bypass_share(side, head);
 
-	if (side->no_bypass || bypassed >= share || avail < side->reserved)
+	if (side->no_bypass || bypassed >= share || avail < reserved)
 		return 0;
-	return min_t(u64, avail - side->reserved, share - bypassed);
+	return min_t(u64, avail - reserved, share - bypassed);
 }
 
 /* Set the number of bytes that the head, which sleeps, is woken for. @wait_lock is held as well. */
@@ -823,7 +839,6 @@ static bool bbuf_side_leave(struct bbuf_side *side, struct bbuf_waiter *waiter)
 	lockdep_assert_held(&side->lock);
 
 	side->waiters--;
-	side->reserved -= waiter->reserved;
 	spin_lock(&side->wait_lock);
 	list_del_init(&waiter->node);
 	if (was_head) {

@@ -56,7 +56,6 @@ struct bbuf_queue;
  * @files: files that are open for this side; under @lock
  * @waiters: waiters in the wait list; under @lock
  * @joined: waiters that ever joined the wait list; under @lock
- * @reserved: bytes that are kept for the waiters; under @lock
  * @bypass_start: value of @bytes when the head waiter last left, or joined an empty wait list;
  *                under @lock
  * @bytes: bytes moved since the queue was created; under @lock
@@ -98,7 +97,6 @@ struct bbuf_side {
 	unsigned int files;
 	unsigned int waiters;
 	u64 joined;
-	u64 reserved;
 	u64 bypass_start;
 	u64 bytes;
 	u64 blocked;
@@ -208,7 +206,6 @@ struct bbuf_queue {
  * @ticket: number of waiters that had joined the wait list before
  * @len: bytes to transfer, at once or in pieces
  * @left: bytes of @len that were not transferred yet
- * @reserved: part of bbuf_side.reserved that is kept for this waiter
  * @deadline: nanoseconds of CLOCK_MONOTONIC at which the call gives up, or BBUF_NEVER
  * @nowait: the call must not sleep for the other side
  * @peeks: the call leaves what it copies in the queue
@@ -228,7 +225,6 @@ struct bbuf_waiter {
 	u64 ticket;
 	size_t len;
 	size_t left;
-	size_t reserved;
 	size_t missing;
 	u64 deadline;
 	bool nowait;
@@ -277,7 +273,7 @@ int bbuf_side_lock_busy(struct bbuf_side *side, struct bbuf_waiter *waiter);
 void bbuf_side_advance(struct bbuf_side *side, size_t bytes, size_t stored, size_t records);
 int bbuf_side_error(const struct bbuf_side *side);
 int bbuf_waiter_error(const struct bbuf_side *side, const struct bbuf_waiter *waiter);
-size_t bbuf_side_spare_to_bypass(const struct bbuf_side *side, size_t avail);
+size_t bbuf_side_spare_to_bypass(struct bbuf_side *side, size_t avail);
 
 static inline bool bbuf_side_is_producer(const struct bbuf_side *side)
 {
@@ -346,7 +342,7 @@ static inline size_t bbuf_queue_in_ring(const struct bbuf_queue *q)
  *
  * Return: bytes of room, or of data; 0 if the side has ended, or the waiters must be served first.
  */
-static inline size_t bbuf_side_spare(const struct bbuf_side *side)
+static inline size_t bbuf_side_spare(struct bbuf_side *side)
 {
 	size_t avail = bbuf_side_avail(side);
 

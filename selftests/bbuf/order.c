@@ -293,35 +293,35 @@ TEST_F(order, running_reader_takes_all_it_can_if_a_waiter_has_enough)
 	ASSERT_DATA(reader, 0, 50);
 }
 
-TEST_F(order, running_caller_bypasses_by_no_more_than_a_quarter)
+TEST_F(order, running_caller_bypasses_by_no_more_than_half)
 {
 	struct task writer;
 	int n;
 
 	ASSERT_TRUE(writer_is_woken(&writer, self->fd, self->nb, 10));
 	n = times(write_10, self->nb);
-	EXPECT_LE(CAPACITY / 4, 10 * n);
-	EXPECT_GE(CAPACITY / 4 + 20, 10 * n);
+	EXPECT_LE(CAPACITY / 2, 10 * n);
+	EXPECT_GE(CAPACITY / 2 + 20, 10 * n);
 	keep_the_processor(SCHED_OTHER);
 	ASSERT_RETURNS(10, writer);
 	EXPECT_LT(0, times(write_10, self->nb));
 }
 
-TEST_F(order, running_caller_with_an_iovec_bypasses_by_no_more_than_a_quarter)
+TEST_F(order, running_caller_with_an_iovec_bypasses_by_no_more_than_half)
 {
 	struct task writer;
 	int n;
 
 	ASSERT_TRUE(writer_is_woken(&writer, self->fd, self->nb, 10));
 	n = times(write_10_by_iovec, self->nb);
-	EXPECT_LE(CAPACITY / 4, 10 * n);
-	EXPECT_GE(CAPACITY / 4 + 20, 10 * n);
+	EXPECT_LE(CAPACITY / 2, 10 * n);
+	EXPECT_GE(CAPACITY / 2 + 20, 10 * n);
 	keep_the_processor(SCHED_OTHER);
 	ASSERT_RETURNS(10, writer);
 	EXPECT_LT(0, times(write_10_by_iovec, self->nb));
 }
 
-TEST_F(order, running_caller_waits_for_more_than_a_quarter)
+TEST_F(order, running_caller_waits_for_more_than_half)
 {
 	struct task writer;
 
@@ -332,9 +332,10 @@ TEST_F(order, running_caller_waits_for_more_than_a_quarter)
 	ASSERT_TRUE(take(self->nb, 0, CAPACITY));
 }
 
-TEST_F(order, running_reader_leaves_a_record_to_each_waiting_reader)
+TEST_F(order, running_reader_leaves_a_record_to_the_first_waiting_reader)
 {
 	struct task reader[2];
+	unsigned char buf[10];
 	int fd, nb, i;
 
 	ASSERT_EQ(0, queue_begin(BBUF_RECORD, CAPACITY, 0, &fd, &nb));
@@ -346,7 +347,11 @@ TEST_F(order, running_reader_leaves_a_record_to_each_waiting_reader)
 	keep_the_processor(SCHED_FIFO);
 	for (i = 0; i < 5; i++)
 		ASSERT_EQ(10, put(fd, i, 10));
-	EXPECT_EQ(4, times(read_10, nb));
+	/* A non-blocking call would take the last one, too, as above. */
+	ASSERT_EQ(0, queue_set_options(fd, .read_timeout = NS_PER_MS));
+	for (i = 0; i < 4; i++)
+		EXPECT_EQ(10, read_10(fd, buf));
+	ASSERT_FAILS(ETIMEDOUT, read_10(fd, buf));
 	keep_the_processor(SCHED_OTHER);
 	ASSERT_RETURNS(10, reader[0]);
 	ASSERT_EQ(10, put(fd, 0, 10));

@@ -41,7 +41,7 @@
 #define WINDOW(side)	((side) == PRODUCERS -> CAPACITY : 0)
 #define MARK(side)	((side) == PRODUCERS -> 1 : READ_MARK)
 
-/* A quarter there, but here capacities are small. */
+/* As there on one processor. */
 #define SHARE		(CAPACITY / 2)
 
 /* Unless the command line says otherwise. */
@@ -156,7 +156,6 @@ bool woken[TASKS];
 byte result[TASKS];
 byte need[TASKS];
 byte reservation[TASKS];
-byte reserved[2];
 byte bypass_start[2];
 
 /* Events that epoll has not reported yet; one task polls a side, and one drains. */
@@ -350,7 +349,6 @@ inline join(side)
 		woken[_pid] = false;
 		WHEN(empty(wait_list[side]), bypass_start[side] = total[side]);
 		reservation[_pid] = left;
-		reserved[side] = reserved[side] + left;
 		store(HAS_WAITERS(side), 1);
 		wait_list[side]!_pid;
 		if
@@ -506,7 +504,6 @@ inline leave(side)
 		bypass_allowed = LOAD(NO_BYPASS(side));
 		lock(WAIT_LOCK(side));
 		wait_list[side]??eval(_pid);
-		reserved[side] = reserved[side] - reservation[_pid];
 		reservation[_pid] = 0;
 		bypass_start[side] = (was_head -> total[side] : bypass_start[side]);
 		if
@@ -571,7 +568,8 @@ inline spare_to_bypass(side)
 	n = SHARE;
 	n = n - MIN(n, total[side] - bypass_start[side]);
 #ifndef IGNORE_RESERVED
-	avail = avail - MIN(avail, reserved[side]);
+	wait_list[side]?<first>;
+	avail = avail - MIN(avail, reservation[first]);
 #endif
 #ifndef NO_SHARE
 	avail = MIN(avail, n);
