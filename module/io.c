@@ -3,7 +3,6 @@
  * Moving bytes and records between a queue and its users: reads and writes. queue.c decides when
  * they may proceed.
  */
-#include <linux/ktime.h>
 #include <linux/limits.h>
 #include <linux/minmax.h>
 #include <linux/pagemap.h>
@@ -709,7 +708,7 @@ static __always_inline bool bbuf_try_copy_user(struct bbuf_side *side,
 }
 
 /*
- * Write at once, if there is room beyond what a head waiter needs, and the user memory is present:
+ * Write at once, if there is room beyond that for the head waiter, and the user memory is present:
  * then one copy under the lock is all, and the call does not join the wait list. Returns false if
  * nothing has happened.
  *
@@ -819,11 +818,10 @@ static __always_inline bool bbuf_move_to_user(struct bbuf_queue *q, char __user 
 	return true;
 }
 
-/* The same for a call that may have waited: without a piece more of a copy if that is enough. */
-static __always_inline bool bbuf_get_at_once(struct bbuf_queue *q,
-					     const struct bbuf_waiter *waiter,
-			     struct iov_iter *to, size_t off, size_t len, size_t prefix,
-			     size_t records)
+/* The same for a call that may have waited, and may leave what it copies in the queue. */
+static __always_inline bool bbuf_get_at_once(struct bbuf_queue *q, const struct bbuf_waiter *waiter,
+					     struct iov_iter *to, size_t off, size_t len,
+					     size_t prefix, size_t records)
 {
 	char __user *buf = bbuf_iter_user(to);
 
@@ -898,7 +896,8 @@ static ssize_t bbuf_get_one(struct bbuf_queue *q, struct bbuf_waiter *waiter, st
 	if (!bbuf_side_avail(&q->consumer))
 		return 0;
 	extent = bbuf_batch_next_record(q, &batch);
-	if (extent.len <= iov_iter_count(to) &&
+	/* A killed task would not learn of the record: below it stays queued. */
+	if (extent.len <= iov_iter_count(to) && !fatal_signal_pending(current) &&
 	    bbuf_get_at_once(q, waiter, to, extent.off, extent.len, extent.prefix, 1))
 		return extent.len;
 	ret = bbuf_get_record(q, waiter, to, &batch, &extent);

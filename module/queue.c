@@ -43,10 +43,11 @@
  *   bbuf_side_spin_on_peer().
  *
  *   A waiter that was woken takes a while to run. Another call that runs meanwhile, and finds
- *   enough bytes beyond those that the head needs, bypasses the waiters: the head is served no
+ *   enough bytes beyond those that the head may take, bypasses the waiters: the head is served no
  *   later, and the call need not sleep, and be woken for each record again. So that it is not
  *   always the running task that is served, at most half of the capacity bypasses each head that
- *   waits for the same processor: bbuf_side_spare_to_bypass().
+ *   waits for the same processor, and at most the capacity one that waits for another:
+ *   bbuf_side_spare_to_bypass().
  *
  *   A non-blocking call never joins the wait list to sleep. It may bypass the waiters, but each
  *   head waiter only once; then side->no_bypass is set until that waiter leaves: non-blocking
@@ -143,6 +144,7 @@
 #include <linux/sched.h>
 #include <linux/sched/clock.h>
 #include <linux/sched/signal.h>
+#include <linux/smp.h>
 #include <linux/time64.h>
 
 #include "compat.h"
@@ -369,19 +371,21 @@ void bbuf_side_recheck_pollers(struct bbuf_side *side)
 }
 
 /*
- * Have the head waiter woken for what it needs, if it isn't waiting for that already. @woken may be
- * old: of a time before another call went to the head.
+ * Prepare to be woken: the head for what it needs. Without this a waiter would not sleep if @woken is
+ * of a time before another call went to the head, and would sleep on if @wanted is more than it
+ * needs by now. Mostly join has done all of it.
  */
 static void bbuf_side_want(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
+	size_t need = bbuf_side_need(side, waiter);
 	bool head = bbuf_side_head(side) == waiter;
 
-	if (!READ_ONCE(waiter->woken) && (!head || READ_ONCE(side->wanted)))
+	if (!READ_ONCE(waiter->woken) && (!head || READ_ONCE(side->wanted) == need))
 		return;
 	spin_lock(&side->wait_lock);
-	waiter->woken = false;
+	WRITE_ONCE(waiter->woken, false);
 	if (head)
-		WRITE_ONCE(side->wanted, bbuf_side_need(side, waiter));
+		WRITE_ONCE(side->wanted, need);
 	spin_unlock(&side->wait_lock);
 }
 
@@ -769,8 +773,9 @@ int bbuf_side_enter(struct bbuf_side *side, struct bbuf_waiter *waiter)
 }
 
 /*
- * Bytes to reserve for the head waiter. A record that it will read counts as one byte, as its
- * length is not known.
+ * Bytes to reserve for the head waiter: all that it may take, not just what it needs, so that a
+ * bypass never cuts what it gets. A record that it will read counts as one byte, as its length is
+ * not known.
  */
 static size_t bbuf_side_reservation(const struct bbuf_side *side, const struct bbuf_waiter *head)
 {
@@ -797,7 +802,7 @@ static size_t bbuf_side_bypass_share(const struct bbuf_side *side, const struct 
  * @side: the side; its lock is held, and its wait list is not empty
  * @avail: bytes that the side may advance by
  *
- * What the head needs is left to it, so that it does not wait longer. Nothing is left to the waiters
+ * What the head may take is left to it, so that it does not wait longer. Nothing is left to the waiters
  * behind it, which are not woken before it leaves: to leave them something, too, put running calls
  * to sleep for it, each of which had to be woken again. And no more than a share of the capacity
  * bypasses the same head. (With a smaller share, such as the capacity divided by the number of

@@ -201,8 +201,8 @@ struct bbuf_queue {
  * struct bbuf_waiter - a system call that transfers bytes, and its entry in the wait list
  * @node: node in bbuf_side.wait_list; empty while the call is not in it
  * @task: the task, which sleeps without a lock
- * @woken: the waiter may be able to proceed, or was removed from the wait list; written under
- *         @wait_lock of the side, read by the task without
+ * @woken: the waiter may be able to proceed, or was removed from the wait list; written under one
+ *         lock of the side while the waiter is in the wait list, read by the task without
  * @ticket: number of waiters that had joined the wait list before
  * @len: bytes to transfer, at once or in pieces
  * @left: bytes of @len that were not transferred yet

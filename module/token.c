@@ -5,7 +5,6 @@
  * them is written back.
  */
 #include <linux/atomic.h>
-#include <linux/ktime.h>
 #include <linux/minmax.h>
 #include <linux/mutex.h>
 #include <linux/rbtree.h>

@@ -359,6 +359,8 @@ inline join(side)
 			:: else -> break
 			od;
 			store(WANTED(side), 0)
+		:: !no_bypass[_pid] && len(wait_list[side]) == 1 ->
+			store(WANTED(side), need[_pid])
 		:: else
 		fi;
 		unlock(WAIT_LOCK(side));
@@ -408,6 +410,23 @@ inline bypass(side)
 	forget()
 }
 
+inline ask(side)
+{
+	if
+	:: wait_list[side]?[eval(_pid)] &&
+	   (woken[_pid] || LOAD(WANTED(side)) != need[_pid]) ->
+		lock(WAIT_LOCK(side));
+		woken[_pid] = false;
+		store(WANTED(side), need[_pid]);
+		unlock(WAIT_LOCK(side))
+	:: !wait_list[side]?[eval(_pid)] && woken[_pid] ->
+		lock(WAIT_LOCK(side));
+		woken[_pid] = false;
+		unlock(WAIT_LOCK(side))
+	:: else
+	fi
+}
+
 inline sleep(side)
 {
 	unlock(LOCK(side));
@@ -423,27 +442,22 @@ inline wait(side)
 	do
 	:: ret || result[_pid] -> break
 	:: else ->
-		go = wait_list[side]?[eval(_pid)];
-		WHEN(go, can_move(side, need[_pid]));
-		atomic {
-			assert(go || !was_woken || bypassed[_pid] || READ_MARK > 1 || AHEAD);
-			was_woken = false;
-			WHEN(go, break);
-			lock(WAIT_LOCK(side));
-			woken[_pid] = false;
-			if
-			:: wait_list[side]?[eval(_pid)] -> store(WANTED(side), need[_pid])
-			:: !wait_list[side]?[eval(_pid)]
-			fi;
-			unlock(WAIT_LOCK(side))
-		};
+		atomic { ask(side) };
 #ifndef NO_BARRIER_IN_WAIT
 		barrier();
 #endif
 #ifndef NO_LOOK_IN_WAIT
 		wake_head(side);
 #endif
-		sleep(side)
+		sleep(side);
+		go = !ret && !result[_pid] && wait_list[side]?[eval(_pid)];
+		WHEN(go, can_move(side, need[_pid]));
+		atomic {
+			assert(go || ret || result[_pid] || !was_woken || bypassed[_pid] ||
+			       READ_MARK > 1 || AHEAD);
+			was_woken = false;
+			WHEN(go, break)
+		}
 	od;
 	ret = (result[_pid] -> result[_pid] : ret);
 	forget()
@@ -477,7 +491,10 @@ inline enter(side)
 	go = empty(wait_list[side]);
 #endif
 	if
-	:: ret || queued
+	:: ret
+	:: !ret && queued ->
+		go = wait_list[side]?[eval(_pid)];
+		WHEN(go, can_move(side, need[_pid]))
 	:: else ->
 		WHEN(go, can_move(side, need[_pid]));
 		if
@@ -485,11 +502,12 @@ inline enter(side)
 		:: else ->
 			join(side);
 #ifndef NO_NOTIFY_OF_JOIN
-			WHEN(side == PRODUCERS, notify(CONSUMERS))
+			WHEN(side == PRODUCERS, notify(CONSUMERS));
 #endif
+			go = false
 		fi
 	fi;
-	WHEN(!ret && queued, wait(side));
+	WHEN(!ret && queued && !go, wait(side));
 	if
 	:: !ret -> find_error(side)
 	:: else
