@@ -952,7 +952,7 @@ static const char *judge_queue(const struct attempt *a, const struct outcome *o)
 	if (info.bytes != last - first)
 		return "the number of bytes queued";
 	if (info.in.waiters || info.out.waiters)
-		return "somebody in line";
+		return "a waiter";
 	if (info.in.files != FILES || info.out.files != FILES)
 		return "the number of files";
 	if (!take_all(a->bed->nb, v->type, first, last) ||

@@ -13,7 +13,7 @@
 enum condition {
 	LOAD,			/* load average of one minute, at the start of the program */
 	RUNNABLE,		/* other runnable tasks at the start of the program */
-	SPEEDUP,		/* work of two busy processes, relative to that of one */
+	SPEEDUP,		/* work of two busy processes, relative to one */
 	SIBLINGS,		/* 1 if the first two processors are threads of one core, or 0 */
 	OTHERS,			/* share of processor time that other processes took */
 	STEAL,			/* share of processor time that the host took */
