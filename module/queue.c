@@ -610,7 +610,7 @@ static bool bbuf_side_spin_on_peer(struct bbuf_side *side, struct bbuf_waiter *w
 	struct mutex *lock = &side->peer->lock;
 	u64 until;
 
-	if (bbuf_side_head(side) != waiter || !mutex_is_locked(lock) || num_online_cpus() == 1)
+	if (num_online_cpus() == 1 || bbuf_side_head(side) != waiter || !mutex_is_locked(lock))
 		return READ_ONCE(waiter->woken);
 	mutex_unlock(&side->lock);
 	until = local_clock() + BBUF_SPIN_NS;
