@@ -16,31 +16,18 @@ function row(work, key, queue,   ours, i) {
 	print " |"
 }
 
-function messages(key) {
-	return thousands(field[key, "bbuf-stream", "messages"])
-}
-
-# Two rows: messages that follow others, and the first ones.
-function rows(work, start) {
-	row(work ", between two processes", start ",,steady", "bbuf-stream")
-	row("the first " messages(start ",,first") " of them, after the queue was made",
-	    start ",,first", "bbuf-stream")
-}
-
 END {
 	split("mq seqpacket", other, " ")
 	print "| work | bbuf | pipe | of a pipe | of the floor | message queue | seqpacket |"
 	print "| --- | --- | --- | --- | --- | --- | --- |"
 	row("64 bytes, one process writes and reads", "self,64,,steady", "bbuf-stream")
-	row("a record of 64 bytes, one process", "self,64,,steady", "bbuf-record")
 	row("records of 64 bytes, framed by 64, one process", "self,64,,steady", "bbuf-framed")
-	row("4 KiB, one process", "self,4096,,steady", "bbuf-stream")
-	rows("64 bytes", "stream,64")
+	row("64 bytes, between two processes", "stream,64,,steady", "bbuf-stream")
 	row("a record of 64 bytes, between two processes", "stream,64,,steady", "bbuf-record")
 	row("the same, put and got one by one, buffered by libbbuf", "stream,64,,steady",
 	    "bbuf-buffered")
-	rows("4 KiB", "stream,4096")
-	rows("64 KiB", "stream,65536")
+	row("4 KiB, between two processes", "stream,4096,,steady", "bbuf-stream")
+	row("64 KiB, between two processes", "stream,65536,,steady", "bbuf-stream")
 	row("64 bytes to and fro between two processes that sleep", "pingpong,64,,steady",
 	    "bbuf-stream")
 }
