@@ -949,7 +949,9 @@ ssize_t bbuf_read_with(struct bbuf_queue *q, struct iov_iter *to, struct bbuf_io
 
 static ssize_t bbuf_get(struct bbuf_queue *q, struct bbuf_waiter *waiter, struct iov_iter *to)
 {
-	return q->type == BBUF_STREAM ? bbuf_get_stream(q, waiter, to) : bbuf_get_one(q, waiter, to);
+	if (q->type == BBUF_STREAM)
+		return bbuf_get_stream(q, waiter, to);
+	return bbuf_get_one(q, waiter, to);
 }
 
 /**

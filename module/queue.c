@@ -371,9 +371,9 @@ void bbuf_side_recheck_pollers(struct bbuf_side *side)
 }
 
 /*
- * Prepare to be woken: the head for what it needs. Without this a waiter would not sleep if @woken is
- * of a time before another call went to the head, and would sleep on if @wanted is more than it
- * needs by now. Mostly join has done all of it.
+ * Prepare to be woken: the head for what it needs. Without this a waiter would not sleep if @woken
+ * is of a time before another call went to the head, and would sleep on if @wanted is more than it
+ * needs by now. Mostly bbuf_side_join() has done all of it.
  */
 static void bbuf_side_want(struct bbuf_side *side, struct bbuf_waiter *waiter)
 {
@@ -802,10 +802,10 @@ static size_t bbuf_side_bypass_share(const struct bbuf_side *side, const struct 
  * @side: the side; its lock is held, and its wait list is not empty
  * @avail: bytes that the side may advance by
  *
- * What the head may take is left to it, so that it does not wait longer. Nothing is left to the waiters
- * behind it, which are not woken before it leaves: to leave them something, too, put running calls
- * to sleep for it, each of which had to be woken again. And no more than a share of the capacity
- * bypasses the same head. (With a smaller share, such as the capacity divided by the number of
+ * What the head may take is left to it, so that it does not wait longer. Nothing is left to the
+ * waiters behind it, which are not woken before it leaves: to leave them something, too, put running
+ * calls to sleep for it, each of which had to be woken again. And no more than a share of the
+ * capacity bypasses the same head. (With a smaller share, such as the capacity divided by the number of
  * waiters, many sleep and are woken for what a few could do.) Flushed and dropped bytes count as
  * well; a record that is read may exceed the share.
  *
