@@ -456,7 +456,8 @@ void bbuf_reader_free(struct bbuf_reader *reader);
  *         deliveries as by bbuf_lease(), or 0 without BBUF_LEASE
  *
  * Return: length of the record in bytes; 0 at EOF. Errors: those of bbuf_batch_get(); EMSGSIZE (the
- * record is longer than the memory of the reader and stays queued: bbuf_reader_get() returns it).
+ * record is longer than the memory of the reader, and stays queued: bbuf_reader_get() returns it;
+ * member len of @lease is set to its length).
  */
 ssize_t bbuf_reader_next(struct bbuf_reader *reader, const void **data,
 			 const struct timespec *timeout, struct bbuf_lease *lease);

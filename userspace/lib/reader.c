@@ -61,6 +61,22 @@ static BBUF_RARE void describe_first(const struct bbuf_batch *batch, size_t len,
 	bbuf_batch_first_lease(batch, lease);
 }
 
+/*
+ * If the next record is longer than the memory for it, fill in its length: 0 if another process has
+ * taken all records meanwhile. errno is preserved.
+ */
+static BBUF_RARE void describe_refused(const struct bbuf_reader *reader, struct bbuf_lease *lease)
+{
+	int error = errno, len;
+
+	if (!lease || error != EMSGSIZE)
+		return;
+	if (ioctl(reader->queue->fd, FIONREAD, &len))
+		len = 0;
+	*lease = (struct bbuf_lease){ .len = len };
+	errno = error;
+}
+
 BBUF_API ssize_t bbuf_reader_next(struct bbuf_reader *reader, const void **data,
 				  const struct timespec *timeout, struct bbuf_lease *lease)
 {
@@ -70,6 +86,8 @@ BBUF_API ssize_t bbuf_reader_next(struct bbuf_reader *reader, const void **data,
 
 	if (!batch->count) {
 		ret = bbuf_batch_get(reader->queue, batch, timeout);
+		if (ret < 0)
+			describe_refused(reader, lease);
 		if (ret <= 0)
 			return ret;
 	}
@@ -78,14 +96,6 @@ BBUF_API ssize_t bbuf_reader_next(struct bbuf_reader *reader, const void **data,
 		describe_first(batch, len, lease);
 	*data = bbuf_batch_remove_first(batch, len);
 	return len;
-}
-
-/* Length of the next record that is queued, or 0. */
-static __u32 queued_len(const struct bbuf_reader *reader)
-{
-	int len;
-
-	return ioctl(reader->queue->fd, FIONREAD, &len) ? 0 : len;
 }
 
 /* Read a record that does not fit into the batch, which is empty. */
@@ -99,8 +109,8 @@ static ssize_t get_directly(struct bbuf_reader *reader, void *buffer, size_t siz
 	n = bbuf_read(reader->queue, 0, buffer, size, timeout);
 	if (lease && n >= 0)
 		*lease = (struct bbuf_lease){ .len = n };
-	else if (lease && errno == EMSGSIZE)
-		*lease = (struct bbuf_lease){ .len = queued_len(reader) };
+	else if (n < 0)
+		describe_refused(reader, lease);
 	return n;
 }
 
