@@ -4,7 +4,7 @@
 
 function show(key, queue,   part, i, line) {
 	split(key, part, FS)
-	line = sprintf("%-8s %5s %4s %-6s %8s %-11s %6s", part[1], part[2], part[3], part[4],
+	line = sprintf("%-8s %5s %4s %-6s %8s %-13s %6s", part[1], part[2], part[3], part[4],
 		field[key, queue, "messages"], queue, field[key, queue, "figure"])
 	for (i = 1; i <= others; i++)
 		line = line sprintf(" %*s", length(other[i]) + 1 < 5 ? 5 : length(other[i]) + 1,
@@ -17,7 +17,7 @@ function show(key, queue,   part, i, line) {
 END {
 	others = split("pipe mq sysv unix seqpacket floor", other, " ")
 	print "```"
-	printf "%-8s %5s %4s %-6s %8s %-11s %6s", "PATTERN", "SIZE", "NUM", "PHASE", "MESSAGES",
+	printf "%-8s %5s %4s %-6s %8s %-13s %6s", "PATTERN", "SIZE", "NUM", "PHASE", "MESSAGES",
 		"QUEUE", "COUNT"
 	for (i = 1; i <= others; i++)
 		printf " %5s", "/" other[i]

@@ -9,7 +9,7 @@ function number(key, queue, what, digits,   is) {
 
 function show(key, queue,   part, i, line) {
 	split(key, part, FS)
-	line = sprintf("%-7s %5s %5s %-6s %-11s %8s %6s %5s %8s %4s %6s", part[1], part[2], part[3],
+	line = sprintf("%-7s %5s %5s %-6s %-13s %8s %6s %5s %8s %4s %6s", part[1], part[2], part[3],
 		part[4], queue, number(key, queue, "ns", 0), number(key, queue, "mb_per_s", 1),
 		number(key, queue, "calls", 2), number(key, queue, "switches", 3),
 		number(key, queue, "fairness", 2), number(key, queue, "spread", 2))
@@ -42,7 +42,7 @@ END {
 	print "```"
 	conditions()
 	print ""
-	printf "%-7s %5s %5s %-6s %-11s %8s %6s %5s %8s %4s %6s", "PATTERN", "SIZE", "NUM",
+	printf "%-7s %5s %5s %-6s %-13s %8s %6s %5s %8s %4s %6s", "PATTERN", "SIZE", "NUM",
 		"PHASE", "QUEUE", "NS", "MB/s", "CALLS", "SWITCHES", "FAIR", "SPREAD"
 	for (i = 1; i <= others; i++)
 		printf " %5s", "/" substr(other[i], 1, 4)

@@ -34,11 +34,11 @@ function of_queues(part,   names, n, i, ratio, worst) {
 	n = split(part[7], names, "+")
 	for (i = 1; i <= n; i++) {
 		ratio = found[part[1], part[2], part[3], part[4], part[5], "of_" names[i]]
+		if (!ratio)
+			return ""
 		if (ratio > worst)
 			worst = ratio
 	}
-	if (!worst)
-		return ""
 	return part[6] == "ns" ? worst : 1 / worst
 }
 
