@@ -429,8 +429,8 @@ int bbuf_writer_take(struct bbuf_writer *writer, const void **data, size_t *len)
  *
  * With BBUF_LEASE, all records that were fetched are leased, which counts as a delivery. Records
  * that were not acknowledged return to the queue when the file is closed. Their lease timeouts run
- * from the moment they were fetched. bbuf_settle_all() includes them, and so does bbuf_settle() with
- * a lease of 0: it settles in the order in which the reader returns them.
+ * from the moment they were fetched. bbuf_settle_all() includes them, and so does bbuf_settle()
+ * with a lease of 0: it settles in the order in which the reader returns them, unless leases expire.
  *
  * Return: a reader, to be freed with bbuf_reader_free(). Errors: EINVAL (the queue is a stream, or
  * @bytes is too small for a record of one byte), ENOMEM, and those of bbuf_get_info().
