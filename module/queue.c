@@ -803,11 +803,11 @@ static size_t bbuf_side_bypass_share(const struct bbuf_side *side, const struct 
  * @avail: bytes that the side may advance by
  *
  * What the head may take is left to it, so that it does not wait longer. Nothing is left to the
- * waiters behind it, which are not woken before it leaves: to leave them something, too, put running
- * calls to sleep for it, each of which had to be woken again. And no more than a share of the
- * capacity bypasses the same head. (With a smaller share, such as the capacity divided by the number of
- * waiters, many sleep and are woken for what a few could do.) Flushed and dropped bytes count as
- * well; a record that is read may exceed the share.
+ * waiters behind it, which are not woken before it leaves: to leave them something, too, put
+ * running calls to sleep for it, each of which had to be woken again. And no more than a share of
+ * the capacity bypasses the same head. (With a smaller share, such as the capacity divided by the
+ * number of waiters, many sleep and are woken for what a few could do.) Flushed and dropped bytes
+ * count as well; a record that is read may exceed the share.
  *
  * Return: bytes of room, or of data.
  */
