@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Writers and readers: which records they hold back, send, fetch, return and keep. */
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -337,32 +336,10 @@ TEST_F(flushing, continues_as_room_is_made)
 	ASSERT_EQ(0, bbuf_writer_count(self->flush.writer));
 }
 
-static void ignore(int sig)
-{
-	(void)sig;
-}
-
-/* Sends signals until the call ends: one alone might come before it sleeps. */
-static void *disturb(void *arg)
-{
-	struct call *call = arg;
-
-	while (!__atomic_load_n(&call->done, __ATOMIC_ACQUIRE)) {
-		pthread_kill(call->thread, SIGUSR1);
-		usleep(1000);
-	}
-	return NULL;
-}
-
 TEST_F(flushing, keeps_the_rest_when_a_signal_ends_it)
 {
-	struct sigaction action = { .sa_handler = ignore };
-	pthread_t disturber;
-
-	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
 	ASSERT_WAITS_FOR_ROOM(self->flush.call);
-	ASSERT_EQ(0, pthread_create(&disturber, NULL, disturb, &self->flush.call));
-	ASSERT_EQ(0, pthread_join(disturber, NULL));
+	ASSERT_TRUE(call_interrupt(&self->flush.call));
 	ASSERT_ENDS(-1, self->flush.call);
 	ASSERT_EQ(EINTR, self->flush.call.error);
 	ASSERT_EQ(20 - FIT, bbuf_writer_count(self->flush.writer));

@@ -2,6 +2,7 @@
 #include <kselftest.h>
 
 #include <bbuf.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -113,6 +114,21 @@ bool call_ends(struct call *call)
 {
 	return eventually(__atomic_load_n(&call->done, __ATOMIC_ACQUIRE)) &&
 	       !pthread_join(call->thread, NULL);
+}
+
+static void ignore(int sig)
+{
+	(void)sig;
+}
+
+/* A single signal might come before the call sleeps. */
+bool call_interrupt(struct call *call)
+{
+	struct sigaction action = { .sa_handler = ignore };
+
+	return !sigaction(SIGUSR1, &action, NULL) &&
+	       eventually(__atomic_load_n(&call->done, __ATOMIC_ACQUIRE) ||
+			  (pthread_kill(call->thread, SIGUSR1), false));
 }
 
 ssize_t call_get(struct call *call)

@@ -56,6 +56,9 @@ bool call_start(struct call *call);
 /* True if it ends by itself in time; it must not be used again otherwise. */
 bool call_ends(struct call *call);
 
+/* Send signals, which do nothing else, until the call ends, or the time is over. */
+bool call_interrupt(struct call *call);
+
 ssize_t call_get(struct call *call);
 ssize_t call_put(struct call *call);
 ssize_t call_drain(struct call *call);

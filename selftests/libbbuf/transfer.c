@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* bbuf_put(), bbuf_get() and bbuf_peek(): what they move, and how long they wait. */
-#include <signal.h>
 #include <sys/ioctl.h>
 
 #include "fixture.h"
@@ -193,35 +192,14 @@ TEST_F(stream, timeout_applies_to_one_call_only)
 	ASSERT_EQ(0, options.write_timeout);
 }
 
-static void ignore(int sig)
-{
-	(void)sig;
-}
-
-/* Sends signals until the call ends: one alone might come before it sleeps. */
-static void *disturb(void *arg)
-{
-	struct call *call = arg;
-
-	while (!__atomic_load_n(&call->done, __ATOMIC_ACQUIRE)) {
-		pthread_kill(call->thread, SIGUSR1);
-		usleep(1000);
-	}
-	return NULL;
-}
-
 TEST_F(waiting, ends_with_a_signal)
 {
-	struct sigaction action = { .sa_handler = ignore };
 	struct call get = {
 		.fn = call_get, .queue = self->other, .len = 1, .timeout = variant->timeout,
 	};
-	pthread_t disturber;
 
-	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
 	ASSERT_WAITS_FOR_DATA(get);
-	ASSERT_EQ(0, pthread_create(&disturber, NULL, disturb, &get));
-	ASSERT_EQ(0, pthread_join(disturber, NULL));
+	ASSERT_TRUE(call_interrupt(&get));
 	ASSERT_ENDS(-1, get);
 	ASSERT_EQ(EINTR, get.error);
 }
