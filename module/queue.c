@@ -25,6 +25,7 @@
  *   q->set_lock      Mutex, outside of all others: serializes changes of the settings, which
  *                    allocate memory. A non-blocking call only tries to take it.
  *   q->drain_lock    Spinlock, inside the consumers' mutex: protects the callers of fsync.
+ *   bbuf_restart_lock  Spinlock, inside the consumers' mutex or none: see restart.c.
  *   side->poll.lock  Of the wait queue; taken inside a mutex or none, not inside a spinlock.
  *
  * The wait list

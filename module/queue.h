@@ -215,8 +215,8 @@ struct bbuf_queue {
  * @no_bypass: the waiter may not be bypassed: it was bypassed before, or is transferring data
  * @result: 0, or why the waiter was removed from the wait list: a negative errno, or BBUF_EOF
  *
- * Lives on the stack of its task. @node changes under both locks of the side, all other members
- * under the mutex.
+ * Lives on the stack of its task. @node changes under both locks of the side, all other members but
+ * @woken under the mutex.
  */
 struct bbuf_waiter {
 	struct list_head node;
