@@ -3,7 +3,9 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 
 #include "fixture.h"
 #include "named.h"
@@ -319,6 +321,65 @@ TEST_F(order, running_caller_with_an_iovec_bypasses_by_no_more_than_half)
 	keep_the_processor(SCHED_OTHER);
 	ASSERT_RETURNS(10, writer);
 	EXPECT_LT(0, times(write_10_by_iovec, self->nb));
+}
+
+/* A task that never leaves the processor to tasks of the normal policy, or -1. */
+static pid_t occupy(int processor)
+{
+	const struct sched_param param = { .sched_priority = 1 };
+	pid_t pid = fork();
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(processor, &set);
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (!sched_setaffinity(0, sizeof(set), &set) &&
+		    !sched_setscheduler(0, SCHED_FIFO, &param))
+			for (;;)
+				;
+		_exit(1);
+	}
+	while (pid > 0 && sched_getscheduler(pid) != SCHED_FIFO)
+		if (waitpid(pid, NULL, WNOHANG))
+			return -1;
+	return pid;
+}
+
+TEST_F(order, running_caller_bypasses_a_waiter_of_another_processor_by_no_more_than_the_capacity)
+{
+	char buf[1024] = "";
+	struct task writer;
+	long bypassed = 0;
+	cpu_set_t set;
+	pid_t other;
+	int processor;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		SKIP(return, "there is only one processor");
+	keep_the_processor(SCHED_OTHER);
+	processor = !sched_getcpu();
+	CPU_ZERO(&set);
+	CPU_SET(processor, &set);
+	writer = task_writer(self->fd, 0, 10);
+	ASSERT_TRUE(fill(self->fd, CAPACITY));
+	ASSERT_BLOCKS(writer);
+	ASSERT_EQ(0, sched_setaffinity(writer.pid, sizeof(set), &set));
+	other = occupy(processor);
+	ASSERT_LT(0, other);
+	keep_the_processor(SCHED_FIFO);
+	ASSERT_TRUE(discard(self->nb, CAPACITY));
+	while (bypassed < 2 * CAPACITY && write(self->nb, buf, sizeof(buf)) == sizeof(buf)) {
+		bypassed += sizeof(buf);
+		ASSERT_EQ(sizeof(buf), read(self->nb, buf, sizeof(buf)));
+	}
+	/* The last one bypassed as any non-blocking call may, once. */
+	EXPECT_LT(CAPACITY / 2 + (long)sizeof(buf), bypassed);
+	EXPECT_GE(CAPACITY + (long)sizeof(buf), bypassed);
+	kill(other, SIGKILL);
+	waitpid(other, NULL, 0);
+	keep_the_processor(SCHED_OTHER);
+	ASSERT_RETURNS(10, writer);
 }
 
 TEST_F(order, running_caller_waits_for_more_than_half)
