@@ -134,8 +134,8 @@ static void __user *bbuf_iter_user(const struct iov_iter *iter)
 }
 
 /*
- * Copy less than %BBUF_LONG_COPY bytes without waiting for a page. User memory in one piece does not
- * need the iterator's way, which takes 2 % of a framed record of 4 KiB.
+ * Copy less than %BBUF_LONG_COPY bytes without waiting for a page. User memory in one piece does
+ * not need the iterator's way, which takes 2 % of a framed record of 4 KiB.
  */
 static bool bbuf_try_copy_short(const struct bbuf_ring *ring, size_t off, struct iov_iter *iter,
 				size_t len)
